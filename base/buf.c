@@ -1,0 +1,103 @@
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ensure.h"
+#include "base/memory.h"
+
+#define BUF_BYTES_FIRST 64
+
+void buf_init(struct buf *buf, size_t bytes_max) {
+    *buf = (struct buf){.bytes_max = bytes_max};
+}
+
+void buf_finish(struct buf *buf) {
+    if (buf != NULL) {
+        free(buf->data);
+        *buf = (struct buf){0};
+    }
+}
+
+void buf_clear(struct buf *buf) {
+    buf->bytes = 0;
+    buf->full = false;
+    if (buf->data != NULL) {
+        buf->data[0] = '\0';
+    }
+}
+
+/* Room for count more bytes and the NUL, or false and `full`. */
+static bool reserve(struct buf *buf, size_t count) {
+    size_t room = buf->bytes_room > 0 ? buf->bytes_room : BUF_BYTES_FIRST;
+
+    if (buf->full || count > buf->bytes_max - buf->bytes) {
+        buf->full = true;
+        return false;
+    }
+    while (room < buf->bytes + count + 1) {
+        room *= 2;
+    }
+    if (room != buf->bytes_room) {
+        buf->data = mem_grow(buf->data, room, 1);
+        buf->bytes_room = room;
+    }
+    return true;
+}
+
+void buf_add(struct buf *buf, const void *bytes, size_t count) {
+    if (!reserve(buf, count)) {
+        return;
+    }
+    if (count > 0) {
+        memcpy(buf->data + buf->bytes, bytes, count);
+    }
+    buf->bytes += count;
+    buf->data[buf->bytes] = '\0';
+}
+
+void buf_add_text(struct buf *buf, const char *text) {
+    buf_add(buf, text, strlen(text));
+}
+
+void buf_add_char(struct buf *buf, char byte) {
+    buf_add(buf, &byte, 1);
+}
+
+void buf_add_format(struct buf *buf, const char *format, ...) {
+    va_list args;
+    va_list again;
+    int length;
+
+    va_start(args, format);
+    va_copy(again, args);
+    length = vsnprintf(NULL, 0, format, args);
+    ENSURE(length >= 0);
+    if (reserve(buf, (size_t)length)) {
+        (void)vsnprintf(buf->data + buf->bytes, (size_t)length + 1, format, again);
+        buf->bytes += (size_t)length;
+    }
+    va_end(again);
+    va_end(args);
+}
+
+void buf_drop_front(struct buf *buf, size_t count) {
+    ENSURE(count <= buf->bytes);
+    if (count > 0) {
+        memmove(buf->data, buf->data + count, buf->bytes - count + 1);
+        buf->bytes -= count;
+    }
+}
+
+const char *buf_text(const struct buf *buf) {
+    return buf->data != NULL ? buf->data : "";
+}
+
+char *buf_take_text(struct buf *buf) {
+    char *text = buf->data != NULL ? buf->data : mem_copy_text("");
+
+    buf_init(buf, buf->bytes_max);
+    return text;
+}

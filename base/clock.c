@@ -1,0 +1,16 @@
+#include "base/clock.h"
+
+#include <time.h>
+
+#include "base/ensure.h"
+
+static int64_t read_us(clockid_t id) {
+    struct timespec time;
+
+    ENSURE(clock_gettime(id, &time) == 0);
+    return (int64_t)time.tv_sec * CLOCK_US_PER_SECOND + time.tv_nsec / 1000;
+}
+
+struct instant clock_sample(void) {
+    return (struct instant){.now_us = read_us(CLOCK_REALTIME), .mono_us = read_us(CLOCK_MONOTONIC)};
+}

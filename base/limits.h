@@ -1,0 +1,48 @@
+/* base/limits.h - every bound of nightshift, in one place.
+ *
+ * At a bound we refuse and say so. Bounds that are a user's choice have their
+ * default in config/; here is what the code is built for.
+ */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#define LIMIT_KIB 1024
+#define LIMIT_MIB (1024 * LIMIT_KIB)
+
+/* Names. Kubernetes: DNS labels 63, subdomains 253, label keys 253 + 1 + 63. */
+#define LIMIT_LABEL_BYTES 63
+#define LIMIT_NAME_BYTES 253
+
+/* The API's front door. */
+#define LIMIT_HTTP_HEADER_BYTES (8 * LIMIT_KIB)
+#define LIMIT_HTTP_URL_BYTES (2 * LIMIT_KIB)
+#define LIMIT_HTTP_BODY_BYTES (32 * LIMIT_MIB)
+#define LIMIT_HTTP_CONNECTIONS 10240
+#define LIMIT_IDEMPOTENCY_KEY_BYTES 128
+
+/* Manifests and configuration. */
+#define LIMIT_MANIFEST_BYTES LIMIT_HTTP_BODY_BYTES
+#define LIMIT_MANIFEST_DOCUMENTS 10000
+#define LIMIT_MANIFEST_DEPTH 64
+#define LIMIT_SPEC_BYTES (1 * LIMIT_MIB)
+#define LIMIT_CONFIG_BYTES (1 * LIMIT_MIB)
+
+/* A job. */
+#define LIMIT_JOB_PODS 100000
+#define LIMIT_JOB_ATTEMPTS 1000
+#define LIMIT_MESSAGE_BYTES 1023
+
+/* The cluster. */
+#define LIMIT_KUBE_OBJECT_BYTES (4 * LIMIT_MIB)
+#define LIMIT_KUBE_LIST_PAGE 500
+#define LIMIT_KUBE_REQUESTS_IN_FLIGHT 64
+
+/* One turn. */
+#define LIMIT_TURN_EVENTS 4096
+#define LIMIT_TURN_STARTS 256
+
+_Static_assert(LIMIT_SPEC_BYTES <= LIMIT_MANIFEST_BYTES, "one spec fits a manifest");
+_Static_assert(LIMIT_MANIFEST_BYTES <= LIMIT_HTTP_BODY_BYTES, "a manifest fits a request");
+_Static_assert(LIMIT_KUBE_REQUESTS_IN_FLIGHT <= LIMIT_TURN_EVENTS, "results fit a turn");
+
+#endif

@@ -1,0 +1,65 @@
+#include "base/memory.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ensure.h"
+
+static void *checked(void *memory) {
+    if (memory == NULL) {
+        (void)fputs("out of memory; stopping, the queue on disk is whole\n", stderr);
+        abort();
+    }
+    return memory;
+}
+
+void *mem_alloc(size_t count, size_t size) {
+    return checked(calloc(count > 0 ? count : 1, size > 0 ? size : 1));
+}
+
+void *mem_grow(void *old, size_t count, size_t size) {
+    ENSURE(size > 0 && count <= SIZE_MAX / size);
+    return checked(realloc(old, count > 0 ? count * size : 1));
+}
+
+void *mem_copy(const void *bytes, size_t size) {
+    void *copy = mem_alloc(1, size);
+
+    if (size > 0) {
+        memcpy(copy, bytes, size);
+    }
+    return copy;
+}
+
+char *mem_copy_text(const char *text) {
+    return text == NULL ? NULL : mem_copy(text, strlen(text) + 1);
+}
+
+char *mem_copy_text_n(const char *text, size_t length) {
+    char *copy = mem_alloc(1, length + 1);
+
+    if (length > 0) {
+        memcpy(copy, text, length);
+    }
+    return copy;
+}
+
+char *mem_format(const char *format, ...) {
+    va_list args;
+    va_list again;
+    char *text;
+    int length;
+
+    va_start(args, format);
+    va_copy(again, args);
+    length = vsnprintf(NULL, 0, format, args);
+    ENSURE(length >= 0);
+    text = mem_alloc(1, (size_t)length + 1);
+    (void)vsnprintf(text, (size_t)length + 1, format, again);
+    va_end(again);
+    va_end(args);
+    return text;
+}

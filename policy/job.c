@@ -1,0 +1,113 @@
+#include "policy/job.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/ensure.h"
+
+static const char *const state_texts[JOB_STATE_COUNT] = {
+#define JOB_STATE_TEXT(name, text) [name] = text,
+    JOB_STATE_LIST(JOB_STATE_TEXT)
+#undef JOB_STATE_TEXT
+};
+
+static const char *const failure_texts[FAILURE_COUNT] = {
+#define FAILURE_TEXT(name, text) [name] = text,
+    FAILURE_LIST(FAILURE_TEXT)
+#undef FAILURE_TEXT
+};
+
+#define TO(state) (1u << (state))
+
+/* From each state (row), the states it may go to. Final states have none. */
+static const unsigned allowed[JOB_STATE_COUNT] = {
+    [JOB_HELD] = TO(JOB_QUEUED) | TO(JOB_CANCELLED) | TO(JOB_SKIPPED) | TO(JOB_REJECTED),
+    [JOB_QUEUED] = TO(JOB_HELD) | TO(JOB_SUBMITTING) | TO(JOB_CANCELLED) | TO(JOB_REJECTED) |
+                   TO(JOB_SKIPPED),
+    [JOB_SUBMITTING] = TO(JOB_STARTING) | TO(JOB_RUNNING) | TO(JOB_QUEUED) | TO(JOB_RETRY_WAIT) |
+                       TO(JOB_SUCCEEDED) | TO(JOB_FAILED) | TO(JOB_CANCELLED) | TO(JOB_REJECTED),
+    [JOB_STARTING] = TO(JOB_RUNNING) | TO(JOB_QUEUED) | TO(JOB_RETRY_WAIT) | TO(JOB_SUCCEEDED) |
+                     TO(JOB_FAILED) | TO(JOB_CANCELLED),
+    [JOB_RUNNING] = TO(JOB_SUCCEEDED) | TO(JOB_FAILED) | TO(JOB_RETRY_WAIT) | TO(JOB_QUEUED) |
+                    TO(JOB_CANCELLED),
+    [JOB_RETRY_WAIT] = TO(JOB_QUEUED) | TO(JOB_HELD) | TO(JOB_CANCELLED) | TO(JOB_FAILED) |
+                       TO(JOB_SKIPPED),
+};
+
+const char *job_state_text(enum job_state state) {
+    ENSURE(state < JOB_STATE_COUNT);
+    return state_texts[state];
+}
+
+int job_state_parse(const char *text, enum job_state *out_state) {
+    for (size_t i = 0; i < JOB_STATE_COUNT; i++) {
+        if (strcmp(text, state_texts[i]) == 0) {
+            *out_state = (enum job_state)i;
+            return OK;
+        }
+    }
+    return ERR_INVALID;
+}
+
+bool job_may_move(enum job_state from, enum job_state to) {
+    ENSURE(from < JOB_STATE_COUNT);
+    ENSURE(to < JOB_STATE_COUNT);
+    return (allowed[from] & TO(to)) != 0;
+}
+
+bool job_state_is_final(enum job_state state) {
+    ENSURE(state < JOB_STATE_COUNT);
+    return allowed[state] == 0;
+}
+
+bool job_state_is_active(enum job_state state) {
+    return state == JOB_SUBMITTING || state == JOB_STARTING || state == JOB_RUNNING;
+}
+
+bool job_state_is_waiting(enum job_state state) {
+    return state == JOB_QUEUED || state == JOB_RETRY_WAIT || state == JOB_HELD;
+}
+
+const char *failure_text(enum failure failure) {
+    ENSURE(failure < FAILURE_COUNT);
+    return failure_texts[failure];
+}
+
+bool failure_spends_retry(enum failure failure) {
+    return failure == FAILURE_APP || failure == FAILURE_OOM || failure == FAILURE_IMAGE ||
+           failure == FAILURE_CONFIG;
+}
+
+bool failure_may_retry(enum failure failure) {
+    return failure != FAILURE_NONE && failure != FAILURE_REJECTED && failure != FAILURE_DEADLINE &&
+           failure != FAILURE_CANCELLED;
+}
+
+int64_t retry_backoff_us(const struct retry_policy *policy, uint32_t failures, double unit) {
+    const int64_t least_us = 1000;
+    int64_t bound_us = policy->backoff_first_us;
+    int64_t wait_us;
+
+    ENSURE(failures > 0);
+    ENSURE(unit >= 0 && unit < 1);
+    for (uint32_t i = 1; i < failures && bound_us < policy->backoff_max_us; i++) {
+        bound_us = bound_us > INT64_MAX / 2 ? INT64_MAX : bound_us * 2;
+    }
+    if (bound_us > policy->backoff_max_us) {
+        bound_us = policy->backoff_max_us;
+    }
+    wait_us = (int64_t)((double)bound_us * unit);
+    return wait_us > least_us ? wait_us : least_us;
+}
+
+void job_move(struct job *job, enum job_state to) {
+    ENSURE(job_may_move(job->state, to));
+    job->state = to;
+}
+
+int job_order(const struct job *a, const struct job *b) {
+    if (a->priority != b->priority) {
+        return a->priority > b->priority ? -1 : 1;
+    }
+    return a->id < b->id ? -1 : a->id > b->id;
+}

@@ -1,0 +1,140 @@
+/* policy/job.h - a job: its life cycle as a table, and what scheduling needs of it.
+ *
+ * A job changes state only through job_move(), which consults the table of allowed
+ * transitions; the table is the documentation and a test walks every pair.
+ */
+#ifndef POLICY_JOB_H
+#define POLICY_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* name, text shown to people and stored in JSON */
+#define JOB_STATE_LIST(X)                                                                     \
+    X(JOB_HELD, "HELD")             /* waits for a person to release it */                    \
+    X(JOB_QUEUED, "QUEUED")         /* waits for quota, capacity, or its turn */              \
+    X(JOB_SUBMITTING, "SUBMITTING") /* admitted; its pod is being created */                  \
+    X(JOB_STARTING, "STARTING")     /* the pod exists and does not run yet */                 \
+    X(JOB_RUNNING, "RUNNING")       /* the pod runs */                                        \
+    X(JOB_RETRY_WAIT, "RETRY_WAIT") /* an attempt failed; the next one waits its back-off */  \
+    X(JOB_SUCCEEDED, "SUCCEEDED")                                                             \
+    X(JOB_FAILED, "FAILED")                                                                   \
+    X(JOB_CANCELLED, "CANCELLED")                                                             \
+    X(JOB_REJECTED, "REJECTED") /* could never start: larger than the quota or any node */    \
+    X(JOB_SKIPPED, "SKIPPED")   /* its time passed */
+
+enum job_state {
+#define JOB_STATE_ENUM(name, text) name,
+    JOB_STATE_LIST(JOB_STATE_ENUM)
+#undef JOB_STATE_ENUM
+        JOB_STATE_COUNT,
+};
+
+const char *job_state_text(enum job_state state);
+int job_state_parse(const char *text, enum job_state *out_state) MUST_CHECK;
+
+/* May a job go from one state to the other? */
+bool job_may_move(enum job_state from, enum job_state to);
+
+bool job_state_is_final(enum job_state state);
+
+/* Does an attempt exist whose pods are, or may be, in the cluster? */
+bool job_state_is_active(enum job_state state);
+
+/* Waits for the scheduler's decision, so it always has a reason: QUEUED, RETRY_WAIT, HELD. */
+bool job_state_is_waiting(enum job_state state);
+
+/* Kinds of work; stored, so values stay. */
+enum job_kind {
+    JOB_KIND_SPARK = 0, /* we build the driver as spark-submit would */
+    JOB_KIND_POD = 1,   /* one plain pod */
+    JOB_KIND_COUNT,
+};
+
+/* How an attempt ended, or why it never started. Stored, so values stay; DESIGN 6.8. */
+#define FAILURE_LIST(X)                                                                  \
+    X(FAILURE_NONE, "none")                                                              \
+    X(FAILURE_SUBMIT_TRANSIENT, "submit_transient") /* the API server failed us */       \
+    X(FAILURE_QUOTA_RACE, "quota_race")             /* somebody took the quota first */  \
+    X(FAILURE_REJECTED, "rejected")                 /* the API server refuses the pod */ \
+    X(FAILURE_IMAGE, "image")                                                            \
+    X(FAILURE_CONFIG, "config") /* a secret or config map is missing */                  \
+    X(FAILURE_UNSCHEDULABLE, "unschedulable")                                            \
+    X(FAILURE_EXECUTOR_STARVED, "executor_starved")                                      \
+    X(FAILURE_OOM, "oom")                                                                \
+    X(FAILURE_EVICTED, "evicted")                                                        \
+    X(FAILURE_NODE_LOST, "node_lost") /* the pod vanished with its node, or by hand */   \
+    X(FAILURE_PREEMPTED, "preempted")                                                    \
+    X(FAILURE_DEADLINE, "deadline")                                                      \
+    X(FAILURE_APP, "app") /* the program itself: by exit code */                         \
+    X(FAILURE_CANCELLED, "cancelled")
+
+enum failure {
+#define FAILURE_ENUM(name, text) name,
+    FAILURE_LIST(FAILURE_ENUM)
+#undef FAILURE_ENUM
+        FAILURE_COUNT,
+};
+
+const char *failure_text(enum failure failure);
+
+/* Does this failure spend one of the user's retries? Infrastructure's do not (but are bounded). */
+bool failure_spends_retry(enum failure failure);
+
+/* May the job be tried again at all after it? */
+bool failure_may_retry(enum failure failure);
+
+/* Retry policy; zeroed means "no retries". */
+struct retry_policy {
+    uint32_t retries_max;       /* after the first attempt, of failures that spend */
+    uint32_t infra_retries_max; /* of failures that do not */
+    int64_t backoff_first_us;
+    int64_t backoff_max_us;
+};
+
+/* Exponential back-off with full jitter: uniform in [0, min(max, first * 2^(failures-1))].
+ * `unit` is the caller's draw from [0, 1). Never below 1 ms. Source: Brooker, "Exponential
+ * Backoff And Jitter" (AWS Architecture Blog, 2015). */
+int64_t retry_backoff_us(const struct retry_policy *policy, uint32_t failures, double unit);
+
+/* What scheduling needs of a job, as a value. Texts are borrowed from whoever made it (the
+ * view's intern table, a record being decoded). Times are wall clock, microseconds since the
+ * Unix epoch; 0 is "not yet". */
+struct job {
+    uint64_t id; /* from 1, in submission order */
+    const char *name;
+    const char *namespace;
+    const char *team;
+    const char *submitter;
+    enum job_kind kind;
+    enum job_state state;
+    int32_t priority;    /* higher goes first */
+    uint32_t attempt;    /* the current or last one, from 1; 0: none yet */
+    uint32_t failures;   /* attempts that failed, for the back-off */
+    uint32_t retries;    /* spent of retry.retries_max */
+    uint32_t infra_retries;
+    uint32_t ttl_s;      /* finished pods are deleted after it; JOB_TTL_NEVER keeps them */
+    struct retry_policy retry;
+    int64_t submitted_us;
+    int64_t eligible_us; /* not considered before */
+    int64_t admitted_us; /* of the current attempt */
+    int64_t started_us;  /* of the current attempt: its pod ran */
+    int64_t finished_us;
+    int64_t expected_runtime_us; /* 0: unknown */
+    enum failure failure;        /* of the last attempt */
+    int32_t exit_code;           /* of the last attempt; -1: unknown */
+    bool cancel_requested;
+    unsigned char spec_hash[32]; /* SHA-256 of its stored spec */
+};
+
+#define JOB_TTL_NEVER UINT32_MAX
+
+/* Change the state; an illegal transition is our bug (ENSURE). */
+void job_move(struct job *job, enum job_state to);
+
+/* Queue order: priority first (higher before lower), then submission. A total order. */
+int job_order(const struct job *a, const struct job *b);
+
+#endif
