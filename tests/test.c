@@ -73,14 +73,14 @@ static void print_string(const char *text) {
     }
 }
 
-_Noreturn static void fail(const char *file, int line) {
+_Noreturn static void end_failed(const char *file, int line) {
     _fail(file, line);
     abort(); /* _fail() jumps, but its declaration does not say so. */
 }
 
 _Noreturn void test_fail(const char *file, int line, const char *what, const char *why) {
     fprintf(stderr, "%s:%d: %s: %s\n", file, line, what, why);
-    fail(file, line);
+    end_failed(file, line);
 }
 
 _Noreturn void test_skip(const char *why) {
@@ -112,7 +112,7 @@ void test_check_eq(const char *file, int line, const char *what, const char *tex
     fputs("\n    want: ", stderr);
     print_value(want);
     fputc('\n', stderr);
-    fail(file, line);
+    end_failed(file, line);
 }
 
 void test_check_str(const char *file, int line, const char *what, const char *text, const char *got,
@@ -125,7 +125,7 @@ void test_check_str(const char *file, int line, const char *what, const char *te
     fputs("\n    want: ", stderr);
     print_string(want);
     fputc('\n', stderr);
-    fail(file, line);
+    end_failed(file, line);
 }
 
 void test_check_mem(const char *file, int line, const char *what, const char *text, const void *got,
@@ -137,7 +137,7 @@ void test_check_mem(const char *file, int line, const char *what, const char *te
         if (a[i] != b[i]) {
             fprintf(stderr, "%s:%d: %s: %s\n    byte %zu of %zu: got %#04x, want %#04x\n", file,
                     line, what, text, i, size, a[i], b[i]);
-            fail(file, line);
+            end_failed(file, line);
         }
     }
 }
@@ -195,7 +195,7 @@ static void check_descriptors(const bool *before) {
         snprintf(target, sizeof target, "%s", strerror(errno));
     }
     fprintf(stderr, "%s left descriptor %d open: %s\n", current->name, left, target);
-    fail(__FILE__, __LINE__);
+    end_failed(__FILE__, __LINE__);
 }
 
 static void run_body(void **state) {
@@ -317,7 +317,7 @@ static int remove_entry(const char *path, const struct stat *stat, int kind, str
     return remove(path);
 }
 
-static enum outcome run_test(const struct test *test, const sigset_t *mask) {
+static enum outcome run_one(const struct test *test, const sigset_t *mask) {
     static const char *const words[OUTCOME_COUNT] = {"ok", "failed", "skipped"};
     int64_t start_ms = now_ms();
     unsigned seconds = test->seconds * SLOWNESS;
@@ -378,7 +378,7 @@ int main(int argc, char **argv) {
     }
     for (const struct test *test = first_test; test != NULL; test = test->next) {
         if (filter == NULL || strstr(test->name, filter) != NULL) {
-            counts[run_test(test, &mask)]++;
+            counts[run_one(test, &mask)]++;
         }
     }
     printf("%u passed, %u failed, %u skipped\n", counts[PASSED], counts[FAILED], counts[SKIPPED]);
