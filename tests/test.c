@@ -15,10 +15,10 @@
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SLOWNESS 10
+#define SLOWNESS 5
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SLOWNESS 10
+#define SLOWNESS 5
 #endif
 #endif
 #ifndef SLOWNESS
@@ -113,6 +113,14 @@ void test_check_eq(const char *file, int line, const char *what, const char *tex
     print_value(want);
     fputc('\n', stderr);
     end_failed(file, line);
+}
+
+void test_check_ok(const char *file, int line, const char *what, const char *text, int result) {
+    if (result != OK) {
+        fprintf(stderr, "%s:%d: %s: %s is %d (%s)\n", file, line, what, text, result,
+                err_name(result));
+        end_failed(file, line);
+    }
 }
 
 void test_check_str(const char *file, int line, const char *what, const char *text, const char *got,
@@ -285,7 +293,7 @@ static bool is_noise(const char *line) {
         "[  FAILED  ]", "[  SKIPPED ]", " 1 FAILED TEST", "[----------]",
     };
 
-    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+    for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
         if (strncmp(line, starts[i], strlen(starts[i])) == 0) {
             return true;
         }

@@ -19,39 +19,40 @@
 
 #include <cmocka.h>
 
+#include "base/error.h" /* ARRAY_LEN and the codes that CHECK_OK names */
+
 #define TEST_SECONDS 30
 
 /* Declares a test and gives it the default time limit. */
 #define TEST(name) TEST_WITHIN(name, TEST_SECONDS)
 
 /* Declares a test with a time limit of its own, in seconds. Sanitizers multiply it. */
-#define TEST_WITHIN(name, seconds)                                                                 \
-    static void name(void);                                                                        \
-    __attribute__((constructor)) static void register_##name(void) {                               \
-        static struct test test = {#name, name, seconds, NULL};                                    \
-        test_register(&test);                                                                      \
-    }                                                                                              \
+#define TEST_WITHIN(name, seconds)                                   \
+    static void name(void);                                          \
+    __attribute__((constructor)) static void register_##name(void) { \
+        static struct test test = {#name, name, seconds, NULL};      \
+        test_register(&test);                                        \
+    }                                                                \
     static void name(void)
 
 /* Every check takes `what`: the row's, or the reason it must hold. */
 
-#define CHECK(condition, what)                                                                     \
+#define CHECK(condition, what) \
     ((condition) ? (void)0 : test_fail(__FILE__, __LINE__, (what), "not so: " #condition))
 
 /* Compares two integers of any types by value (-1 differs from UINT_MAX), or two pointers. */
-#define CHECK_EQ(got, want, what)                                                                  \
+#define CHECK_EQ(got, want, what) \
     test_check_eq(__FILE__, __LINE__, (what), #got, TEST_VALUE(got), TEST_VALUE(want))
 
 /* Compares two strings; NULL equals only NULL. */
 #define CHECK_STR(got, want, what) test_check_str(__FILE__, __LINE__, (what), #got, (got), (want))
 
 /* Compares two stretches of memory. */
-#define CHECK_MEM(got, want, size, what)                                                           \
+#define CHECK_MEM(got, want, size, what) \
     test_check_mem(__FILE__, __LINE__, (what), #got, (got), (want), (size))
 
-/* Checks that a call returned 0. */
-#define CHECK_OK(result, what)                                                                     \
-    test_check_eq(__FILE__, __LINE__, (what), #result, TEST_VALUE(result), TEST_VALUE(0))
+/* Checks that a call returned OK. */
+#define CHECK_OK(result, what) test_check_ok(__FILE__, __LINE__, (what), #result, (result))
 
 /* Ends the test as neither passed nor failed. */
 #define SKIP(why) test_skip(why)
@@ -78,21 +79,16 @@ struct test_value {
     uintmax_t bits;
 };
 
-#define TEST_VALUE(x)                                                                              \
-    _Generic((x), char                                                                             \
-             : test_signed, signed char                                                            \
-             : test_signed, short                                                                  \
-             : test_signed, int                                                                    \
-             : test_signed, long                                                                   \
-             : test_signed, long long                                                              \
-             : test_signed, _Bool                                                                  \
-             : test_unsigned, unsigned char                                                        \
-             : test_unsigned, unsigned short                                                       \
-             : test_unsigned, unsigned                                                             \
-             : test_unsigned, unsigned long                                                        \
-             : test_unsigned, unsigned long long                                                   \
-             : test_unsigned, default                                                              \
-             : test_pointer)(x)
+/* clang-format off */
+#define TEST_VALUE(x)                                                           \
+    _Generic((x),                                                               \
+        char: test_signed, signed char: test_signed, short: test_signed,        \
+        int: test_signed, long: test_signed, long long: test_signed,            \
+        bool: test_unsigned, unsigned char: test_unsigned,                      \
+        unsigned short: test_unsigned, unsigned: test_unsigned,                 \
+        unsigned long: test_unsigned, unsigned long long: test_unsigned,        \
+        default: test_pointer)(x)
+/* clang-format on */
 
 struct test_value test_signed(intmax_t value);
 struct test_value test_unsigned(uintmax_t value);
@@ -103,6 +99,7 @@ _Noreturn void test_fail(const char *file, int line, const char *what, const cha
 _Noreturn void test_skip(const char *why);
 void test_check_eq(const char *file, int line, const char *what, const char *text,
                    struct test_value got, struct test_value want);
+void test_check_ok(const char *file, int line, const char *what, const char *text, int result);
 void test_check_str(const char *file, int line, const char *what, const char *text, const char *got,
                     const char *want);
 void test_check_mem(const char *file, int line, const char *what, const char *text, const void *got,
