@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Runs `bazel test` and closes with 'N passed, N failed, N skipped'.
+"""Runs `bazel test` and closes with 'N passed, N failed'.
 
-Usage: bazel/run_tests.py [bazel options and targets]   (default target: //...)
+Usage: bazel/run_tests.py [bazel options and targets] [--then options ...]
 
-The counts are of cmocka's tests, not of Bazel's targets. A target that prints
-no cmocka summary (a shell test, a crash, a time-out, one that didn't build)
-counts as one test, passed or failed as Bazel says. The exit status is Bazel's.
+The default target is //.... What follows each --then is one more run, and the
+last line adds all runs up. ", N skipped" follows if there were any.
+
+The counts are of the tests in a target: lines "test ok: ...", "test failed: ..."
+and "test skipped: ..." in its log. A target that prints none of them counts as
+one test, passed or failed as Bazel says. The exit status is 0 only if all passed.
 """
 import json
 import os
@@ -16,28 +19,23 @@ import tempfile
 from urllib.parse import unquote, urlparse
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# cmocka's lines: each passed test's own, and a group's summary of the others.
-# (A group that crashes has no summary; Bazel's status then adds the failure.)
-PASSED = re.compile(r"^\[       OK \] ")
-OTHERS = re.compile(r"^\[  (FAILED|SKIPPED|ERROR)\s+\] (?:.*: )?(\d+) test\(s\)[,.]")
+TEST = re.compile(r"^test (ok|failed|skipped): ")
+OUTCOMES = ["ok", "failed", "skipped"]
 
 
 def bazel():
     return os.environ.get("BAZEL", "bazel")
 
 
-def cmocka_counts(path):
-    """Returns a log's [passed, failed, skipped], all 0 if cmocka wrote none of it."""
-    passed = 0
-    others = {"FAILED": 0, "SKIPPED": 0, "ERROR": 0}
+def counts_in(path):
+    """Returns a log's [passed, failed, skipped], all 0 if it tells of no test."""
+    counts = [0, 0, 0]
     with open(path, encoding="utf-8", errors="replace") as log:
         for line in log:
-            found = OTHERS.match(line)
+            found = TEST.match(line)
             if found:
-                others[found.group(1)] += int(found.group(2))
-            elif PASSED.match(line):
-                passed += 1
-    return [passed, others["FAILED"] + others["ERROR"], others["SKIPPED"]]
+                counts[OUTCOMES.index(found.group(1))] += 1
+    return counts
 
 
 def local_path(uri):
@@ -76,7 +74,7 @@ def add_up(statuses, logs):
         here = [0, 0, 0]
         for (owner, _, _), (_, log) in logs.items():
             if owner == label and os.path.exists(log):
-                here = [a + b for a, b in zip(here, cmocka_counts(log))]
+                here = [a + b for a, b in zip(here, counts_in(log))]
         if good and sum(here) == 0:
             here[0] = 1
         if not good and here[1] == 0:
@@ -89,21 +87,43 @@ def add_up(statuses, logs):
     return passed, failed, skipped
 
 
-def main():
-    given = sys.argv[1:]
-    if not any(word.startswith(("//", ":", "@")) for word in given):
-        given.append("//...")
+def closing_line(counts):
+    line = "%d passed, %d failed" % tuple(counts[:2])
+    return line + (", %d skipped" % counts[2] if counts[2] else "")
+
+
+def run(options):
+    """Runs one `bazel test`; returns [passed, failed, skipped]."""
+    if not any(word.startswith(("//", ":", "@")) for word in options):
+        options = options + ["//..."]
     with tempfile.TemporaryDirectory() as folder:
         events = os.path.join(folder, "events.json")
-        command = [bazel(), "test", "--keep_going", "--build_event_json_file=" + events] + given
+        command = [bazel(), "test", "--keep_going", "--build_event_json_file=" + events] + options
         code = subprocess.call(command, cwd=ROOT)
         statuses, logs = read_events(events) if os.path.exists(events) else ({}, {})
-        passed, failed, skipped = add_up(statuses, logs)
-    if code != 0 and failed == 0:
-        failed = 1  # Bazel itself failed: nothing ran, or not all of it
-    sys.stdout.flush()
-    print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
-    return code
+        counts = list(add_up(statuses, logs))
+    if code != 0 and counts[1] == 0:
+        counts[1] = 1  # Bazel itself failed: nothing ran, or not all of it
+    return counts
+
+
+def main():
+    runs = [[]]
+    for word in sys.argv[1:]:
+        if word == "--then":
+            runs.append([])
+        else:
+            runs[-1].append(word)
+    total = [0, 0, 0]
+    for options in runs:
+        if len(runs) > 1:
+            print("== bazel test %s" % " ".join(options), flush=True)
+        counts = run(options)
+        total = [a + b for a, b in zip(total, counts)]
+        if len(runs) > 1:
+            print("== %s" % closing_line(counts), flush=True)
+    print(closing_line(total), flush=True)
+    return 1 if total[1] else 0
 
 
 sys.exit(main())
