@@ -26,6 +26,10 @@
 #define LIMIT_MANIFEST_DEPTH 64
 #define LIMIT_SPEC_BYTES (1 * LIMIT_MIB)
 #define LIMIT_CONFIG_BYTES (1 * LIMIT_MIB)
+#define LIMIT_DOCUMENT_NODES (1000 * 1000) /* of one file, aliases written out */
+#define LIMIT_DOCUMENT_ANCHORS 1000
+#define LIMIT_PROBLEMS 20 /* reported of one file */
+#define LIMIT_TOKENS 10000
 
 /* A job. */
 #define LIMIT_JOB_PODS 100000

@@ -1,0 +1,81 @@
+/* config/config.h - nightshift.yaml as a value.
+ *
+ * One table (config_settings) says every setting's name, type, default and meaning; the
+ * parser, `nightshift config`, and the manual's reference are all made from it.
+ * Unknown keys are problems. Reading it changes nothing: who reloads compares values.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "config/problem.h"
+
+/* Texts are owned and never NULL; "" is "not set". */
+struct config {
+    char *data_dir;
+
+    char *unix_path;
+    uint32_t unix_mode; /* permission bits */
+    char *unix_group;   /* "": the daemon's own */
+
+    char *tcp_address; /* "host:port"; "": no TCP */
+    char *tls_cert;
+    char *tls_key;
+    char *tls_client_ca;
+    char *tokens_file;
+
+    char *kubeconfig; /* "": KUBECONFIG, then ~/.kube/config, then the pod's service account */
+    char *context;    /* "": the current one */
+    bool in_cluster;  /* only the pod's service account */
+    char **namespaces;
+    size_t namespace_count; /* 0: all */
+    int64_t kube_qps_milli; /* thousandths of a request per second */
+    int64_t kube_burst;
+    int64_t kube_connect_timeout_us;
+    int64_t kube_request_timeout_us;
+
+    int64_t starts_per_turn_max;
+    int64_t start_timeout_us; /* driver pod made to driver running */
+
+    int64_t retries_max;
+    int64_t infra_retries_max;
+    int64_t backoff_first_us;
+    int64_t backoff_max_us;
+    int64_t ttl_us; /* finished pods are deleted after it */
+
+    char *default_namespace;
+    char *default_team;
+    char *spark_version;
+    char *spark_image; /* "": every job must name its own */
+
+    int64_t body_bytes_max;
+    int64_t jobs_waiting_max;
+    int64_t history_age_us;
+    int64_t history_count;
+    char *log_level; /* error, warn, info or debug */
+};
+
+/* The configuration of an empty file. */
+void config_init_default(struct config *config);
+
+/* ERR_INVALID with problems, sorted; the output is then untouched. An empty text is valid. */
+int config_parse(const char *text, size_t bytes, struct config *out_config,
+                 struct problems *problems) MUST_CHECK;
+
+/* The same from a file. ERR_NOT_FOUND, ERR_DENIED, ERR_IO with one problem of line 0. */
+int config_load(const char *path, struct config *out_config, struct problems *problems) MUST_CHECK;
+
+void config_finish(struct config *config);
+
+/* Every setting as YAML, with its meaning as a comment: the defaults as a file to start from. */
+void config_print(const struct config *config, struct buf *out);
+
+/* The reference as a Markdown table. */
+void config_print_manual(struct buf *out);
+
+#endif

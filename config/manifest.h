@@ -1,0 +1,75 @@
+/* config/manifest.h - what people submit, read into values the scheduler understands.
+ *
+ * Taken: nightshift/v1 BatchJob, sparkoperator.k8s.io/v1beta2 SparkApplication, v1 Pod,
+ * and v1 List of these; YAML or JSON, several documents. docs/manual/manifests.md is
+ * the reference. Every field is checked against the tables; what a later version will
+ * know is refused by name, never ignored. Knows nothing of the cluster: whether the
+ * work can be built and fits is asked elsewhere, and manifest_explain() turns such
+ * answers back into a place in the text.
+ */
+#ifndef CONFIG_MANIFEST_H
+#define CONFIG_MANIFEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "config/document.h"
+#include "config/problem.h"
+#include "policy/job.h"
+
+#define MANIFEST_UNSET (-1) /* in a signed number: not said, the configuration decides */
+
+/* One job. Texts belong to the set. */
+struct manifest {
+    const char *name;      /* an RFC 1123 label; of Spark jobs it begins with a letter */
+    const char *namespace; /* "": not said */
+    const char *team;      /* "": not said */
+    enum job_kind kind;
+    int32_t priority; /* 0: not said */
+    bool hold;
+    int64_t retries_max;         /* or MANIFEST_UNSET */
+    int64_t infra_retries_max;   /* or MANIFEST_UNSET */
+    int64_t backoff_first_us;    /* or MANIFEST_UNSET */
+    int64_t backoff_max_us;      /* or MANIFEST_UNSET */
+    int64_t ttl_s;               /* or MANIFEST_UNSET */
+    int64_t expected_runtime_us; /* 0: not said */
+
+    /* {"metadata":{"annotations":{..},"labels":{..}},"spec":{..}} as canonical JSON: equal
+     * work gives equal bytes. spec is a SparkApplication's (v1beta2) or a Pod's. Empty maps
+     * are left out; so are annotations of ours (nightshift/...) and of kubectl's. */
+    const char *payload;
+    size_t payload_bytes;
+
+    struct place place;          /* of the document */
+    const struct node *root;     /* the whole object */
+    const char *metadata_prefix; /* where the payload's metadata and spec stand in it */
+    const char *spec_prefix;
+};
+
+struct manifest_set {
+    struct manifest *items;
+    size_t count;
+    struct document_set documents;
+    void *texts; /* what the values point at beside the documents */
+};
+
+/* Read a whole text. ERR_INVALID with at least one problem, sorted, and an empty set. A text
+ * without a document is a problem too. */
+int manifest_set_parse(const char *text, size_t bytes, struct manifest_set *out_set,
+                       struct problems *problems) MUST_CHECK;
+
+void manifest_set_destroy(struct manifest_set *set);
+
+/* Where a field of the payload ("spec.sparkConf.spark.driver.host", "metadata.labels") stands
+ * in the text, or its nearest ancestor that is written there. */
+struct place manifest_position(const struct manifest *manifest, const char *payload_path);
+
+/* An error about a field of the payload, found by others, as one of ours: the path becomes
+ * the one the user wrote ("spec.spark.sparkConf...."). */
+void manifest_explain(const struct manifest *manifest, const char *payload_path,
+                      const char *message, struct problems *problems);
+
+#endif
