@@ -11,11 +11,11 @@
 #include <stddef.h>
 
 struct buf {
-    char *data;       /* NULL until the first append; NUL-ended otherwise */
-    size_t bytes;     /* used, without the NUL */
+    char *data;   /* NULL until the first append; NUL-ended otherwise */
+    size_t bytes; /* used, without the NUL */
     size_t bytes_room;
     size_t bytes_max;
-    bool full;        /* an append was refused */
+    bool full; /* an append was refused */
 };
 
 /* An empty buffer that may grow to bytes_max. Allocates nothing. */

@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #define CLOCK_US_PER_SECOND INT64_C(1000000)
-#define CLOCK_US_PER_MS INT64_C(1000)
-#define CLOCK_NEVER_US INT64_MAX
+#define CLOCK_US_PER_MS     INT64_C(1000)
+#define CLOCK_NEVER_US      INT64_MAX
 
 struct instant {
     int64_t now_us;  /* wall clock, microseconds since the Unix epoch: stored and shown */

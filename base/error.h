@@ -10,22 +10,22 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK                       __attribute__((warn_unused_result))
 #define PRINTF_LIKE(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
-#define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
+#define ARRAY_LEN(array)                 (sizeof(array) / sizeof((array)[0]))
 
 /* code, value, sentence for people who know no more than the code */
-#define ERROR_LIST(X)                                                        \
-    X(OK, 0, "success")                                                      \
-    X(ERR_INVALID, -1, "the input is not valid; tell whoever sent it")       \
-    X(ERR_NOT_FOUND, -2, "there is no such thing")                           \
-    X(ERR_EXISTS, -3, "it exists already")                                   \
-    X(ERR_STALE, -4, "it changed meanwhile; read it again and retry")        \
-    X(ERR_FULL, -5, "a limit is reached; shed load")                         \
-    X(ERR_BUSY, -6, "not now; try again later")                              \
-    X(ERR_IO, -7, "input or output failed; retry with back-off")             \
-    X(ERR_CORRUPT, -8, "stored data is damaged; stop and ask a person")      \
-    X(ERR_NO_MEMORY, -9, "out of memory")                                    \
+#define ERROR_LIST(X)                                                   \
+    X(OK, 0, "success")                                                 \
+    X(ERR_INVALID, -1, "the input is not valid; tell whoever sent it")  \
+    X(ERR_NOT_FOUND, -2, "there is no such thing")                      \
+    X(ERR_EXISTS, -3, "it exists already")                              \
+    X(ERR_STALE, -4, "it changed meanwhile; read it again and retry")   \
+    X(ERR_FULL, -5, "a limit is reached; shed load")                    \
+    X(ERR_BUSY, -6, "not now; try again later")                         \
+    X(ERR_IO, -7, "input or output failed; retry with back-off")        \
+    X(ERR_CORRUPT, -8, "stored data is damaged; stop and ask a person") \
+    X(ERR_NO_MEMORY, -9, "out of memory")                               \
     X(ERR_DENIED, -10, "not permitted; fix the credentials or the rights")
 
 enum err {

@@ -17,7 +17,8 @@ void intern_finish(struct intern *table);
 /* The shared copy, its count raised by one. NULL gives NULL. */
 const char *intern_take(struct intern *table, const char *text);
 
-/* Drop one use; the last one frees the copy. Accepts NULL. The pointer must come from this table. */
+/* Drop one use; the last one frees the copy. Accepts NULL. The pointer must come from this table.
+ */
 void intern_drop(struct intern *table, const char *text);
 
 #endif

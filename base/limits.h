@@ -23,18 +23,24 @@
 /* Manifests and configuration. */
 #define LIMIT_MANIFEST_BYTES LIMIT_HTTP_BODY_BYTES
 #define LIMIT_MANIFEST_DOCUMENTS 10000
-#define LIMIT_MANIFEST_DEPTH 64
-#define LIMIT_SPEC_BYTES (1 * LIMIT_MIB)
-#define LIMIT_CONFIG_BYTES (1 * LIMIT_MIB)
 #define LIMIT_DOCUMENT_NODES (1000 * 1000) /* of one file, aliases written out */
 #define LIMIT_DOCUMENT_ANCHORS 1000
 #define LIMIT_PROBLEMS 20 /* reported of one file */
 #define LIMIT_TOKENS 10000
+#define LIMIT_MANIFEST_DEPTH 64
+#define LIMIT_SPEC_BYTES (1 * LIMIT_MIB)
+#define LIMIT_CONFIG_BYTES (1 * LIMIT_MIB)
 
 /* A job. */
 #define LIMIT_JOB_PODS 100000
 #define LIMIT_JOB_ATTEMPTS 1000
 #define LIMIT_MESSAGE_BYTES 1023
+#define LIMIT_RECORD_TEXT_BYTES 4095 /* of a stored name or message; the rest is cut */
+
+/* The queue's file: it grows by doubling from the first to the last. Sparse, so room costs nothing.
+ */
+#define LIMIT_QUEUE_MAP_BYTES_FIRST ((size_t)256 * LIMIT_MIB)
+#define LIMIT_QUEUE_MAP_BYTES_LAST ((size_t)64 * 1024 * LIMIT_MIB)
 
 /* The cluster. */
 #define LIMIT_KUBE_OBJECT_BYTES (4 * LIMIT_MIB)

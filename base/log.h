@@ -33,8 +33,8 @@ void log_line(const struct log *log, enum log_level level, int64_t now_us, const
     PRINTF_LIKE(4, 5);
 
 #define log_error(log, now_us, ...) log_line((log), LOG_ERROR, (now_us), __VA_ARGS__)
-#define log_warn(log, now_us, ...) log_line((log), LOG_WARN, (now_us), __VA_ARGS__)
-#define log_info(log, now_us, ...) log_line((log), LOG_INFO, (now_us), __VA_ARGS__)
+#define log_warn(log, now_us, ...)  log_line((log), LOG_WARN, (now_us), __VA_ARGS__)
+#define log_info(log, now_us, ...)  log_line((log), LOG_INFO, (now_us), __VA_ARGS__)
 #define log_debug(log, now_us, ...) log_line((log), LOG_DEBUG, (now_us), __VA_ARGS__)
 
 /* "error", "warn", "info", "debug"; ERR_INVALID for any other text. */

@@ -13,9 +13,9 @@
 #include <stdint.h>
 
 struct map_entry {
-    char *text;   /* the key of a text map, owned; NULL in an id map and in a hole */
-    uint64_t id;  /* the key of an id map; the hash in a text map */
-    void *value;  /* NULL is a hole: values are never NULL */
+    char *text;  /* the key of a text map, owned; NULL in an id map and in a hole */
+    uint64_t id; /* the key of an id map; the hash in a text map */
+    void *value; /* NULL is a hole: values are never NULL */
 };
 
 /* A plain value; zeroed is empty and ready. One map uses text keys or ids, never both. */

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define POLLER_READ 1u
+#define POLLER_READ  1u
 #define POLLER_WRITE 2u
 
 struct poller;

@@ -143,8 +143,7 @@ int rfc3339_parse(const char *text, int64_t *out_time_us) {
     fraction = fraction_us(&at);
     offset = offset_s(at, &ok);
     if (fraction < 0 || !ok || part[0] < 1970 || part[1] < 1 || part[1] > 12 || part[2] < 1 ||
-        part[2] > days_in_month(part[0], part[1]) || part[3] > 23 || part[4] > 59 ||
-        part[5] > 60) {
+        part[2] > days_in_month(part[0], part[1]) || part[3] > 23 || part[4] > 59 || part[5] > 60) {
         return ERR_INVALID;
     }
     *out_time_us = (days_from_date(part[0], part[1], part[2]) * SECONDS_PER_DAY + part[3] * 3600 +

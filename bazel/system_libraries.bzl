@@ -45,6 +45,12 @@ def system_libraries():
         pkg_config = "yaml-0.1",
     )
     system_library(
+        name = "zlib",
+        debian_packages = ["zlib1g-dev"],
+        headers = ["zlib.h"],
+        pkg_config = "zlib",
+    )
+    system_library(
         name = "zstd",
         debian_packages = ["libzstd-dev"],
         headers = ["zstd.h"],

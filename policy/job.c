@@ -22,16 +22,16 @@ static const char *const failure_texts[FAILURE_COUNT] = {
 /* From each state (row), the states it may go to. Final states have none. */
 static const unsigned allowed[JOB_STATE_COUNT] = {
     [JOB_HELD] = TO(JOB_QUEUED) | TO(JOB_CANCELLED) | TO(JOB_SKIPPED) | TO(JOB_REJECTED),
-    [JOB_QUEUED] = TO(JOB_HELD) | TO(JOB_SUBMITTING) | TO(JOB_CANCELLED) | TO(JOB_REJECTED) |
-                   TO(JOB_SKIPPED),
+    [JOB_QUEUED] =
+        TO(JOB_HELD) | TO(JOB_SUBMITTING) | TO(JOB_CANCELLED) | TO(JOB_REJECTED) | TO(JOB_SKIPPED),
     [JOB_SUBMITTING] = TO(JOB_STARTING) | TO(JOB_RUNNING) | TO(JOB_QUEUED) | TO(JOB_RETRY_WAIT) |
                        TO(JOB_SUCCEEDED) | TO(JOB_FAILED) | TO(JOB_CANCELLED) | TO(JOB_REJECTED),
     [JOB_STARTING] = TO(JOB_RUNNING) | TO(JOB_QUEUED) | TO(JOB_RETRY_WAIT) | TO(JOB_SUCCEEDED) |
                      TO(JOB_FAILED) | TO(JOB_CANCELLED),
     [JOB_RUNNING] = TO(JOB_SUCCEEDED) | TO(JOB_FAILED) | TO(JOB_RETRY_WAIT) | TO(JOB_QUEUED) |
                     TO(JOB_CANCELLED),
-    [JOB_RETRY_WAIT] = TO(JOB_QUEUED) | TO(JOB_HELD) | TO(JOB_CANCELLED) | TO(JOB_FAILED) |
-                       TO(JOB_SKIPPED),
+    [JOB_RETRY_WAIT] =
+        TO(JOB_QUEUED) | TO(JOB_HELD) | TO(JOB_CANCELLED) | TO(JOB_FAILED) | TO(JOB_SKIPPED),
 };
 
 const char *job_state_text(enum job_state state) {

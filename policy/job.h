@@ -12,24 +12,24 @@
 #include "base/error.h"
 
 /* name, text shown to people and stored in JSON */
-#define JOB_STATE_LIST(X)                                                                     \
-    X(JOB_HELD, "HELD")             /* waits for a person to release it */                    \
-    X(JOB_QUEUED, "QUEUED")         /* waits for quota, capacity, or its turn */              \
-    X(JOB_SUBMITTING, "SUBMITTING") /* admitted; its pod is being created */                  \
-    X(JOB_STARTING, "STARTING")     /* the pod exists and does not run yet */                 \
-    X(JOB_RUNNING, "RUNNING")       /* the pod runs */                                        \
-    X(JOB_RETRY_WAIT, "RETRY_WAIT") /* an attempt failed; the next one waits its back-off */  \
-    X(JOB_SUCCEEDED, "SUCCEEDED")                                                             \
-    X(JOB_FAILED, "FAILED")                                                                   \
-    X(JOB_CANCELLED, "CANCELLED")                                                             \
-    X(JOB_REJECTED, "REJECTED") /* could never start: larger than the quota or any node */    \
+#define JOB_STATE_LIST(X)                                                                    \
+    X(JOB_HELD, "HELD")             /* waits for a person to release it */                   \
+    X(JOB_QUEUED, "QUEUED")         /* waits for quota, capacity, or its turn */             \
+    X(JOB_SUBMITTING, "SUBMITTING") /* admitted; its pod is being created */                 \
+    X(JOB_STARTING, "STARTING")     /* the pod exists and does not run yet */                \
+    X(JOB_RUNNING, "RUNNING")       /* the pod runs */                                       \
+    X(JOB_RETRY_WAIT, "RETRY_WAIT") /* an attempt failed; the next one waits its back-off */ \
+    X(JOB_SUCCEEDED, "SUCCEEDED")                                                            \
+    X(JOB_FAILED, "FAILED")                                                                  \
+    X(JOB_CANCELLED, "CANCELLED")                                                            \
+    X(JOB_REJECTED, "REJECTED") /* could never start: larger than the quota or any node */   \
     X(JOB_SKIPPED, "SKIPPED")   /* its time passed */
 
 enum job_state {
 #define JOB_STATE_ENUM(name, text) name,
     JOB_STATE_LIST(JOB_STATE_ENUM)
 #undef JOB_STATE_ENUM
-        JOB_STATE_COUNT,
+    JOB_STATE_COUNT,
 };
 
 const char *job_state_text(enum job_state state);
@@ -75,7 +75,7 @@ enum failure {
 #define FAILURE_ENUM(name, text) name,
     FAILURE_LIST(FAILURE_ENUM)
 #undef FAILURE_ENUM
-        FAILURE_COUNT,
+    FAILURE_COUNT,
 };
 
 const char *failure_text(enum failure failure);
@@ -110,12 +110,13 @@ struct job {
     const char *submitter;
     enum job_kind kind;
     enum job_state state;
-    int32_t priority;    /* higher goes first */
-    uint32_t attempt;    /* the current or last one, from 1; 0: none yet */
-    uint32_t failures;   /* attempts that failed, for the back-off */
-    uint32_t retries;    /* spent of retry.retries_max */
+    int32_t priority;  /* higher goes first */
+    uint32_t attempt;  /* the current or last one, from 1; 0: none yet */
+    uint32_t failures; /* attempts that failed, for the back-off */
+    uint32_t retries;  /* spent of retry.retries_max */
     uint32_t infra_retries;
-    uint32_t ttl_s;      /* finished pods are deleted after it; JOB_TTL_NEVER keeps them */
+    uint32_t ttl_s;       /* finished pods are deleted after it; JOB_TTL_NEVER keeps them */
+    uint32_t event_count; /* events written so far; the next one's sequence number */
     struct retry_policy retry;
     int64_t submitted_us;
     int64_t eligible_us; /* not considered before */
@@ -126,6 +127,7 @@ struct job {
     enum failure failure;        /* of the last attempt */
     int32_t exit_code;           /* of the last attempt; -1: unknown */
     bool cancel_requested;
+    bool pods_deleted;           /* the last attempt's pods are gone, or were asked to go */
     unsigned char spec_hash[32]; /* SHA-256 of its stored spec */
 };
 

@@ -1,0 +1,82 @@
+/* queue/change.h - what a turn of the scheduler asks to be made durable.
+ *
+ * Plain values: the scheduler's core fills them, queue_commit() writes all of a
+ * turn's in one transaction. Texts are borrowed until the commit returns.
+ */
+#ifndef QUEUE_CHANGE_H
+#define QUEUE_CHANGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy/job.h"
+
+#define SPEC_HASH_BYTES 32
+
+/* One try at running a job. */
+struct attempt {
+    uint64_t job_id;
+    uint32_t number; /* from 1 */
+    const char *pod_name;
+    const char *pod_uid; /* "" until the API server has answered */
+    const char *node;    /* "" until it is bound */
+    int64_t admitted_us;
+    int64_t created_us; /* the API server accepted the pod; 0: not yet */
+    int64_t started_us;
+    int64_t finished_us;
+    enum failure failure;
+    int32_t exit_code; /* -1: unknown */
+    const char *message;
+};
+
+/* Something that happened to a job, with its cause and arithmetic. */
+struct job_event {
+    uint64_t job_id;
+    uint32_t sequence; /* from 0, without gaps */
+    int64_t at_us;
+    uint32_t attempt;
+    enum job_state state; /* after it */
+    const char *kind;     /* one word, such as "admitted" */
+    const char *text;
+};
+
+/* What an idempotency key was used for: jobs first_id … first_id + count - 1. */
+struct submission {
+    const char *key;
+    uint64_t first_id;
+    uint32_t count;
+    int64_t at_us;
+    unsigned char request_hash[SPEC_HASH_BYTES]; /* of the body, to refuse another one */
+};
+
+/* A job's specification, stored once however many jobs share it. */
+struct spec {
+    unsigned char hash[SPEC_HASH_BYTES]; /* SHA-256 of the text */
+    const char *text;
+    size_t bytes;
+};
+
+enum queue_change_kind {
+    CHANGE_JOB_PUT,     /* insert or replace */
+    CHANGE_JOB_DROP,    /* the job, its attempts and events, its share of the spec */
+    CHANGE_ATTEMPT_PUT, /* insert or replace */
+    CHANGE_EVENT_ADD,
+    CHANGE_SPEC_ADD, /* nothing if it is there already */
+    CHANGE_SUBMISSION_PUT,
+    CHANGE_SUBMISSIONS_EXPIRE, /* all older than `before_us` */
+};
+
+struct queue_change {
+    enum queue_change_kind kind;
+    union {
+        struct job job;
+        uint64_t job_id;
+        struct attempt attempt;
+        struct job_event event;
+        struct spec spec;
+        struct submission submission;
+        int64_t before_us;
+    };
+};
+
+#endif

@@ -1,0 +1,81 @@
+/* queue/queue.h - the durable truth: jobs, attempts, events and specs in LMDB.
+ *
+ * Owns one folder, which no second process may open (a lock file is held). Each
+ * commit is one transaction and one fsync: all of it is on disk when it returns OK,
+ * none of it otherwise. Records are versioned, little-endian and checksummed; a
+ * damaged one is reported, never guessed at. Never logs, never decides.
+ */
+#ifndef QUEUE_QUEUE_H
+#define QUEUE_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "queue/change.h"
+
+struct queue;
+
+#define QUEUE_UID_BYTES 17 /* 16 hex digits and a NUL */
+
+struct queue_stats {
+    uint64_t jobs;
+    uint64_t attempts;
+    uint64_t events;
+    uint64_t specs;
+    uint64_t file_bytes;
+    uint64_t map_bytes;
+};
+
+/* Open or create the queue in a folder (created, mode 0700, if its parent exists).
+ * ERR_BUSY: another process holds it. ERR_CORRUPT: not a queue, or of a later version. */
+int queue_open(const char *folder, struct error *error, struct queue **out_queue) MUST_CHECK;
+
+/* Accepts NULL. */
+void queue_close(struct queue *queue);
+
+/* Random, made when the queue was created: tells our pods from another queue's. */
+const char *queue_uid(const struct queue *queue);
+
+/* The id after the highest ever committed; ids are never used twice. */
+uint64_t queue_next_id(const struct queue *queue);
+
+/* Write all changes in order, in one transaction. On failure nothing was written and the
+ * same changes may be committed again. ERR_IO: disk full or a failed write (the queue has
+ * reopened its file; try again later). ERR_CORRUPT: stop. O(changes). */
+int queue_commit(struct queue *queue, const struct queue_change *changes, size_t count,
+                 struct error *error) MUST_CHECK;
+
+/* Call back for each job in id order. Texts live until the callback returns. A callback's
+ * negative result ends the scan and is returned. Damaged records are counted, not visited. */
+int queue_each_job(struct queue *queue, int (*visit)(void *context, const struct job *job),
+                   void *context, uint64_t *out_damaged) MUST_CHECK;
+
+/* A job's attempts from the first, and its events from a sequence number on. */
+int queue_each_attempt(struct queue *queue, uint64_t job_id,
+                       int (*visit)(void *context, const struct attempt *attempt),
+                       void *context) MUST_CHECK;
+int queue_each_event(struct queue *queue, uint64_t job_id, uint32_t from_sequence,
+                     int (*visit)(void *context, const struct job_event *event),
+                     void *context) MUST_CHECK;
+
+/* Append a spec's text to out_text. ERR_NOT_FOUND, ERR_CORRUPT (its hash is wrong too). */
+int queue_get_spec(struct queue *queue, const unsigned char hash[SPEC_HASH_BYTES],
+                   struct buf *out_text) MUST_CHECK;
+
+/* What a key was used for; out_submission->key is the caller's. ERR_NOT_FOUND. */
+int queue_get_submission(struct queue *queue, const char *key,
+                         struct submission *out_submission) MUST_CHECK;
+
+int queue_get_stats(struct queue *queue, struct queue_stats *out_stats) MUST_CHECK;
+
+/* Read every record of every kind and check it, and each job's spec, attempts and events
+ * against the job. The first damage is described. O(everything). */
+int queue_verify(struct queue *queue, struct error *error) MUST_CHECK;
+
+/* SHA-256, as specs are named by it. */
+void spec_hash(const void *bytes, size_t count, unsigned char out_hash[SPEC_HASH_BYTES]);
+
+#endif

@@ -1,0 +1,328 @@
+#include "queue/queue.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/memory.h"
+#include "tests/test.h"
+
+static const char spec_text[] = "{\"spec\":{}}";
+
+static struct queue *open_here(void) {
+    struct error error = {0};
+    struct queue *queue = NULL;
+    int r = queue_open(test_folder(), &error, &queue);
+
+    CHECK(r == OK, error.text);
+    return queue;
+}
+
+static struct job job_with_id(uint64_t id) {
+    struct job job = {
+        .id = id, .name = "etl", .namespace = "a", .team = "a", .submitter = "me", .exit_code = -1};
+
+    spec_hash(spec_text, strlen(spec_text), job.spec_hash);
+    return job;
+}
+
+static struct queue_change job_put(uint64_t id) {
+    return (struct queue_change){.kind = CHANGE_JOB_PUT, .job = job_with_id(id)};
+}
+
+static struct queue_change spec_add(const char *text) {
+    struct queue_change change = {.kind = CHANGE_SPEC_ADD,
+                                  .spec = {.text = text, .bytes = strlen(text)}};
+
+    spec_hash(text, strlen(text), change.spec.hash);
+    return change;
+}
+
+static void commit(struct queue *queue, const struct queue_change *changes, size_t count) {
+    struct error error = {0};
+    int r = queue_commit(queue, changes, count, &error);
+
+    CHECK(r == OK, error.text);
+}
+
+static void commit_jobs(struct queue *queue, uint64_t first, uint64_t last) {
+    size_t count = 0;
+    struct queue_change *changes = mem_alloc((size_t)(last - first) + 2, sizeof *changes);
+
+    changes[count++] = spec_add(spec_text);
+    for (uint64_t id = first; id <= last; id++) {
+        changes[count++] = job_put(id);
+    }
+    commit(queue, changes, count);
+    free(changes);
+}
+
+struct seen {
+    uint64_t count;
+    uint64_t last_id;
+};
+
+static int see_job(void *context, const struct job *job) {
+    struct seen *seen = context;
+
+    CHECK(job->id > seen->last_id, "in id order");
+    seen->last_id = job->id;
+    seen->count++;
+    return OK;
+}
+
+static struct seen see_all(struct queue *queue) {
+    struct seen seen = {0};
+    uint64_t damaged = 0;
+
+    CHECK_OK(queue_each_job(queue, see_job, &seen, &damaged), "scan");
+    CHECK_EQ(damaged, 0, "nothing damaged");
+    return seen;
+}
+
+TEST(queue_commit__is_there_after_reopening) {
+    struct queue *queue = open_here();
+    char uid[QUEUE_UID_BYTES];
+    struct error error = {0};
+
+    CHECK_EQ(queue_next_id(queue), 1, "ids begin at 1");
+    memcpy(uid, queue_uid(queue), sizeof uid);
+    commit_jobs(queue, 1, 1000);
+    queue_close(queue);
+    queue = open_here();
+    CHECK_EQ(see_all(queue).count, 1000, "all jobs came back");
+    CHECK_EQ(queue_next_id(queue), 1001, "the next id too");
+    CHECK_STR(queue_uid(queue), uid, "the same queue");
+    CHECK_EQ(queue_verify(queue, &error), OK, error.text);
+    queue_close(queue);
+}
+
+TEST(queue_open__refuses_a_second_process) {
+    struct queue *queue = open_here();
+    struct queue *second = NULL;
+    struct error error = {0};
+
+    CHECK_EQ(queue_open(test_folder(), &error, &second), ERR_BUSY, "one at a time");
+    CHECK(strstr(error.text, "another process") != NULL, error.text);
+    queue_close(queue);
+}
+
+TEST(queue_open__refuses_what_is_not_a_queue) {
+    static const struct {
+        const char *what;
+        const char *content;
+        int want;
+    } rows[] = {
+        {"a text file in its place", "not a database, but long enough to look like a page",
+         ERR_CORRUPT},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char *folder = mem_format("%s/%zu", test_folder(), i);
+        char *path = mem_format("%s/data.mdb", folder);
+        struct queue *queue = NULL;
+        struct error error = {0};
+        char page[8192];
+        FILE *file;
+
+        CHECK_EQ(queue_open(folder, &error, &queue), OK, "made");
+        queue_close(queue);
+        memset(page, 'x', sizeof page);
+        memcpy(page, rows[i].content, strlen(rows[i].content));
+        file = fopen(path, "r+");
+        CHECK(file != NULL, path);
+        CHECK_EQ(fwrite(page, 1, sizeof page, file), sizeof page, "overwritten");
+        CHECK_EQ(fclose(file), 0, "closed");
+        CHECK_EQ(queue_open(folder, &error, &queue), rows[i].want, rows[i].what);
+        free(folder);
+        free(path);
+    }
+}
+
+TEST(queue_next_id__never_gives_an_id_twice) {
+    struct queue *queue = open_here();
+    struct queue_change drop = {.kind = CHANGE_JOB_DROP, .job_id = 3};
+
+    commit_jobs(queue, 1, 3);
+    commit(queue, &drop, 1);
+    CHECK_EQ(queue_next_id(queue), 4, "though job 3 is gone");
+    queue_close(queue);
+    queue = open_here();
+    CHECK_EQ(queue_next_id(queue), 4, "also after reopening");
+    CHECK_EQ(see_all(queue).last_id, 2, "job 3 is gone");
+    queue_close(queue);
+}
+
+TEST(queue_commit__keeps_one_spec_until_its_last_job_goes) {
+    struct queue *queue = open_here();
+    struct queue_change drop = {.kind = CHANGE_JOB_DROP};
+    struct queue_change again = job_put(1);
+    struct queue_stats stats;
+    struct buf text;
+
+    commit_jobs(queue, 1, 3);
+    commit(queue, &again, 1); /* Replacing a job is no further user. */
+    CHECK_OK(queue_get_stats(queue, &stats), "stats");
+    CHECK_EQ(stats.specs, 1, "shared");
+    for (uint64_t id = 1; id <= 3; id++) {
+        buf_init(&text, LIMIT_SPEC_BYTES);
+        CHECK_OK(queue_get_spec(queue, again.job.spec_hash, &text), "there while a job needs it");
+        CHECK_STR(buf_text(&text), spec_text, "its text");
+        buf_finish(&text);
+        drop.job_id = id;
+        commit(queue, &drop, 1);
+    }
+    buf_init(&text, LIMIT_SPEC_BYTES);
+    CHECK_EQ(queue_get_spec(queue, again.job.spec_hash, &text), ERR_NOT_FOUND,
+             "gone with the last");
+    buf_finish(&text);
+    queue_close(queue);
+}
+
+static int count_attempt(void *context, const struct attempt *attempt) {
+    *(uint32_t *)context = *(uint32_t *)context * 10 + attempt->number;
+    return OK;
+}
+
+static int count_event(void *context, const struct job_event *event) {
+    *(uint32_t *)context = *(uint32_t *)context * 10 + event->sequence;
+    return OK;
+}
+
+TEST(queue_each__gives_a_jobs_own_parts_in_order) {
+    struct queue *queue = open_here();
+    struct queue_change changes[] = {
+        spec_add(spec_text),
+        job_put(1),
+        job_put(2),
+        {.kind = CHANGE_ATTEMPT_PUT, .attempt = {.job_id = 1, .number = 2}},
+        {.kind = CHANGE_ATTEMPT_PUT, .attempt = {.job_id = 1, .number = 1}},
+        {.kind = CHANGE_ATTEMPT_PUT, .attempt = {.job_id = 2, .number = 1}},
+        {.kind = CHANGE_EVENT_ADD, .event = {.job_id = 1, .sequence = 1, .kind = "b"}},
+        {.kind = CHANGE_EVENT_ADD, .event = {.job_id = 1, .sequence = 0, .kind = "a"}},
+        {.kind = CHANGE_EVENT_ADD, .event = {.job_id = 1, .sequence = 2, .kind = "c"}},
+        {.kind = CHANGE_EVENT_ADD, .event = {.job_id = 2, .sequence = 0, .kind = "a"}},
+    };
+    struct queue_change drop = {.kind = CHANGE_JOB_DROP, .job_id = 1};
+    struct error error = {0};
+    struct queue_stats stats;
+    uint32_t digits = 0;
+
+    changes[1].job.attempt = 2;
+    changes[1].job.event_count = 3;
+    changes[2].job.attempt = 1;
+    changes[2].job.event_count = 1;
+    commit(queue, changes, ARRAY_LEN(changes));
+    CHECK_EQ(queue_verify(queue, &error), OK, error.text);
+    CHECK_OK(queue_each_attempt(queue, 1, count_attempt, &digits), "attempts");
+    CHECK_EQ(digits, 12, "1 then 2, none of job 2");
+    digits = 0;
+    CHECK_OK(queue_each_event(queue, 1, 1, count_event, &digits), "events");
+    CHECK_EQ(digits, 12, "from 1 on");
+    commit(queue, &drop, 1);
+    CHECK_OK(queue_get_stats(queue, &stats), "stats");
+    CHECK_EQ(stats.attempts, 1, "job 2's attempt stays");
+    CHECK_EQ(stats.events, 1, "job 2's event stays");
+    queue_close(queue);
+}
+
+TEST(queue_verify__notices_a_missing_event) {
+    struct queue *queue = open_here();
+    struct queue_change changes[] = {spec_add(spec_text), job_put(1)};
+    struct error error = {0};
+
+    changes[1].job.event_count = 1;
+    commit(queue, changes, ARRAY_LEN(changes));
+    CHECK_EQ(queue_verify(queue, &error), ERR_CORRUPT, "one event is claimed, none is there");
+    queue_close(queue);
+}
+
+TEST(queue_get_submission__remembers_what_a_key_made) {
+    struct queue *queue = open_here();
+    struct queue_change changes[] = {
+        {.kind = CHANGE_SUBMISSION_PUT,
+         .submission = {.key = "old", .first_id = 1, .count = 2, .at_us = 100}},
+        {.kind = CHANGE_SUBMISSION_PUT,
+         .submission = {.key = "new", .first_id = 3, .count = 1, .at_us = 200}},
+    };
+    struct queue_change expire = {.kind = CHANGE_SUBMISSIONS_EXPIRE, .before_us = 200};
+    struct submission submission;
+
+    commit(queue, changes, ARRAY_LEN(changes));
+    CHECK_OK(queue_get_submission(queue, "old", &submission), "known");
+    CHECK_EQ(submission.first_id, 1, "its jobs");
+    CHECK_EQ(submission.count, 2, "their number");
+    commit(queue, &expire, 1);
+    CHECK_EQ(queue_get_submission(queue, "old", &submission), ERR_NOT_FOUND, "expired");
+    CHECK_OK(queue_get_submission(queue, "new", &submission), "kept");
+    queue_close(queue);
+}
+
+/* The map is smaller than what is written: it grows by itself, nothing is lost. */
+TEST(queue_commit__grows_the_file) {
+    struct queue *queue = open_here();
+    struct queue_stats stats;
+    size_t bytes = LIMIT_SPEC_BYTES;
+    char *text = mem_alloc(1, bytes + 1);
+    int count = (int)(LIMIT_QUEUE_MAP_BYTES_FIRST / LIMIT_SPEC_BYTES) + 8;
+
+    memset(text, 'x', bytes);
+    for (int i = 0; i < count; i++) {
+        struct queue_change change;
+
+        (void)snprintf(text, 16, "%015d", i);
+        text[15] = 'x';
+        change = spec_add(text);
+        commit(queue, &change, 1);
+    }
+    CHECK_OK(queue_get_stats(queue, &stats), "stats");
+    CHECK_EQ(stats.specs, count, "all written");
+    CHECK(stats.map_bytes > LIMIT_QUEUE_MAP_BYTES_FIRST, "the map grew");
+    free(text);
+    queue_close(queue);
+}
+
+/* Killed at any moment, what was reported as committed is there, and nothing is half there. */
+TEST(queue_commit__survives_sigkill) {
+    for (int round = 0; round < 10; round++) {
+        int pipe_fds[2];
+        uint64_t reported = 0;
+        uint64_t id;
+        pid_t child;
+        struct queue *queue;
+        struct error error = {0};
+
+        CHECK_EQ(pipe(pipe_fds), 0, "pipe");
+        child = fork();
+        if (child == 0) {
+            queue = open_here();
+            for (id = queue_next_id(queue);; id += 2) {
+                uint64_t last = id + 1;
+
+                commit_jobs(queue, id, last);
+                (void)!write(pipe_fds[1], &last, sizeof last);
+            }
+        }
+        (void)close(pipe_fds[1]);
+        for (int i = 0; i < 5 + round * 3; i++) {
+            CHECK_EQ(read(pipe_fds[0], &reported, sizeof reported), sizeof reported, "progress");
+        }
+        (void)usleep((useconds_t)(round * 137));
+        (void)kill(child, SIGKILL);
+        while (read(pipe_fds[0], &id, sizeof id) == sizeof id) {
+            reported = id;
+        }
+        (void)close(pipe_fds[0]);
+        CHECK_EQ(waitpid(child, NULL, 0), child, "reaped");
+        queue = open_here();
+        id = see_all(queue).last_id;
+        CHECK(id >= reported, "every acknowledged job is there");
+        CHECK_EQ(id % 2, 0, "no half commit");
+        CHECK_EQ(queue_verify(queue, &error), OK, error.text);
+        queue_close(queue);
+    }
+}

@@ -1,0 +1,128 @@
+#include "queue/record.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/rng.h"
+#include "tests/test.h"
+
+static const struct job full_job = {
+    .id = UINT64_MAX - 1,
+    .name = "etl",
+    .namespace = "team-a",
+    .team = "red",
+    .submitter = "uid:1000",
+    .kind = JOB_KIND_POD,
+    .state = JOB_RETRY_WAIT,
+    .priority = -7,
+    .attempt = 3,
+    .failures = 2,
+    .retries = 1,
+    .infra_retries = 1,
+    .ttl_s = JOB_TTL_NEVER,
+    .event_count = 9,
+    .retry = {.retries_max = 5, .infra_retries_max = 6, .backoff_first_us = 7, .backoff_max_us = 8},
+    .submitted_us = 1,
+    .eligible_us = 2,
+    .admitted_us = 3,
+    .started_us = 4,
+    .finished_us = 5,
+    .expected_runtime_us = INT64_MAX,
+    .failure = FAILURE_OOM,
+    .exit_code = -1,
+    .cancel_requested = true,
+    .pods_deleted = true,
+    .spec_hash = {1, 2, 3, [31] = 255},
+};
+
+TEST(record_job__comes_back_as_it_was) {
+    struct buf bytes;
+    struct buf again;
+    struct job job;
+
+    buf_init(&bytes, LIMIT_MIB);
+    buf_init(&again, LIMIT_MIB);
+    record_encode_job(&bytes, &full_job);
+    CHECK_OK(record_decode_job(bytes.data, bytes.bytes, &job), "what was encoded decodes");
+    CHECK_EQ(job.id, full_job.id, "id");
+    CHECK_STR(job.name, "etl", "name");
+    CHECK_STR(job.submitter, "uid:1000", "submitter");
+    CHECK_EQ(job.priority, -7, "a negative number");
+    CHECK_EQ(job.exit_code, -1, "an unknown exit code");
+    CHECK_EQ(job.expected_runtime_us, INT64_MAX, "the largest time");
+    CHECK(job.cancel_requested && job.pods_deleted, "both flags");
+    /* Every field at once: encoding what came back gives the same bytes. */
+    record_encode_job(&again, &job);
+    CHECK_EQ(again.bytes, bytes.bytes, "size");
+    CHECK_MEM(again.data, bytes.data, bytes.bytes, "all fields");
+    buf_finish(&bytes);
+    buf_finish(&again);
+}
+
+/* Any damaged bit and any shorter or longer record is noticed. */
+TEST(record_decode__refuses_every_damage) {
+    struct buf bytes;
+    struct job job;
+
+    buf_init(&bytes, LIMIT_MIB);
+    record_encode_job(&bytes, &full_job);
+    for (size_t bit = 0; bit < bytes.bytes * 8; bit++) {
+        bytes.data[bit / 8] = (char)(bytes.data[bit / 8] ^ (1 << (bit % 8)));
+        CHECK_EQ(record_decode_job(bytes.data, bytes.bytes, &job), ERR_CORRUPT, "a flipped bit");
+        bytes.data[bit / 8] = (char)(bytes.data[bit / 8] ^ (1 << (bit % 8)));
+    }
+    for (size_t cut = 0; cut < bytes.bytes; cut++) {
+        CHECK_EQ(record_decode_job(bytes.data, cut, &job), ERR_CORRUPT, "a torn record");
+    }
+    buf_add_char(&bytes, 'x');
+    CHECK_EQ(record_decode_job(bytes.data, bytes.bytes, &job), ERR_CORRUPT, "a byte too many");
+    buf_finish(&bytes);
+}
+
+TEST(record_decode__refuses_another_kind) {
+    struct buf bytes;
+    struct job_event event;
+    struct attempt attempt;
+
+    buf_init(&bytes, LIMIT_MIB);
+    record_encode_job(&bytes, &full_job);
+    CHECK_EQ(record_decode_event(bytes.data, bytes.bytes, &event), ERR_CORRUPT, "job as event");
+    CHECK_EQ(record_decode_attempt(bytes.data, bytes.bytes, &attempt), ERR_CORRUPT,
+             "job as attempt");
+    buf_finish(&bytes);
+}
+
+TEST(record_decode__survives_random_bytes) {
+    unsigned char bytes[256];
+    struct rng rng;
+
+    rng_init(&rng, 1);
+    for (int round = 0; round < 20000; round++) {
+        size_t count = rng_below(&rng, sizeof bytes);
+        struct job job;
+        struct attempt attempt;
+        const char *text;
+        size_t text_bytes;
+
+        for (size_t i = 0; i < count; i++) {
+            bytes[i] = (unsigned char)rng_next(&rng);
+        }
+        CHECK_EQ(record_decode_job(bytes, count, &job), ERR_CORRUPT, "noise is no job");
+        CHECK_EQ(record_decode_attempt(bytes, count, &attempt), ERR_CORRUPT, "nor an attempt");
+        CHECK_EQ(record_decode_spec(bytes, count, &text, &text_bytes), ERR_CORRUPT, "nor a spec");
+    }
+}
+
+TEST(record_encode__cuts_a_text_that_is_too_long) {
+    static char longest[2 * LIMIT_RECORD_TEXT_BYTES];
+    struct attempt attempt = {.job_id = 1, .number = 1, .message = longest};
+    struct buf bytes;
+
+    memset(longest, 'm', sizeof longest - 1);
+    buf_init(&bytes, LIMIT_MIB);
+    record_encode_attempt(&bytes, &attempt);
+    CHECK_OK(record_decode_attempt(bytes.data, bytes.bytes, &attempt), "still a record");
+    CHECK_EQ(strlen(attempt.message), LIMIT_RECORD_TEXT_BYTES, "cut at the limit");
+    CHECK_STR(attempt.pod_name, "", "a missing text is empty");
+    buf_finish(&bytes);
+}
