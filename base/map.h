@@ -1,7 +1,7 @@
 /* base/map.h - a hash map from text or from a 64-bit id to a pointer.
  *
- * Open addressing, seeded hash, iteration in insertion order (holes skipped), so
- * that equal histories give equal orders whatever the seed. Keys are copied by the
+ * Open addressing, iteration in insertion order (holes skipped), so that equal
+ * histories give equal orders and nothing depends on the hash. Keys are copied by the
  * text map; values are never owned. Not for keys an attacker may flood without bound:
  * whoever inserts holds the bound.
  */
@@ -45,5 +45,8 @@ void *map_remove_id(struct map *map, uint64_t id);
 /* Iterate: `for (size_t at = 0; (entry = map_next(&map, &at)) != NULL;)`. Removing the entry
  * just returned is allowed; inserting during an iteration is not. */
 struct map_entry *map_next(const struct map *map, size_t *at);
+
+/* Every invariant, by ENSURE. O(n). */
+void map_verify(const struct map *map);
 
 #endif
