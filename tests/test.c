@@ -44,13 +44,23 @@ struct report {
 };
 
 static struct test *first_test;
-static struct test **next_test = &first_test;
 static const struct test *current;
 static struct report *report;
 
+/* In order of file and line: constructors run in whichever order the linker likes. */
 void test_register(struct test *test) {
-    *next_test = test;
-    next_test = &test->next;
+    struct test **place = &first_test;
+
+    while (*place != NULL) {
+        int order = strcmp((*place)->file, test->file);
+
+        if (order > 0 || (order == 0 && (*place)->line > test->line)) {
+            break;
+        }
+        place = &(*place)->next;
+    }
+    test->next = *place;
+    *place = test;
 }
 
 /* --- Checks: in the test's process ------------------------------------------------------------ */

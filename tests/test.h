@@ -27,12 +27,12 @@
 #define TEST(name) TEST_WITHIN(name, TEST_SECONDS)
 
 /* Declares a test with a time limit of its own, in seconds. Sanitizers multiply it. */
-#define TEST_WITHIN(name, seconds)                                   \
-    static void name(void);                                          \
-    __attribute__((constructor)) static void register_##name(void) { \
-        static struct test test = {#name, name, seconds, NULL};      \
-        test_register(&test);                                        \
-    }                                                                \
+#define TEST_WITHIN(name, seconds)                                                  \
+    static void name(void);                                                         \
+    __attribute__((constructor)) static void register_##name(void) {                \
+        static struct test test = {#name, name, seconds, __FILE__, __LINE__, NULL}; \
+        test_register(&test);                                                       \
+    }                                                                               \
     static void name(void)
 
 /* Every check takes `what`: the row's, or the reason it must hold. */
@@ -67,6 +67,8 @@ struct test {
     const char *name;
     void (*body)(void);
     unsigned seconds;
+    const char *file;
+    int line;
     struct test *next;
 };
 

@@ -93,11 +93,16 @@ TEST_WITHIN(failed__too_slow, 1) {
 }
 
 /* The folder is removed with what is in it: the next test of the list looks for it. */
-#define FOLDER_NOTE "/tmp/nightshift-test-samples-folder"
+static FILE *open_note(const char *mode) {
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/folder", getenv("TEST_TMPDIR"));
+    return fopen(path, mode);
+}
 
 TEST(ok__folder_is_filled) {
     char path[256];
-    FILE *note = fopen(FOLDER_NOTE, "w");
+    FILE *note = open_note("w");
 
     CHECK(note != NULL, "a note can be written");
     fputs(test_folder(), note);
@@ -108,12 +113,11 @@ TEST(ok__folder_is_filled) {
 
 TEST(ok__folder_of_an_earlier_test_is_gone) {
     char path[256] = "";
-    FILE *note = fopen(FOLDER_NOTE, "r");
+    FILE *note = open_note("r");
 
     CHECK(note != NULL, "the note of the test before");
     CHECK(fgets(path, sizeof path, note) != NULL, "a path in it");
     fclose(note);
-    unlink(FOLDER_NOTE);
     CHECK(strlen(path) > 0, "a path in it");
     CHECK(access(path, F_OK) != 0, "the folder is gone");
 }
