@@ -42,6 +42,11 @@
 #define LIMIT_QUEUE_MAP_BYTES_FIRST ((size_t)256 * LIMIT_MIB)
 #define LIMIT_QUEUE_MAP_BYTES_LAST ((size_t)64 * 1024 * LIMIT_MIB)
 
+/* A Spark application's payload. */
+#define LIMIT_SPARK_CONF_KEYS 4096
+#define LIMIT_SPARK_ARGUMENTS 4096
+#define LIMIT_POD_CONTAINERS 64 /* of each kind: init containers, containers */
+
 /* The cluster. */
 #define LIMIT_KUBE_OBJECT_BYTES (4 * LIMIT_MIB)
 #define LIMIT_KUBE_LIST_PAGE 500

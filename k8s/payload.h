@@ -1,0 +1,67 @@
+/* k8s/payload.h - a job's payload made into Kubernetes objects, and into what they will ask for.
+ *
+ * The payload is a manifest's canonical JSON, {"metadata":{..},"spec":{..}}, where spec is that
+ * of a SparkApplication (v1beta2) or of a Pod. A Spark application becomes what spark-submit
+ * would have created for it: driver pod, headless Service and a ConfigMap of its properties; a
+ * pod becomes itself under our name. Our labels are added (LABEL_... below), to executors too.
+ *
+ * Pure: equal arguments give equal bytes, so that a repeated creation is the same creation.
+ * What we cannot build is refused with the field's path; nothing is dropped in silence.
+ */
+#ifndef K8S_PAYLOAD_H
+#define K8S_PAYLOAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/limits.h"
+#include "k8s/codec_json.h"
+#include "k8s/spark_names.h"
+#include "policy/job.h"
+
+struct demand;
+struct payload;
+
+#define LABEL_JOB_ID "nightshift/job-id"
+#define LABEL_JOB_UID "nightshift/job-uid"
+#define LABEL_ATTEMPT "nightshift/attempt"
+
+#define CONTAINER_SPARK_DRIVER "spark-kubernetes-driver"
+
+/* ERR_INVALID, ERR_FULL: error names the field, as in "spec.driver.cores". */
+int payload_read(enum job_kind kind, const char *json, size_t bytes, const char *namespace_,
+                 struct payload **out_payload, struct field_error *error) MUST_CHECK;
+void payload_destroy(struct payload *payload); /* Accepts NULL. */
+
+/* The whole gang, overheads included, to the byte. Zeroed or a demand before; see
+ * policy/demand.h for what it owns. */
+void payload_demand(const struct payload *payload, struct demand *out_demand);
+
+/* Append the arithmetic behind the demand, a line a term, for people. */
+void payload_explain(const struct payload *payload, struct buf *out_text);
+
+/* One attempt. Texts are borrowed. */
+struct payload_run {
+    struct attempt_id id;
+    const char *namespace_;
+    int64_t submitted_us; /* wall clock, of this attempt; stored, so that it repeats */
+};
+
+/* The name of the attempt's pod: what to look for before creating it. */
+void payload_pod_name(const struct payload *payload, const struct attempt_id *id,
+                      char out_name[LIMIT_NAME_BYTES + 1]);
+
+/* Bodies to POST, owned by the caller. The pod comes first; the others belong to it: owner_uid
+ * is the created pod's metadata.uid, NULL leaves the owner out. NULL: this payload has none. */
+char *payload_pod_body(const struct payload *payload, const struct payload_run *run);
+char *payload_service_body(const struct payload *payload, const struct payload_run *run,
+                           const char *owner_uid);
+char *payload_conf_map_body(const struct payload *payload, const struct payload_run *run,
+                            const char *owner_uid);
+/* Spark 4.2 and later: what spark-submit adds there; /apis/networking.k8s.io/v1. */
+char *payload_network_policy_body(const struct payload *payload, const struct payload_run *run,
+                                  const char *owner_uid);
+
+#endif

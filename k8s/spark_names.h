@@ -1,0 +1,38 @@
+/* k8s/spark_names.h - what the objects of one attempt of a job are called.
+ *
+ * Everything is derived from the job's name and ids, never drawn: repeating a submission gives
+ * the same names and so the same bytes, and a retry never meets the objects of an older attempt.
+ */
+#ifndef K8S_SPARK_NAMES_H
+#define K8S_SPARK_NAMES_H
+
+#include <stdint.h>
+
+#define SPARK_PREFIX_BYTES_MAX 200
+
+/* Which attempt of which job of which store. Texts are borrowed. */
+struct attempt_id {
+    const char *job_name;
+    const char *store_uid; /* of the daemon's store, unique in the world */
+    uint64_t job_id;
+    uint32_t attempt; /* from 1 */
+};
+
+struct spark_names {
+    char prefix[SPARK_PREFIX_BYTES_MAX + 1]; /* <name>-<id>-<attempt> as Spark would clean it */
+    char pod[SPARK_PREFIX_BYTES_MAX + 16];   /* <prefix>-driver; a plain pod's is the prefix */
+    char service[64];                        /* <prefix>-driver-svc, or a short one */
+    char conf_map[64];                       /* spark-drv-<id>-<attempt>-conf-map */
+    char app_id[48];                         /* spark- and 32 hex digits */
+    char local_dir[64];                      /* /var/data/spark-<uuid> */
+};
+
+void spark_names_make(const struct attempt_id *id, struct spark_names *out_names);
+
+/* The value of the label spark-app-name for an application's name; at most 63 bytes. */
+void spark_app_name_label(const char *app_name, char out_label[64]);
+
+/* <store>-<job id>: the value of our label job-uid; cut at 63 bytes. */
+void attempt_job_uid(const struct attempt_id *id, char out_uid[64]);
+
+#endif
