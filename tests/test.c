@@ -27,7 +27,7 @@
 
 /* Output of a failed test beyond this is cut: a log of gigabytes helps nobody. */
 #define OUTPUT_BYTES_MAX (256 * 1024)
-#define FD_COUNT_MAX 1024
+#define FD_COUNT_MAX     1024
 
 enum outcome {
     PASSED,
