@@ -1,0 +1,179 @@
+/* policy/demand.h - what a job asks of the cluster: a gang of pods, and objects beside them.
+ *
+ * A demand is built by whoever reads a payload (add groups, containers, objects), then
+ * settled: the effective vectors, totals and hash are computed and it never changes again.
+ * Settled demands may be shared; equal jobs have equal demands.
+ * Source of the effective values: Kubernetes' documentation of init containers, sidecar
+ * containers, pod overhead and pod-level resources.
+ */
+#ifndef POLICY_DEMAND_H
+#define POLICY_DEMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy/resources.h"
+
+enum container_kind {
+    CONTAINER_MAIN,
+    CONTAINER_INIT,    /* runs to its end before the main ones start */
+    CONTAINER_SIDECAR, /* an init container with restartPolicy: Always */
+};
+
+/* Amounts count only where their bit is set. */
+struct container_demand {
+    enum container_kind kind;
+    uint16_t requests_set; /* RESOURCE_BIT()s */
+    uint16_t limits_set;
+    struct resources requests;
+    struct resources limits;
+};
+
+struct text_pair {
+    char *key;
+    char *value;
+};
+
+enum taint_effect {
+    TAINT_ANY_EFFECT, /* of a toleration only */
+    TAINT_NO_SCHEDULE,
+    TAINT_PREFER_NO_SCHEDULE, /* never refuses a pod */
+    TAINT_NO_EXECUTE,
+};
+
+struct toleration {
+    char *key;   /* NULL or "": every key */
+    char *value; /* NULL is "" */
+    bool exists; /* operator Exists: any value */
+    enum taint_effect effect;
+};
+
+enum match_operator {
+    MATCH_IN,
+    MATCH_NOT_IN,
+    MATCH_EXISTS,
+    MATCH_DOES_NOT_EXIST,
+    MATCH_GT, /* one value, a whole number; as for MATCH_LT */
+    MATCH_LT,
+};
+
+struct match_rule {
+    char *key; /* of a label; unused when on_name */
+    enum match_operator operator;
+    bool on_name; /* matchFields: the node's metadata.name */
+    char **values;
+    size_t value_count;
+};
+
+/* One nodeSelectorTerm: every rule must hold. A term without rules matches nothing. */
+struct match_term {
+    struct match_rule *rules;
+    size_t rule_count;
+};
+
+/* One pod. Zeroed is empty; pod_demand_finish() frees what the adders copied. */
+struct pod_demand {
+    struct container_demand *containers; /* in the pod's order, init containers first */
+    size_t container_count;
+    struct container_demand pod_level; /* spec.resources; no bits set: none */
+    struct resources overhead;
+    struct text_pair *selectors; /* nodeSelector: all must be there */
+    size_t selector_count;
+    struct toleration *tolerations;
+    size_t toleration_count;
+    struct match_term *terms; /* required node affinity: one of them must match; 0: no affinity */
+    size_t term_count;
+    char *priority_class;  /* NULL: none */
+    bool has_run_deadline; /* activeDeadlineSeconds is set: quota scope Terminating */
+};
+
+void pod_demand_finish(struct pod_demand *pod);
+
+/* Adders copy their texts. The container returned is zeroed, and valid until the next one is added. */
+struct container_demand *pod_demand_add_container(struct pod_demand *pod, enum container_kind kind);
+void container_demand_request(struct container_demand *container, size_t kind, int64_t amount);
+void container_demand_limit(struct container_demand *container, size_t kind, int64_t amount);
+void pod_demand_add_selector(struct pod_demand *pod, const char *key, const char *value);
+void pod_demand_add_toleration(struct pod_demand *pod, const struct toleration *toleration);
+struct match_term *pod_demand_add_term(struct pod_demand *pod); /* valid until the next one */
+void match_term_add_rule(struct match_term *term, const struct match_rule *rule);
+void pod_demand_set_priority_class(struct pod_demand *pod, const char *name); /* NULL: none */
+
+/* A deep copy into *out_pod, which is overwritten. */
+void pod_demand_copy(const struct pod_demand *pod, struct pod_demand *out_pod);
+bool pod_demand_equal(const struct pod_demand *a, const struct pod_demand *b);
+
+/* What a scheduler and a quota count: max(init, main + sidecars) + overhead; a request that is
+ * not set is the limit, if that is set. RESOURCE_PODS is 1. */
+struct resources pod_demand_requests(const struct pod_demand *pod);
+
+/* Overhead counts where there is a limit. RESOURCE_PODS is 0. */
+struct resources pod_demand_limits(const struct pod_demand *pod);
+
+/* No container has a request or limit of cpu or memory. */
+bool pod_demand_is_best_effort(const struct pod_demand *pod);
+
+enum pod_role {
+    POD_ROLE_POD,
+    POD_ROLE_DRIVER,
+    POD_ROLE_EXECUTOR,
+};
+
+const char *pod_role_text(enum pod_role role); /* "pod", "driver", "executor" */
+
+/* Equal pods. */
+struct pod_group {
+    enum pod_role role;
+    uint32_t count;
+    struct pod_demand pod;
+    /* By demand_settle(): */
+    struct resources requests; /* effective, of one pod; RESOURCE_PODS is 1 */
+    struct resources limits;
+    bool best_effort;
+};
+
+/* Objects as quotas name them, without "count/": "services", "configmaps", "deployments.apps",
+ * "requests.storage" (bytes), "fast.storageclass.storage.k8s.io/requests.storage". */
+struct object_demand {
+    char *key;
+    int64_t amount;
+};
+
+struct demand {
+    struct pod_group *groups; /* the driver first */
+    size_t group_count;
+    struct object_demand *objects; /* sorted by key, no key twice */
+    size_t object_count;
+    /* By demand_settle(): */
+    struct resources requests; /* of all pods; RESOURCE_PODS counts them */
+    struct resources limits;
+    uint64_t hash;
+    bool settled;
+    uint32_t uses;
+};
+
+struct demand *demand_create(void);
+void demand_destroy(struct demand *demand); /* one use less; the last one frees. Accepts NULL. */
+
+/* One use more of a settled demand; gives it back. */
+struct demand *demand_share(struct demand *demand);
+
+/* A deep copy, not settled, used once. */
+struct demand *demand_copy(const struct demand *demand);
+
+/* A group of count zeroed pods; valid until the next one is added. */
+struct pod_group *demand_add_group(struct demand *demand, enum pod_role role, uint32_t count);
+
+/* So many more of a kind of object; "count/" in front of the key is dropped. */
+void demand_add_object(struct demand *demand, const char *key, int64_t amount);
+int64_t demand_object_amount(const struct demand *demand, const char *key); /* 0: none */
+
+/* Compute what is derived; no more changes after it. */
+void demand_settle(struct demand *demand);
+
+/* Of settled demands. Equal demands have equal hashes, in every run. */
+bool demand_equal(const struct demand *a, const struct demand *b);
+uint64_t demand_hash(const struct demand *demand);
+
+#endif

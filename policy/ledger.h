@@ -1,0 +1,114 @@
+/* policy/ledger.h - the cluster's books: who uses what of each namespace and each node.
+ *
+ * Fed with watch events in any order and any number of times: put is "it is like this now".
+ * It keeps its own copies. Pods of unknown nodes and quotas of empty namespaces are fine.
+ *
+ * A reservation is an admitted gang: its pods that are not visible yet are charged to the
+ * namespace as reserved, and placed on nodes first in each pass. A visible pod of the job takes
+ * the place of one of them; when it goes (an executor died) the place is open again, until the
+ * reservation is dropped with the attempt.
+ */
+#ifndef POLICY_LEDGER_H
+#define POLICY_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "policy/demand.h"
+#include "policy/node.h"
+#include "policy/quota.h"
+
+struct ledger;
+
+/* A pod as the watch shows it; borrowed for the call. */
+struct ledger_pod {
+    const char *uid; /* the key */
+    const char *namespace;
+    const char *node;   /* NULL: not bound */
+    bool finished;      /* Succeeded or Failed */
+    uint64_t job_id;    /* ours: whose reservation it fills; 0: foreign */
+    enum pod_role role; /* with job_id: in which group */
+    const struct pod_demand *demand;
+};
+
+/* Charged to a namespace, from 0; an index stays for the ledger's life. */
+struct ledger_namespace {
+    char *name;
+    struct quota **quotas; /* sorted by name */
+    size_t quota_count;
+    struct usage own;      /* visible pods */
+    struct usage reserved; /* pods to come, and objects of reservations */
+};
+
+struct ledger_node {
+    char *name;
+    struct node *node;     /* NULL: pods are bound to it, but it was not listed */
+    struct resources used; /* effective requests of its live pods; RESOURCE_PODS counts them */
+    size_t pod_count;      /* that name it, finished ones too */
+};
+
+/* A visible live pod without a node. */
+struct ledger_unbound {
+    uint64_t order; /* of arrival */
+    uint64_t job_id;
+    struct pod_demand pod;
+    struct resources requests;
+};
+
+/* A gang that was admitted. */
+struct ledger_reservation {
+    uint64_t job_id;
+    size_t namespace_index;
+    struct demand *demand; /* shared */
+    uint32_t *visible;     /* live pods, by group */
+    bool objects_reserved;
+};
+
+struct ledger *ledger_create(void);
+void ledger_destroy(struct ledger *ledger);
+
+/* Each put replaces what has the same key (a pod's uid, a node's name, a quota's namespace and
+ * name); each remove of what is not there does nothing. */
+void ledger_put_pod(struct ledger *ledger, const struct ledger_pod *pod);
+void ledger_remove_pod(struct ledger *ledger, const char *uid);
+void ledger_put_node(struct ledger *ledger, const struct node *node);
+void ledger_remove_node(struct ledger *ledger, const char *name);
+void ledger_put_quota(struct ledger *ledger, const struct quota *quota);
+void ledger_remove_quota(struct ledger *ledger, const char *namespace, const char *name);
+
+/* Forget everything seen of one kind, before a relist. Reservations stay. */
+void ledger_forget_pods(struct ledger *ledger);
+void ledger_forget_nodes(struct ledger *ledger);
+void ledger_forget_quotas(struct ledger *ledger);
+
+/* Admit a job: a settled demand, shared from now on. Pods of it that are visible already count.
+ * A second reserve of the same job replaces the first. */
+void ledger_reserve(struct ledger *ledger, uint64_t job_id, const char *namespace,
+                    struct demand *demand);
+
+/* Its objects exist and status.used has been seen to count them: charge them no more. */
+void ledger_objects_visible(struct ledger *ledger, uint64_t job_id);
+
+/* The attempt is over (or came to nothing). Its visible pods stay charged until they go. */
+void ledger_release(struct ledger *ledger, uint64_t job_id);
+
+/* For the pass. Nodes are sorted by name, unbound pods by arrival, reservations by job id. */
+size_t ledger_namespace_index(struct ledger *ledger, const char *name); /* made if it is new */
+size_t ledger_namespace_count(const struct ledger *ledger);
+const struct ledger_namespace *ledger_namespace(const struct ledger *ledger, size_t index);
+size_t ledger_node_count(const struct ledger *ledger);
+const struct ledger_node *ledger_node(const struct ledger *ledger, size_t index);
+const struct ledger_unbound *ledger_next_unbound(const struct ledger *ledger, size_t *at);
+const struct ledger_reservation *ledger_next_reservation(const struct ledger *ledger, size_t *at);
+struct resources ledger_node_free(const struct ledger_node *node);
+
+/* Sums recomputed from scratch must equal those kept; by ENSURE. O(everything). */
+void ledger_verify(const struct ledger *ledger);
+
+/* OK, or ERR_FULL with a sentence: the first quota key or node whose visible pods exceed it. */
+int ledger_overrun(const struct ledger *ledger, const struct resource_names *names,
+                   struct error *error) MUST_CHECK;
+
+#endif

@@ -1,0 +1,55 @@
+/* policy/node.h - a node as placement sees it, and whether a pod may go there at all.
+ *
+ * Source of the rules: Kubernetes' documentation of node selectors, node affinity, taints and
+ * tolerations. Room is not looked at here.
+ */
+#ifndef POLICY_NODE_H
+#define POLICY_NODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy/demand.h"
+#include "policy/resources.h"
+
+struct taint {
+    char *key;
+    char *value; /* "" when it has none */
+    enum taint_effect effect;
+};
+
+/* Texts and arrays are owned. Zeroed is empty. */
+struct node {
+    char *name;
+    struct text_pair *labels;
+    size_t label_count;
+    struct taint *taints;
+    size_t taint_count;
+    struct resources allocatable;
+    bool ready;
+    bool unschedulable; /* cordoned */
+};
+
+void node_init(struct node *node, const char *name);
+void node_finish(struct node *node);
+void node_copy(const struct node *node, struct node *out_node);
+
+/* Adders copy their texts; value may be NULL. */
+void node_add_label(struct node *node, const char *key, const char *value);
+void node_add_taint(struct node *node, const char *key, const char *value,
+                    enum taint_effect effect);
+
+/* The label's value, or NULL. */
+const char *node_label(const struct node *node, const char *key);
+
+/* May the pod run there now: selector, affinity, taints, cordon, readiness? */
+bool node_accepts(const struct node *node, const struct pod_demand *pod);
+
+/* Might it some day: the same without what comes and goes by itself (readiness, cordon, and the
+ * taints under node.kubernetes.io/ and node.cloudprovider.kubernetes.io/)? */
+bool node_might_accept(const struct node *node, const struct pod_demand *pod);
+
+bool pod_tolerates(const struct pod_demand *pod, const struct taint *taint);
+
+#endif

@@ -1,0 +1,86 @@
+/* policy/reason.h - why a job waits: a code and the numbers behind it.
+ *
+ * A value of fixed size without pointers, so that it outlives what it was found in.
+ */
+#ifndef POLICY_REASON_H
+#define POLICY_REASON_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy/place.h"
+#include "policy/quota.h"
+#include "policy/resources.h"
+
+#define REASON_NAME_BYTES 64 /* longer names are cut */
+#define REASON_TEXT_BYTES 512
+
+/* name, machine text */
+#define REASON_LIST(X)                                                                         \
+    X(REASON_NONE, "None")                                                                     \
+    X(REASON_HELD, "Held")                          /* a person holds it */                    \
+    X(REASON_RETRY_WAIT, "RetryWait")               /* until an instant */                     \
+    X(REASON_CLUSTER_UNKNOWN, "ClusterUnknown")     /* pods, nodes or quotas not listed yet */ \
+    X(REASON_NAMESPACE_UNKNOWN, "NamespaceUnknown") /* no such namespace in the cluster */     \
+    X(REASON_QUOTA, "Quota")                        /* short now */                            \
+    X(REASON_QUOTA_NEVER, "QuotaNever")             /* more than hard */                       \
+    X(REASON_QUOTA_MUST_SPECIFY, "QuotaMustSpecify")                                           \
+    X(REASON_LIMIT_RANGE, "LimitRange")                                                        \
+    X(REASON_CAPACITY, "Capacity")            /* no room on the nodes now */                   \
+    X(REASON_CAPACITY_NEVER, "CapacityNever") /* not even on empty nodes */                    \
+    X(REASON_BEHIND, "Behind")                /* what it needs is kept for a job ahead */      \
+    X(REASON_START_RATE, "StartRate")         /* enough starts for now */                      \
+    X(REASON_WAITING_TURN, "WaitingTurn")     /* not looked at yet */                          \
+    X(REASON_DRAINING, "Draining")            /* the daemon starts nothing more */             \
+    X(REASON_NOT_LEADER, "NotLeader")
+
+enum reason_code {
+#define REASON_ENUM(name, text) name,
+    REASON_LIST(REASON_ENUM)
+#undef REASON_ENUM
+    REASON_CODE_COUNT,
+};
+
+/* Which members count depends on the code. Zeroed is REASON_NONE. Padding is zero in those the
+ * functions below make, so that memcmp() tells whether a reason changed. */
+struct reason {
+    uint32_t code;      /* enum reason_code */
+    uint8_t field;      /* QUOTA: enum quota_field */
+    uint8_t kind;       /* QUOTA, CAPACITY: the resource */
+    uint8_t role;       /* CAPACITY: enum pod_role */
+    uint8_t ahead_code; /* BEHIND: what the job ahead waits for */
+    uint64_t job_id;    /* BEHIND: the job ahead */
+    int64_t until_us;   /* RETRY_WAIT */
+    int64_t needs;
+    int64_t free;
+    int64_t hard;
+    int64_t used;
+    int64_t own;
+    int64_t reserved;
+    uint32_t placed;
+    uint32_t wanted;
+    uint32_t nodes;
+    uint32_t nodes_matching;
+    char name[REASON_NAME_BYTES]; /* QUOTA: namespace/quota; CAPACITY: the nearest node */
+    char key[REASON_NAME_BYTES];  /* QUOTA: the key; MUST_SPECIFY: what is missing */
+};
+
+const char *reason_code_text(enum reason_code code);
+
+struct reason reason_plain(enum reason_code code);
+struct reason reason_retry_wait(int64_t until_us);
+struct reason reason_behind(uint64_t job_id, enum reason_code ahead_code);
+
+/* Of an answer that does not fit. */
+struct reason reason_quota(const struct quota_answer *answer, const struct demand *demand);
+
+/* code: REASON_CAPACITY or REASON_CAPACITY_NEVER. */
+struct reason reason_capacity(enum reason_code code, const struct place *place,
+                              const struct demand *demand, const struct place_miss *miss);
+
+/* One sentence, such as "quota team-a/compute requests.memory: needs 24Gi, free 10Gi of 100Gi
+ * (pods 84Gi, reserved 6Gi)". */
+void reason_print(const struct reason *reason, const struct resource_names *names,
+                  char out_text[REASON_TEXT_BYTES]);
+
+#endif
