@@ -52,6 +52,10 @@
 #define LIMIT_KUBE_LIST_PAGE 500
 #define LIMIT_KUBE_REQUESTS_IN_FLIGHT 64
 
+/* The simulated cluster. */
+#define LIMIT_SIM_OBSERVERS 8
+#define LIMIT_SIM_LOG_ENTRIES 8192
+
 /* One turn. */
 #define LIMIT_TURN_EVENTS 4096
 #define LIMIT_TURN_STARTS 256

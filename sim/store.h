@@ -19,6 +19,7 @@
 #include "sim/resource.h"
 
 struct json_t;
+struct sim_collection;
 struct sim_store;
 
 enum sim_change_type {
@@ -140,6 +141,10 @@ bool sim_store_put_status(struct sim_store *store, enum sim_resource_id id, cons
 bool sim_store_put_raw(struct sim_store *store, enum sim_resource_id id, const char *namespace,
                        const char *name, const struct json_t *object, int64_t now_us);
 
+/* What the scheduler does: set spec.nodeName, once (409 after), and condition PodScheduled. 201. */
+struct sim_answer sim_store_bind(struct sim_store *store, const struct sim_write *write,
+                                 const char *node);
+
 struct sim_delete {
     enum sim_resource_id id;
     const char *namespace;
@@ -160,5 +165,14 @@ struct sim_answer sim_store_delete(struct sim_store *store, const struct sim_del
 /* Do what garbage collection and namespace deletion owe, a bounded amount; true while more is left.
  * Call after writes (the REST layer and a simulation's step do). */
 bool sim_store_collect(struct sim_store *store, int64_t now_us);
+
+/* For the REST layer. */
+
+/* Versions and log, borrowed. */
+const struct sim_collection *sim_store_collection(const struct sim_store *store,
+                                                  enum sim_resource_id id);
+
+/* Forget the log up to the newest change: watches from before get 410. */
+void sim_store_compact(struct sim_store *store);
 
 #endif

@@ -1,0 +1,127 @@
+#include "sim/json.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/rfc3339.h"
+
+#define KEY_BYTES_MAX 128
+
+struct json_t *sim_json_at(const struct json_t *object, const char *path) {
+    const json_t *at = object;
+    char key[KEY_BYTES_MAX];
+
+    for (;;) {
+        size_t length = strcspn(path, ".");
+        json_t *next;
+
+        if (length >= sizeof key) {
+            return NULL;
+        }
+        memcpy(key, path, length);
+        key[length] = '\0';
+        next = json_object_get(at, key);
+        if (next == NULL || path[length] == '\0') {
+            return next;
+        }
+        at = next;
+        path += length + 1;
+    }
+}
+
+const char *sim_json_text(const struct json_t *object, const char *path) {
+    return json_string_value(sim_json_at(object, path));
+}
+
+int64_t sim_json_int(const struct json_t *object, const char *path, int64_t fallback) {
+    const json_t *value = sim_json_at(object, path);
+
+    return json_is_integer(value) ? json_integer_value(value) : fallback;
+}
+
+bool sim_json_true(const struct json_t *object, const char *path) {
+    return json_is_true(sim_json_at(object, path));
+}
+
+struct json_t *sim_json_copy(const struct json_t *object) {
+    /* jansson has no const here, and only counts the members' users. */
+    json_t *copy = json_copy((json_t *)(uintptr_t)object);
+
+    return copy == NULL ? json_object() : copy;
+}
+
+struct json_t *sim_json_make_object(struct json_t *parent, const char *key) {
+    json_t *value = json_object_get(parent, key);
+
+    if (value == NULL || json_is_null(value)) {
+        value = json_object();
+        json_object_set_new(parent, key, value);
+        value = json_object_get(parent, key);
+    }
+    return json_is_object(value) ? value : NULL;
+}
+
+void sim_json_set_text(struct json_t *object, const char *key, const char *text) {
+    json_object_set_new(object, key, json_string(text));
+}
+
+void sim_json_set_int(struct json_t *object, const char *key, int64_t value) {
+    json_object_set_new(object, key, json_integer(value));
+}
+
+static bool is_absent(const json_t *object, const char *key) {
+    const json_t *value = json_object_get(object, key);
+
+    return value == NULL || json_is_null(value);
+}
+
+void sim_json_default_text(struct json_t *object, const char *key, const char *text) {
+    const char *old = json_string_value(json_object_get(object, key));
+
+    /* The real one's "omitempty": an empty text is an absent one. */
+    if (is_absent(object, key) || (old != NULL && old[0] == '\0')) {
+        sim_json_set_text(object, key, text);
+    }
+}
+
+void sim_json_default_int(struct json_t *object, const char *key, int64_t value) {
+    if (is_absent(object, key)) {
+        sim_json_set_int(object, key, value);
+    }
+}
+
+void sim_json_set_time(struct json_t *object, const char *key, int64_t time_us) {
+    char text[RFC3339_BYTES_MAX];
+
+    rfc3339_print(time_us, text);
+    sim_json_set_text(object, key, text);
+}
+
+char *sim_json_base64(const char *text) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t bytes = text == NULL ? 0 : strlen(text);
+    char *out = mem_alloc((bytes + 2) / 3 * 4 + 1, 1);
+    char *to = out;
+
+    for (size_t i = 0; i < bytes; i += 3) {
+        uint32_t group = 0;
+
+        for (size_t k = 0; k < 3; k++) {
+            group = group << 8 | (i + k < bytes ? (unsigned char)text[i + k] : 0u);
+        }
+        for (size_t k = 0; k < 4; k++) {
+            *to++ = i + k > bytes ? '=' : digits[group >> (18 - 6 * k) & 63];
+        }
+    }
+    return out;
+}
+
+char *sim_json_quoted(const char *text) {
+    json_t *value = json_string(text);
+    char *quoted = value == NULL ? NULL : json_dumps(value, JSON_ENCODE_ANY);
+
+    json_decref(value);
+    return quoted == NULL ? mem_copy_text("\"\"") : quoted;
+}

@@ -1,0 +1,165 @@
+#include "sim/resource.h"
+
+#include <string.h>
+
+#include "base/ensure.h"
+
+/* In the order of enum sim_resource_id. */
+static const struct sim_resource resources[] = {
+    {.id = SIM_NAMESPACES,
+     .group = "",
+     .version = "v1",
+     .plural = "namespaces",
+     .singular = "namespace",
+     .kind = "Namespace",
+     .short_names = "ns",
+     .has_status = true},
+    {.id = SIM_NODES,
+     .group = "",
+     .version = "v1",
+     .plural = "nodes",
+     .singular = "node",
+     .kind = "Node",
+     .short_names = "no",
+     .has_status = true,
+     .upsert = true},
+    {.id = SIM_PODS,
+     .group = "",
+     .version = "v1",
+     .plural = "pods",
+     .singular = "pod",
+     .kind = "Pod",
+     .short_names = "po",
+     .namespaced = true,
+     .has_status = true},
+    {.id = SIM_SERVICES,
+     .group = "",
+     .version = "v1",
+     .plural = "services",
+     .singular = "service",
+     .kind = "Service",
+     .short_names = "svc",
+     .namespaced = true,
+     .has_status = true},
+    {.id = SIM_CONFIGMAPS,
+     .group = "",
+     .version = "v1",
+     .plural = "configmaps",
+     .singular = "configmap",
+     .kind = "ConfigMap",
+     .short_names = "cm",
+     .namespaced = true},
+    {.id = SIM_SECRETS,
+     .group = "",
+     .version = "v1",
+     .plural = "secrets",
+     .singular = "secret",
+     .kind = "Secret",
+     .short_names = "",
+     .namespaced = true},
+    {.id = SIM_SERVICEACCOUNTS,
+     .group = "",
+     .version = "v1",
+     .plural = "serviceaccounts",
+     .singular = "serviceaccount",
+     .kind = "ServiceAccount",
+     .short_names = "sa",
+     .namespaced = true},
+    {.id = SIM_RESOURCEQUOTAS,
+     .group = "",
+     .version = "v1",
+     .plural = "resourcequotas",
+     .singular = "resourcequota",
+     .kind = "ResourceQuota",
+     .short_names = "quota",
+     .namespaced = true,
+     .has_status = true},
+    {.id = SIM_LIMITRANGES,
+     .group = "",
+     .version = "v1",
+     .plural = "limitranges",
+     .singular = "limitrange",
+     .kind = "LimitRange",
+     .short_names = "limits",
+     .namespaced = true},
+    {.id = SIM_EVENTS,
+     .group = "",
+     .version = "v1",
+     .plural = "events",
+     .singular = "event",
+     .kind = "Event",
+     .short_names = "ev",
+     .namespaced = true,
+     .upsert = true},
+    {.id = SIM_PERSISTENTVOLUMECLAIMS,
+     .group = "",
+     .version = "v1",
+     .plural = "persistentvolumeclaims",
+     .singular = "persistentvolumeclaim",
+     .kind = "PersistentVolumeClaim",
+     .short_names = "pvc",
+     .namespaced = true,
+     .has_status = true},
+    {.id = SIM_LEASES,
+     .group = "coordination.k8s.io",
+     .version = "v1",
+     .plural = "leases",
+     .singular = "lease",
+     .kind = "Lease",
+     .short_names = "",
+     .namespaced = true,
+     .upsert = true},
+    {.id = SIM_PRIORITYCLASSES,
+     .group = "scheduling.k8s.io",
+     .version = "v1",
+     .plural = "priorityclasses",
+     .singular = "priorityclass",
+     .kind = "PriorityClass",
+     .short_names = "pc",
+     .has_generation = true},
+};
+
+_Static_assert(sizeof resources / sizeof resources[0] == SIM_RESOURCE_COUNT, "a row per id");
+
+const struct sim_resource *sim_resource(enum sim_resource_id id) {
+    ENSURE((unsigned)id < SIM_RESOURCE_COUNT);
+    ENSURE(resources[id].id == id);
+    return &resources[id];
+}
+
+const struct sim_resource *sim_resource_find(const char *group, const char *version,
+                                             const char *plural) {
+    for (unsigned i = 0; i < SIM_RESOURCE_COUNT; i++) {
+        const struct sim_resource *resource = &resources[i];
+
+        if (strcmp(resource->plural, plural) == 0 && strcmp(resource->group, group) == 0 &&
+            strcmp(resource->version, version) == 0) {
+            return resource;
+        }
+    }
+    return NULL;
+}
+
+const char *sim_resource_qualified(const struct sim_resource *resource) {
+    switch (resource->id) {
+    case SIM_LEASES:
+        return "leases.coordination.k8s.io";
+    case SIM_PRIORITYCLASSES:
+        return "priorityclasses.scheduling.k8s.io";
+    default:
+        ENSURE(resource->group[0] == '\0');
+        return resource->plural;
+    }
+}
+
+const char *sim_resource_api_version(const struct sim_resource *resource) {
+    switch (resource->id) {
+    case SIM_LEASES:
+        return "coordination.k8s.io/v1";
+    case SIM_PRIORITYCLASSES:
+        return "scheduling.k8s.io/v1";
+    default:
+        ENSURE(resource->group[0] == '\0');
+        return resource->version;
+    }
+}
