@@ -24,7 +24,7 @@
 #define LIMIT_MANIFEST_BYTES LIMIT_HTTP_BODY_BYTES
 #define LIMIT_MANIFEST_DOCUMENTS 10000
 #define LIMIT_DOCUMENT_NODES (1000 * 1000) /* of one file, aliases written out */
-#define LIMIT_DOCUMENT_ANCHORS 100
+#define LIMIT_DOCUMENT_ANCHORS 1000
 #define LIMIT_PROBLEMS 20 /* reported of one file */
 #define LIMIT_TOKENS 10000
 #define LIMIT_MANIFEST_DEPTH 64
@@ -50,6 +50,7 @@
 /* The cluster. */
 #define LIMIT_KUBE_OBJECT_BYTES (4 * LIMIT_MIB)
 #define LIMIT_KUBE_LIST_PAGE 500
+#define LIMIT_KUBE_LIST_BYTES (64 * LIMIT_MIB)
 #define LIMIT_KUBE_REQUESTS_IN_FLIGHT 64
 
 /* The simulated cluster. */
@@ -62,6 +63,7 @@
 
 _Static_assert(LIMIT_SPEC_BYTES <= LIMIT_MANIFEST_BYTES, "one spec fits a manifest");
 _Static_assert(LIMIT_MANIFEST_BYTES <= LIMIT_HTTP_BODY_BYTES, "a manifest fits a request");
+_Static_assert(LIMIT_KUBE_OBJECT_BYTES <= LIMIT_KUBE_LIST_BYTES, "one object fits a page");
 _Static_assert(LIMIT_KUBE_REQUESTS_IN_FLIGHT <= LIMIT_TURN_EVENTS, "results fit a turn");
 
 #endif

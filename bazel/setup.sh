@@ -4,8 +4,7 @@
 # Usage: bazel/setup.sh [--dev]       --dev: also what the tests and lint need
 #
 # As root, or as a user who may sudo. Exit status: 0 all is there, 1 installing
-# failed, 2 wrong usage, 3 this system or user can't install Debian packages,
-# 4 Bazel can't build where the tree is.
+# failed, 2 wrong usage, 3 this system or user can't install Debian packages.
 set -eu
 
 packages="
@@ -34,7 +33,7 @@ esac
 case "$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)" in
 *[[:space:]]*)
   say "Bazel can't build in a path with a space; move the tree to another folder"
-  exit 4
+  exit 3
   ;;
 esac
 

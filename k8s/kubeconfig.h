@@ -76,6 +76,13 @@ int kubeconfig_load_in_cluster(const struct kubeconfig_in_cluster *in,
 int kubeconfig_load_default(const struct kubeconfig_choice *choice, struct kube_access *out_access,
                             struct error *error) MUST_CHECK;
 
+/* Are the files that access names readable, and PEM? ERR_NOT_FOUND, ERR_DENIED, ERR_IO,
+ * ERR_INVALID. */
+int kube_access_check(const struct kube_access *access, struct error *error) MUST_CHECK;
+
+/* A copy that owns all its texts. */
+struct kube_access kube_access_copy(const struct kube_access *access);
+
 /* Frees, and wipes the secrets. Accepts a zeroed struct. */
 void kube_access_finish(struct kube_access *access);
 

@@ -27,8 +27,7 @@ struct usage_sum {
 };
 
 struct usage_bucket {
-    struct pod_scope scope;
-    char *priority_class; /* owned; scope's text */
+    struct pod_scope scope; /* its text is owned */
     struct usage_sum sum;
 };
 
