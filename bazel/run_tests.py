@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlparse
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TEST = re.compile(r"^test (ok|failed|skipped): ")
 OUTCOMES = ["ok", "failed", "skipped"]
+NO_TESTS = 4  # Bazel's status if the options leave no test to run
 
 
 def bazel():
@@ -102,7 +103,7 @@ def run(options):
         code = subprocess.call(command, cwd=ROOT)
         statuses, logs = read_events(events) if os.path.exists(events) else ({}, {})
         counts = list(add_up(statuses, logs))
-    if code != 0 and counts[1] == 0:
+    if code not in (0, NO_TESTS) and counts[1] == 0:
         counts[1] = 1  # Bazel itself failed: nothing ran, or not all of it
     return counts
 
@@ -122,6 +123,8 @@ def main():
         total = [a + b for a, b in zip(total, counts)]
         if len(runs) > 1:
             print("== %s" % closing_line(counts), flush=True)
+    if sum(total) == 0:
+        total[1] = 1  # A run of nothing proves nothing.
     print(closing_line(total), flush=True)
     return 1 if total[1] else 0
 

@@ -4,7 +4,8 @@
 # Usage: bazel/setup.sh [--dev]       --dev: also what the tests and lint need
 #
 # As root, or as a user who may sudo. Exit status: 0 all is there, 1 installing
-# failed, 2 wrong usage, 3 this system or user can't install Debian packages.
+# failed, 2 wrong usage, 3 this system or user can't install Debian packages,
+# 4 Bazel can't build where the tree is.
 set -eu
 
 packages="
@@ -33,7 +34,7 @@ esac
 case "$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)" in
 *[[:space:]]*)
   say "Bazel can't build in a path with a space; move the tree to another folder"
-  exit 3
+  exit 4
   ;;
 esac
 

@@ -18,6 +18,15 @@ struct place {
     uint32_t column;
 };
 
+/* A path as the checker walks it, on the stack: "spec", "volumes", [2], "name". NULL: the root. */
+struct trail {
+    const struct trail *up;
+    const char *key; /* NULL: an index */
+    size_t index;
+};
+
+void trail_print(const struct trail *trail, struct buf *out);
+
 struct problem {
     struct place place;
     char *path;    /* "spec.driver.memory"; "" when the place says it all; owned */
@@ -36,6 +45,13 @@ void problems_finish(struct problems *problems);
 /* Append one; texts are copied. The message's control characters become '?'. */
 void problems_add(struct problems *problems, struct place place, const char *path,
                   const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* The same with the path as a trail. */
+void problems_add_at(struct problems *problems, struct place place, const struct trail *trail,
+                     const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* Forget those after the first count. */
+void problems_cut(struct problems *problems, size_t count);
 
 /* Order of the text; equal places keep the order in which they were found. */
 void problems_sort(struct problems *problems);

@@ -17,8 +17,9 @@
 
 enum field_type {
     FIELD_TEXT,
-    FIELD_LABEL,     /* an RFC 1123 label: at most 63 of a-z 0-9 - */
-    FIELD_SUBDOMAIN, /* labels joined by dots, at most 253 */
+    FIELD_LABEL,       /* an RFC 1123 label: at most 63 of a-z 0-9 - */
+    FIELD_SUBDOMAIN,   /* labels joined by dots, at most 253 */
+    FIELD_LABEL_VALUE, /* what a label may hold, and not empty */
     FIELD_BOOL,
     FIELD_INT,         /* in [min, max] */
     FIELD_NUMBER,      /* at least min */
@@ -59,20 +60,17 @@ struct schema {
     size_t field_count;
 };
 
-/* Check an object, all the way down. path is its own ("" for the root). */
-void schema_check(const struct schema *schema, struct node *object, const char *path,
+/* Check an object, all the way down; trail is its own. Members that are null are dropped: to
+ * Kubernetes they are not there. */
+void schema_check(const struct schema *schema, struct node *object, const struct trail *trail,
                   struct problems *problems);
 
 /* Check one value that is not null. */
-void schema_check_field(const struct field *field, struct node *value, const char *path,
+void schema_check_field(const struct field *field, struct node *value, const struct trail *trail,
                         struct problems *problems);
 
 /* Complain of an unknown name, with a suggestion from names when one is close. */
-void schema_unknown(const struct node *member, const char *path, const char *const *names,
+void schema_unknown(const struct node *member, const struct trail *trail, const char *const *names,
                     size_t name_count, struct problems *problems);
-
-/* "path.key", "path[3]"; owned. */
-char *schema_path_key(const char *path, const char *key);
-char *schema_path_index(const char *path, size_t index);
 
 #endif

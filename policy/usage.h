@@ -27,7 +27,8 @@ struct usage_sum {
 };
 
 struct usage_bucket {
-    struct pod_scope scope; /* its text is owned */
+    struct pod_scope scope;
+    char *priority_class; /* owned; scope's text */
     struct usage_sum sum;
 };
 

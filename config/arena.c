@@ -1,0 +1,81 @@
+#include "config/arena.h"
+
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ensure.h"
+#include "base/memory.h"
+
+#define CHUNK_BYTES ((size_t)16 * 1024)
+#define ALIGNMENT   alignof(max_align_t)
+
+struct chunk {
+    struct chunk *next;
+    size_t used;
+    size_t room;
+    alignas(max_align_t) char bytes[];
+};
+
+struct arena {
+    struct chunk *chunks; /* the newest first; only it has room to give */
+};
+
+struct arena *arena_create(void) {
+    return mem_alloc(1, sizeof(struct arena));
+}
+
+void arena_destroy(struct arena *arena) {
+    if (arena == NULL) {
+        return;
+    }
+    for (struct chunk *chunk = arena->chunks, *next; chunk != NULL; chunk = next) {
+        next = chunk->next;
+        free(chunk);
+    }
+    free(arena);
+}
+
+static struct chunk *chunk_create(size_t room, struct chunk *next) {
+    struct chunk *chunk = mem_alloc(1, sizeof *chunk + room);
+
+    chunk->room = room;
+    chunk->next = next;
+    return chunk;
+}
+
+/* What is large gets a chunk of its own behind the newest, which keeps its room. */
+static void *take_large(struct arena *arena, size_t bytes) {
+    if (arena->chunks == NULL) {
+        arena->chunks = chunk_create(CHUNK_BYTES, NULL);
+    }
+    arena->chunks->next = chunk_create(bytes, arena->chunks->next);
+    return arena->chunks->next->bytes;
+}
+
+void *arena_take(struct arena *arena, size_t count, size_t size) {
+    struct chunk *chunk = arena->chunks;
+    size_t bytes;
+
+    ENSURE(size == 0 || count <= SIZE_MAX / 2 / size);
+    bytes = (count * size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (bytes > CHUNK_BYTES / 4) {
+        return take_large(arena, bytes);
+    }
+    if (chunk == NULL || chunk->room - chunk->used < bytes) {
+        chunk = chunk_create(CHUNK_BYTES, chunk);
+        arena->chunks = chunk;
+    }
+    chunk->used += bytes;
+    return chunk->bytes + chunk->used - bytes;
+}
+
+char *arena_text(struct arena *arena, const char *text, size_t bytes) {
+    char *copy = arena_take(arena, bytes + 1, 1);
+
+    if (bytes > 0) {
+        memcpy(copy, text, bytes);
+    }
+    return copy;
+}

@@ -1,0 +1,194 @@
+#include "policy/node.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+
+#define TAINT_UNSCHEDULABLE "node.kubernetes.io/unschedulable"
+
+void node_init(struct node *node, const char *name) {
+    *node = (struct node){.name = mem_copy_text(name)};
+}
+
+void node_finish(struct node *node) {
+    if (node == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < node->label_count; i++) {
+        free(node->labels[i].key);
+        free(node->labels[i].value);
+    }
+    for (size_t i = 0; i < node->taint_count; i++) {
+        free(node->taints[i].key);
+        free(node->taints[i].value);
+    }
+    free(node->labels);
+    free(node->taints);
+    free(node->name);
+    *node = (struct node){0};
+}
+
+void node_copy(const struct node *node, struct node *out_node) {
+    struct node copy;
+
+    node_init(&copy, node->name);
+    for (size_t i = 0; i < node->label_count; i++) {
+        node_add_label(&copy, node->labels[i].key, node->labels[i].value);
+    }
+    for (size_t i = 0; i < node->taint_count; i++) {
+        node_add_taint(&copy, node->taints[i].key, node->taints[i].value, node->taints[i].effect);
+    }
+    copy.allocatable = node->allocatable;
+    copy.ready = node->ready;
+    copy.unschedulable = node->unschedulable;
+    *out_node = copy;
+}
+
+void node_add_label(struct node *node, const char *key, const char *value) {
+    node->labels = mem_grow(node->labels, node->label_count + 1, sizeof *node->labels);
+    node->labels[node->label_count++] = (struct text_pair){
+        .key = mem_copy_text(key), .value = mem_copy_text(value != NULL ? value : "")};
+}
+
+void node_add_taint(struct node *node, const char *key, const char *value,
+                    enum taint_effect effect) {
+    node->taints = mem_grow(node->taints, node->taint_count + 1, sizeof *node->taints);
+    node->taints[node->taint_count++] =
+        (struct taint){.key = mem_copy_text(key),
+                       .value = mem_copy_text(value != NULL ? value : ""),
+                       .effect = effect};
+}
+
+const char *node_label(const struct node *node, const char *key) {
+    for (size_t i = 0; i < node->label_count; i++) {
+        if (strcmp(node->labels[i].key, key) == 0) {
+            return node->labels[i].value;
+        }
+    }
+    return NULL;
+}
+
+static bool is_among(const struct match_rule *rule, const char *value) {
+    for (size_t i = 0; i < rule->value_count; i++) {
+        if (strcmp(rule->values[i], value) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Both must be whole numbers, or it does not hold. */
+static bool compares(const struct match_rule *rule, const char *value) {
+    int64_t have;
+    int64_t bound;
+
+    if (value == NULL || rule->value_count != 1 || text_parse_int64(value, &have) < 0 ||
+        text_parse_int64(rule->values[0], &bound) < 0) {
+        return false;
+    }
+    return rule->operator== MATCH_GT ? have > bound : have<bound;
+}
+
+static bool rule_holds(const struct match_rule *rule, const struct node *node) {
+    const char *value = rule->on_name ? node->name : node_label(node, rule->key);
+
+    switch (rule->operator) {
+    case MATCH_IN:
+        return value != NULL && is_among(rule, value);
+    case MATCH_NOT_IN:
+        return value == NULL || !is_among(rule, value);
+    case MATCH_EXISTS:
+        return value != NULL;
+    case MATCH_DOES_NOT_EXIST:
+        return value == NULL;
+    case MATCH_GT:
+    case MATCH_LT:
+        return compares(rule, value);
+    }
+    return false;
+}
+
+static bool term_holds(const struct match_term *term, const struct node *node) {
+    for (size_t i = 0; i < term->rule_count; i++) {
+        if (!rule_holds(&term->rules[i], node)) {
+            return false;
+        }
+    }
+    return term->rule_count > 0;
+}
+
+static bool labels_match(const struct node *node, const struct pod_demand *pod) {
+    for (size_t i = 0; i < pod->selector_count; i++) {
+        const char *value = node_label(node, pod->selectors[i].key);
+
+        if (value == NULL || strcmp(value, pod->selectors[i].value) != 0) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < pod->term_count; i++) {
+        if (term_holds(&pod->terms[i], node)) {
+            return true;
+        }
+    }
+    return pod->term_count == 0;
+}
+
+static bool toleration_covers(const struct toleration *toleration, const struct taint *taint) {
+    const bool every_key = toleration->key == NULL || toleration->key[0] == '\0';
+
+    if (toleration->effect != TAINT_ANY_EFFECT && toleration->effect != taint->effect) {
+        return false;
+    }
+    if (every_key) {
+        return toleration->exists;
+    }
+    return strcmp(toleration->key, taint->key) == 0 &&
+           (toleration->exists ||
+            strcmp(toleration->value != NULL ? toleration->value : "", taint->value) == 0);
+}
+
+bool pod_tolerates(const struct pod_demand *pod, const struct taint *taint) {
+    if (taint->effect == TAINT_PREFER_NO_SCHEDULE) {
+        return true;
+    }
+    for (size_t i = 0; i < pod->toleration_count; i++) {
+        if (toleration_covers(&pod->tolerations[i], taint)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_passing(const struct taint *taint) {
+    return text_starts_with(taint->key, "node.kubernetes.io/") ||
+           text_starts_with(taint->key, "node.cloudprovider.kubernetes.io/");
+}
+
+static bool taints_allow(const struct node *node, const struct pod_demand *pod, bool some_day) {
+    for (size_t i = 0; i < node->taint_count; i++) {
+        if (!(some_day && is_passing(&node->taints[i])) && !pod_tolerates(pod, &node->taints[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A cordon is the taint it is about to become. */
+static bool cordon_allows(const struct node *node, const struct pod_demand *pod) {
+    char key[] = TAINT_UNSCHEDULABLE;
+    char value[] = "";
+    const struct taint cordon = {.key = key, .value = value, .effect = TAINT_NO_SCHEDULE};
+
+    return !node->unschedulable || pod_tolerates(pod, &cordon);
+}
+
+bool node_accepts(const struct node *node, const struct pod_demand *pod) {
+    return node->ready && cordon_allows(node, pod) && taints_allow(node, pod, false) &&
+           labels_match(node, pod);
+}
+
+bool node_might_accept(const struct node *node, const struct pod_demand *pod) {
+    return taints_allow(node, pod, true) && labels_match(node, pod);
+}
