@@ -11,7 +11,7 @@
 
 #include "policy/job.h"
 
-#define SPEC_HASH_BYTES 32
+#define SPEC_HASH_BYTES 32 /* SHA-256: digest_sha256() */
 
 /* One try at running a job. */
 struct attempt {

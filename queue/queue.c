@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "base/ensure.h"
 #include "base/limits.h"
 #include "base/memory.h"
@@ -75,10 +75,6 @@ static int fail(struct error *error, int code, const char *doing) {
     int r = err_from_lmdb(code);
 
     return r == OK ? OK : error_set(error, r, "%s: %s", doing, mdb_strerror(code));
-}
-
-void spec_hash(const void *bytes, size_t count, unsigned char out_hash[SPEC_HASH_BYTES]) {
-    ENSURE(EVP_Digest(bytes, count, out_hash, NULL, EVP_sha256(), NULL) == 1);
 }
 
 /* --- Keys ------------------------------------------------------------------------------- */
@@ -691,7 +687,7 @@ int queue_get_spec(struct queue *queue, const unsigned char hash[SPEC_HASH_BYTES
         r = record_decode_spec(val.mv_data, val.mv_size, &text, &bytes);
     }
     if (r == OK) {
-        spec_hash(text, bytes, found);
+        digest_sha256(text, bytes, found);
         r = memcmp(found, hash, SPEC_HASH_BYTES) == 0 ? OK : ERR_CORRUPT;
     }
     if (r == OK) {

@@ -75,7 +75,4 @@ int queue_get_stats(struct queue *queue, struct queue_stats *out_stats) MUST_CHE
  * against the job. The first damage is described. O(everything). */
 int queue_verify(struct queue *queue, struct error *error) MUST_CHECK;
 
-/* SHA-256, as specs are named by it. */
-void spec_hash(const void *bytes, size_t count, unsigned char out_hash[SPEC_HASH_BYTES]);
-
 #endif

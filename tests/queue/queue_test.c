@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "tests/test.h"
@@ -26,7 +27,7 @@ static struct job job_with_id(uint64_t id) {
     struct job job = {
         .id = id, .name = "etl", .namespace = "a", .team = "a", .submitter = "me", .exit_code = -1};
 
-    spec_hash(spec_text, strlen(spec_text), job.spec_hash);
+    digest_sha256(spec_text, strlen(spec_text), job.spec_hash);
     return job;
 }
 
@@ -38,7 +39,7 @@ static struct queue_change spec_add(const char *text) {
     struct queue_change change = {.kind = CHANGE_SPEC_ADD,
                                   .spec = {.text = text, .bytes = strlen(text)}};
 
-    spec_hash(text, strlen(text), change.spec.hash);
+    digest_sha256(text, strlen(text), change.spec.hash);
     return change;
 }
 

@@ -1,0 +1,465 @@
+#include "scheduler/core.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ensure.h"
+#include "base/memory.h"
+#include "policy/limit_range.h"
+#include "scheduler/view.h"
+
+#define SUBMISSION_KEPT_US  (24 * 3600 * CLOCK_US_PER_SECOND)
+#define SUBMISSION_SWEEP_US (3600 * CLOCK_US_PER_SECOND)
+
+struct core *core_create(const struct core_options *options) {
+    struct core *core = mem_alloc(1, sizeof *core);
+
+    core->queue_uid = mem_copy_text(options->queue_uid);
+    core->next_id = options->next_id;
+    core->settings = options->settings;
+    rng_init(&core->rng, options->seed);
+    core->ledger = ledger_create();
+    core->plan = plan_create();
+    core->pass_needed = true;
+    return core;
+}
+
+void core_destroy(struct core *core) {
+    if (core == NULL) {
+        return;
+    }
+    view_finish(core);
+    plan_destroy(core->plan);
+    place_finish(&core->place);
+    ledger_destroy(core->ledger);
+    timers_finish(&core->timers);
+    outbox_finish(&core->outbox);
+    resource_names_finish(&core->names);
+    intern_finish(&core->texts);
+    free(core->queue_uid);
+    free(core);
+}
+
+struct resource_names *core_resource_names(struct core *core) {
+    return &core->names;
+}
+
+static struct run *load_run(const struct attempt *attempt) {
+    struct run *run = mem_alloc(1, sizeof *run);
+
+    run->attempt = *attempt;
+    run->attempt.pod_name = run->attempt.pod_uid = run->attempt.node = run->attempt.message = NULL;
+    run_set_text(&run->attempt.pod_name, attempt->pod_name);
+    run_set_text(&run->attempt.pod_uid, attempt->pod_uid);
+    run_set_text(&run->attempt.node, attempt->node);
+    run_set_text(&run->attempt.message, attempt->message);
+    run->start_may_exist = true; /* We may have died between asking and hearing. */
+    return run;
+}
+
+void core_load_job(struct core *core, const struct job *job, struct demand *demand,
+                   const struct attempt *attempt) {
+    struct entry *entry = view_add(core, job, demand);
+
+    ENSURE(job->id < core->next_id);
+    if (attempt != NULL) {
+        entry->run = load_run(attempt);
+    }
+    if (job_state_is_active(job->state)) {
+        ENSURE(entry->run != NULL);
+        if (entry->shape != NULL) {
+            ledger_reserve(core->ledger, job->id, job->namespace, entry->shape->applied);
+        }
+    }
+    if (job_state_is_final(job->state)) {
+        view_note_finished(core, job->id);
+    }
+    timers_add(&core->timers, 0, job->id); /* The first turn looks at everybody. */
+}
+
+/* --- Events ---------------------------------------------------------------------------------- */
+
+static void on_pod(struct core *core, struct event *event) {
+    lifecycle_pod(core, &event->pod);
+}
+
+static void on_pod_gone(struct core *core, struct event *event) {
+    lifecycle_pod_gone(core, event->gone.namespace, event->gone.name);
+}
+
+static void on_node(struct core *core, struct event *event) {
+    ledger_put_node(core->ledger, event->node);
+    core->pass_needed = true;
+}
+
+static void on_node_gone(struct core *core, struct event *event) {
+    ledger_remove_node(core->ledger, event->gone.name);
+    core->pass_needed = true;
+}
+
+static void on_quota(struct core *core, struct event *event) {
+    ledger_put_quota(core->ledger, event->quota);
+    core->pass_needed = true;
+}
+
+static void on_quota_gone(struct core *core, struct event *event) {
+    ledger_remove_quota(core->ledger, event->gone.namespace, event->gone.name);
+    core->pass_needed = true;
+}
+
+static void on_limit_range(struct core *core, struct event *event) {
+    view_put_limit_range(core, event->limit_range);
+}
+
+static void on_limit_range_gone(struct core *core, struct event *event) {
+    view_remove_limit_range(core, event->gone.namespace, event->gone.name);
+}
+
+static void on_synced(struct core *core, struct event *event) {
+    core->counts.synced[event->synced.part] = !event->synced.denied;
+    core->counts.denied[event->synced.part] = event->synced.denied;
+    core->pass_needed = true;
+    if (event->synced.part == CLUSTER_PODS && !event->synced.denied && !core->adopted) {
+        lifecycle_adopt(core);
+    }
+}
+
+static void on_started(struct core *core, struct event *event) {
+    lifecycle_started(core, &event->started);
+}
+
+static void on_deleted(struct core *core, struct event *event) {
+    lifecycle_deleted(core, &event->deleted);
+}
+
+static void on_cancel(struct core *core, struct event *event) {
+    lifecycle_cancel(core, event);
+}
+
+static void on_hold(struct core *core, struct event *event) {
+    lifecycle_hold(core, event);
+}
+
+static void on_release(struct core *core, struct event *event) {
+    lifecycle_release(core, event);
+}
+
+static void on_settings(struct core *core, struct event *event) {
+    core->settings = event->settings;
+    core->pass_needed = true;
+}
+
+static void on_drain(struct core *core, struct event *event) {
+    (void)event;
+    core->counts.draining = true;
+    core->pass_needed = true;
+}
+
+static void (*const handlers[EVENT_KIND_COUNT])(struct core *core, struct event *event) = {
+    [EVENT_SUBMIT] = lifecycle_submit,
+    [EVENT_CANCEL] = on_cancel,
+    [EVENT_HOLD] = on_hold,
+    [EVENT_RELEASE] = on_release,
+    [EVENT_POD] = on_pod,
+    [EVENT_POD_GONE] = on_pod_gone,
+    [EVENT_NODE] = on_node,
+    [EVENT_NODE_GONE] = on_node_gone,
+    [EVENT_QUOTA] = on_quota,
+    [EVENT_QUOTA_GONE] = on_quota_gone,
+    [EVENT_LIMIT_RANGE] = on_limit_range,
+    [EVENT_LIMIT_RANGE_GONE] = on_limit_range_gone,
+    [EVENT_SYNCED] = on_synced,
+    [EVENT_STARTED] = on_started,
+    [EVENT_DELETED] = on_deleted,
+    [EVENT_SETTINGS] = on_settings,
+    [EVENT_DRAIN] = on_drain,
+};
+
+/* --- The turn -------------------------------------------------------------------------------- */
+
+static void tick_all_due(struct core *core) {
+    bool cleanups = false;
+    uint64_t id;
+
+    while (timers_take_due(&core->timers, core->instant.mono_us, &id)) {
+        struct entry *entry = view_entry(core, id);
+
+        cleanups = cleanups || id == 0;
+        if (entry != NULL) {
+            lifecycle_tick(core, entry);
+        }
+    }
+    if (cleanups) {
+        lifecycle_tick_cleanups(core);
+    }
+}
+
+/* The jobs and attempts that the turn touched, once each, as they are at its end. */
+static void store_changed(struct core *core) {
+    for (size_t i = 0; i < core->changed_count; i++) {
+        struct entry *entry = view_entry(core, core->changed[i]);
+
+        ENSURE(entry != NULL);
+        entry->changed = false;
+        outbox_add_change(&core->outbox,
+                          &(struct queue_change){.kind = CHANGE_JOB_PUT, .job = entry->job});
+        if (entry->run != NULL && entry->run->changed) {
+            entry->run->changed = false;
+            outbox_add_change(&core->outbox, &(struct queue_change){
+                                                 .kind = CHANGE_ATTEMPT_PUT,
+                                                 .attempt = entry->run->attempt,
+                                             });
+        }
+    }
+    core->changed_count = 0;
+}
+
+static void expire_submissions(struct core *core) {
+    int64_t now_us = core->instant.now_us;
+
+    if (now_us - core->submissions_expired_us < SUBMISSION_SWEEP_US) {
+        return;
+    }
+    core->submissions_expired_us = now_us;
+    outbox_add_change(&core->outbox,
+                      &(struct queue_change){.kind = CHANGE_SUBMISSIONS_EXPIRE,
+                                             .before_us = now_us - SUBMISSION_KEPT_US});
+}
+
+static int64_t wake_after_us(const struct core *core) {
+    int64_t next_us = timers_next_us(&core->timers);
+
+    if (core->pass_needed) {
+        return 0;
+    }
+    if (next_us == CLOCK_NEVER_US) {
+        return CLOCK_NEVER_US;
+    }
+    return next_us > core->instant.mono_us ? next_us - core->instant.mono_us : 0;
+}
+
+void scheduler_turn(struct core *core, struct instant instant, struct event *events, size_t count,
+                    struct turn *out_turn) {
+    core->instant = instant;
+    core->counts.turns++;
+    outbox_clear(&core->outbox);
+    expire_submissions(core);
+    for (size_t i = 0; i < count; i++) {
+        ENSURE(events[i].kind < EVENT_KIND_COUNT);
+        handlers[events[i].kind](core, &events[i]);
+    }
+    tick_all_due(core);
+    if (core->pass_needed) {
+        pass_run(core);
+    }
+    store_changed(core);
+    lifecycle_forget(core);
+    core->counts.nodes = ledger_node_count(core->ledger);
+    *out_turn = (struct turn){
+        .changes = core->outbox.changes,
+        .change_count = core->outbox.change_count,
+        .commands = core->outbox.commands,
+        .command_count = core->outbox.command_count,
+        .replies = core->outbox.replies,
+        .reply_count = core->outbox.reply_count,
+        .wake_after_us = wake_after_us(core),
+    };
+}
+
+/* --- Looking --------------------------------------------------------------------------------- */
+
+const struct job *core_job(const struct core *core, uint64_t id) {
+    const struct entry *entry = view_entry(core, id);
+
+    return entry != NULL ? &entry->job : NULL;
+}
+
+const struct job *core_next_job(const struct core *core, uint64_t after_id) {
+    /* Ids are dense but for what was forgotten; the map keeps id order. */
+    for (uint64_t id = after_id + 1; id < core->next_id; id++) {
+        const struct entry *entry = view_entry(core, id);
+
+        if (entry != NULL) {
+            return &entry->job;
+        }
+    }
+    return NULL;
+}
+
+const struct attempt *core_attempt(const struct core *core, uint64_t id) {
+    const struct entry *entry = view_entry(core, id);
+
+    return entry != NULL && entry->run != NULL ? &entry->run->attempt : NULL;
+}
+
+const struct demand *core_demand(const struct core *core, uint64_t id) {
+    const struct entry *entry = view_entry(core, id);
+
+    return entry != NULL && entry->shape != NULL ? entry->shape->applied : NULL;
+}
+
+static struct reason queued_reason(const struct core *core, const struct entry *entry) {
+    const struct shape *shape = entry->shape;
+
+    if (!entry->is_listed || shape == NULL) {
+        return entry->job.eligible_us > core->instant.now_us
+                   ? reason_retry_wait(entry->job.eligible_us)
+                   : reason_plain(REASON_WAITING_TURN);
+    }
+    if (shape->blocked_id == 0 || entry->job.id < shape->blocked_id) {
+        return reason_plain(REASON_WAITING_TURN);
+    }
+    if (entry->job.id == shape->blocked_id || shape->reason.code == REASON_CLUSTER_UNKNOWN ||
+        shape->reason.code == REASON_DRAINING) {
+        return shape->reason;
+    }
+    return reason_behind(shape->blocked_id, (enum reason_code)shape->reason.code);
+}
+
+bool core_reason(const struct core *core, uint64_t id, struct reason *out_reason) {
+    const struct entry *entry = view_entry(core, id);
+
+    if (entry == NULL || !job_state_is_waiting(entry->job.state)) {
+        return false;
+    }
+    if (entry->job.state == JOB_HELD) {
+        *out_reason = reason_plain(REASON_HELD);
+    } else if (entry->job.state == JOB_RETRY_WAIT) {
+        *out_reason = reason_retry_wait(entry->job.eligible_us);
+    } else {
+        *out_reason = queued_reason(core, entry);
+    }
+    return true;
+}
+
+size_t core_jobs_ahead(const struct core *core, uint64_t id) {
+    const struct entry *entry = view_entry(core, id);
+    struct map_entry *item;
+    size_t ahead = 0;
+
+    if (entry == NULL || entry->shape == NULL) {
+        return 0;
+    }
+    for (size_t at = 0; (item = map_next(&core->shapes, &at)) != NULL;) {
+        const struct shape *shape = item->value;
+
+        if (shape->namespace != entry->shape->namespace || shape->priority < entry->job.priority) {
+            continue;
+        }
+        if (shape->priority > entry->job.priority) {
+            ahead += shape->waiting_end - shape->first;
+        } else {
+            ahead += view_waiting_before(shape, id);
+        }
+    }
+    return ahead;
+}
+
+static int check_quotas(struct core *core, const char *namespace, const struct demand *demand,
+                        struct error *error) {
+    size_t index = ledger_namespace_index(core->ledger, namespace);
+    const struct ledger_namespace *books = ledger_namespace(core->ledger, index);
+    struct quota_answer answer = quota_check((const struct quota *const *)books->quotas,
+                                             books->quota_count, demand, &books->own, NULL, 0);
+    char text[REASON_TEXT_BYTES];
+
+    if (answer.verdict != QUOTA_MUST_SPECIFY) {
+        return OK;
+    }
+    quota_missing_print(answer.quota, demand, text, sizeof text);
+    return error_set(error, ERR_INVALID, "%s", text);
+}
+
+static int check_nodes(struct core *core, const struct demand *demand, struct error *error) {
+    struct place_miss miss;
+    char text[REASON_TEXT_BYTES];
+    struct reason reason;
+
+    place_clear(&core->place);
+    for (size_t i = 0; i < ledger_node_count(core->ledger); i++) {
+        const struct ledger_node *node = ledger_node(core->ledger, i);
+        struct resources free = ledger_node_free(node);
+
+        if (node->node != NULL) {
+            place_add_node(&core->place, node->node, &free);
+        }
+    }
+    if (core->place.node_count == 0 || place_possible(&core->place, demand, &miss)) {
+        return OK; /* Without any node nothing is known of those to come. */
+    }
+    reason = reason_capacity(REASON_CAPACITY_NEVER, &core->place, demand, &miss);
+    reason_print(&reason, &core->names, text);
+    return error_set(error, ERR_INVALID, "%s", text);
+}
+
+int core_check_possible(struct core *core, const char *namespace, struct demand *demand,
+                        struct error *error) {
+    struct demand *applied = view_apply_limits(core, namespace, demand);
+    int r = view_check_limits(core, namespace, applied, error);
+
+    if (r == OK) {
+        r = check_quotas(core, namespace, applied, error);
+    }
+    if (r == OK && core->counts.synced[CLUSTER_NODES]) {
+        r = check_nodes(core, applied, error);
+    }
+    demand_destroy(applied);
+    return r;
+}
+
+const struct ledger *core_ledger(const struct core *core) {
+    return core->ledger;
+}
+
+struct core_counts core_counts(const struct core *core) {
+    return core->counts;
+}
+
+/* --- Verifying ------------------------------------------------------------------------------- */
+
+static int verify_entry(const struct core *core, const struct entry *entry, size_t *counted,
+                        struct error *error) {
+    const struct job *job = &entry->job;
+    struct reason reason;
+
+    counted[job->state]++;
+    if (job_state_is_final(job->state) && entry->shape != NULL) {
+        return error_set(error, ERR_CORRUPT, "job %" PRIu64 ": final, and has a shape", job->id);
+    }
+    if (job_state_is_active(job->state) && entry->run == NULL) {
+        return error_set(error, ERR_CORRUPT, "job %" PRIu64 ": active without attempt", job->id);
+    }
+    if (entry->is_listed && job->state != JOB_QUEUED) {
+        return error_set(error, ERR_CORRUPT, "job %" PRIu64 ": listed though %s", job->id,
+                         job_state_text(job->state));
+    }
+    if (job_state_is_waiting(job->state) &&
+        (!core_reason(core, job->id, &reason) || reason.code == REASON_NONE)) {
+        return error_set(error, ERR_CORRUPT, "job %" PRIu64 ": waits for no reason", job->id);
+    }
+    if (job->retries > job->retry.retries_max ||
+        job->infra_retries > job->retry.infra_retries_max) {
+        return error_set(error, ERR_CORRUPT, "job %" PRIu64 ": spent more retries than it had",
+                         job->id);
+    }
+    return OK;
+}
+
+int core_verify(const struct core *core, struct error *error) {
+    size_t counted[JOB_STATE_COUNT] = {0};
+    struct map_entry *item;
+
+    for (size_t at = 0; (item = map_next(&core->entries, &at)) != NULL;) {
+        int r = verify_entry(core, item->value, counted, error);
+
+        if (r < 0) {
+            return r;
+        }
+    }
+    if (memcmp(counted, core->counts.jobs, sizeof counted) != 0) {
+        return error_set(error, ERR_CORRUPT, "the counts by state are wrong");
+    }
+    ledger_verify(core->ledger);
+    return OK;
+}

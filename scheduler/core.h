@@ -1,0 +1,97 @@
+/* scheduler/core.h - the scheduler as a pure function over its view of queue and cluster.
+ *
+ * The view is all that is known: jobs from the queue, pods, nodes, quotas and limit ranges from
+ * the cluster. A turn applies events to it, decides what starts, and says what to store, what to
+ * ask of the cluster and what to answer. It touches no clock, disk or network; chance comes from
+ * the seed it was given. Equal histories give equal turns.
+ */
+#ifndef SCHEDULER_CORE_H
+#define SCHEDULER_CORE_H
+
+#include "base/clock.h"
+#include "policy/reason.h"
+#include "scheduler/event.h"
+
+struct core;
+struct ledger;
+
+struct core_options {
+    const char *queue_uid;
+    uint64_t next_id; /* for the next job submitted */
+    uint64_t seed;
+    struct core_settings settings;
+};
+
+struct core *core_create(const struct core_options *options);
+void core_destroy(struct core *core); /* Accepts NULL. */
+
+/* At start, before the first turn: a job from the queue, in id order. demand is settled and gets
+ * shared; NULL if its spec can't be read any more: an active job is followed to its end, a
+ * waiting one is rejected in the first turn. attempt is its last one, NULL if none. */
+void core_load_job(struct core *core, const struct job *job, struct demand *demand,
+                   const struct attempt *attempt);
+
+/* The interned resource names that demands, nodes and quotas given to the core must use. */
+struct resource_names *core_resource_names(struct core *core);
+
+/* What a turn asks for. Everything is borrowed from the core until the next turn. */
+struct turn {
+    struct queue_change *changes;
+    size_t change_count;
+    struct command *commands;
+    size_t command_count;
+    struct reply *replies;
+    size_t reply_count;
+    int64_t wake_after_us; /* look again after this time at the latest; CLOCK_NEVER_US: no need */
+};
+
+/* Apply events in order, then decide. Events may be empty: time has passed. */
+void scheduler_turn(struct core *core, struct instant instant, struct event *events, size_t count,
+                    struct turn *out_turn);
+
+/* --- Looking at the view, between turns ------------------------------------------------------ */
+
+/* A job as it is now; NULL if there is none (any more). Borrowed until the next turn. */
+const struct job *core_job(const struct core *core, uint64_t id);
+
+/* The job with the lowest id above after_id; NULL at the end. */
+const struct job *core_next_job(const struct core *core, uint64_t after_id);
+
+/* The current or last attempt; NULL if there was none. */
+const struct attempt *core_attempt(const struct core *core, uint64_t id);
+
+/* Why a waiting job waits. False for a job that does not wait. */
+bool core_reason(const struct core *core, uint64_t id, struct reason *out_reason);
+
+/* How many waiting jobs are ahead of it in the order, among those of its namespace. */
+size_t core_jobs_ahead(const struct core *core, uint64_t id);
+
+const struct demand *core_demand(const struct core *core, uint64_t id);
+
+/* Could such a job ever run here, as the cluster is now? ERR_INVALID with the nearest miss or the
+ * limit it breaks; OK also while the cluster is not known yet. demand is settled. */
+int core_check_possible(struct core *core, const char *namespace, struct demand *demand,
+                        struct error *error) MUST_CHECK;
+
+/* The books, for `why` and the metrics. */
+const struct ledger *core_ledger(const struct core *core);
+
+struct core_counts {
+    size_t jobs[JOB_STATE_COUNT];
+    size_t pods;
+    size_t nodes;
+    size_t quotas;
+    bool synced[CLUSTER_PART_COUNT];
+    bool denied[CLUSTER_PART_COUNT];
+    bool draining;
+    uint64_t turns;
+    uint64_t admissions;
+    uint64_t quota_races;
+};
+struct core_counts core_counts(const struct core *core);
+
+/* Every invariant of view and ledger; the first that does not hold is described. O(everything);
+ * for tests, and after each turn of a simulation. */
+int core_verify(const struct core *core, struct error *error) MUST_CHECK;
+
+#endif

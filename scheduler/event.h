@@ -1,0 +1,194 @@
+/* scheduler/event.h - what happens to the scheduler, and what it asks for: plain values.
+ *
+ * The daemon's callbacks translate requests, watch lines and finished calls into events; a turn
+ * answers with changes to store, commands for the cluster and replies for clients. Texts in an
+ * event are borrowed until the turn is over, unless said otherwise.
+ */
+#ifndef SCHEDULER_EVENT_H
+#define SCHEDULER_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy/demand.h"
+#include "policy/job.h"
+#include "queue/change.h"
+
+struct limit_range;
+struct node;
+struct quota;
+
+enum event_kind {
+    EVENT_SUBMIT,
+    EVENT_CANCEL,
+    EVENT_HOLD,
+    EVENT_RELEASE,
+    EVENT_POD,      /* a pod is like this now */
+    EVENT_POD_GONE, /* by namespace and name */
+    EVENT_NODE,
+    EVENT_NODE_GONE,
+    EVENT_QUOTA,
+    EVENT_QUOTA_GONE,
+    EVENT_LIMIT_RANGE,
+    EVENT_LIMIT_RANGE_GONE,
+    EVENT_SYNCED,  /* all pods, nodes, ... there are have been told */
+    EVENT_STARTED, /* COMMAND_START is over */
+    EVENT_DELETED, /* COMMAND_DELETE is over */
+    EVENT_SETTINGS,
+    EVENT_DRAIN, /* start nothing more */
+    EVENT_KIND_COUNT,
+};
+
+/* One job of a submission. demand is settled, and shared when the turn keeps it. */
+struct new_job {
+    const char *name;
+    const char *namespace;
+    const char *team;
+    enum job_kind kind;
+    int32_t priority;
+    bool hold;
+    uint32_t ttl_s;
+    struct retry_policy retry;
+    int64_t expected_runtime_us;
+    struct demand *demand;
+    const char *spec;
+    size_t spec_bytes;
+    unsigned char spec_hash[SPEC_HASH_BYTES];
+};
+
+/* All of them or none. */
+struct submit_event {
+    struct new_job *jobs;
+    size_t count;
+    const char *submitter;
+    const char *key; /* idempotency; NULL: none */
+    unsigned char request_hash[SPEC_HASH_BYTES];
+};
+
+/* How a pod stands, for its job. */
+enum pod_standing {
+    POD_STANDS_WAITING,
+    POD_STANDS_STUCK,    /* waiting, and `failure` says for what: fails after the start time-out */
+    POD_STANDS_HOPELESS, /* waiting, and will never run: fails now */
+    POD_STANDS_RUNNING,
+    POD_STANDS_SUCCEEDED,
+    POD_STANDS_FAILED,
+};
+
+struct pod_event {
+    const char *namespace;
+    const char *name;
+    const char *uid;
+    const char *node; /* "": not bound */
+    uint64_t job_id;  /* 0: not of this queue */
+    uint32_t attempt;
+    bool is_main; /* the driver, or the only pod: whose end is the attempt's end */
+    bool terminating;
+    enum pod_standing standing;
+    enum failure failure;
+    int32_t exit_code;
+    const char *message;
+    int64_t created_us;
+    int64_t started_us;
+    int64_t finished_us;
+    enum pod_role role;
+    const struct pod_demand *demand;
+};
+
+/* What became of COMMAND_START. */
+enum start_result {
+    START_DONE,      /* pod, service and config map exist, and are this attempt's */
+    START_QUOTA,     /* refused for quota; nothing was left behind */
+    START_REFUSED,   /* refused for good; nothing was left behind */
+    START_CONFLICT,  /* the name is taken by a pod that is not ours */
+    START_TRANSIENT, /* failed in passing, or its fate is unknown: ask again */
+};
+
+struct started_event {
+    uint64_t job_id;
+    uint32_t attempt;
+    enum start_result result;
+    const char *pod_name;
+    const char *pod_uid; /* of START_DONE */
+    const char *message;
+    int64_t retry_after_us; /* the server's wish; 0: none */
+};
+
+struct deleted_event {
+    const char *namespace;
+    const char *name;
+    bool gone; /* deleted, being deleted, or not there; else it failed in passing */
+    const char *message;
+};
+
+enum cluster_part {
+    CLUSTER_PODS,
+    CLUSTER_NODES,
+    CLUSTER_QUOTAS,
+    CLUSTER_LIMIT_RANGES,
+    CLUSTER_PART_COUNT,
+};
+
+struct synced_event {
+    enum cluster_part part;
+    bool denied; /* we have no right to see it: the check is off */
+};
+
+/* What a reload may change. */
+struct core_settings {
+    size_t starts_per_turn_max;
+    int64_t start_timeout_us; /* pod made to pod running */
+    int64_t backoff_first_us; /* between tries of our own calls to the cluster */
+    int64_t backoff_max_us;
+    int64_t history_age_us; /* finished jobs are forgotten after it */
+    size_t history_count;   /* and beyond so many */
+    size_t jobs_waiting_max;
+};
+
+struct event {
+    enum event_kind kind;
+    uint64_t token; /* of the client that waits for a reply; 0: nobody */
+    union {
+        struct submit_event submit;
+        uint64_t job_id; /* of CANCEL, HOLD, RELEASE */
+        struct pod_event pod;
+        struct {
+            const char *namespace; /* "" for a node */
+            const char *name;
+        } gone;
+        const struct node *node;
+        const struct quota *quota;
+        const struct limit_range *limit_range;
+        struct synced_event synced;
+        struct started_event started;
+        struct deleted_event deleted;
+        struct core_settings settings;
+    };
+};
+
+enum command_kind {
+    COMMAND_START,  /* create the attempt's pod and what belongs to it, unless they exist */
+    COMMAND_DELETE, /* delete a pod; what belongs to it goes with it */
+};
+
+struct command {
+    enum command_kind kind;
+    uint64_t job_id;
+    uint32_t attempt;
+    const char *namespace;
+    const char *pod_name; /* of COMMAND_DELETE */
+    const char *pod_uid;  /* of COMMAND_DELETE: a precondition; "": any */
+    bool look_first;      /* of COMMAND_START: an earlier try may have created it */
+};
+
+/* The answer to a client's event. */
+struct reply {
+    uint64_t token;
+    int code;          /* OK or an error */
+    uint64_t first_id; /* of SUBMIT */
+    size_t count;
+    const char *text; /* why not, for people; "" with OK */
+};
+
+#endif
