@@ -49,11 +49,13 @@ struct manifest {
     const char *spec_prefix;
 };
 
+struct arena;
+
 struct manifest_set {
     struct manifest *items;
     size_t count;
     struct document_set documents;
-    void *texts; /* what the values point at beside the documents */
+    struct arena *texts; /* what the values point at beside the documents */
 };
 
 /* Read a whole text. ERR_INVALID with at least one problem, sorted, and an empty set. A text

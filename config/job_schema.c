@@ -1,0 +1,77 @@
+#include "config/job_schema.h"
+
+#include <stdint.h>
+
+#include "base/limits.h"
+#include "config/pod_schema.h"
+#include "config/spark_schema.h"
+
+#define PRIORITY_MAX 1000000000
+
+static const struct field backoff_fields[] = {
+    FIELD("initial", FIELD_DURATION),
+    FIELD("max", FIELD_DURATION),
+};
+static const struct schema backoff = SCHEMA(backoff_fields);
+
+static const struct field retry_fields[] = {
+    FIELD_OF("backoff", FIELD_OBJECT, backoff),
+    FIELD_RANGE("infraRetries", 0, LIMIT_JOB_ATTEMPTS - 1),
+    FIELD_RANGE("maxRetries", 0, LIMIT_JOB_ATTEMPTS - 1),
+};
+static const struct schema retry = SCHEMA(retry_fields);
+
+static const struct field batch_job_spec_fields[] = {
+    FIELD("expectedRuntime", FIELD_DURATION),
+    FIELD("hold", FIELD_BOOL),
+    FIELD_OF("pod", FIELD_OBJECT, schema_pod_template),
+    FIELD_RANGE("priority", -PRIORITY_MAX, PRIORITY_MAX),
+    FIELD_OF("retry", FIELD_OBJECT, retry),
+    FIELD_OF("spark", FIELD_OBJECT, schema_spark_spec),
+    FIELD("team", FIELD_LABEL_VALUE),
+    FIELD_RANGE("ttlSecondsAfterFinished", 0, UINT32_MAX - 1),
+    /* Later versions know these; a job that asks for one must not run without it. */
+    FIELD("after", FIELD_REFUSED),
+    FIELD("array", FIELD_REFUSED),
+    FIELD("finishBy", FIELD_REFUSED),
+    FIELD("maxRuntime", FIELD_REFUSED),
+    FIELD("preemptible", FIELD_REFUSED),
+    FIELD("priorityClass", FIELD_REFUSED),
+    FIELD("sparkApplication", FIELD_REFUSED),
+    FIELD("startBy", FIELD_REFUSED),
+    FIELD("window", FIELD_REFUSED),
+};
+static const struct schema batch_job_spec = SCHEMA(batch_job_spec_fields);
+
+/* apiVersion and kind chose the table; metadata.name is checked by whoever reads it. */
+#define OBJECT_FIELDS                                                         \
+    FIELD_NEEDED("apiVersion", FIELD_TEXT), FIELD_NEEDED("kind", FIELD_TEXT), \
+        FIELD_OF("metadata", FIELD_OBJECT, schema_object_meta)
+
+#define SPEC_OF(schema_) \
+    { .name = "spec", .type = FIELD_OBJECT, .object = &(schema_), .required = true }
+
+static const struct field batch_job_fields[] = {OBJECT_FIELDS, SPEC_OF(batch_job_spec)};
+const struct schema schema_batch_job = SCHEMA(batch_job_fields);
+
+static const struct field spark_application_fields[] = {
+    OBJECT_FIELDS,
+    SPEC_OF(schema_spark_spec),
+    FIELD("status", FIELD_IGNORED),
+};
+const struct schema schema_spark_application = SCHEMA(spark_application_fields);
+
+static const struct field pod_fields[] = {
+    OBJECT_FIELDS,
+    SPEC_OF(schema_pod_spec),
+    FIELD("status", FIELD_IGNORED),
+};
+const struct schema schema_pod = SCHEMA(pod_fields);
+
+static const struct field list_fields[] = {
+    FIELD_NEEDED("apiVersion", FIELD_TEXT),
+    FIELD_NEEDED("items", FIELD_OPAQUES),
+    FIELD_NEEDED("kind", FIELD_TEXT),
+    FIELD("metadata", FIELD_IGNORED),
+};
+const struct schema schema_list = SCHEMA(list_fields);

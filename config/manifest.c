@@ -1,0 +1,497 @@
+#include "config/manifest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "config/arena.h"
+#include "config/job_schema.h"
+#include "config/pod_schema.h"
+#include "config/queue_fields.h"
+#include "config/schema.h"
+
+struct reader {
+    struct manifest_set *set;
+    size_t room;
+    struct arena *texts;
+    struct problems *problems;
+};
+
+/* A document of one of the kinds we take, with its manifest to be. */
+struct job_text {
+    struct reader *reader;
+    struct manifest *manifest;
+    struct node *object;
+    const struct trail *trail; /* NULL, or of a List's item */
+};
+
+static const char *text_of(const struct node *node, const char *otherwise) {
+    return node != NULL && node->kind == NODE_TEXT ? node->text : otherwise;
+}
+
+/* The path of a member, in the set's memory. */
+static const char *path_of(const struct job_text *job, const char *tail) {
+    const char *path;
+    struct buf buf;
+
+    buf_init(&buf, ERROR_TEXT_BYTES_MAX);
+    trail_print(job->trail, &buf);
+    buf_add_format(&buf, "%s%s", buf.bytes > 0 ? "." : "", tail);
+    path = arena_text(job->reader->texts, buf_text(&buf), buf.bytes);
+    buf_finish(&buf);
+    return path;
+}
+
+/* The name. */
+
+static void read_name(const struct job_text *job) {
+    struct problems *problems = job->reader->problems;
+    const struct node *metadata = node_member(job->object, "metadata");
+    const struct node *name = node_member(metadata, "name");
+    struct trail up = {job->trail, "metadata", 0};
+    struct trail trail = {&up, "name", 0};
+    const char *text = text_of(name, "");
+
+    if (name == NULL) {
+        const struct node *near = metadata != NULL ? metadata : job->object;
+
+        problems_add_at(problems, node_place(near), &trail, "missing; it is required");
+    } else if (!text_is_dns_label(text)) {
+        problems_add_at(problems, node_place(name), &trail,
+                        "\"%s\" is not a name: 1 to 63 of a-z, 0-9 and -, not - at either end",
+                        text);
+    } else if (job->manifest->kind == JOB_KIND_SPARK && (text[0] < 'a' || text[0] > 'z')) {
+        problems_add_at(problems, node_place(name), &trail,
+                        "\"%s\": the name of a Spark application begins with a letter", text);
+    }
+    job->manifest->name = text;
+    job->manifest->namespace = text_of(node_member(metadata, "namespace"), "");
+}
+
+/* The payload. */
+
+static bool is_payload_annotation(const char *key) {
+    return !text_starts_with(key, QUEUE_ANNOTATION_PREFIX) &&
+           !text_starts_with(key, "kubectl.kubernetes.io/");
+}
+
+struct map_printer {
+    struct buf *out;
+    const char *name;
+    size_t printed; /* members of this map */
+    size_t *maps;   /* printed so far */
+};
+
+static void print_member(struct map_printer *printer, const struct node *member) {
+    if (printer->printed++ == 0) {
+        buf_add_format(printer->out, "%s\"%s\":{", (*printer->maps)++ > 0 ? "," : "",
+                       printer->name);
+    } else {
+        buf_add_char(printer->out, ',');
+    }
+    json_print_text(member->key, printer->out);
+    buf_add_char(printer->out, ':');
+    node_print_json(member, printer->out);
+}
+
+/* Both maps as one, in order of the keys; the inner one, nearer to the pod, wins. */
+static void print_merged(struct map_printer *printer, const struct node *outer,
+                         const struct node *inner) {
+    uint32_t i = 0;
+    uint32_t j = 0;
+    uint32_t outer_count = outer != NULL ? outer->count : 0;
+    uint32_t inner_count = inner != NULL ? inner->count : 0;
+
+    while (i < outer_count || j < inner_count) {
+        int order = i == outer_count   ? 1
+                    : j == inner_count ? -1
+                                       : strcmp(outer->items[i].key, inner->items[j].key);
+        const struct node *member = order < 0 ? &outer->items[i] : &inner->items[j];
+
+        i += order <= 0;
+        j += order >= 0;
+        if (is_payload_annotation(member->key)) {
+            print_member(printer, member);
+        }
+    }
+    if (printer->printed > 0) {
+        buf_add_char(printer->out, '}');
+    }
+}
+
+static void print_metadata(const struct node *outer, const struct node *inner, struct buf *out) {
+    static const char *const names[] = {"annotations", "labels"};
+    size_t maps = 0;
+
+    buf_add_text(out, "\"metadata\":{");
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct map_printer printer = {out, names[i], 0, &maps};
+
+        print_merged(&printer, node_member(outer, names[i]), node_member(inner, names[i]));
+    }
+    buf_add_char(out, '}');
+}
+
+/* inner: the pod template's metadata, or NULL. */
+static void build_payload(const struct job_text *job, const struct node *inner,
+                          const struct node *spec) {
+    struct manifest *manifest = job->manifest;
+    struct buf out;
+
+    buf_init(&out, LIMIT_SPEC_BYTES);
+    buf_add_char(&out, '{');
+    print_metadata(node_member(job->object, "metadata"), inner, &out);
+    buf_add_text(&out, ",\"spec\":");
+    node_print_json(spec, &out);
+    buf_add_char(&out, '}');
+    if (out.full) {
+        problems_add_at(job->reader->problems, node_place(job->object), job->trail,
+                        "too large: as JSON more than %d bytes", LIMIT_SPEC_BYTES);
+    }
+    manifest->payload = arena_text(job->reader->texts, buf_text(&out), out.bytes);
+    manifest->payload_bytes = out.bytes;
+    buf_finish(&out);
+}
+
+/* What a spec itself says of retries and of the time to keep things. */
+
+static void read_restart_policy(struct manifest *manifest, const struct node *policy) {
+    const struct node *interval = node_member(policy, "onFailureRetryInterval");
+    const struct node *retries = node_member(policy, "onFailureRetries");
+    const char *type = text_of(node_member(policy, "type"), "Never");
+
+    if (policy == NULL) {
+        return;
+    }
+    manifest->retries_max = 0;
+    if (strcmp(type, "OnFailure") == 0 && retries != NULL) {
+        int64_t count = node_int(retries);
+
+        manifest->retries_max = count < LIMIT_JOB_ATTEMPTS ? count : LIMIT_JOB_ATTEMPTS - 1;
+    }
+    if (interval != NULL) {
+        manifest->backoff_first_us = node_int(interval) * 1000000;
+    }
+}
+
+static void read_spark_spec(struct manifest *manifest, const struct node *spec) {
+    const struct node *ttl = node_member(spec, "timeToLiveSeconds");
+    const struct node *suspend = node_member(spec, "suspend");
+
+    read_restart_policy(manifest, node_member(spec, "restartPolicy"));
+    if (ttl != NULL) {
+        /* To the operator 0 means for ever. */
+        manifest->ttl_s = node_int(ttl) == 0 ? JOB_TTL_NEVER : node_int(ttl);
+    }
+    manifest->hold = suspend != NULL && node_bool(suspend);
+}
+
+/* The kinds. Each is called with an object that its table let pass. */
+
+static void read_batch_job(const struct job_text *job) {
+    struct manifest *manifest = job->manifest;
+    const struct node *spec = node_member(job->object, "spec");
+    const struct node *spark = node_member(spec, "spark");
+    const struct node *pod = node_member(spec, "pod");
+
+    if (spark != NULL) {
+        manifest->metadata_prefix = path_of(job, "metadata");
+        manifest->spec_prefix = path_of(job, "spec.spark");
+        read_spark_spec(manifest, spark);
+        build_payload(job, NULL, spark);
+    } else {
+        manifest->metadata_prefix = path_of(job, "spec.pod.metadata");
+        manifest->spec_prefix = path_of(job, "spec.pod.spec");
+        build_payload(job, node_member(pod, "metadata"), node_member(pod, "spec"));
+    }
+    queue_fields_read(spec, manifest);
+}
+
+static void read_spark_application(const struct job_text *job) {
+    const struct node *spec = node_member(job->object, "spec");
+
+    job->manifest->metadata_prefix = path_of(job, "metadata");
+    job->manifest->spec_prefix = path_of(job, "spec");
+    read_spark_spec(job->manifest, spec);
+    build_payload(job, NULL, spec);
+}
+
+static void read_pod(const struct job_text *job) {
+    job->manifest->metadata_prefix = path_of(job, "metadata");
+    job->manifest->spec_prefix = path_of(job, "spec");
+    build_payload(job, NULL, node_member(job->object, "spec"));
+}
+
+/* Exactly one of the two ways to say what runs. */
+static void check_batch_job(const struct job_text *job) {
+    const struct node *spec = node_member(job->object, "spec");
+    const struct node *spark = node_member(spec, "spark");
+    const struct node *pod = node_member(spec, "pod");
+    struct trail trail = {job->trail, "spec", 0};
+    struct problems *problems = job->reader->problems;
+
+    if (pod != NULL) {
+        job->manifest->kind = JOB_KIND_POD;
+    }
+    if (spec == NULL || spec->kind != NODE_OBJECT) {
+        return;
+    }
+    if (spark != NULL && pod != NULL) {
+        bool spark_last = spark->key_place.line > pod->key_place.line;
+
+        problems_add_at(problems, spark_last ? spark->key_place : pod->key_place, &trail,
+                        "has both spark and pod; exactly one of them says what to run");
+    } else if (spark == NULL && pod == NULL && node_member(spec, "sparkApplication") == NULL) {
+        problems_add_at(problems, node_place(spec), &trail,
+                        "nothing to run; it needs one of spark and pod");
+    }
+}
+
+static void check_nothing(const struct job_text *job) {
+    (void)job;
+}
+
+static const struct kind {
+    const char *api_version;
+    const char *name;
+    enum job_kind job_kind;      /* a BatchJob may turn out to be a pod */
+    const struct schema *schema; /* NULL: known, not supported */
+    void (*check)(const struct job_text *job);
+    void (*read)(const struct job_text *job);
+} kinds[] = {
+    {"nightshift/v1", "BatchJob", JOB_KIND_SPARK, &schema_batch_job, check_batch_job,
+     read_batch_job},
+    {"sparkoperator.k8s.io/v1beta2", "SparkApplication", JOB_KIND_SPARK, &schema_spark_application,
+     check_nothing, read_spark_application},
+    {"v1", "Pod", JOB_KIND_POD, &schema_pod, check_nothing, read_pod},
+    {"nightshift/v1", "Schedule", JOB_KIND_SPARK, NULL, NULL, NULL},
+    {"sparkoperator.k8s.io/v1beta2", "ScheduledSparkApplication", JOB_KIND_SPARK, NULL, NULL, NULL},
+    {"batch/v1", "Job", JOB_KIND_POD, NULL, NULL, NULL},
+    {"batch/v1", "CronJob", JOB_KIND_POD, NULL, NULL, NULL},
+};
+
+/* Growing moves them: nobody keeps the pointer beyond the next. */
+static struct manifest *add_manifest(struct reader *reader, const struct kind *kind,
+                                     const struct node *root, const struct node *object) {
+    struct manifest_set *set = reader->set;
+
+    if (set->count == reader->room) {
+        reader->room = reader->room == 0 ? 4 : reader->room * 2;
+        set->items = mem_grow(set->items, reader->room, sizeof *set->items);
+    }
+    set->items[set->count] = (struct manifest){
+        .team = "",
+        .kind = kind->job_kind,
+        .retries_max = MANIFEST_UNSET,
+        .infra_retries_max = MANIFEST_UNSET,
+        .backoff_first_us = MANIFEST_UNSET,
+        .backoff_max_us = MANIFEST_UNSET,
+        .ttl_s = MANIFEST_UNSET,
+        .place = object->place,
+        .root = root,
+    };
+    return &set->items[set->count++];
+}
+
+static size_t problem_count(const struct reader *reader) {
+    return reader->problems->count + reader->problems->dropped;
+}
+
+static void read_job(struct reader *reader, const struct kind *kind, const struct node *root,
+                     struct node *object, const struct trail *trail) {
+    struct job_text job = {reader, add_manifest(reader, kind, root, object), object, trail};
+    size_t before = problem_count(reader);
+
+    kind->check(&job);
+    schema_check(kind->schema, object, trail, reader->problems);
+    read_name(&job);
+    queue_annotations_check(node_member(object, "metadata"), trail, reader->problems);
+    if (problem_count(reader) > before) {
+        return;
+    }
+    kind->read(&job);
+    queue_annotations_read(node_member(object, "metadata"), job.manifest);
+    if (reader->set->count > LIMIT_MANIFEST_DOCUMENTS) {
+        problems_add_at(reader->problems, node_place(object), trail,
+                        "more than %d jobs in one file", LIMIT_MANIFEST_DOCUMENTS);
+    }
+}
+
+/* Which kind an object is. */
+
+static void complain_kind(const struct node *node, const struct trail *trail, const char *text,
+                          struct problems *problems) {
+    const char *names[ARRAY_LEN(kinds)];
+    const char *meant;
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        names[i] = kinds[i].name;
+    }
+    meant = text_closest(text, names, ARRAY_LEN(kinds));
+    if (meant != NULL) {
+        problems_add_at(problems, node_place(node), trail,
+                        "\"%s\" is not known (did you mean \"%s\"?)", text, meant);
+    } else {
+        problems_add_at(problems, node_place(node), trail,
+                        "\"%s\" is not known; taken are BatchJob, SparkApplication, Pod and List",
+                        text);
+    }
+}
+
+/* The row of that kind, or NULL after complaining. */
+static const struct kind *find_kind(const struct node *api_version, const struct node *kind,
+                                    const struct trail *trail, struct problems *problems) {
+    struct trail at_kind = {trail, "kind", 0};
+    struct trail at_version = {trail, "apiVersion", 0};
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        const struct kind *row = &kinds[i];
+
+        if (strcmp(row->name, kind->text) != 0) {
+            continue;
+        }
+        if (strcmp(row->api_version, api_version->text) != 0) {
+            problems_add_at(problems, node_place(api_version), &at_version,
+                            "%s is of \"%s\", not \"%s\"", row->name, row->api_version,
+                            api_version->text);
+            return NULL;
+        }
+        if (row->schema == NULL) {
+            problems_add_at(problems, node_place(kind), &at_kind,
+                            "%s is not supported by this version", row->name);
+            return NULL;
+        }
+        return row;
+    }
+    complain_kind(kind, &at_kind, kind->text, problems);
+    return NULL;
+}
+
+static const struct node *need_text(const struct node *object, const char *key,
+                                    const struct trail *trail, struct problems *problems) {
+    const struct node *node = node_member(object, key);
+    struct trail at = {trail, key, 0};
+
+    if (node == NULL) {
+        problems_add_at(problems, node_place(object), &at, "missing; it is required");
+    } else if (node->kind != NODE_TEXT) {
+        problems_add_at(problems, node_place(node), &at, "must be text");
+        node = NULL;
+    }
+    return node;
+}
+
+static void read_object(struct reader *reader, const struct node *root, struct node *object,
+                        const struct trail *trail);
+
+static void read_list(struct reader *reader, const struct node *root, struct node *list) {
+    struct trail trail = {NULL, "items", 0};
+    struct node *items;
+
+    schema_check(&schema_list, list, NULL, reader->problems);
+    items = node_member_mutable(list, "items");
+    for (uint32_t i = 0; items != NULL && i < items->count; i++) {
+        struct trail at = {&trail, NULL, i};
+
+        if (items->items[i].kind == NODE_OBJECT) {
+            read_object(reader, root, &items->items[i], &at);
+        }
+    }
+}
+
+/* trail is NULL for a document, which alone may be a List. */
+static void read_object(struct reader *reader, const struct node *root, struct node *object,
+                        const struct trail *trail) {
+    const struct node *api_version;
+    const struct node *kind_node;
+    const struct kind *kind;
+
+    if (object->kind != NODE_OBJECT) {
+        problems_add_at(reader->problems, object->place, trail,
+                        "not a manifest: that is an object with apiVersion, kind, metadata, spec");
+        return;
+    }
+    kind_node = need_text(object, "kind", trail, reader->problems);
+    api_version = need_text(object, "apiVersion", trail, reader->problems);
+    if (kind_node == NULL || api_version == NULL) {
+        return;
+    }
+    if (trail == NULL && strcmp(kind_node->text, "List") == 0 &&
+        strcmp(api_version->text, "v1") == 0) {
+        read_list(reader, root, object);
+        return;
+    }
+    kind = find_kind(api_version, kind_node, trail, reader->problems);
+    if (kind != NULL) {
+        read_job(reader, kind, root, object, trail);
+    }
+}
+
+int manifest_set_parse(const char *text, size_t bytes, struct manifest_set *out_set,
+                       struct problems *problems) {
+    struct manifest_set set = {0};
+    struct reader reader = {.set = &set, .problems = problems};
+    size_t before = problems->count;
+
+    if (document_set_parse(text, bytes, LIMIT_MANIFEST_BYTES, &set.documents, problems) == OK) {
+        set.texts = reader.texts = arena_create();
+        for (size_t i = 0; i < set.documents.count; i++) {
+            struct node *root = &set.documents.documents[i];
+
+            read_object(&reader, root, root, NULL);
+        }
+        if (set.count == 0 && problems->count == before) {
+            problems_add(problems, (struct place){0}, "", "holds no job");
+        }
+    }
+    problems_sort(problems);
+    if (problems->count > before) {
+        manifest_set_destroy(&set);
+        return ERR_INVALID;
+    }
+    *out_set = set;
+    return OK;
+}
+
+void manifest_set_destroy(struct manifest_set *set) {
+    if (set == NULL) {
+        return;
+    }
+    free(set->items);
+    arena_destroy(set->texts);
+    document_set_destroy(&set->documents);
+    *set = (struct manifest_set){0};
+}
+
+/* From the payload's paths to the user's. */
+
+static char *user_path(const struct manifest *manifest, const char *payload_path) {
+    static const char metadata[] = "metadata";
+    static const char spec[] = "spec";
+
+    if (text_starts_with(payload_path, metadata)) {
+        return mem_format("%s%s", manifest->metadata_prefix, payload_path + strlen(metadata));
+    }
+    if (text_starts_with(payload_path, spec)) {
+        return mem_format("%s%s", manifest->spec_prefix, payload_path + strlen(spec));
+    }
+    return mem_copy_text(manifest->spec_prefix);
+}
+
+struct place manifest_position(const struct manifest *manifest, const char *payload_path) {
+    char *path = user_path(manifest, payload_path);
+    struct place place = node_place(node_find(manifest->root, path, NULL));
+
+    free(path);
+    return place;
+}
+
+void manifest_explain(const struct manifest *manifest, const char *payload_path,
+                      const char *message, struct problems *problems) {
+    char *path = user_path(manifest, payload_path);
+
+    problems_add(problems, node_place(node_find(manifest->root, path, NULL)), path, "%s", message);
+    free(path);
+}

@@ -1,0 +1,199 @@
+#include "config/queue_fields.h"
+
+#include <string.h>
+
+#include "base/ensure.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "config/schema.h"
+
+/* Setters: from a value that its table let pass. */
+
+static int64_t duration_us(const struct node *node) {
+    int64_t us = 0;
+    int result = text_parse_duration_us(node->text, &us);
+
+    ENSURE(result == OK);
+    return us;
+}
+
+static void set_team(struct manifest *manifest, const struct node *node) {
+    manifest->team = node->text;
+}
+
+static void set_priority(struct manifest *manifest, const struct node *node) {
+    manifest->priority = (int32_t)node_int(node);
+}
+
+static void set_hold(struct manifest *manifest, const struct node *node) {
+    manifest->hold = node_bool(node);
+}
+
+static void set_retries(struct manifest *manifest, const struct node *node) {
+    manifest->retries_max = node_int(node);
+}
+
+static void set_infra_retries(struct manifest *manifest, const struct node *node) {
+    manifest->infra_retries_max = node_int(node);
+}
+
+static void set_backoff_first(struct manifest *manifest, const struct node *node) {
+    manifest->backoff_first_us = duration_us(node);
+}
+
+static void set_backoff_max(struct manifest *manifest, const struct node *node) {
+    manifest->backoff_max_us = duration_us(node);
+}
+
+static void set_ttl_seconds(struct manifest *manifest, const struct node *node) {
+    manifest->ttl_s = node_int(node);
+}
+
+static void set_ttl(struct manifest *manifest, const struct node *node) {
+    manifest->ttl_s = (duration_us(node) + 999999) / 1000000;
+}
+
+static void set_expected_runtime(struct manifest *manifest, const struct node *node) {
+    manifest->expected_runtime_us = duration_us(node);
+}
+
+/* The table. */
+
+static const struct queue_field {
+    const char *path;   /* in a BatchJob's spec; NULL: only an annotation */
+    struct field field; /* the annotation's name behind the prefix, and its type */
+    void (*set)(struct manifest *manifest, const struct node *node);
+} queue_fields[] = {
+    {"team", {.name = "team", .type = FIELD_LABEL_VALUE}, set_team},
+    {"priority",
+     {.name = "priority", .type = FIELD_INT, .min = -1000000000, .max = 1000000000},
+     set_priority},
+    {"hold", {.name = "hold", .type = FIELD_BOOL}, set_hold},
+    {"retry.maxRetries",
+     {.name = "retries", .type = FIELD_INT, .min = 0, .max = LIMIT_JOB_ATTEMPTS - 1},
+     set_retries},
+    {"retry.infraRetries",
+     {.name = "infra-retries", .type = FIELD_INT, .min = 0, .max = LIMIT_JOB_ATTEMPTS - 1},
+     set_infra_retries},
+    {"retry.backoff.initial",
+     {.name = "backoff-initial", .type = FIELD_DURATION},
+     set_backoff_first},
+    {"retry.backoff.max", {.name = "backoff-max", .type = FIELD_DURATION}, set_backoff_max},
+    {"ttlSecondsAfterFinished", {.name = NULL}, set_ttl_seconds},
+    {NULL, {.name = "ttl", .type = FIELD_DURATION}, set_ttl},
+    {"expectedRuntime", {.name = "expected-runtime", .type = FIELD_DURATION}, set_expected_runtime},
+    {NULL, {.name = "after", .type = FIELD_REFUSED}, NULL},
+    {NULL, {.name = "array", .type = FIELD_REFUSED}, NULL},
+    {NULL, {.name = "finish-by", .type = FIELD_REFUSED}, NULL},
+    {NULL, {.name = "max-runtime", .type = FIELD_REFUSED}, NULL},
+    {NULL, {.name = "preemptible", .type = FIELD_REFUSED}, NULL},
+    {NULL, {.name = "priority-class", .type = FIELD_REFUSED}, NULL},
+    {NULL, {.name = "start-by", .type = FIELD_REFUSED}, NULL},
+    {NULL, {.name = "window", .type = FIELD_REFUSED}, NULL},
+};
+
+void queue_fields_read(const struct node *spec, struct manifest *manifest) {
+    for (size_t i = 0; i < ARRAY_LEN(queue_fields); i++) {
+        const struct node *node = NULL;
+        bool found = false;
+
+        if (queue_fields[i].path != NULL) {
+            node = node_find(spec, queue_fields[i].path, &found);
+        }
+        if (found) {
+            queue_fields[i].set(manifest, node);
+        }
+    }
+}
+
+/* Annotations are always text; what they hold is read like a plain scalar. */
+static struct node value_of(const struct node *annotation) {
+    struct node value = *annotation;
+
+    value.plain = true;
+    value.kind = node_plain_kind(value.text);
+    return value;
+}
+
+static const struct queue_field *find_annotation(const char *name) {
+    for (size_t i = 0; i < ARRAY_LEN(queue_fields); i++) {
+        const char *known = queue_fields[i].field.name;
+
+        if (known != NULL && strcmp(known, name) == 0) {
+            return &queue_fields[i];
+        }
+    }
+    return NULL;
+}
+
+static void complain_unknown(const struct node *annotation, const char *name,
+                             const struct trail *trail, struct problems *problems) {
+    const char *names[ARRAY_LEN(queue_fields)];
+    const char *meant;
+    size_t count = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(queue_fields); i++) {
+        if (queue_fields[i].field.name != NULL && queue_fields[i].set != NULL) {
+            names[count++] = queue_fields[i].field.name;
+        }
+    }
+    meant = text_closest(name, names, count);
+    if (meant != NULL) {
+        problems_add_at(problems, annotation->key_place, trail,
+                        "unknown annotation (did you mean \"" QUEUE_ANNOTATION_PREFIX "%s\"?)",
+                        meant);
+    } else {
+        problems_add_at(problems, annotation->key_place, trail, "unknown annotation");
+    }
+}
+
+static void check_annotation(const struct node *annotation, const struct trail *trail,
+                             struct problems *problems) {
+    const char *name = annotation->key + strlen(QUEUE_ANNOTATION_PREFIX);
+    const struct queue_field *known = find_annotation(name);
+    struct node value;
+
+    if (known == NULL) {
+        complain_unknown(annotation, name, trail, problems);
+    } else if (annotation->kind == NODE_TEXT) {
+        value = value_of(annotation);
+        schema_check_field(&known->field, &value, trail, problems);
+    }
+}
+
+static bool is_ours(const struct node *annotation) {
+    return text_starts_with(annotation->key, QUEUE_ANNOTATION_PREFIX);
+}
+
+void queue_annotations_check(const struct node *metadata, const struct trail *trail,
+                             struct problems *problems) {
+    const struct node *annotations = node_member(metadata, "annotations");
+    struct trail in_object = {trail, "metadata", 0};
+    struct trail in_metadata = {&in_object, "annotations", 0};
+
+    if (annotations == NULL || annotations->kind != NODE_OBJECT) {
+        return;
+    }
+    for (uint32_t i = 0; i < annotations->count; i++) {
+        struct trail at = {&in_metadata, annotations->items[i].key, 0};
+
+        if (is_ours(&annotations->items[i])) {
+            check_annotation(&annotations->items[i], &at, problems);
+        }
+    }
+}
+
+void queue_annotations_read(const struct node *metadata, struct manifest *manifest) {
+    const struct node *annotations = node_member(metadata, "annotations");
+
+    for (uint32_t i = 0; annotations != NULL && i < annotations->count; i++) {
+        const struct node *annotation = &annotations->items[i];
+
+        if (is_ours(annotation)) {
+            struct node value = value_of(annotation);
+
+            find_annotation(annotation->key + strlen(QUEUE_ANNOTATION_PREFIX))
+                ->set(manifest, &value);
+        }
+    }
+}

@@ -1,0 +1,331 @@
+#include "config/manifest.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/memory.h"
+#include "tests/test.h"
+
+#define SPARK "apiVersion: sparkoperator.k8s.io/v1beta2\nkind: SparkApplication\n"
+#define BATCH "apiVersion: nightshift/v1\nkind: BatchJob\n"
+#define POD   "apiVersion: v1\nkind: Pod\n"
+#define NAMED "metadata: {name: a}\n"
+
+static const char *kind_text(enum job_kind kind) {
+    return kind == JOB_KIND_SPARK ? "spark" : "pod";
+}
+
+static void print_number(const char *name, int64_t value, int64_t unset, struct buf *out) {
+    if (value != unset) {
+        buf_add_format(out, " %s=%" PRId64, name, value);
+    }
+}
+
+static void print_manifest(const struct manifest *m, struct buf *out) {
+    buf_add_format(out, "%s %s/%s", kind_text(m->kind), m->namespace, m->name);
+    buf_add_format(out, "%s%s%s", m->team[0] != '\0' ? " team=" : "", m->team,
+                   m->hold ? " hold" : "");
+    print_number("priority", m->priority, 0, out);
+    print_number("retries", m->retries_max, MANIFEST_UNSET, out);
+    print_number("infra", m->infra_retries_max, MANIFEST_UNSET, out);
+    print_number("first", m->backoff_first_us, MANIFEST_UNSET, out);
+    print_number("max", m->backoff_max_us, MANIFEST_UNSET, out);
+    print_number("ttl", m->ttl_s, MANIFEST_UNSET, out);
+    print_number("expected", m->expected_runtime_us, 0, out);
+    buf_add_format(out, " %s\n", m->payload);
+    CHECK_EQ(m->payload_bytes, strlen(m->payload), "the payload's size");
+}
+
+/* The manifests, a line each, or the problems. */
+static void read_as_text(const char *text, struct buf *out) {
+    struct manifest_set set = {0};
+    struct problems problems = {0};
+
+    if (manifest_set_parse(text, strlen(text), &set, &problems) == OK) {
+        for (size_t i = 0; i < set.count; i++) {
+            print_manifest(&set.items[i], out);
+        }
+    } else {
+        problems_print(&problems, "job.yaml", out);
+    }
+    manifest_set_destroy(&set);
+    problems_finish(&problems);
+}
+
+struct row {
+    const char *what;
+    const char *text;
+    const char *want;
+};
+
+static void check_rows(const struct row *rows, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        struct buf out;
+
+        buf_init(&out, LIMIT_MIB);
+        read_as_text(rows[i].text, &out);
+        CHECK_STR(buf_text(&out), rows[i].want, rows[i].what);
+        buf_finish(&out);
+    }
+}
+
+TEST(manifest__becomes_queue_fields_and_a_canonical_payload) {
+    static const struct row rows[] = {
+        {"the least of a Spark application", SPARK NAMED "spec: {}\n",
+         "spark /a {\"metadata\":{},\"spec\":{}}\n"},
+        {"types are settled and members sorted",
+         SPARK NAMED "spec: {sparkVersion: 3.5, sparkConf: {b: on, a: 5}, arguments: [1, true], "
+                     "driver: {cores: 2, memory: 1024, coreLimit: 1}}\n",
+         "spark /a {\"metadata\":{},\"spec\":{\"arguments\":[\"1\",\"true\"],\"driver\":{"
+         "\"coreLimit\":\"1\",\"cores\":2,\"memory\":\"1024\"},\"sparkConf\":{\"a\":\"5\",\"b\":"
+         "\"on\"},\"sparkVersion\":\"3.5\"}}\n"},
+        {"JSON gives the same",
+         "{\"spec\":{\"sparkVersion\":\"3.5\"},\"kind\":\"SparkApplication\",\"apiVersion\":"
+         "\"sparkoperator.k8s.io/v1beta2\",\"metadata\":{\"name\":\"a\",\"namespace\":\"n\"}}",
+         "spark n/a {\"metadata\":{},\"spec\":{\"sparkVersion\":\"3.5\"}}\n"},
+        {"annotations of ours and of kubectl's stay out of the payload",
+         SPARK "metadata:\n  name: a\n  labels: {z: 1, b: x}\n  annotations:\n"
+               "    kubectl.kubernetes.io/last-applied-configuration: '{}'\n"
+               "    nightshift/team: Data_1\n    note: yes\nspec: {}\n",
+         "spark /a team=Data_1 {\"metadata\":{\"annotations\":{\"note\":\"yes\"},\"labels\":{\"b\":"
+         "\"x\",\"z\":\"1\"}},\"spec\":{}}\n"},
+        {"every annotation",
+         POD "metadata:\n  name: a\n  annotations:\n    nightshift/priority: '-5'\n"
+             "    nightshift/hold: 'true'\n    nightshift/retries: 3\n"
+             "    nightshift/infra-retries: '4'\n    nightshift/backoff-initial: 5s\n"
+             "    nightshift/backoff-max: 1m\n    nightshift/ttl: 1500ms\n"
+             "    nightshift/expected-runtime: 2h\nspec: {containers: [{name: c}]}\n",
+         "pod /a hold priority=-5 retries=3 infra=4 first=5000000 max=60000000 ttl=2 "
+         "expected=7200000000 {\"metadata\":{},\"spec\":{\"containers\":[{\"name\":\"c\"}]}}\n"},
+        {"restartPolicy, suspend and timeToLiveSeconds are ours",
+         SPARK NAMED "spec: {suspend: true, timeToLiveSeconds: 60, restartPolicy: {type: "
+                     "OnFailure, onFailureRetries: 2, onFailureRetryInterval: 10}}\n",
+         "spark /a hold retries=2 first=10000000 ttl=60 {\"metadata\":{},\"spec\":{"
+         "\"restartPolicy\":{\"onFailureRetries\":2,\"onFailureRetryInterval\":10,\"type\":"
+         "\"OnFailure\"},\"suspend\":true,\"timeToLiveSeconds\":60}}\n"},
+        {"Never means no retries, a time to live of 0 for ever",
+         SPARK NAMED "spec: {timeToLiveSeconds: 0, restartPolicy: {type: Never}}\n",
+         "spark /a retries=0 ttl=4294967295 {\"metadata\":{},\"spec\":{\"restartPolicy\":{\"type\":"
+         "\"Never\"},\"timeToLiveSeconds\":0}}\n"},
+        {"a batch job of Spark",
+         BATCH "metadata: {name: a, namespace: n, labels: {x: y}}\n"
+               "spec:\n  team: t\n  priority: 7\n  hold: true\n  expectedRuntime: 1m\n"
+               "  ttlSecondsAfterFinished: 0\n"
+               "  retry: {maxRetries: 1, infraRetries: 2, backoff: {initial: 1s, max: 2s}}\n"
+               "  spark: {mainClass: M, restartPolicy: {type: Never}}\n",
+         "spark n/a team=t hold priority=7 retries=1 infra=2 first=1000000 max=2000000 ttl=0 "
+         "expected=60000000 {\"metadata\":{\"labels\":{\"x\":\"y\"}},\"spec\":{\"mainClass\":"
+         "\"M\",\"restartPolicy\":{\"type\":\"Never\"}}}\n"},
+        {"a batch job of a pod: both labels, the template's win",
+         BATCH "metadata: {name: a, labels: {x: outer, y: outer}}\nspec:\n  pod:\n"
+               "    metadata: {labels: {x: inner, z: inner}}\n"
+               "    spec: {containers: [{name: c, image: i}]}\n",
+         "pod /a {\"metadata\":{\"labels\":{\"x\":\"inner\",\"y\":\"outer\",\"z\":\"inner\"}},"
+         "\"spec\":{\"containers\":[{\"image\":\"i\",\"name\":\"c\"}]}}\n"},
+        {"what the server wrote is ignored, what is null is not there",
+         POD "metadata: {name: a, uid: 1-2, creationTimestamp: null, managedFields: [{}]}\n"
+             "spec: {hostname: null, containers: [{name: c, resources: {limits: {cpu: 0.5}}}]}\n"
+             "status: {phase: Running}\n",
+         "pod /a {\"metadata\":{},\"spec\":{\"containers\":[{\"name\":\"c\",\"resources\":{"
+         "\"limits\":{\"cpu\":\"0.5\"}}}]}}\n"},
+        {"file modes are octal",
+         POD NAMED "spec: {containers: [{name: c}], volumes: [{name: v, "
+                   "configMap: {name: m, defaultMode: 0644}}]}\n",
+         "pod /a {\"metadata\":{},\"spec\":{\"containers\":[{\"name\":\"c\"}],\"volumes\":[{"
+         "\"configMap\":{\"defaultMode\":420,\"name\":\"m\"},\"name\":\"v\"}]}}\n"},
+        {"several documents, and a list",
+         SPARK NAMED "spec: {}\n---\napiVersion: v1\nkind: List\nmetadata: {resourceVersion: ''}\n"
+                     "items:\n- {apiVersion: v1, kind: Pod, metadata: {name: b}, spec: "
+                     "{containers: []}}\n- {apiVersion: sparkoperator.k8s.io/v1beta2, kind: "
+                     "SparkApplication, metadata: {name: c}, spec: {}}\n",
+         "spark /a {\"metadata\":{},\"spec\":{}}\n"
+         "pod /b {\"metadata\":{},\"spec\":{\"containers\":[]}}\n"
+         "spark /c {\"metadata\":{},\"spec\":{}}\n"},
+    };
+
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
+TEST(manifest__says_file_line_column_path_and_what_was_meant) {
+    static const struct row rows[] = {
+        {"a typo, deep", SPARK NAMED "spec:\n  driver:\n    memroy: 1g\n",
+         "job.yaml:6:5: spec.driver.memroy: unknown field (did you mean \"memory\"?)\n"},
+        {"all problems, in order",
+         SPARK "metadata: {name: A}\nspec:\n  executor: {instances: many, cores: 0}\n  driver:\n"
+               "    memory: 4Gi\n",
+         "job.yaml:3:18: metadata.name: \"A\" is not a name: 1 to 63 of a-z, 0-9 and -, not - at "
+         "either end\n"
+         "job.yaml:5:25: spec.executor.instances: must be a whole number, not many\n"
+         "job.yaml:5:38: spec.executor.cores: must be between 1 and 2147483647, not 0\n"
+         "job.yaml:7:13: spec.driver.memory: \"4Gi\" is not a size as Spark writes it; write it "
+         "like 512m or 4g\n"},
+        {"no name", SPARK "metadata: {}\nspec: {}\n",
+         "job.yaml:3:1: metadata.name: missing; it is required\n"},
+        {"no metadata", SPARK "spec: {}\n",
+         "job.yaml:1:1: metadata.name: missing; it is required\n"},
+        {"a Spark name begins with a letter", SPARK "metadata: {name: 1a}\nspec: {}\n",
+         "job.yaml:3:18: metadata.name: \"1a\": the name of a Spark application begins with a "
+         "letter\n"},
+        {"no spec", SPARK NAMED, "job.yaml:1:1: spec: missing; it is required\n"},
+        {"nothing to run", BATCH NAMED "spec: {team: t}\n",
+         "job.yaml:4:1: spec: nothing to run; it needs one of spark and pod\n"},
+        {"two things to run", BATCH NAMED "spec:\n  spark: {}\n  pod: {spec: {containers: []}}\n",
+         "job.yaml:6:3: spec: has both spark and pod; exactly one of them says what to run\n"},
+        {"what later versions know",
+         BATCH NAMED "spec:\n  spark: {}\n  window: nightly\n  maxRuntime: 1h\n  arrray: 5\n",
+         "job.yaml:6:3: spec.window: not supported by this version\n"
+         "job.yaml:7:3: spec.maxRuntime: not supported by this version\n"
+         "job.yaml:8:3: spec.arrray: unknown field\n"},
+        {"retries beyond the bound",
+         BATCH NAMED "spec: {spark: {}, retry: {maxRetries: 1000, backoff: {initial: 5}}}\n",
+         "job.yaml:4:39: spec.retry.maxRetries: must be between 0 and 999, not 1000\n"
+         "job.yaml:4:64: spec.retry.backoff.initial: \"5\" is not a duration; write it like 90s, "
+         "15m or 1h30m\n"},
+        {"annotations",
+         POD "metadata:\n  name: a\n  annotations:\n    nightshift/prioritty: '5'\n"
+             "    nightshift/retries: lots\n    nightshift/window: nightly\n"
+             "spec: {containers: []}\n",
+         "job.yaml:6:5: metadata.annotations.nightshift/prioritty: unknown annotation (did you "
+         "mean \"nightshift/priority\"?)\n"
+         "job.yaml:7:25: metadata.annotations.nightshift/retries: must be a whole number, not "
+         "lots\n"
+         "job.yaml:8:5: metadata.annotations.nightshift/window: not supported by this version\n"},
+        {"a pod that never ends", POD NAMED "spec: {restartPolicy: Always, containers: []}\n",
+         "job.yaml:4:23: spec.restartPolicy: must be Never or OnFailure, not \"Always\"\n"},
+        {"a container's typo", POD NAMED "spec:\n  containers:\n  - name: c\n    imagee: x\n",
+         "job.yaml:7:5: spec.containers[0].imagee: unknown field (did you mean \"image\"?)\n"},
+        {"a bad quantity",
+         POD NAMED "spec: {containers: [{name: c, resources: {requests: {cpu: 1core}}}]}\n",
+         "job.yaml:4:59: spec.containers[0].resources.requests.cpu: \"1core\" is not a quantity; "
+         "write it like 500m, 2 or 4Gi\n"},
+        {"kinds of later versions", "apiVersion: batch/v1\nkind: Job\n",
+         "job.yaml:2:7: kind: Job is not supported by this version\n"},
+        {"a kind's typo", "apiVersion: nightshift/v1\nkind: BatchJbo\n",
+         "job.yaml:2:7: kind: \"BatchJbo\" is not known (did you mean \"BatchJob\"?)\n"},
+        {"a kind that is none of ours", "apiVersion: apps/v1\nkind: Deployment\n",
+         "job.yaml:2:7: kind: \"Deployment\" is not known; taken are BatchJob, SparkApplication, "
+         "Pod and List\n"},
+        {"an old version", "apiVersion: sparkoperator.k8s.io/v1beta1\nkind: SparkApplication\n",
+         "job.yaml:1:13: apiVersion: SparkApplication is of \"sparkoperator.k8s.io/v1beta2\", not "
+         "\"sparkoperator.k8s.io/v1beta1\"\n"},
+        {"no kind, no version", "a: 1\n",
+         "job.yaml:1:1: kind: missing; it is required\n"
+         "job.yaml:1:1: apiVersion: missing; it is required\n"},
+        {"not an object", "- a\n",
+         "job.yaml:1:1: not a manifest: that is an object with apiVersion, kind, metadata, spec\n"},
+        {"nothing", "# nothing\n", "job.yaml: holds no job\n"},
+        {"an empty list", "apiVersion: v1\nkind: List\nitems: []\n", "job.yaml: holds no job\n"},
+        {"in a list",
+         "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata: {name: "
+         "a}\n"
+         "  spec: {container: []}\n- {apiVersion: v1, kind: List, items: []}\n- 5\n",
+         "job.yaml:7:3: items[0].spec.containers: missing; it is required\n"
+         "job.yaml:7:10: items[0].spec.container: unknown field (did you mean \"containers\"?)\n"
+         "job.yaml:8:26: items[1].kind: \"List\" is not known; taken are BatchJob, "
+         "SparkApplication, Pod and List\n"
+         "job.yaml:9:3: items[2]: must be an object (key: value), not 5\n"},
+        {"YAML itself", "a: [1\n",
+         "job.yaml:2:1: not valid YAML: did not find expected ',' or ']', while parsing a flow "
+         "sequence\n"},
+    };
+
+    check_rows(rows, ARRAY_LEN(rows));
+}
+
+TEST(manifest__canonical_json_of_itself_is_itself) {
+    static const char text[] = SPARK NAMED
+        "spec:\n  sparkConf: {n: 1.50, t: \"a\\u2028\\\"\\\\\\u0001\xf0\x9f\x98\x80\"}\n"
+        "  memoryOverheadFactor: 0.1\n  sparkUIOptions: {a: [0x10, 1e400, -0.0, 1e20]}\n";
+    struct problems problems = {0};
+    struct manifest_set first;
+    struct manifest_set second;
+    char *again;
+
+    CHECK_OK(manifest_set_parse(text, sizeof text - 1, &first, &problems), "first");
+    again = mem_format("{\"apiVersion\":\"sparkoperator.k8s.io/v1beta2\",\"kind\":"
+                       "\"SparkApplication\",\"metadata\":{\"name\":\"b\"},%s",
+                       strstr(first.items[0].payload, "\"spec\":"));
+    CHECK_OK(manifest_set_parse(again, strlen(again), &second, &problems), again);
+    CHECK_STR(second.items[0].payload, first.items[0].payload, "the same bytes");
+    free(again);
+    manifest_set_destroy(&first);
+    manifest_set_destroy(&second);
+}
+
+TEST(manifest_explain__leads_back_to_what_the_user_wrote) {
+    static const char text[] = BATCH NAMED
+        "spec:\n  spark:\n    sparkConf:\n      spark.driver.bindAddress: 1.2.3.4\n"
+        "---\n" SPARK NAMED "spec:\n  driver: {memory: 1g}\n"
+        "---\napiVersion: v1\nkind: List\nitems:\n"
+        "- {apiVersion: v1, kind: Pod, metadata: {name: c}, spec: {containers: [{name: c}]}}\n";
+    static const struct {
+        size_t job;
+        const char *path;
+        const char *want;
+    } rows[] = {
+        {0, "spec.sparkConf.spark.driver.bindAddress",
+         "f:7:33: spec.spark.sparkConf.spark.driver.bindAddress: no\n"},
+        {0, "spec.mainClass", "f:5:3: spec.spark.mainClass: no\n"},
+        {0, "metadata.labels.x", "f:3:1: metadata.labels.x: no\n"},
+        {0, "", "f:5:3: spec.spark: no\n"},
+        {1, "spec.driver.memory", "f:13:20: spec.driver.memory: no\n"},
+        {1, "spec.executor.memory", "f:12:1: spec.executor.memory: no\n"},
+        {2, "spec.containers[0].image", "f:18:72: items[0].spec.containers[0].image: no\n"},
+    };
+    struct problems problems = {0};
+    struct manifest_set set;
+
+    CHECK_OK(manifest_set_parse(text, sizeof text - 1, &set, &problems), "parse");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct manifest *manifest = &set.items[rows[i].job];
+        struct buf out;
+
+        buf_init(&out, 1000);
+        manifest_explain(manifest, rows[i].path, "no", &problems);
+        problems_print(&problems, "f", &out);
+        CHECK_STR(buf_text(&out), rows[i].want, rows[i].path);
+        CHECK_EQ(manifest_position(manifest, rows[i].path).line, problems.items[0].place.line,
+                 rows[i].path);
+        problems_finish(&problems);
+        buf_finish(&out);
+    }
+    manifest_set_destroy(&set);
+}
+
+static void check_example(const char *file, const char *want) {
+    struct buf text;
+    struct buf out;
+    char line[1024];
+    char *payload;
+    FILE *in = fopen(file, "r");
+
+    CHECK(in != NULL, file);
+    buf_init(&text, LIMIT_MIB);
+    buf_init(&out, LIMIT_MIB);
+    while (fgets(line, sizeof line, in) != NULL) {
+        buf_add_text(&text, line);
+    }
+    (void)fclose(in);
+    read_as_text(buf_text(&text), &out);
+    payload = strstr(out.data, " {\"metadata\"");
+    CHECK(payload != NULL, out.data);
+    *payload = '\0';
+    CHECK_STR(out.data, want, file);
+    buf_finish(&text);
+    buf_finish(&out);
+}
+
+TEST(manifest__examples_are_taken) {
+    check_example("examples/spark-pi.yaml",
+                  "spark spark/spark-pi team=research priority=10 retries=3 first=30000000 "
+                  "max=600000000 ttl=3600 expected=300000000");
+    check_example("examples/spark-application.yaml",
+                  "spark spark/daily-report team=reporting priority=5 retries=2 first=60000000 "
+                  "ttl=86400 expected=2700000000");
+    check_example("examples/pyspark.yaml", "spark spark/etl-daily team=etl hold");
+    check_example("examples/pod.yaml", "pod ops/nightly-backup team=ops retries=1 ttl=3600");
+}
