@@ -321,9 +321,9 @@ bool pod_demand_is_best_effort(const struct pod_demand *pod) {
 }
 
 const char *pod_role_text(enum pod_role role) {
-    static const char *const texts[] = {"pod", "driver", "executor"};
+    static const char *const texts[POD_ROLE_COUNT] = {"pod", "driver", "executor"};
 
-    ENSURE(role < ARRAY_LEN(texts));
+    ENSURE(role < POD_ROLE_COUNT);
     return texts[role];
 }
 
@@ -377,6 +377,7 @@ struct pod_group *demand_add_group(struct demand *demand, enum pod_role role, ui
     struct pod_group *group;
 
     ENSURE(!demand->settled);
+    ENSURE(demand->group_count < DEMAND_GROUPS_MAX);
     demand->groups = mem_grow(demand->groups, demand->group_count + 1, sizeof *demand->groups);
     group = &demand->groups[demand->group_count++];
     memset(group, 0, sizeof *group);

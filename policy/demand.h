@@ -118,7 +118,10 @@ enum pod_role {
     POD_ROLE_POD,
     POD_ROLE_DRIVER,
     POD_ROLE_EXECUTOR,
+    POD_ROLE_COUNT,
 };
+
+#define DEMAND_GROUPS_MAX 16
 
 const char *pod_role_text(enum pod_role role); /* "pod", "driver", "executor" */
 

@@ -62,7 +62,6 @@ struct ledger_reservation {
     uint64_t job_id;
     size_t namespace_index;
     struct demand *demand; /* shared */
-    uint32_t *visible;     /* live pods, by group */
     bool objects_reserved;
 };
 
@@ -102,6 +101,11 @@ size_t ledger_node_count(const struct ledger *ledger);
 const struct ledger_node *ledger_node(const struct ledger *ledger, size_t index);
 const struct ledger_unbound *ledger_next_unbound(const struct ledger *ledger, size_t *at);
 const struct ledger_reservation *ledger_next_reservation(const struct ledger *ledger, size_t *at);
+
+/* How many pods of a group are still to come. */
+uint32_t ledger_outstanding(const struct ledger *ledger,
+                            const struct ledger_reservation *reservation, size_t group);
+
 struct resources ledger_node_free(const struct ledger_node *node);
 
 /* Sums recomputed from scratch must equal those kept; by ENSURE. O(everything). */

@@ -43,7 +43,7 @@ struct place_miss {
     uint64_t held_by;        /* the first such job, or 0 */
     size_t kind;             /* short on the nearest node; RESOURCE_NONE if no node matches */
     int64_t needs;           /* of that kind, one pod */
-    int64_t free;            /* of that kind there: the most of any matching node */
+    int64_t free;            /* of that kind there, after what was placed */
     uint32_t node;           /* the nearest */
 };
 
@@ -56,7 +56,8 @@ struct place {
     struct place_run *runs; /* of the last gang that was placed */
     size_t run_count;
     size_t run_room;
-    uint32_t *fits; /* per node: how many of a pod go there */
+    uint32_t *fits;           /* per node: how many of a pod go there */
+    struct resources largest; /* allocatable of any node, kind by kind */
     uint32_t held_count;
 };
 
@@ -79,8 +80,12 @@ uint32_t place_pods(struct place *place, const struct pod_demand *pod,
 void place_hold(struct place *place, const struct demand *demand, uint64_t job_id);
 void place_hold_for_pod(struct place *place, const struct pod_demand *pod, uint64_t job_id);
 
-/* Could the gang run if every node were empty, ready and not cordoned? Uses and overwrites
- * place->fits and place->runs, leaves the nodes as they are. */
-bool place_possible(struct place *place, const struct demand *demand, struct place_miss *out_miss);
+/* Could the gang run if every node were empty, ready and not cordoned? `empty` holds the nodes
+ * with all of their allocatable free, and is left so. */
+bool place_possible(struct place *empty, const struct demand *demand, struct place_miss *out_miss);
+
+/* The same of one pod. */
+bool place_pod_possible(const struct place *empty, const struct pod_demand *pod,
+                        const struct resources *requests);
 
 #endif

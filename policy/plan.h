@@ -2,7 +2,7 @@
  *
  * Jobs go by priority (higher first), then submission (lower id first). Equal jobs are one
  * shape: once its first job is blocked, the rest of the shape is not looked at, so a pass costs
- * the number of shapes, not of jobs.
+ * the number of shapes, not of jobs. Once nobody further can start, the rest is not sorted.
  *
  * A job that no quota has room for blocks the later jobs of its namespace. A job that no nodes
  * have room for keeps the nodes that accept its pods, and its share of the quotas, from later
@@ -49,10 +49,10 @@ struct plan_start {
 };
 
 /* Of a shape with jobs left: `job_id` is the first that waits, for `reason`; the others of the
- * shape are behind it. job_id 0: none is left. */
+ * shape are behind it. job_id 0 and reason NULL: none is left. Shapes share equal reasons. */
 struct plan_wait {
     uint64_t job_id;
-    struct reason reason;
+    const struct reason *reason;
 };
 
 /* Reusable room for passes, and the last pass's outcome. */
@@ -66,10 +66,17 @@ void plan_run(struct plan *plan, const struct plan_input *input);
 
 size_t plan_start_count(const struct plan *plan);
 const struct plan_start *plan_starts(const struct plan *plan); /* in order */
-const struct plan_wait *plan_wait(const struct plan *plan, size_t shape);
+struct plan_wait plan_wait(const struct plan *plan, size_t shape);
 
-/* Where the pass put a start's pods, as runs over the ledger's listed nodes. */
+/* Where the pass put a start's pods: runs over the nodes of the pass. None if capacity is unknown. */
 const struct place_run *plan_start_runs(const struct plan *plan, size_t start, size_t *out_count);
+const struct node *plan_node(const struct plan *plan, uint32_t index);
+
+/* Could the job never start as things are: it needs more than a quota's hard, does not specify
+ * what a quota asks for, or would not fit on empty nodes? The reason says which. Without any
+ * listed node, capacity is not looked at. */
+bool plan_is_impossible(struct plan *plan, const struct plan_input *cluster,
+                        const struct plan_shape *shape, struct reason *out_reason);
 
 /* Checks a pass without its bookkeeping, by ENSURE: starts are in order and of their shapes, no
  * quota that had room is exceeded, no node takes more than was free, and each shape either

@@ -361,7 +361,6 @@ void quota_missing_print(const struct quota *quota, const struct demand *demand,
     struct buf buf;
 
     buf_init(&buf, MISSING_BYTES_MAX);
-    buf_add_format(&buf, "failed quota: %s: must specify ", quota->name);
     for (size_t i = 0; i < ARRAY_LEN(demanded_keys); i++) {
         if (is_missing(quota, demand, i)) {
             buf_add_format(&buf, "%s%s", separator, demanded_keys[i].key);

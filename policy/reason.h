@@ -12,7 +12,7 @@
 #include "policy/quota.h"
 #include "policy/resources.h"
 
-#define REASON_NAME_BYTES 64 /* longer names are cut */
+#define REASON_NAME_BYTES 72 /* longer names are cut */
 #define REASON_TEXT_BYTES 512
 
 /* name, machine text */
@@ -61,8 +61,9 @@ struct reason {
     uint32_t wanted;
     uint32_t nodes;
     uint32_t nodes_matching;
-    char name[REASON_NAME_BYTES]; /* QUOTA: namespace/quota; CAPACITY: the nearest node */
-    char key[REASON_NAME_BYTES];  /* QUOTA: the key; MUST_SPECIFY: what is missing */
+    char name
+        [REASON_NAME_BYTES]; /* QUOTA: namespace/quota; MUST_SPECIFY: the quota; CAPACITY: the nearest node */
+    char key[REASON_NAME_BYTES]; /* QUOTA: the key; MUST_SPECIFY: what is missing */
 };
 
 const char *reason_code_text(enum reason_code code);

@@ -15,8 +15,8 @@
 #include "base/error.h"
 #include "base/quantity.h"
 
-#define RESOURCE_KIND_MAX 16
-#define RESOURCE_NONE RESOURCE_KIND_MAX /* no kind */
+#define RESOURCE_KIND_MAX  16
+#define RESOURCE_NONE      RESOURCE_KIND_MAX /* no kind */
 #define RESOURCE_BIT(kind) ((uint16_t)(1u << (kind)))
 
 enum resource_kind {

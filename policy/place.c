@@ -1,0 +1,324 @@
+#include "policy/place.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ensure.h"
+#include "base/memory.h"
+
+/* Nodes are told apart by how many of a pod they hold up to here; above, all are roomy. */
+#define BUCKET_COUNT 64
+
+/* Now, or some day on empty nodes. */
+typedef bool accepts_fn(const struct node *node, const struct pod_demand *pod);
+
+/* One group being placed. */
+struct batch {
+    const struct pod_demand *pod;
+    const struct resources *requests;
+    uint32_t group;
+    uint32_t count;
+    accepts_fn *accepts;
+};
+
+void place_finish(struct place *place) {
+    if (place != NULL) {
+        free(place->nodes);
+        free(place->runs);
+        free(place->fits);
+        *place = (struct place){0};
+    }
+}
+
+void place_clear(struct place *place) {
+    place->node_count = 0;
+    place->run_count = 0;
+    place->held_count = 0;
+    place->largest = (struct resources){{0}};
+}
+
+void place_add_node(struct place *place, const struct node *node, const struct resources *free) {
+    if (place->node_count == place->node_room) {
+        place->node_room = place->node_room > 0 ? place->node_room * 2 : 16;
+        place->nodes = mem_grow(place->nodes, place->node_room, sizeof *place->nodes);
+        place->fits = mem_grow(place->fits, place->node_room, sizeof *place->fits);
+    }
+    place->nodes[place->node_count++] = (struct place_node){.node = node, .free = *free};
+    resources_max(&place->largest, &node->allocatable);
+}
+
+static void push_run(struct place *place, const struct batch *batch, size_t node, uint32_t count) {
+    if (place->run_count == place->run_room) {
+        place->run_room = place->run_room > 0 ? place->run_room * 2 : 16;
+        place->runs = mem_grow(place->runs, place->run_room, sizeof *place->runs);
+    }
+    place->runs[place->run_count++] =
+        (struct place_run){.group = batch->group, .node = (uint32_t)node, .count = count};
+    resources_add_times(&place->nodes[node].free, batch->requests, -(int64_t)count);
+}
+
+/* How many of a pod there is room for. */
+static uint32_t fit_count(const struct resources *need, const struct resources *free) {
+    int64_t most = UINT32_MAX;
+
+    for (size_t i = 0; i < RESOURCE_KIND_MAX; i++) {
+        if (need->amount[i] > 0) {
+            if (need->amount[i] > free->amount[i]) {
+                return 0;
+            }
+            most =
+                free->amount[i] / need->amount[i] < most ? free->amount[i] / need->amount[i] : most;
+        }
+    }
+    return (uint32_t)most;
+}
+
+static size_t bucket_of(uint32_t fits) {
+    return fits < BUCKET_COUNT ? fits : BUCKET_COUNT - 1;
+}
+
+/* Fill place->fits; the smallest bucket up to which the nodes hold the whole batch. */
+static size_t measure(struct place *place, const struct batch *batch) {
+    uint64_t room[BUCKET_COUNT] = {0};
+    uint64_t sum = 0;
+    size_t bucket = 0;
+
+    for (size_t i = 0; i < place->node_count; i++) {
+        const struct place_node *node = &place->nodes[i];
+        uint32_t fits = node->held_by == 0 ? fit_count(batch->requests, &node->free) : 0;
+
+        if (fits > 0 && !batch->accepts(node->node, batch->pod)) {
+            fits = 0;
+        }
+        place->fits[i] = fits;
+        room[bucket_of(fits)] += fits;
+    }
+    for (; bucket + 1 < BUCKET_COUNT; bucket++) {
+        sum += room[bucket];
+        if (sum >= batch->count) {
+            break;
+        }
+    }
+    return bucket;
+}
+
+/* Put what fits on the nodes, the tight ones first; how many were placed. */
+static uint32_t fill(struct place *place, const struct batch *batch) {
+    const size_t last = measure(place, batch);
+    uint32_t left = batch->count;
+
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < place->node_count && left > 0; i++) {
+            const size_t bucket = bucket_of(place->fits[i]);
+            const uint32_t count = place->fits[i] < left ? place->fits[i] : left;
+
+            if (count > 0 && (pass == 0 ? bucket < last : bucket == last)) {
+                push_run(place, batch, i, count);
+                left -= count;
+            }
+        }
+    }
+    return batch->count - left;
+}
+
+/* Give back what the runs took. */
+static void undo(struct place *place, const struct demand *demand) {
+    for (size_t i = 0; i < place->run_count; i++) {
+        const struct place_run *run = &place->runs[i];
+
+        resources_add_times(&place->nodes[run->node].free, &demand->groups[run->group].requests,
+                            run->count);
+    }
+    place->run_count = 0;
+}
+
+/* Of one pod on one node: the kind that is shortest, and the part of the need that is free. */
+static double shortest(const struct resources *need, const struct resources *free,
+                       size_t *out_kind) {
+    double least = 0;
+
+    *out_kind = RESOURCE_NONE;
+    for (size_t i = 0; i < RESOURCE_KIND_MAX; i++) {
+        if (need->amount[i] > 0) {
+            const double part = (double)free->amount[i] / (double)need->amount[i];
+
+            if (*out_kind == RESOURCE_NONE || part < least) {
+                *out_kind = i;
+                least = part;
+            }
+        }
+    }
+    return least;
+}
+
+static struct place_miss find_miss(const struct place *place, const struct batch *batch,
+                                   uint32_t placed) {
+    struct place_miss miss = {.group = batch->group,
+                              .placed = placed,
+                              .wanted = batch->count,
+                              .nodes = (uint32_t)place->node_count,
+                              .kind = RESOURCE_NONE};
+    double nearest = 0;
+
+    for (size_t i = 0; i < place->node_count; i++) {
+        const struct place_node *node = &place->nodes[i];
+        size_t kind;
+        double part;
+
+        if (!batch->accepts(node->node, batch->pod)) {
+            continue;
+        }
+        miss.nodes_matching++;
+        if (node->held_by != 0) {
+            miss.held_by = miss.nodes_held++ == 0 ? node->held_by : miss.held_by;
+            continue;
+        }
+        part = shortest(batch->requests, &node->free, &kind);
+        if (kind != RESOURCE_NONE && (miss.kind == RESOURCE_NONE || part > nearest)) {
+            nearest = part;
+            miss.kind = kind;
+            miss.node = (uint32_t)i;
+            miss.needs = batch->requests->amount[kind];
+            miss.free = node->free.amount[kind];
+        }
+    }
+    return miss;
+}
+
+static bool place_in_order(struct place *place, const struct demand *demand, const uint32_t *order,
+                           accepts_fn *accepts, struct place_miss *out_miss) {
+    place->run_count = 0;
+    for (size_t i = 0; i < demand->group_count; i++) {
+        const struct pod_group *group = &demand->groups[order[i]];
+        const struct batch batch = {.pod = &group->pod,
+                                    .requests = &group->requests,
+                                    .group = order[i],
+                                    .count = group->count,
+                                    .accepts = accepts};
+        const uint32_t placed = fill(place, &batch);
+
+        if (placed < group->count) {
+            *out_miss = find_miss(place, &batch, placed);
+            undo(place, demand);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The pod's largest share of the largest node. */
+static double pod_size(const struct place *place, const struct pod_group *group) {
+    double size = 0;
+
+    for (size_t i = 0; i < RESOURCE_KIND_MAX; i++) {
+        if (group->requests.amount[i] > 0) {
+            const int64_t whole = place->largest.amount[i] > 0 ? place->largest.amount[i] : 1;
+            const double share = (double)group->requests.amount[i] / (double)whole;
+
+            size = share > size ? share : size;
+        }
+    }
+    return size;
+}
+
+/* Fewer accepting nodes sort first, as larger pods do. */
+static double pickiness(const struct place *place, const struct pod_group *group,
+                        accepts_fn *accepts) {
+    double accepting = 0;
+
+    for (size_t i = 0; i < place->node_count; i++) {
+        accepting += accepts(place->nodes[i].node, &group->pod);
+    }
+    return -accepting;
+}
+
+/* Insertion sort, largest key first, ties in the gang's own order: there are a few groups. */
+static void sort_groups(size_t count, const double *keys, uint32_t *out_order) {
+    for (size_t i = 0; i < count; i++) {
+        size_t at = i;
+
+        for (; at > 0 && keys[out_order[at - 1]] < keys[i]; at--) {
+            out_order[at] = out_order[at - 1];
+        }
+        out_order[at] = (uint32_t)i;
+    }
+}
+
+static bool place_with(struct place *place, const struct demand *demand, accepts_fn *accepts,
+                       struct place_miss *out_miss) {
+    double keys[DEMAND_GROUPS_MAX];
+    uint32_t order[DEMAND_GROUPS_MAX];
+    uint32_t other[DEMAND_GROUPS_MAX];
+    struct place_miss miss;
+    size_t i;
+
+    ENSURE(demand->settled);
+    for (i = 0; i < demand->group_count; i++) {
+        keys[i] = pod_size(place, &demand->groups[i]);
+    }
+    sort_groups(demand->group_count, keys, order);
+    if (place_in_order(place, demand, order, accepts, out_miss)) {
+        return true;
+    }
+    if (demand->group_count < 2) {
+        return false;
+    }
+    for (i = 0; i < demand->group_count; i++) {
+        keys[i] = pickiness(place, &demand->groups[i], accepts);
+    }
+    sort_groups(demand->group_count, keys, other);
+    return memcmp(order, other, demand->group_count * sizeof *order) != 0 &&
+           place_in_order(place, demand, other, accepts, &miss);
+}
+
+bool place_gang(struct place *place, const struct demand *demand, struct place_miss *out_miss) {
+    return place_with(place, demand, node_accepts, out_miss);
+}
+
+bool place_possible(struct place *empty, const struct demand *demand, struct place_miss *out_miss) {
+    const bool possible = place_with(empty, demand, node_might_accept, out_miss);
+
+    undo(empty, demand);
+    return possible;
+}
+
+bool place_pod_possible(const struct place *empty, const struct pod_demand *pod,
+                        const struct resources *requests) {
+    for (size_t i = 0; i < empty->node_count; i++) {
+        if (resources_fit(requests, &empty->nodes[i].free) &&
+            node_might_accept(empty->nodes[i].node, pod)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint32_t place_pods(struct place *place, const struct pod_demand *pod,
+                    const struct resources *requests, uint32_t count) {
+    const struct batch batch = {
+        .pod = pod, .requests = requests, .count = count, .accepts = node_accepts};
+    uint32_t placed;
+
+    place->run_count = 0;
+    placed = fill(place, &batch);
+    place->run_count = 0;
+    return placed;
+}
+
+void place_hold_for_pod(struct place *place, const struct pod_demand *pod, uint64_t job_id) {
+    ENSURE(job_id != 0);
+    for (size_t i = 0; i < place->node_count; i++) {
+        struct place_node *node = &place->nodes[i];
+
+        if (node->held_by == 0 && node_accepts(node->node, pod)) {
+            node->held_by = job_id;
+            place->held_count++;
+        }
+    }
+}
+
+void place_hold(struct place *place, const struct demand *demand, uint64_t job_id) {
+    for (size_t i = 0; i < demand->group_count; i++) {
+        place_hold_for_pod(place, &demand->groups[i].pod, job_id);
+    }
+}

@@ -1,0 +1,217 @@
+#include "policy/reason.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/ensure.h"
+#include "base/limits.h"
+#include "base/rfc3339.h"
+#include "base/text.h"
+
+static const char *const code_texts[REASON_CODE_COUNT] = {
+#define REASON_TEXT(name, text) [name] = text,
+    REASON_LIST(REASON_TEXT)
+#undef REASON_TEXT
+};
+
+const char *reason_code_text(enum reason_code code) {
+    ENSURE(code < REASON_CODE_COUNT);
+    return code_texts[code];
+}
+
+struct reason reason_plain(enum reason_code code) {
+    struct reason reason;
+
+    memset(&reason, 0, sizeof reason);
+    reason.code = code;
+    return reason;
+}
+
+struct reason reason_retry_wait(int64_t until_us) {
+    struct reason reason = reason_plain(REASON_RETRY_WAIT);
+
+    reason.until_us = until_us;
+    return reason;
+}
+
+struct reason reason_behind(uint64_t job_id, enum reason_code ahead_code) {
+    struct reason reason = reason_plain(REASON_BEHIND);
+
+    reason.job_id = job_id;
+    reason.ahead_code = (uint8_t)ahead_code;
+    return reason;
+}
+
+static struct reason reason_must_specify(const struct quota_answer *answer,
+                                         const struct demand *demand) {
+    struct reason reason = reason_plain(REASON_QUOTA_MUST_SPECIFY);
+
+    (void)text_copy(reason.name, sizeof reason.name, answer->quota->name);
+    quota_missing_print(answer->quota, demand, reason.key, sizeof reason.key);
+    return reason;
+}
+
+struct reason reason_quota(const struct quota_answer *answer, const struct demand *demand) {
+    struct reason reason;
+
+    ENSURE(answer->verdict != QUOTA_FITS);
+    if (answer->verdict == QUOTA_MUST_SPECIFY) {
+        return reason_must_specify(answer, demand);
+    }
+    reason = reason_plain(answer->verdict == QUOTA_NEVER ? REASON_QUOTA_NEVER : REASON_QUOTA);
+    reason.field = (uint8_t)answer->item->field;
+    reason.kind = (uint8_t)answer->item->kind;
+    reason.needs = answer->needs;
+    reason.free = answer->free;
+    reason.hard = answer->item->hard;
+    reason.used = answer->item->used;
+    reason.own = answer->own;
+    reason.reserved = answer->reserved;
+    (void)snprintf(reason.name, sizeof reason.name, "%.*s/%s", LIMIT_LABEL_BYTES,
+                   answer->quota->namespace, answer->quota->name);
+    (void)text_copy(reason.key, sizeof reason.key, answer->item->key);
+    return reason;
+}
+
+struct reason reason_capacity(enum reason_code code, const struct place *place,
+                              const struct demand *demand, const struct place_miss *miss) {
+    struct reason reason = reason_plain(code);
+
+    reason.kind = (uint8_t)miss->kind;
+    reason.role = (uint8_t)demand->groups[miss->group].role;
+    reason.placed = miss->placed;
+    reason.wanted = miss->wanted;
+    reason.nodes = miss->nodes;
+    reason.nodes_matching = miss->nodes_matching;
+    reason.needs = miss->needs;
+    reason.free = miss->free;
+    if (miss->kind != RESOURCE_NONE) {
+        (void)text_copy(reason.name, sizeof reason.name, place->nodes[miss->node].node->name);
+    }
+    return reason;
+}
+
+/* An amount in the form of the reason's resource or key; less than nothing is nothing. */
+static void print_amount(const struct reason *reason, const struct resource_names *names,
+                         int64_t amount, char out_text[QUANTITY_BYTES_MAX]) {
+    amount = amount > 0 ? amount : 0;
+    if (reason->kind != RESOURCE_NONE) {
+        resource_print(names, reason->kind, amount, out_text);
+    } else if (text_ends_with(reason->key, "requests.storage")) {
+        quantity_print_bytes(amount, out_text);
+    } else {
+        quantity_print_units(amount, out_text);
+    }
+}
+
+static void print_quota(const struct reason *reason, const struct resource_names *names,
+                        char *out_text) {
+    const bool floor = reason->used > reason->own;
+    char needs[QUANTITY_BYTES_MAX];
+    char free[QUANTITY_BYTES_MAX];
+    char hard[QUANTITY_BYTES_MAX];
+    char taken[QUANTITY_BYTES_MAX];
+    char reserved[QUANTITY_BYTES_MAX];
+
+    print_amount(reason, names, reason->needs, needs);
+    print_amount(reason, names, reason->free, free);
+    print_amount(reason, names, reason->hard, hard);
+    print_amount(reason, names, floor ? reason->used : reason->own, taken);
+    print_amount(reason, names, reason->reserved, reserved);
+    if (reason->code == REASON_QUOTA_NEVER) {
+        (void)snprintf(out_text, REASON_TEXT_BYTES, "quota %s %s: needs %s, more than its hard %s",
+                       reason->name, reason->key, needs, hard);
+        return;
+    }
+    (void)snprintf(out_text, REASON_TEXT_BYTES,
+                   "quota %s %s: needs %s, free %s of %s (%s %s, reserved %s)", reason->name,
+                   reason->key, needs, free, hard, floor ? "used" : "pods", taken, reserved);
+}
+
+static void print_must_specify(const struct reason *reason, const struct resource_names *names,
+                               char *out_text) {
+    (void)names;
+    (void)snprintf(out_text, REASON_TEXT_BYTES, "failed quota: %s: must specify %s", reason->name,
+                   reason->key);
+}
+
+static void print_capacity(const struct reason *reason, const struct resource_names *names,
+                           char *out_text) {
+    const char *role = pod_role_text((enum pod_role)reason->role);
+    const bool never = reason->code == REASON_CAPACITY_NEVER;
+    char needs[QUANTITY_BYTES_MAX];
+    char free[QUANTITY_BYTES_MAX];
+
+    if (reason->kind == RESOURCE_NONE) {
+        (void)snprintf(out_text, REASON_TEXT_BYTES, "nodes: none of %u accepts the %s pod (%s)",
+                       reason->nodes, role,
+                       never ? "node selector, affinity, taints"
+                             : "node selector, affinity, taints, readiness, cordon");
+        return;
+    }
+    print_amount(reason, names, reason->needs, needs);
+    print_amount(reason, names, reason->free, free);
+    (void)snprintf(out_text, REASON_TEXT_BYTES,
+                   "nodes: %sroom for %u of %u %s pods; one more needs %s %s, the nearest node, "
+                   "%s, has %s (%u of %u nodes match)",
+                   never ? "even empty, " : "", reason->placed, reason->wanted, role,
+                   resource_name(names, reason->kind), needs, reason->name, free,
+                   reason->nodes_matching, reason->nodes);
+}
+
+static void print_behind(const struct reason *reason, const struct resource_names *names,
+                         char *out_text) {
+    const char *what = "";
+
+    (void)names;
+    if (reason->ahead_code == REASON_QUOTA) {
+        what = ", which waits for quota";
+    } else if (reason->ahead_code == REASON_CAPACITY) {
+        what = ", which waits for room on the nodes";
+    }
+    (void)snprintf(out_text, REASON_TEXT_BYTES, "behind job %llu%s",
+                   (unsigned long long)reason->job_id, what);
+}
+
+static void print_retry_wait(const struct reason *reason, const struct resource_names *names,
+                             char *out_text) {
+    char until[RFC3339_BYTES_MAX];
+
+    (void)names;
+    rfc3339_print(reason->until_us, until);
+    (void)snprintf(out_text, REASON_TEXT_BYTES, "the next attempt starts at %s at the earliest",
+                   until);
+}
+
+/* Either a sentence or a function that makes one. */
+static const struct {
+    const char *sentence;
+    void (*print)(const struct reason *reason, const struct resource_names *names, char *out_text);
+} printers[REASON_CODE_COUNT] = {
+    [REASON_NONE] = {"", NULL},
+    [REASON_HELD] = {"held until somebody releases it", NULL},
+    [REASON_RETRY_WAIT] = {NULL, print_retry_wait},
+    [REASON_CLUSTER_UNKNOWN] = {"the cluster's pods, nodes and quotas are not known yet", NULL},
+    [REASON_NAMESPACE_UNKNOWN] = {"the cluster has no such namespace", NULL},
+    [REASON_QUOTA] = {NULL, print_quota},
+    [REASON_QUOTA_NEVER] = {NULL, print_quota},
+    [REASON_QUOTA_MUST_SPECIFY] = {NULL, print_must_specify},
+    [REASON_LIMIT_RANGE] = {"refused by a limit range of the namespace", NULL},
+    [REASON_CAPACITY] = {NULL, print_capacity},
+    [REASON_CAPACITY_NEVER] = {NULL, print_capacity},
+    [REASON_BEHIND] = {NULL, print_behind},
+    [REASON_START_RATE] = {"enough jobs start already; this one is next in line", NULL},
+    [REASON_WAITING_TURN] = {"not looked at yet", NULL},
+    [REASON_DRAINING] = {"the scheduler is draining and starts nothing", NULL},
+    [REASON_NOT_LEADER] = {"another scheduler holds the lease", NULL},
+};
+
+void reason_print(const struct reason *reason, const struct resource_names *names,
+                  char out_text[REASON_TEXT_BYTES]) {
+    ENSURE(reason->code < REASON_CODE_COUNT);
+    if (printers[reason->code].print != NULL) {
+        printers[reason->code].print(reason, names, out_text);
+    } else {
+        (void)text_copy(out_text, REASON_TEXT_BYTES, printers[reason->code].sentence);
+    }
+}
