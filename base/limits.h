@@ -56,6 +56,7 @@
 /* The simulated cluster. */
 #define LIMIT_SIM_OBSERVERS 8
 #define LIMIT_SIM_LOG_ENTRIES 8192
+#define LIMIT_SIM_BODY_BYTES (512 * LIMIT_MIB)
 
 /* One turn. */
 #define LIMIT_TURN_EVENTS 4096

@@ -99,25 +99,6 @@ void sim_json_set_time(struct json_t *object, const char *key, int64_t time_us) 
     sim_json_set_text(object, key, text);
 }
 
-char *sim_json_base64(const char *text) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t bytes = text == NULL ? 0 : strlen(text);
-    char *out = mem_alloc((bytes + 2) / 3 * 4 + 1, 1);
-    char *to = out;
-
-    for (size_t i = 0; i < bytes; i += 3) {
-        uint32_t group = 0;
-
-        for (size_t k = 0; k < 3; k++) {
-            group = group << 8 | (i + k < bytes ? (unsigned char)text[i + k] : 0u);
-        }
-        for (size_t k = 0; k < 4; k++) {
-            *to++ = i + k > bytes ? '=' : digits[group >> (18 - 6 * k) & 63];
-        }
-    }
-    return out;
-}
-
 char *sim_json_quoted(const char *text) {
     json_t *value = json_string(text);
     char *quoted = value == NULL ? NULL : json_dumps(value, JSON_ENCODE_ANY);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "sim/base64.h"
 #include "sim/json.h"
 #include "sim/pod.h"
 #include "sim/quantities.h"
@@ -146,7 +147,8 @@ static void move_text_to_data(json_t *object) {
     }
     data = sim_json_make_object(object, "data");
     json_object_foreach(text, key, value) {
-        char *encoded = sim_json_base64(json_string_value(value));
+        const char *plain = json_string_value(value);
+        char *encoded = sim_base64(plain == NULL ? "" : plain, json_string_length(value));
 
         sim_json_set_text(data, key, encoded);
         free(encoded);
