@@ -17,7 +17,11 @@
 #define LIMIT_HTTP_HEADER_BYTES (8 * LIMIT_KIB)
 #define LIMIT_HTTP_URL_BYTES (2 * LIMIT_KIB)
 #define LIMIT_HTTP_BODY_BYTES (32 * LIMIT_MIB)
+#define LIMIT_HTTP_BODY_BYTES_ALL (256 * LIMIT_MIB)
+#define LIMIT_HTTP_HEADERS 100
 #define LIMIT_HTTP_CONNECTIONS 10240
+#define LIMIT_HTTP_CONNECTIONS_UNIX 1024
+#define LIMIT_HTTP_STREAM_BYTES (512 * LIMIT_KIB)
 #define LIMIT_IDEMPOTENCY_KEY_BYTES 128
 
 /* Manifests and configuration. */
@@ -65,6 +69,7 @@
 _Static_assert(LIMIT_SPEC_BYTES <= LIMIT_MANIFEST_BYTES, "one spec fits a manifest");
 _Static_assert(LIMIT_MANIFEST_BYTES <= LIMIT_HTTP_BODY_BYTES, "a manifest fits a request");
 _Static_assert(LIMIT_KUBE_OBJECT_BYTES <= LIMIT_KUBE_LIST_BYTES, "one object fits a page");
+_Static_assert(LIMIT_HTTP_BODY_BYTES <= LIMIT_HTTP_BODY_BYTES_ALL, "one body fits all bodies");
 _Static_assert(LIMIT_KUBE_REQUESTS_IN_FLIGHT <= LIMIT_TURN_EVENTS, "results fit a turn");
 
 #endif

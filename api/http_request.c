@@ -1,0 +1,243 @@
+#include "api/http_request.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/memory.h"
+
+struct http_request *http_request_create(const struct http_limits *limits) {
+    struct http_request *request = mem_alloc(1, sizeof *request);
+
+    /* The parser counts what the limits say; a few NULs come on top. */
+    buf_init(&request->head, limits->url_bytes + limits->header_bytes + 2 * limits->header_count);
+    buf_init(&request->body, limits->body_bytes);
+    return request;
+}
+
+void http_request_destroy(struct http_request *request) {
+    if (request == NULL) {
+        return;
+    }
+    buf_finish(&request->head);
+    buf_finish(&request->body);
+    free(request->fields);
+    free(request->decoded);
+    free(request->params);
+    free(request);
+}
+
+/* --- The target -------------------------------------------------------------------------------- */
+
+static int hex_value(char digit) {
+    if (digit >= '0' && digit <= '9') {
+        return digit - '0';
+    }
+    if (digit >= 'a' && digit <= 'f') {
+        return digit - 'a' + 10;
+    }
+    return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
+}
+
+/* RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF. */
+static size_t utf8_length(const unsigned char *at) {
+    static const struct {
+        unsigned char first_min, first_max, second_min, second_max;
+        size_t length;
+    } forms[] = {
+        {0x01, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        if (at[0] < forms[i].first_min || at[0] > forms[i].first_max) {
+            continue;
+        }
+        if (forms[i].length > 1 && (at[1] < forms[i].second_min || at[1] > forms[i].second_max)) {
+            return 0;
+        }
+        for (size_t more = 2; more < forms[i].length; more++) {
+            if (at[more] < 0x80 || at[more] > 0xbf) {
+                return 0;
+            }
+        }
+        return forms[i].length;
+    }
+    return 0;
+}
+
+static bool is_utf8(const char *text) {
+    while (*text != '\0') {
+        size_t length = utf8_length((const unsigned char *)text);
+
+        if (length == 0) {
+            return false;
+        }
+        text += length;
+    }
+    return true;
+}
+
+/* Decode [from, end) to *at, end it with a NUL and move *at behind. */
+static bool decode(const char *from, const char *end, bool is_path, char **at) {
+    char *begin = *at;
+    char *to = begin;
+
+    while (from < end) {
+        char byte = *from++;
+
+        if (byte == '%') {
+            int high = end - from >= 2 ? hex_value(from[0]) : -1;
+            int low = high >= 0 ? hex_value(from[1]) : -1;
+
+            if (low < 0) {
+                return false;
+            }
+            byte = (char)(high * 16 + low);
+            from += 2;
+            if (byte == '\0' || (is_path && (byte == '/' || (unsigned char)byte < ' '))) {
+                return false;
+            }
+        } else if (byte == '+' && !is_path) {
+            byte = ' ';
+        }
+        *to++ = byte;
+    }
+    *to = '\0';
+    *at = to + 1;
+    return is_utf8(begin);
+}
+
+static bool decode_query(struct http_request *request, const char *query, char **at) {
+    size_t room = 1;
+
+    for (const char *amp = query; (amp = strchr(amp, '&')) != NULL; amp++) {
+        room++;
+    }
+    request->params = mem_alloc(2 * room, sizeof *request->params);
+    while (*query != '\0') {
+        const char *end = query + strcspn(query, "&");
+        const char *name_end = memchr(query, '=', (size_t)(end - query));
+        const char *value = name_end != NULL ? name_end + 1 : end;
+        char **param = &request->params[2 * request->param_count];
+
+        if (end > query) {
+            param[0] = *at;
+            if (!decode(query, name_end != NULL ? name_end : end, false, at)) {
+                return false;
+            }
+            param[1] = *at;
+            if (!decode(value, end, false, at)) {
+                return false;
+            }
+            request->param_count++;
+        }
+        query = *end == '&' ? end + 1 : end;
+    }
+    return true;
+}
+
+/* Where the path begins: proxies' clients send "http://host/path". NULL: nowhere. */
+static const char *find_path(const char *method, const char *target) {
+    static const char *const schemes[] = {"http://", "https://"};
+
+    if (target[0] == '/' || (strcmp(target, "*") == 0 && strcmp(method, "OPTIONS") == 0)) {
+        return target;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+        size_t length = strlen(schemes[i]);
+
+        if (strncasecmp(target, schemes[i], length) == 0) {
+            return strchr(target + length, '/');
+        }
+    }
+    return NULL;
+}
+
+bool http_request_decode_target(struct http_request *request) {
+    const char *target = buf_text(&request->head);
+    const char *path = find_path(request->method, target);
+    const char *end;
+    char *at;
+
+    if (path == NULL || strchr(target, '#') != NULL) {
+        return false;
+    }
+    end = path + strcspn(path, "?");
+    /* Decoding never makes text longer; a name without a value gains one NUL: its '&' or the end
+     * paid for the name's own. */
+    at = request->decoded = mem_alloc(2, strlen(path) + 2);
+    if (!decode(path, end, true, &at)) {
+        return false;
+    }
+    return *end == '\0' || decode_query(request, end + 1, &at);
+}
+
+/* --- Questions --------------------------------------------------------------------------------- */
+
+const struct http_peer *http_peer(const struct http_request *request) {
+    return &request->peer;
+}
+
+const char *http_method(const struct http_request *request) {
+    return request->method;
+}
+
+const char *http_target(const struct http_request *request) {
+    return buf_text(&request->head);
+}
+
+const char *http_path(const struct http_request *request) {
+    return request->decoded;
+}
+
+const char *http_query(const struct http_request *request, const char *name) {
+    for (size_t i = 0; i < request->param_count; i++) {
+        if (strcmp(request->params[2 * i], name) == 0) {
+            return request->params[2 * i + 1];
+        }
+    }
+    return NULL;
+}
+
+size_t http_query_count(const struct http_request *request) {
+    return request->param_count;
+}
+
+void http_query_at(const struct http_request *request, size_t at, const char **out_name,
+                   const char **out_value) {
+    *out_name = request->params[2 * at];
+    *out_value = request->params[2 * at + 1];
+}
+
+static bool has_name(const struct http_request *request, size_t at, const char *name) {
+    return strcasecmp(request->head.data + request->fields[at].name, name) == 0;
+}
+
+const char *http_header(const struct http_request *request, const char *name) {
+    for (size_t i = 0; i < request->field_count; i++) {
+        if (has_name(request, i, name)) {
+            return request->head.data + request->fields[i].value;
+        }
+    }
+    return NULL;
+}
+
+size_t http_request_header_count(const struct http_request *request, const char *name) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < request->field_count; i++) {
+        count += has_name(request, i, name) ? 1 : 0;
+    }
+    return count;
+}
+
+const char *http_body(const struct http_request *request, size_t *out_bytes) {
+    *out_bytes = request->body.bytes;
+    return buf_text(&request->body);
+}
+
+bool http_is_gone(const struct http_request *request) {
+    return request->connection == NULL;
+}
