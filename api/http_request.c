@@ -24,6 +24,8 @@ void http_request_destroy(struct http_request *request) {
     free(request->fields);
     free(request->decoded);
     free(request->params);
+    free(request->peer_names[0]);
+    free(request->peer_names[1]);
     free(request);
 }
 

@@ -29,6 +29,7 @@ struct http_request {
     /* http_connection's part. */
     struct http_connection *connection; /* NULL: gone */
     struct http_peer peer;
+    char *peer_names[2]; /* what peer points to, once the connection is gone */
     bool streaming, chunked, room_wanted;
     enum http_overflow overflow;
     void (*on_close)(struct http_request *request, void *owner);
