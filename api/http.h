@@ -93,7 +93,7 @@ struct http_stats {
 };
 struct http_stats http_server_stats(const struct http_server *server);
 
-/* --- A request. What is returned lives as long as the request. ------------------------------- */
+/* --- A request. What is returned lives as long as the request. -------------------------------- */
 
 struct http_peer {
     enum http_transport transport;
@@ -125,7 +125,7 @@ bool http_is_gone(const struct http_request *request);                        /*
 void http_on_close(struct http_request *request,
                    void (*on_close)(struct http_request *request, void *owner), void *owner);
 
-/* --- Answers. Texts and bytes are copied. ---------------------------------------------------- */
+/* --- Answers. Texts and bytes are copied. ----------------------------------------------------- */
 
 struct http_field {
     const char *name, *value; /* without control characters, else the field is left out */

@@ -38,7 +38,7 @@ static size_t queued(const struct http_connection *c) {
     return c->out.bytes - c->out_sent;
 }
 
-/* --- Sockets, plain or not --------------------------------------------------------------------- */
+/* --- Sockets, plain or not -------------------------------------------------------------------- */
 
 static enum tls_result result_of(ssize_t count, size_t *out_count, enum tls_result again) {
     if (count > 0) {
@@ -113,7 +113,7 @@ static void update_watch(struct http_connection *c) {
     }
 }
 
-/* --- The end of a connection ------------------------------------------------------------------- */
+/* --- The end of a connection ------------------------------------------------------------------ */
 
 static void uncount_body(struct http_connection *c) {
     c->server->body_bytes -= c->body_bytes;
@@ -184,7 +184,7 @@ static void close_politely(struct http_connection *c) {
     set_deadline(c, limits_of(c)->linger_us);
 }
 
-/* --- Sending ----------------------------------------------------------------------------------- */
+/* --- Sending ---------------------------------------------------------------------------------- */
 
 static void release(struct buf *buf) {
     if (buf->bytes_room > KEPT_BYTES) {
@@ -262,7 +262,7 @@ static void flush(struct http_connection *c) {
     }
 }
 
-/* --- Answers ----------------------------------------------------------------------------------- */
+/* --- Answers ---------------------------------------------------------------------------------- */
 
 static enum http_afterwards afterwards(const struct http_connection *c,
                                        const struct http_request *request) {
@@ -360,7 +360,7 @@ void http_on_close(struct http_request *request,
     request->on_close_owner = owner;
 }
 
-/* --- Streams ----------------------------------------------------------------------------------- */
+/* --- Streams ---------------------------------------------------------------------------------- */
 
 static void add_chunk(struct http_connection *c, const struct http_request *request,
                       const void *bytes, size_t count) {
@@ -477,7 +477,7 @@ void http_abort(struct http_request *request) {
     http_request_destroy(request);
 }
 
-/* --- Requests ---------------------------------------------------------------------------------- */
+/* --- Requests --------------------------------------------------------------------------------- */
 
 static void adopt(struct http_connection *c, struct http_request *request) {
     request->connection = c;
@@ -585,7 +585,7 @@ static void feed_read_ahead(struct http_connection *c) {
     }
 }
 
-/* --- Reading ----------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 static void take_bytes(struct http_connection *c, const char *bytes, size_t count) {
     if (c->phase == HTTP_PHASE_LINGER) {
@@ -634,7 +634,7 @@ static void read_some(struct http_connection *c) {
     }
 }
 
-/* --- The poller's callbacks -------------------------------------------------------------------- */
+/* --- The poller's callbacks ------------------------------------------------------------------- */
 
 static void end_handshake(struct http_connection *c) {
     c->tls_names[0] = tls_peer_name(c->tls, TLS_NAME_COMMON);

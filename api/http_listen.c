@@ -24,7 +24,7 @@
 /* With the kernel's own megabytes a reader that has stopped would look alive for long. */
 #define SEND_BUFFER_BYTES (128 * 1024)
 
-/* --- Accepting --------------------------------------------------------------------------------- */
+/* --- Accepting -------------------------------------------------------------------------------- */
 
 static bool has_room(const struct http_listener *listener) {
     const struct http_stats *stats = &listener->server->stats;
@@ -136,7 +136,7 @@ void http_listeners_resume(struct http_server *server) {
     }
 }
 
-/* --- Life cycle -------------------------------------------------------------------------------- */
+/* --- Life cycle ------------------------------------------------------------------------------- */
 
 /* Takes fd. */
 static struct http_listener *listener_create(struct http_server *server, int fd,
@@ -196,7 +196,7 @@ void http_listeners_close(struct http_server *server) {
     }
 }
 
-/* --- Unix sockets ------------------------------------------------------------------------------ */
+/* --- Unix sockets ----------------------------------------------------------------------------- */
 
 static int io_error(struct error *error, const char *what, const char *name) {
     return error_set(error, ERR_IO, "cannot %s %s: %s", what, name, strerror(errno));
@@ -303,7 +303,7 @@ out:
     return r;
 }
 
-/* --- TCP --------------------------------------------------------------------------------------- */
+/* --- TCP -------------------------------------------------------------------------------------- */
 
 static int bind_one(const struct addrinfo *address) {
     const int on = 1;

@@ -43,7 +43,7 @@ static int refuse(struct http_parser *parser, int status, const char *why) {
     return HPE_USER;
 }
 
-/* --- llhttp's callbacks: they collect, and never call back into it ----------------------------- */
+/* --- llhttp's callbacks: they collect, and never call back into it ---------------------------- */
 
 static int on_message_begin(llhttp_t *llhttp) {
     struct http_parser *parser = llhttp->data;
@@ -176,7 +176,7 @@ static int on_message_complete(llhttp_t *llhttp) {
     return HPE_PAUSED;
 }
 
-/* --- Life cycle -------------------------------------------------------------------------------- */
+/* --- Life cycle ------------------------------------------------------------------------------- */
 
 /* Ready for the next request. */
 static void reset(struct http_parser *parser) {
@@ -221,7 +221,7 @@ void http_parser_destroy(struct http_parser *parser) {
     }
 }
 
-/* --- The guard --------------------------------------------------------------------------------- */
+/* --- The guard -------------------------------------------------------------------------------- */
 
 /* One line of the head, or the part of it that is here. Refuses what llhttp 8 still lets pass:
  * folded lines, and line ends that are not CR LF. */
@@ -280,7 +280,7 @@ static bool end_of_line(struct http_parser *parser, const char *line, size_t cou
     return check_version(parser);
 }
 
-/* --- Whole heads ------------------------------------------------------------------------------- */
+/* --- Whole heads ------------------------------------------------------------------------------ */
 
 /* One coding, and that chunked: whatever else is there is for somebody else to read. */
 static bool check_framing(struct http_parser *parser) {
@@ -364,7 +364,7 @@ static bool has_body(const struct http_parser *parser) {
     return (parser->llhttp.flags & F_CHUNKED) != 0 || parser->llhttp.content_length > 0;
 }
 
-/* --- Feeding ----------------------------------------------------------------------------------- */
+/* --- Feeding ---------------------------------------------------------------------------------- */
 
 static bool is_token(char byte) {
     return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') || byte == '-';

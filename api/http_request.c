@@ -29,7 +29,7 @@ void http_request_destroy(struct http_request *request) {
     free(request);
 }
 
-/* --- The target -------------------------------------------------------------------------------- */
+/* --- The target ------------------------------------------------------------------------------- */
 
 static int hex_value(char digit) {
     if (digit >= '0' && digit <= '9') {
@@ -176,7 +176,7 @@ bool http_request_decode_target(struct http_request *request) {
     return *end == '\0' || decode_query(request, end + 1, &at);
 }
 
-/* --- Questions --------------------------------------------------------------------------------- */
+/* --- Questions -------------------------------------------------------------------------------- */
 
 const struct http_peer *http_peer(const struct http_request *request) {
     return &request->peer;

@@ -27,7 +27,7 @@ const char *http_server_date(struct http_server *server) {
     return server->date;
 }
 
-/* --- Rounds: what was put off until no caller stands above us ---------------------------------- */
+/* --- Rounds: what was put off until no caller stands above us --------------------------------- */
 
 void http_server_schedule(struct http_connection *connection) {
     struct http_server *server = connection->server;
@@ -76,7 +76,7 @@ static void on_round(struct poller_timer *timer) {
     tell_drained(server);
 }
 
-/* --- Deadlines --------------------------------------------------------------------------------- */
+/* --- Deadlines -------------------------------------------------------------------------------- */
 
 void http_server_wake_by(struct http_server *server, int64_t at_us, int64_t now_us) {
     int64_t wake_us = at_us > now_us + server->sweep_gap_us ? at_us : now_us + server->sweep_gap_us;
@@ -107,7 +107,7 @@ static void on_sweep(struct poller_timer *timer) {
     http_listeners_resume(server);
 }
 
-/* --- Life cycle -------------------------------------------------------------------------------- */
+/* --- Life cycle ------------------------------------------------------------------------------- */
 
 /* Short deadlines (of tests) want a finer sweep. */
 static int64_t sweep_gap_us(const struct http_limits *limits) {

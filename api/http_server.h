@@ -88,19 +88,19 @@ struct http_connection {
     bool read_wants_write, write_wants_read; /* TLS */
 };
 
-/* --- server --- */
+/* --- server ----------------------------------------------------------------------------------- */
 int64_t http_server_now(const struct http_server *server);
 const char *http_server_date(struct http_server *server);
 /* See that the deadline is looked at in time. */
 void http_server_wake_by(struct http_server *server, int64_t at_us, int64_t now_us);
 void http_server_schedule(struct http_connection *connection);
 
-/* --- listeners --- */
+/* --- listeners -------------------------------------------------------------------------------- */
 void http_listeners_close(struct http_server *server);
 /* There is room again: a connection ended, or time has passed. */
 void http_listeners_resume(struct http_server *server);
 
-/* --- connections --- */
+/* --- connections ------------------------------------------------------------------------------ */
 /* Takes fd. */
 void http_connection_open(struct http_listener *listener, int fd, const struct http_peer *peer);
 /* Its deadline has passed. */

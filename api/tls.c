@@ -24,7 +24,7 @@ struct tls_session {
     int fd;
 };
 
-/* --- A BIO on send(MSG_NOSIGNAL), because OpenSSL's own raises SIGPIPE ------------------------- */
+/* --- A BIO on send(MSG_NOSIGNAL), because OpenSSL's own raises SIGPIPE ------------------------ */
 
 static bool would_block(void) {
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
@@ -70,7 +70,7 @@ static BIO_METHOD *bio_method_create(void) {
     return method;
 }
 
-/* --- Contexts ---------------------------------------------------------------------------------- */
+/* --- Contexts --------------------------------------------------------------------------------- */
 
 static int err_from_openssl(struct error *error, const char *what, const char *file) {
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
@@ -182,7 +182,7 @@ void tls_context_destroy(struct tls_context *context) {
     }
 }
 
-/* --- Sessions ---------------------------------------------------------------------------------- */
+/* --- Sessions --------------------------------------------------------------------------------- */
 
 struct tls_session *tls_session_create(struct tls_context *context, int fd) {
     struct tls_session *session = mem_alloc(1, sizeof *session);

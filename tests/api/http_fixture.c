@@ -31,7 +31,7 @@ int64_t mono_us(void) {
     return clock_sample().mono_us;
 }
 
-/* --- The server -------------------------------------------------------------------------------- */
+/* --- The server ------------------------------------------------------------------------------- */
 
 struct app {
     struct poll_poller *loop;
@@ -438,7 +438,7 @@ void fixture_stop(struct fixture *fixture) {
     CHECK(access(fixture->socket_path, F_OK) != 0, "the socket's file is removed");
 }
 
-/* --- Certificates ------------------------------------------------------------------------------ */
+/* --- Certificates ----------------------------------------------------------------------------- */
 
 static void write_pem(const char *folder, const char *name, const char *end, X509 *certificate,
                       EVP_PKEY *key) {
@@ -481,7 +481,7 @@ void make_certificate(const char *folder, const char *name, const char *organiza
     EVP_PKEY_free(key);
 }
 
-/* --- The client -------------------------------------------------------------------------------- */
+/* --- The client ------------------------------------------------------------------------------- */
 
 static int connect_unix(const struct fixture *fixture) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
