@@ -31,7 +31,7 @@ enum reflector_event_type {
 /* Borrowed for the callback's time. */
 struct reflector_event {
     enum reflector_event_type type;
-    enum resource resource;
+    enum kube_resource resource;
     const char *namespace_; /* "" for what has none */
     const char *name;
     const char *uid;
@@ -51,7 +51,7 @@ struct reflector_options {
     struct poller *poller;
     struct rng *rng;
     struct instant (*clock)(void);
-    enum resource resource;
+    enum kube_resource resource;
     const char *namespace_;     /* NULL: the whole cluster */
     const char *label_selector; /* NULL: all */
     const char *field_selector;

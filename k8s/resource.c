@@ -11,19 +11,19 @@ static const struct {
     const char *plural;
     const char *prefix;
     bool is_namespaced;
-} resources[RESOURCE_COUNT] = {
+} resources[KUBE_RESOURCE_COUNT] = {
 #define RESOURCE_ROW(name, plural, prefix, namespaced) {plural, prefix, namespaced},
-    RESOURCE_LIST(RESOURCE_ROW)
+    KUBE_RESOURCE_LIST(RESOURCE_ROW)
 #undef RESOURCE_ROW
 };
 
-const char *resource_plural(enum resource resource) {
-    ENSURE(resource < RESOURCE_COUNT);
+const char *resource_plural(enum kube_resource resource) {
+    ENSURE(resource < KUBE_RESOURCE_COUNT);
     return resources[resource].plural;
 }
 
-bool resource_is_namespaced(enum resource resource) {
-    ENSURE(resource < RESOURCE_COUNT);
+bool resource_is_namespaced(enum kube_resource resource) {
+    ENSURE(resource < KUBE_RESOURCE_COUNT);
     return resources[resource].is_namespaced;
 }
 
@@ -50,7 +50,7 @@ static void add_segment(struct buf *out, const char *text) {
 }
 
 void resource_add_path(struct buf *out, const struct resource_path *path) {
-    ENSURE(path->resource < RESOURCE_COUNT);
+    ENSURE(path->resource < KUBE_RESOURCE_COUNT);
     buf_add_text(out, resources[path->resource].prefix);
     if (resources[path->resource].is_namespaced && path->namespace_ != NULL) {
         buf_add_text(out, "/namespaces");

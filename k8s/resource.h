@@ -12,34 +12,35 @@
 #include "base/buf.h"
 
 /* enum name, plural, API prefix, namespaced */
-#define RESOURCE_LIST(X)                                      \
-    X(NAMESPACES, "namespaces", "/api/v1", false)             \
-    X(NODES, "nodes", "/api/v1", false)                       \
-    X(PODS, "pods", "/api/v1", true)                          \
-    X(SERVICES, "services", "/api/v1", true)                  \
-    X(CONFIGMAPS, "configmaps", "/api/v1", true)              \
-    X(SECRETS, "secrets", "/api/v1", true)                    \
-    X(RESOURCEQUOTAS, "resourcequotas", "/api/v1", true)      \
-    X(LIMITRANGES, "limitranges", "/api/v1", true)            \
-    X(EVENTS, "events", "/api/v1", true)                      \
-    X(LEASES, "leases", "/apis/coordination.k8s.io/v1", true) \
-    X(PRIORITYCLASSES, "priorityclasses", "/apis/scheduling.k8s.io/v1", false)
+#define KUBE_RESOURCE_LIST(X)                                                  \
+    X(NAMESPACES, "namespaces", "/api/v1", false)                              \
+    X(NODES, "nodes", "/api/v1", false)                                        \
+    X(PODS, "pods", "/api/v1", true)                                           \
+    X(SERVICES, "services", "/api/v1", true)                                   \
+    X(CONFIGMAPS, "configmaps", "/api/v1", true)                               \
+    X(SECRETS, "secrets", "/api/v1", true)                                     \
+    X(RESOURCEQUOTAS, "resourcequotas", "/api/v1", true)                       \
+    X(LIMITRANGES, "limitranges", "/api/v1", true)                             \
+    X(EVENTS, "events", "/api/v1", true)                                       \
+    X(LEASES, "leases", "/apis/coordination.k8s.io/v1", true)                  \
+    X(PRIORITYCLASSES, "priorityclasses", "/apis/scheduling.k8s.io/v1", false) \
+    X(NETWORKPOLICIES, "networkpolicies", "/apis/networking.k8s.io/v1", true)
 
-enum resource {
-#define RESOURCE_ENUM(name, plural, prefix, namespaced) RESOURCE_##name,
-    RESOURCE_LIST(RESOURCE_ENUM)
-#undef RESOURCE_ENUM
-    RESOURCE_COUNT
+enum kube_resource {
+#define KUBE_RESOURCE_ENUM(name, plural, prefix, namespaced) KUBE_##name,
+    KUBE_RESOURCE_LIST(KUBE_RESOURCE_ENUM)
+#undef KUBE_RESOURCE_ENUM
+    KUBE_RESOURCE_COUNT
 };
 
 /* "pods" */
-const char *resource_plural(enum resource resource);
-bool resource_is_namespaced(enum resource resource);
+const char *resource_plural(enum kube_resource resource);
+bool resource_is_namespaced(enum kube_resource resource);
 
 /* Append the path of a collection, an object or its subresource. Each of the three texts may be
  * NULL; a namespaced resource without a namespace is that of the whole cluster. */
 struct resource_path {
-    enum resource resource;
+    enum kube_resource resource;
     const char *namespace_;
     const char *name;
     const char *subresource; /* "log", "status", "binding" */
