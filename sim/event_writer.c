@@ -1,0 +1,64 @@
+#include "sim/event_writer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <jansson.h>
+
+#include "base/memory.h"
+#include "sim/store.h"
+#include "sim/tree.h"
+
+#define MESSAGE_BYTES_MAX 1024
+
+static json_t *involved(const char *kind, const json_t *object) {
+    json_t *node = tree_pack("{s:s, s:s, s:s, s:s}", "kind", kind, "apiVersion", "v1", "name",
+                             tree_name(object), "uid", tree_uid(object));
+
+    if (tree_namespace(object)[0] != '\0') {
+        tree_put_text(node, "namespace", tree_namespace(object));
+    }
+    return node;
+}
+
+static json_t *event_json(const char *kind, const json_t *object, const struct event_text *text,
+                          const char *message, int64_t now_us) {
+    json_t *event =
+        tree_pack("{s:s, s:s, s:s, s:{s:s}, s:i, s:s, s:n, s:s}", "type", text->type, "reason",
+                  text->reason, "message", message, "source", "component", text->component, "count",
+                  1, "reportingComponent", text->component, "eventTime", "reportingInstance", "");
+
+    tree_put(event, "involvedObject", involved(kind, object));
+    tree_put_time(event, "firstTimestamp", now_us);
+    tree_put_time(event, "lastTimestamp", now_us);
+    return event;
+}
+
+void event_write(struct event_writer *writer, const char *kind, const json_t *object,
+                 const struct event_text *text, int64_t now_us, const char *format, ...) {
+    const char *namespace = tree_namespace(object)[0] != '\0' ? tree_namespace(object) : "default";
+    struct sim_answer answer;
+    json_t *event;
+    va_list args;
+    char *name;
+    char message[MESSAGE_BYTES_MAX];
+
+    if (!writer->enabled) {
+        return;
+    }
+    va_start(args, format);
+    (void)vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    event = event_json(kind, object, text, message, now_us);
+    name = mem_format("%.230s.%016llx", tree_name(object),
+                      (unsigned long long)now_us * 1000 + ++writer->sequence % 1000);
+    tree_put_text(event, "metadata/name", name);
+    tree_put_text(event, "metadata/namespace", namespace);
+    answer = sim_store_post(
+        writer->store,
+        &(struct sim_write){.id = SIM_EVENTS, .namespace = namespace, .now_us = now_us}, event);
+    sim_answer_finish(&answer);
+    json_decref(event);
+    free(name);
+}

@@ -1,0 +1,216 @@
+#include "sim/pod_status.h"
+
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/ensure.h"
+#include "base/rfc3339.h"
+#include "sim/tree.h"
+
+static json_t *condition_of(json_t *status, const char *type) {
+    json_t *conditions = tree_make_array(status, "conditions");
+    json_t *condition;
+    size_t i;
+    int r;
+
+    json_array_foreach(conditions, i, condition) {
+        if (tree_is(condition, "type", type)) {
+            return condition;
+        }
+    }
+    condition = tree_pack("{s:s, s:s, s:n}", "type", type, "status", "", "lastProbeTime");
+    r = json_array_append_new(conditions, condition);
+    ENSURE(r == 0);
+    return condition;
+}
+
+static void put_or_drop(json_t *object, const char *key, const char *text) {
+    if (text != NULL) {
+        tree_put_text(object, key, text);
+    } else {
+        tree_drop(object, key);
+    }
+}
+
+void pod_status_set_condition(json_t *status, const char *type, const char *value,
+                              const char *reason, const char *message, int64_t now_us) {
+    json_t *condition = condition_of(status, type);
+
+    if (!tree_is(condition, "status", value)) {
+        tree_put_text(condition, "status", value);
+        tree_put_time(condition, "lastTransitionTime", now_us);
+    }
+    put_or_drop(condition, "reason", reason);
+    put_or_drop(condition, "message", message);
+}
+
+/* The status of the container of this name before, NULL when there was none. */
+static json_t *old_container_status(const json_t *pod, const char *name) {
+    json_t *status;
+    size_t i;
+
+    json_array_foreach(tree_at(pod, "status/containerStatuses"), i, status) {
+        if (tree_is(status, "name", name)) {
+            return status;
+        }
+    }
+    return NULL;
+}
+
+static const char *text_or(const char *text, const char *fallback) {
+    return text != NULL ? text : fallback;
+}
+
+/* What stays the same through a container's life. */
+static json_t *container_status(const json_t *pod, const json_t *container, json_t *take_state) {
+    const char *name = text_or(tree_text(container, "name"), "");
+    const json_t *old = old_container_status(pod, name);
+    const json_t *last = tree_at(old, "lastState");
+    json_t *status = tree_pack(
+        "{s:s, s:o, s:O?, s:b, s:I, s:s, s:s, s:b}", "name", name, "state", take_state, "lastState",
+        last, "ready", 0, "restartCount", (json_int_t)tree_int(old, "restartCount", 0), "image",
+        text_or(tree_text(container, "image"), ""), "imageID", "", "started", 0);
+
+    if (last == NULL) {
+        tree_put(status, "lastState", json_object());
+    }
+    return status;
+}
+
+static json_t *put_containers(json_t *status) {
+    json_t *statuses = json_array();
+
+    tree_put(status, "containerStatuses", statuses);
+    return statuses;
+}
+
+static void append(json_t *array, json_t *take_value) {
+    int r = json_array_append_new(array, take_value);
+
+    ENSURE(r == 0);
+}
+
+/* A copy of the status to work on. */
+static json_t *begin(const json_t *pod) {
+    const json_t *old = tree_at(pod, "status");
+    json_t *status = json_is_object(old) ? json_deep_copy(old) : json_object();
+
+    ENSURE(status != NULL);
+    return status;
+}
+
+static void set_readiness(json_t *status, const char *value, const char *reason, int64_t now_us) {
+    pod_status_set_condition(status, "Initialized", "True", NULL, NULL, now_us);
+    pod_status_set_condition(status, "Ready", value, reason, NULL, now_us);
+    pod_status_set_condition(status, "ContainersReady", value, reason, NULL, now_us);
+    pod_status_set_condition(status, "PodScheduled", "True", NULL, NULL, now_us);
+}
+
+static void set_start(json_t *status, int64_t now_us) {
+    char text[RFC3339_BYTES_MAX];
+
+    rfc3339_print(now_us, text);
+    tree_default_text(status, "hostIP", "10.0.0.1");
+    tree_default_text(status, "startTime", text);
+}
+
+json_t *pod_status_waiting(const json_t *pod, const char *reason, const char *message,
+                           int64_t now_us) {
+    json_t *status = begin(pod);
+    json_t *statuses = put_containers(status);
+    json_t *container;
+    size_t i;
+
+    json_array_foreach(tree_at(pod, "spec/containers"), i, container) {
+        json_t *state = tree_pack("{s:{s:s}}", "waiting", "reason", reason);
+
+        if (message != NULL) {
+            tree_put_text(state, "waiting/message", message);
+        }
+        append(statuses, container_status(pod, container, state));
+    }
+    tree_put_text(status, "phase", "Pending");
+    set_start(status, now_us);
+    set_readiness(status, "False", "ContainersNotReady", now_us);
+    return status;
+}
+
+json_t *pod_status_running(const json_t *pod, const char *ip, int64_t now_us) {
+    json_t *status = begin(pod);
+    json_t *statuses = put_containers(status);
+    json_t *container;
+    size_t i;
+
+    json_array_foreach(tree_at(pod, "spec/containers"), i, container) {
+        json_t *state = json_object();
+        json_t *running;
+
+        tree_put_time(state, "running/startedAt", now_us);
+        running = container_status(pod, container, state);
+        tree_put(running, "ready", json_true());
+        tree_put(running, "started", json_true());
+        append(statuses, running);
+    }
+    tree_put_text(status, "phase", "Running");
+    tree_put_text(status, "podIP", ip);
+    tree_put(status, "podIPs", tree_pack("[{s:s}]", "ip", ip));
+    set_start(status, now_us);
+    set_readiness(status, "True", NULL, now_us);
+    return status;
+}
+
+static const char *exit_reason(const struct pod_exit *exit) {
+    if (exit->reason != NULL) {
+        return exit->reason;
+    }
+    return exit->code == 0 ? "Completed" : "Error";
+}
+
+static json_t *terminated_state(const json_t *pod, const json_t *container,
+                                const struct pod_exit *exit, int64_t now_us) {
+    const json_t *old = old_container_status(pod, text_or(tree_text(container, "name"), ""));
+    const char *started = tree_text(old, "state/running/startedAt");
+    json_t *state = tree_pack("{s:{s:i, s:s}}", "terminated", "exitCode", exit->code, "reason",
+                              exit_reason(exit));
+
+    if (started != NULL) {
+        tree_put_text(state, "terminated/startedAt", started);
+    } else {
+        tree_put_time(state, "terminated/startedAt", now_us);
+    }
+    tree_put_time(state, "terminated/finishedAt", now_us);
+    return state;
+}
+
+json_t *pod_status_restarting(const json_t *pod, const struct pod_exit *exit, int64_t now_us) {
+    json_t *status = pod_status_waiting(pod, "CrashLoopBackOff", "back-off restarting", now_us);
+    json_t *container;
+    size_t i;
+
+    json_array_foreach(tree_at(pod, "spec/containers"), i, container) {
+        json_t *entry = json_array_get(tree_at(status, "containerStatuses"), i);
+
+        tree_put(entry, "lastState", terminated_state(pod, container, exit, now_us));
+        tree_put_int(entry, "restartCount", tree_int(entry, "restartCount", 0) + 1);
+    }
+    tree_put_text(status, "phase", "Running");
+    return status;
+}
+
+json_t *pod_status_ended(const json_t *pod, const struct pod_exit *exit, int64_t now_us) {
+    json_t *status = begin(pod);
+    json_t *statuses = put_containers(status);
+    json_t *container;
+    size_t i;
+
+    json_array_foreach(tree_at(pod, "spec/containers"), i, container) {
+        append(statuses,
+               container_status(pod, container, terminated_state(pod, container, exit, now_us)));
+    }
+    tree_put_text(status, "phase", exit->code == 0 ? "Succeeded" : "Failed");
+    put_or_drop(status, "reason", exit->pod_reason);
+    put_or_drop(status, "message", exit->pod_message);
+    set_readiness(status, "False", exit->code == 0 ? "PodCompleted" : "PodFailed", now_us);
+    return status;
+}

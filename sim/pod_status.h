@@ -1,0 +1,41 @@
+/* sim/pod_status.h - a pod's status as the kubelet writes it at each step of its life.
+ *
+ * Pure: each function returns a new status, owned by the caller, made from the pod's
+ * present one. The steps: creating, waiting (a container's image or volume is not there),
+ * running, terminated.
+ */
+#ifndef SIM_POD_STATUS_H
+#define SIM_POD_STATUS_H
+
+#include <stdint.h>
+
+struct json_t;
+
+/* How containers end, and what the pod says about it. */
+struct pod_exit {
+    int code;
+    const char *reason;      /* of the containers; NULL: Completed or Error */
+    const char *pod_reason;  /* status.reason such as "Evicted"; NULL: none */
+    const char *pod_message; /* NULL: none */
+};
+
+/* All containers wait for this reason; message may be NULL. */
+struct json_t *pod_status_waiting(const struct json_t *pod, const char *reason, const char *message,
+                                  int64_t now_us);
+
+struct json_t *pod_status_running(const struct json_t *pod, const char *ip, int64_t now_us);
+
+/* The same containers again: restartCount one higher, the end of the last run kept. */
+struct json_t *pod_status_restarting(const struct json_t *pod, const struct pod_exit *exit,
+                                     int64_t now_us);
+
+/* All containers ended; the phase is Succeeded or Failed. */
+struct json_t *pod_status_ended(const struct json_t *pod, const struct pod_exit *exit,
+                                int64_t now_us);
+
+/* Set one condition in a status; the transition time moves only if the value changes. reason and
+ * message may be NULL. */
+void pod_status_set_condition(struct json_t *status, const char *type, const char *value,
+                              const char *reason, const char *message, int64_t now_us);
+
+#endif

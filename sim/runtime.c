@@ -1,0 +1,625 @@
+#include "sim/runtime.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/memory.h"
+#include "base/rfc3339.h"
+#include "base/text.h"
+#include "sim/event_writer.h"
+#include "sim/pod_math.h"
+#include "sim/store.h"
+#include "sim/timers.h"
+#include "sim/tree.h"
+
+#define LOG_BYTES_MAX      (64 * 1024)
+#define LOG_LINE_BYTES_MAX 1024
+#define BACKOFF_DOUBLINGS  5
+
+enum run_state {
+    RUN_BOUND,    /* the kubelet has not seen it yet */
+    RUN_CREATING, /* until the image is pulled and the volumes are mounted */
+    RUN_RUNNING,
+    RUN_RESTARTING,
+    RUN_STOPPING, /* deleted; until the containers have ended */
+    RUN_ENDED,
+    RUN_STATE_COUNT,
+};
+
+/* One pod on a node. */
+struct run {
+    uint64_t id;
+    char *key;
+    char *namespace;
+    char *name;
+    enum run_state state;
+    int64_t due_us; /* of the next step; CLOCK_NEVER_US when it waits for others */
+    int64_t deadline_us;
+    unsigned retries;
+    bool held; /* a step was due while the node was lost */
+    bool has_run;
+    struct buf log;
+};
+
+struct runtime {
+    struct runtime_config config;
+    struct map runs;  /* "namespace/name" -> struct run */
+    struct map by_id; /* the same, by run.id */
+    struct map lost_nodes;
+    struct timers timers;
+    uint64_t id;
+    char *hidden_image;
+};
+
+struct runtime *runtime_create(const struct runtime_config *config) {
+    struct runtime *runtime = mem_alloc(1, sizeof *runtime);
+
+    runtime->config = *config;
+    return runtime;
+}
+
+static void run_destroy(struct run *run) {
+    free(run->key);
+    free(run->namespace);
+    free(run->name);
+    buf_finish(&run->log);
+    free(run);
+}
+
+void runtime_destroy(struct runtime *runtime) {
+    const struct map_entry *entry;
+
+    if (runtime == NULL) {
+        return;
+    }
+    for (size_t at = 0; (entry = map_next(&runtime->runs, &at)) != NULL;) {
+        run_destroy(entry->value);
+    }
+    map_finish(&runtime->runs);
+    map_finish(&runtime->by_id);
+    map_finish(&runtime->lost_nodes);
+    timers_finish(&runtime->timers);
+    free(runtime->hidden_image);
+    free(runtime);
+}
+
+/* What a pod says of itself. */
+
+bool runtime_is_spark_driver(const json_t *pod) {
+    const json_t *container = json_array_get(tree_at(pod, "spec/containers"), 0);
+    const char *arg = json_string_value(json_array_get(tree_at(container, "args"), 0));
+    const char *role = tree_label(pod, "spark-role");
+
+    return role != NULL && strcmp(role, "driver") == 0 && arg != NULL && strcmp(arg, "driver") == 0;
+}
+
+bool runtime_is_spark_executor(const json_t *pod) {
+    const char *role = tree_label(pod, "spark-role");
+
+    return role != NULL && strcmp(role, "executor") == 0;
+}
+
+int64_t runtime_annotation_us(const json_t *pod, const char *key, int64_t fallback_us) {
+    const char *text = tree_annotation(pod, key);
+    int64_t duration_us;
+
+    if (text == NULL || text_parse_duration_us(text, &duration_us) != OK) {
+        return fallback_us;
+    }
+    return duration_us;
+}
+
+static int64_t number_or(const char *text, int64_t fallback) {
+    int64_t number;
+
+    return text != NULL && text_parse_int64(text, &number) == OK ? number : fallback;
+}
+
+struct pod_exit runtime_planned_exit(const json_t *pod) {
+    int64_t code = number_or(tree_annotation(pod, "kubesim/exit-code"), 0);
+    int64_t failing = number_or(tree_annotation(pod, "kubesim/fail-attempts"), 0);
+    int64_t attempt = number_or(tree_label(pod, "nightshift/attempt"), 1);
+    struct pod_exit exit = {.reason = tree_annotation(pod, "kubesim/exit-reason")};
+
+    if (failing > 0) {
+        code = attempt >= failing ? 0 : code != 0 ? code : 1;
+    } else if (code == 0 && exit.reason != NULL && strcmp(exit.reason, "OOMKilled") == 0) {
+        code = 137;
+    }
+    exit.code = (int)(code & 0xff);
+    if (exit.code == 0) {
+        exit.reason = NULL;
+    }
+    return exit;
+}
+
+/* Runs and their timers. */
+
+static void plan(struct runtime *runtime, struct run *run, int64_t due_us) {
+    run->due_us = due_us;
+    if (due_us != CLOCK_NEVER_US) {
+        timers_set(&runtime->timers, due_us, run->id);
+    }
+}
+
+static struct run *find_run(const struct runtime *runtime, const char *namespace,
+                            const char *name) {
+    char *key = mem_format("%s/%s", namespace, name);
+    struct run *run = map_get(&runtime->runs, key);
+
+    free(key);
+    return run;
+}
+
+static struct run *run_create(struct runtime *runtime, const struct sim_change *change) {
+    struct run *run = mem_alloc(1, sizeof *run);
+
+    run->id = ++runtime->id;
+    run->key = mem_format("%s/%s", change->namespace, change->name);
+    run->namespace = mem_copy_text(change->namespace);
+    run->name = mem_copy_text(change->name);
+    run->deadline_us = CLOCK_NEVER_US;
+    buf_init(&run->log, LOG_BYTES_MAX);
+    (void)map_put(&runtime->runs, run->key, run);
+    (void)map_put_id(&runtime->by_id, run->id, run);
+    plan(runtime, run, change->now_us);
+    return run;
+}
+
+static void run_forget(struct runtime *runtime, struct run *run) {
+    (void)map_remove(&runtime->runs, run->key);
+    (void)map_remove_id(&runtime->by_id, run->id);
+    run_destroy(run);
+}
+
+/* The containers get their time to stop, but no more than the grace period. */
+static int64_t stop_us(const struct runtime *runtime, const struct run *run, const json_t *pod) {
+    int64_t wanted_us =
+        runtime_annotation_us(pod, "kubesim/stop-delay", runtime->config.stop_delay_us);
+    int64_t grace_us =
+        tree_int(pod, "metadata/deletionGracePeriodSeconds", 30) * CLOCK_US_PER_SECOND;
+
+    if (!run->has_run || run->state == RUN_ENDED) {
+        return 0;
+    }
+    return wanted_us < grace_us ? wanted_us : grace_us;
+}
+
+static void pod_changed(struct runtime *runtime, const struct sim_change *change) {
+    struct run *run = find_run(runtime, change->namespace, change->name);
+
+    if (change->type == SIM_DELETED) {
+        if (run != NULL) {
+            run_forget(runtime, run);
+        }
+        return;
+    }
+    if (run == NULL && pod_node(change->object) != NULL && !pod_finished(change->object)) {
+        run = run_create(runtime, change);
+    }
+    if (run == NULL) {
+        return;
+    }
+    if (pod_terminating(change->object) && run->state != RUN_STOPPING) {
+        int64_t due_us = change->now_us + stop_us(runtime, run, change->object);
+
+        run->state = RUN_STOPPING;
+        plan(runtime, run, due_us);
+    } else if (pod_finished(change->object) && run->state < RUN_STOPPING) {
+        run->state = RUN_ENDED; /* Somebody else wrote its end. */
+        plan(runtime, run, CLOCK_NEVER_US);
+    }
+}
+
+void runtime_on_change(struct runtime *runtime, const struct sim_change *change) {
+    if (change->resource->id == SIM_PODS) {
+        pod_changed(runtime, change);
+    } else if (change->resource->id == SIM_NODES && change->type == SIM_ADDED) {
+        runtime_return_node(runtime, change->name, change->now_us);
+    }
+}
+
+bool runtime_node_lost(const struct runtime *runtime, const char *node) {
+    return map_get(&runtime->lost_nodes, node) != NULL ||
+           sim_store_get(runtime->config.store, SIM_NODES, "", node) == NULL;
+}
+
+void runtime_lose_node(struct runtime *runtime, const char *node) {
+    (void)map_put(&runtime->lost_nodes, node, runtime);
+}
+
+void runtime_return_node(struct runtime *runtime, const char *node, int64_t now_us) {
+    const struct map_entry *entry;
+
+    (void)map_remove(&runtime->lost_nodes, node);
+    for (size_t at = 0; (entry = map_next(&runtime->runs, &at)) != NULL;) {
+        struct run *run = entry->value;
+
+        if (run->held) { /* On another lost node it's held again. */
+            run->held = false;
+            plan(runtime, run, now_us);
+        }
+    }
+}
+
+void runtime_hide_image(struct runtime *runtime, const char *part) {
+    free(runtime->hidden_image);
+    runtime->hidden_image = mem_copy_text(part);
+}
+
+/* The log. */
+
+static void log_line_v(struct run *run, int64_t now_us, const char *format, va_list args)
+    PRINTF_LIKE(3, 0);
+
+static void log_line_v(struct run *run, int64_t now_us, const char *format, va_list args) {
+    char time[RFC3339_BYTES_MAX];
+    char line[LOG_LINE_BYTES_MAX];
+
+    rfc3339_print(now_us, time);
+    (void)vsnprintf(line, sizeof line, format, args);
+    buf_add_format(&run->log, "%s %s\n", time, line);
+}
+
+static void log_run(struct run *run, int64_t now_us, const char *format, ...) PRINTF_LIKE(3, 4);
+
+static void log_run(struct run *run, int64_t now_us, const char *format, ...) {
+    va_list args;
+
+    va_start(args, format);
+    log_line_v(run, now_us, format, args);
+    va_end(args);
+}
+
+void runtime_log(struct runtime *runtime, const char *namespace, const char *name, int64_t now_us,
+                 const char *format, ...) {
+    struct run *run = find_run(runtime, namespace, name);
+    va_list args;
+
+    if (run != NULL && run->has_run) {
+        va_start(args, format);
+        log_line_v(run, now_us, format, args);
+        va_end(args);
+    }
+}
+
+int runtime_read_log(const struct runtime *runtime, const char *namespace, const char *name,
+                     struct buf *out) {
+    const struct run *run = find_run(runtime, namespace, name);
+
+    if (run == NULL || !run->has_run) {
+        return ERR_NOT_FOUND;
+    }
+    buf_add(out, run->log.data, run->log.bytes);
+    return OK;
+}
+
+/* Steps of a run. Each is called with the pod as stored now; none may use it after a write. */
+
+static void write_status(struct runtime *runtime, const struct run *run, json_t *take_status,
+                         int64_t now_us) {
+    (void)sim_store_put_status(runtime->config.store, SIM_PODS, run->namespace, run->name,
+                               take_status, now_us);
+    json_decref(take_status);
+}
+
+static void report(struct runtime *runtime, const json_t *pod, const char *type, const char *reason,
+                   int64_t now_us, const char *message) {
+    struct event_text text = {type, reason, "kubelet"};
+
+    event_write(runtime->config.events, "Pod", pod, &text, now_us, "%s", message);
+}
+
+static int64_t backoff_us(const struct runtime *runtime, struct run *run) {
+    unsigned doublings = run->retries < BACKOFF_DOUBLINGS ? run->retries : BACKOFF_DOUBLINGS;
+
+    run->retries++;
+    return runtime->config.retry_us << doublings;
+}
+
+static void see_pod(struct runtime *runtime, struct run *run, const json_t *pod, int64_t now_us) {
+    int64_t delay_us =
+        runtime_annotation_us(pod, "kubesim/start-delay", runtime->config.start_delay_us);
+
+    run->state = RUN_CREATING;
+    plan(runtime, run, now_us + delay_us);
+    write_status(runtime, run, pod_status_waiting(pod, "ContainerCreating", NULL, now_us), now_us);
+}
+
+static bool image_is_missing(const struct runtime *runtime, const char *image) {
+    return text_ends_with(image, ":missing") ||
+           (runtime->hidden_image != NULL && strstr(image, runtime->hidden_image) != NULL);
+}
+
+/* The image that keeps the pod from starting, or NULL. */
+static const char *missing_image(const struct runtime *runtime, const json_t *pod) {
+    json_t *container;
+    size_t i;
+
+    json_array_foreach(tree_at(pod, "spec/containers"), i, container) {
+        const char *image = tree_text(container, "image");
+
+        if (image != NULL && image_is_missing(runtime, image)) {
+            return image;
+        }
+    }
+    return NULL;
+}
+
+static bool is_there(const struct runtime *runtime, const struct run *run, enum sim_resource_id id,
+                     const json_t *source, const char *name_path) {
+    const char *name = tree_text(source, name_path);
+
+    return source == NULL || name == NULL || tree_true(source, "optional") ||
+           sim_store_get(runtime->config.store, id, run->namespace, name) != NULL;
+}
+
+/* The volume whose ConfigMap or Secret is not there, or NULL. */
+static const json_t *missing_volume(const struct runtime *runtime, const struct run *run,
+                                    const json_t *pod) {
+    json_t *volume;
+    size_t i;
+
+    json_array_foreach(tree_at(pod, "spec/volumes"), i, volume) {
+        if (!is_there(runtime, run, SIM_CONFIGMAPS, tree_at(volume, "configMap"), "name") ||
+            !is_there(runtime, run, SIM_SECRETS, tree_at(volume, "secret"), "secretName")) {
+            return volume;
+        }
+    }
+    return NULL;
+}
+
+static bool variable_is_missing(const struct runtime *runtime, const struct run *run,
+                                const json_t *variable) {
+    const json_t *from = tree_at(variable, "valueFrom");
+
+    return !is_there(runtime, run, SIM_SECRETS, tree_at(from, "secretKeyRef"), "name") ||
+           !is_there(runtime, run, SIM_CONFIGMAPS, tree_at(from, "configMapKeyRef"), "name");
+}
+
+static bool references_are_missing(const struct runtime *runtime, const struct run *run,
+                                   const json_t *pod) {
+    json_t *container;
+    json_t *variable;
+    size_t i;
+    size_t j;
+
+    json_array_foreach(tree_at(pod, "spec/containers"), i, container) {
+        json_array_foreach(tree_at(container, "env"), j, variable) {
+            if (variable_is_missing(runtime, run, variable)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void wait_for_image(struct runtime *runtime, struct run *run, const json_t *pod,
+                           const char *image, int64_t now_us) {
+    bool backing_off = run->retries % 2 == 1;
+    char *message = backing_off
+                        ? mem_format("Back-off pulling image \"%s\"", image)
+                        : mem_format("rpc error: code = NotFound desc = failed to pull and unpack "
+                                     "image \"%s\": not found",
+                                     image);
+
+    plan(runtime, run, now_us + backoff_us(runtime, run));
+    report(runtime, pod, backing_off ? "Normal" : "Warning", backing_off ? "BackOff" : "Failed",
+           now_us, message);
+    write_status(
+        runtime, run,
+        pod_status_waiting(pod, backing_off ? "ImagePullBackOff" : "ErrImagePull", message, now_us),
+        now_us);
+    free(message);
+}
+
+/* The real kubelet says so in an event only: the container stays in ContainerCreating. */
+static void wait_for_volume(struct runtime *runtime, struct run *run, const json_t *pod,
+                            const json_t *volume, int64_t now_us) {
+    bool secret = tree_at(volume, "secret") != NULL;
+    char *message = mem_format("MountVolume.SetUp failed for volume \"%s\" : %s \"%s\" not found",
+                               tree_text(volume, "name"), secret ? "secret" : "configmap",
+                               secret ? tree_text(volume, "secret/secretName")
+                                      : tree_text(volume, "configMap/name"));
+
+    plan(runtime, run, now_us + backoff_us(runtime, run));
+    report(runtime, pod, "Warning", "FailedMount", now_us, message);
+    free(message);
+}
+
+static void wait_for_reference(struct runtime *runtime, struct run *run, const json_t *pod,
+                               int64_t now_us) {
+    plan(runtime, run, now_us + backoff_us(runtime, run));
+    write_status(runtime, run,
+                 pod_status_waiting(pod, "CreateContainerConfigError",
+                                    "a Secret or ConfigMap of its environment is not found",
+                                    now_us),
+                 now_us);
+}
+
+/* When the containers end by themselves. */
+static int64_t end_us(const struct runtime *runtime, const struct run *run, const json_t *pod,
+                      int64_t now_us) {
+    int64_t runs_us = runtime_annotation_us(pod, "kubesim/runtime", -1);
+
+    if (runtime_is_spark_driver(pod)) {
+        return run->deadline_us;
+    }
+    if (runs_us < 0) {
+        if (runtime_is_spark_executor(pod)) {
+            return run->deadline_us;
+        }
+        runs_us = runtime->config.runtime_us;
+    }
+    return now_us + runs_us < run->deadline_us ? now_us + runs_us : run->deadline_us;
+}
+
+static void start_containers(struct runtime *runtime, struct run *run, const json_t *pod,
+                             int64_t now_us) {
+    int64_t deadline_seconds = tree_int(pod, "spec/activeDeadlineSeconds", -1);
+    char ip[32];
+
+    if (deadline_seconds >= 0) {
+        run->deadline_us =
+            tree_time(pod, "status/startTime") + deadline_seconds * CLOCK_US_PER_SECOND;
+    }
+    (void)snprintf(ip, sizeof ip, "10.%u.%u.%u", (unsigned)(1 + (run->id >> 16) % 250),
+                   (unsigned)(run->id >> 8) & 0xff, (unsigned)run->id & 0xff);
+    run->state = RUN_RUNNING;
+    run->has_run = true;
+    run->retries = 0;
+    plan(runtime, run, end_us(runtime, run, pod, now_us));
+    log_run(run, now_us, "container of pod %s started", run->name);
+    report(runtime, pod, "Normal", "Started", now_us, "Started container");
+    pod = sim_store_get(runtime->config.store, SIM_PODS, run->namespace, run->name);
+    write_status(runtime, run, pod_status_running(pod, ip, now_us), now_us);
+}
+
+static void try_start(struct runtime *runtime, struct run *run, const json_t *pod, int64_t now_us) {
+    const json_t *volume = missing_volume(runtime, run, pod);
+    const char *image = missing_image(runtime, pod);
+
+    if (volume != NULL) {
+        wait_for_volume(runtime, run, pod, volume, now_us);
+    } else if (image != NULL) {
+        wait_for_image(runtime, run, pod, image, now_us);
+    } else if (references_are_missing(runtime, run, pod)) {
+        wait_for_reference(runtime, run, pod, now_us);
+    } else {
+        start_containers(runtime, run, pod, now_us);
+    }
+}
+
+static bool restarts(const json_t *pod, const struct pod_exit *exit) {
+    if (exit->pod_reason != NULL) {
+        return false;
+    }
+    return tree_is(pod, "spec/restartPolicy", "Always") ||
+           (tree_is(pod, "spec/restartPolicy", "OnFailure") && exit->code != 0);
+}
+
+static void end_containers(struct runtime *runtime, struct run *run, const json_t *pod,
+                           const struct pod_exit *exit, int64_t now_us) {
+    log_run(run, now_us, "container of pod %s ended with exit code %d", run->name, exit->code);
+    if (restarts(pod, exit)) {
+        run->state = RUN_RESTARTING;
+        plan(runtime, run, now_us + backoff_us(runtime, run));
+        write_status(runtime, run, pod_status_restarting(pod, exit, now_us), now_us);
+        return;
+    }
+    run->state = RUN_ENDED;
+    plan(runtime, run, CLOCK_NEVER_US);
+    write_status(runtime, run, pod_status_ended(pod, exit, now_us), now_us);
+}
+
+static void end_of_runtime(struct runtime *runtime, struct run *run, const json_t *pod,
+                           int64_t now_us) {
+    struct pod_exit exit = runtime_planned_exit(pod);
+
+    if (now_us >= run->deadline_us) {
+        exit = (struct pod_exit){
+            .code = 143,
+            .pod_reason = "DeadlineExceeded",
+            .pod_message = "Pod was active on the node longer than the specified deadline"};
+    }
+    end_containers(runtime, run, pod, &exit, now_us);
+}
+
+/* The containers were told to stop and have: the last status, and then the kubelet's own delete. */
+static void finish_stop(struct runtime *runtime, struct run *run, const json_t *pod,
+                        int64_t now_us) {
+    struct sim_delete request = {.id = SIM_PODS,
+                                 .namespace = tree_namespace(pod),
+                                 .name = tree_name(pod),
+                                 .now_us = now_us};
+    struct sim_answer answer;
+
+    if (run->has_run && !pod_finished(pod)) {
+        struct pod_exit exit = {.code = 143};
+
+        write_status(runtime, run, pod_status_ended(pod, &exit, now_us), now_us);
+    }
+    answer = sim_store_delete(runtime->config.store, &request); /* The run is gone after this. */
+    sim_answer_finish(&answer);
+}
+
+static void dispatch(struct runtime *runtime, struct run *run, const json_t *pod, int64_t now_us) {
+    switch (run->state) {
+    case RUN_BOUND:
+        see_pod(runtime, run, pod, now_us);
+        break;
+    case RUN_CREATING:
+        try_start(runtime, run, pod, now_us);
+        break;
+    case RUN_RUNNING:
+        end_of_runtime(runtime, run, pod, now_us);
+        break;
+    case RUN_RESTARTING:
+        start_containers(runtime, run, pod, now_us);
+        break;
+    case RUN_STOPPING:
+        finish_stop(runtime, run, pod, now_us);
+        break;
+    case RUN_ENDED:
+    case RUN_STATE_COUNT:
+        break;
+    }
+}
+
+static void step_run(struct runtime *runtime, struct run *run, int64_t now_us) {
+    json_t *pod = sim_store_get(runtime->config.store, SIM_PODS, run->namespace, run->name);
+
+    run->due_us = CLOCK_NEVER_US;
+    if (pod == NULL || pod_node(pod) == NULL) {
+        return;
+    }
+    if (runtime_node_lost(runtime, pod_node(pod))) {
+        run->held = true;
+        return;
+    }
+    json_incref(pod); /* Writes below replace the stored version. */
+    dispatch(runtime, run, pod, now_us);
+    json_decref(pod);
+}
+
+void runtime_step(struct runtime *runtime, int64_t now_us) {
+    struct timer timer;
+
+    while (timers_pop(&runtime->timers, now_us, &timer)) {
+        struct run *run = map_get_id(&runtime->by_id, timer.id);
+
+        if (run != NULL && run->due_us == timer.due_us) {
+            step_run(runtime, run, now_us);
+        }
+    }
+}
+
+int64_t runtime_next_us(const struct runtime *runtime) {
+    return timers_next_us(&runtime->timers);
+}
+
+int runtime_exit(struct runtime *runtime, const char *namespace, const char *name,
+                 const struct pod_exit *exit, int64_t now_us) {
+    struct run *run = find_run(runtime, namespace, name);
+    json_t *pod = sim_store_get(runtime->config.store, SIM_PODS, namespace, name);
+
+    if (run == NULL || pod == NULL || run->state >= RUN_ENDED ||
+        (!run->has_run && exit->pod_reason == NULL)) {
+        return ERR_NOT_FOUND;
+    }
+    json_incref(pod);
+    if (run->state == RUN_STOPPING) { /* The delete is still to come. */
+        write_status(runtime, run, pod_status_ended(pod, exit, now_us), now_us);
+    } else {
+        end_containers(runtime, run, pod, exit, now_us);
+    }
+    json_decref(pod);
+    return OK;
+}

@@ -1,0 +1,71 @@
+/* sim/runtime.h - the kubelets: fake containers that start, write a log, run and end.
+ *
+ * Every bound pod whose node is there goes ContainerCreating, Running, and ends as its
+ * annotations say (sim/cluster.h). Missing images, volumes and references keep it
+ * waiting as the real one does. A Spark driver or executor runs until somebody ends it.
+ */
+#ifndef SIM_RUNTIME_H
+#define SIM_RUNTIME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "sim/pod_status.h"
+
+struct buf;
+struct event_writer;
+struct json_t;
+struct runtime;
+struct sim_change;
+struct sim_store;
+
+struct runtime_config {
+    struct sim_store *store;     /* borrowed */
+    struct event_writer *events; /* borrowed */
+    int64_t start_delay_us;
+    int64_t stop_delay_us;
+    int64_t runtime_us;
+    int64_t retry_us;
+};
+
+struct runtime *runtime_create(const struct runtime_config *config);
+void runtime_destroy(struct runtime *runtime);
+
+void runtime_on_change(struct runtime *runtime, const struct sim_change *change);
+
+void runtime_step(struct runtime *runtime, int64_t now_us);
+int64_t runtime_next_us(const struct runtime *runtime);
+
+/* The containers of a running pod end now. With exit->pod_reason the whole pod has failed, whatever
+ * its restartPolicy. ERR_NOT_FOUND: they don't run. */
+int runtime_exit(struct runtime *runtime, const char *namespace, const char *name,
+                 const struct pod_exit *exit, int64_t now_us) MUST_CHECK;
+
+/* A node is lost: its pods go on unseen, until it returns. */
+void runtime_lose_node(struct runtime *runtime, const char *node);
+void runtime_return_node(struct runtime *runtime, const char *node, int64_t now_us);
+bool runtime_node_lost(const struct runtime *runtime, const char *node);
+
+/* Images whose name holds this text can't be pulled; NULL: all can again. */
+void runtime_hide_image(struct runtime *runtime, const char *part);
+
+/* Append a line to the pod's log; dropped when the pod has not started or the log is full. */
+void runtime_log(struct runtime *runtime, const char *namespace, const char *name, int64_t now_us,
+                 const char *format, ...) PRINTF_LIKE(5, 6);
+
+/* ERR_NOT_FOUND: no container of this pod has run. */
+int runtime_read_log(const struct runtime *runtime, const char *namespace, const char *name,
+                     struct buf *out) MUST_CHECK;
+
+/* What the pod's annotations say its containers end with. reason is borrowed from the pod. */
+struct pod_exit runtime_planned_exit(const struct json_t *pod);
+
+/* The duration in the annotation, or the fallback. */
+int64_t runtime_annotation_us(const struct json_t *pod, const char *key, int64_t fallback_us);
+
+/* Does the Spark driver's (or an executor's) own logic decide when this pod ends? */
+bool runtime_is_spark_driver(const struct json_t *pod);
+bool runtime_is_spark_executor(const struct json_t *pod);
+
+#endif
