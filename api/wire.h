@@ -1,0 +1,197 @@
+/* api/wire.h - what goes over the HTTP interface, as plain structs and as JSON.
+ *
+ * Shared by the daemon, which encodes, and the command, which decodes; tests do both.
+ * docs/manual/http-api.md is the reference; the tables in api/wire.c are its source. Encoding
+ * borrows everything and never fails but for a full buffer. Decoding is strict about types and
+ * tolerant of members it does not know and of those that are missing (they stay "", 0 or unknown).
+ * Knows nothing of HTTP.
+ *
+ * Times are microseconds since the Unix epoch, in JSON RFC 3339, 0 being null. Texts that are not
+ * there are "" (NULL is taken for it when encoding).
+ */
+#ifndef API_WIRE_H
+#define API_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#define WIRE_UNKNOWN (-1) /* of an exit code: null in JSON */
+
+struct wire_reason {
+    const char *code; /* "Quota"; "" when nothing is to be said */
+    const char *message;
+};
+
+struct wire_attempt {
+    int64_t number; /* from 1 */
+    const char *pod_name, *pod_uid, *node;
+    int64_t admitted_us, created_us, started_us, finished_us;
+    const char *failure; /* "oom"; "" while it has not failed */
+    int64_t exit_code;   /* or WIRE_UNKNOWN */
+    const char *message;
+};
+
+struct wire_job {
+    uint64_t id;
+    const char *name, *namespace, *team, *submitter;
+    const char *kind;  /* "Spark", "Pod" */
+    const char *state; /* "QUEUED" */
+    struct wire_reason reason;
+    int64_t priority;
+    int64_t attempts; /* so far */
+    int64_t retries;  /* spent */
+    const char *failure;
+    int64_t exit_code; /* of the last attempt, or WIRE_UNKNOWN */
+    int64_t submitted_us, eligible_us, admitted_us, started_us, finished_us;
+    int64_t expected_runtime_us; /* whole seconds in JSON; 0: unknown */
+    const char *pod_name, *node;
+    bool cancel_requested;
+    const struct wire_attempt *attempt_list; /* only of one job that is shown; NULL: left out */
+    size_t attempt_list_count;
+};
+
+struct wire_job_list {
+    const struct wire_job *items;
+    size_t item_count;
+    const char *next; /* "continue" in JSON: ask again with it; "": that was all */
+};
+
+struct wire_attempt_list {
+    const struct wire_attempt *items;
+    size_t item_count;
+};
+
+struct wire_event {
+    uint64_t job_id;
+    int64_t sequence;
+    int64_t at_us;
+    int64_t attempt;
+    const char *state; /* after it */
+    const char *kind;
+    const char *text;
+};
+
+struct wire_event_list {
+    const struct wire_event *items;
+    size_t item_count;
+};
+
+struct wire_check {
+    const char *check; /* "quota", "capacity", "order", "retry", "hold", "cluster" */
+    bool passed;
+    const char *message; /* with its numbers */
+};
+
+struct wire_why {
+    struct wire_job job;
+    const struct wire_check *checks;
+    size_t check_count;
+    int64_t ahead; /* waiting jobs before it */
+};
+
+struct wire_detail {
+    const char *file; /* as the client named it */
+    int64_t line, column;
+    const char *path;
+    const char *message;
+};
+
+struct wire_error {
+    const char *code; /* "NotFound"; see api_error_code() */
+    const char *message;
+    const struct wire_detail *details;
+    size_t detail_count;
+};
+
+struct wire_submitted {
+    uint64_t id;
+    const char *name, *namespace, *state;
+};
+
+struct wire_submit_answer {
+    const struct wire_submitted *jobs;
+    size_t job_count;
+    bool replayed; /* this idempotency key had been answered before */
+};
+
+struct wire_count {
+    const char *name;
+    int64_t count;
+};
+
+struct wire_sync {
+    const char *name;  /* "pods" */
+    const char *state; /* "synced", "listing", "denied" */
+    int64_t objects;
+};
+
+struct wire_status {
+    const char *version;
+    const char *queue_uid;
+    const char *leader; /* who starts jobs; "": nobody knows */
+    bool is_leader;
+    const char *host;
+    int64_t pid;
+    const char *config_file;
+    int64_t started_us, now_us;
+    bool ready;
+    const char *not_ready; /* why */
+    bool draining;
+    bool nodes_check;    /* false: no right to list nodes, capacity is not checked */
+    const char *cluster; /* the API server's address */
+    const struct wire_sync *syncs;
+    size_t sync_count;
+    const struct wire_count *jobs; /* by state */
+    size_t job_state_count;
+    const struct wire_count *kube; /* figures of the cluster's client */
+    size_t kube_count;
+    const struct wire_count *store; /* and of the queue's file */
+    size_t store_count;
+};
+
+/* --- Encoding: one JSON value, no newline. ---------------------------------------------------- */
+
+void wire_encode_job(struct buf *out, const struct wire_job *job);
+void wire_encode_job_list(struct buf *out, const struct wire_job_list *list);
+void wire_encode_attempt_list(struct buf *out, const struct wire_attempt_list *list);
+void wire_encode_event(struct buf *out, const struct wire_event *event);
+void wire_encode_event_list(struct buf *out, const struct wire_event_list *list);
+void wire_encode_why(struct buf *out, const struct wire_why *why);
+void wire_encode_error(struct buf *out, const struct wire_error *error);
+void wire_encode_submit_answer(struct buf *out, const struct wire_submit_answer *answer);
+void wire_encode_status(struct buf *out, const struct wire_status *status);
+
+/* --- Decoding: texts and arrays live in memory until wire_memory_finish(). -------------------- */
+
+struct wire_memory { /* zeroed is empty and ready */
+    void **blocks;
+    size_t count, room;
+};
+void wire_memory_finish(struct wire_memory *memory);
+
+/* ERR_INVALID with words, the output untouched. bytes need not end in NUL. */
+int wire_decode_job(const char *text, size_t bytes, struct wire_memory *memory,
+                    struct wire_job *out_job, struct error *error) MUST_CHECK;
+int wire_decode_job_list(const char *text, size_t bytes, struct wire_memory *memory,
+                         struct wire_job_list *out_list, struct error *error) MUST_CHECK;
+int wire_decode_attempt_list(const char *text, size_t bytes, struct wire_memory *memory,
+                             struct wire_attempt_list *out_list, struct error *error) MUST_CHECK;
+int wire_decode_event(const char *text, size_t bytes, struct wire_memory *memory,
+                      struct wire_event *out_event, struct error *error) MUST_CHECK;
+int wire_decode_event_list(const char *text, size_t bytes, struct wire_memory *memory,
+                           struct wire_event_list *out_list, struct error *error) MUST_CHECK;
+int wire_decode_why(const char *text, size_t bytes, struct wire_memory *memory,
+                    struct wire_why *out_why, struct error *error) MUST_CHECK;
+int wire_decode_error(const char *text, size_t bytes, struct wire_memory *memory,
+                      struct wire_error *out_error, struct error *error) MUST_CHECK;
+int wire_decode_submit_answer(const char *text, size_t bytes, struct wire_memory *memory,
+                              struct wire_submit_answer *out_answer,
+                              struct error *error) MUST_CHECK;
+int wire_decode_status(const char *text, size_t bytes, struct wire_memory *memory,
+                       struct wire_status *out_status, struct error *error) MUST_CHECK;
+
+#endif
