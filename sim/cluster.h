@@ -42,7 +42,7 @@ struct cluster_config {
     int64_t driver_start_us; /* from a driver's running to its first executors */
     int64_t driver_round_us; /* between two rounds of executor requests */
     int64_t
-        unreachable_us; /* from a node's loss to the eviction of its pods; -1: as they tolerate */
+        unreachable_us; /* from a node's loss to its pods' eviction; -1: as they tolerate */
     bool nodes_healthy; /* new nodes become ready at once */
     bool events;        /* make Event objects as the real components do */
 };

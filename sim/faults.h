@@ -1,6 +1,6 @@
 /* sim/faults.h - what can go wrong in the simulated cluster, by name.
  *
- *   node-loss     node                     its kubelet falls silent; deleteNode: true removes the node
+ *   node-loss     node, deleteNode (false) its kubelet falls silent; the node may be deleted too
  *   node-return   node
  *   cordon        node                     uncordon takes it back
  *   uncordon      node

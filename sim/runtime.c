@@ -535,10 +535,8 @@ static void end_of_runtime(struct runtime *runtime, struct run *run, const json_
 /* The containers were told to stop and have: the last status, and then the kubelet's own delete. */
 static void finish_stop(struct runtime *runtime, struct run *run, const json_t *pod,
                         int64_t now_us) {
-    struct sim_delete request = {.id = SIM_PODS,
-                                 .namespace = tree_namespace(pod),
-                                 .name = tree_name(pod),
-                                 .now_us = now_us};
+    struct sim_delete request = {
+        .id = SIM_PODS, .namespace = tree_namespace(pod), .name = tree_name(pod), .now_us = now_us};
     struct sim_answer answer;
 
     if (run->has_run && !pod_finished(pod)) {
