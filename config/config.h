@@ -39,6 +39,7 @@ struct config {
     int64_t kube_connect_timeout_us;
     int64_t kube_request_timeout_us;
 
+    char *order; /* "priority" */
     int64_t starts_per_turn_max;
     int64_t start_timeout_us; /* driver pod made to driver running */
 

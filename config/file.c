@@ -1,0 +1,81 @@
+#include "config/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define READ_BYTES 8192
+
+static int complain(struct problems *problems, int code, const char *message) {
+    problems_add(problems, (struct place){0}, "", "%s", message);
+    return code;
+}
+
+static int from_errno(int number) {
+    switch (number) {
+    case ENOENT:
+    case ENOTDIR:
+        return ERR_NOT_FOUND;
+    case EACCES:
+    case EPERM:
+        return ERR_DENIED;
+    default:
+        return ERR_IO;
+    }
+}
+
+static int fail(struct problems *problems, int number) {
+    char text[128];
+
+    return complain(problems, from_errno(number), strerror_r(number, text, sizeof text));
+}
+
+static int check_file(int fd, enum file_mode forbidden, struct problems *problems) {
+    struct stat about;
+
+    if (fstat(fd, &about) != 0) {
+        return fail(problems, errno);
+    }
+    if (S_ISDIR(about.st_mode)) {
+        return complain(problems, ERR_INVALID, "is a folder");
+    }
+    if ((about.st_mode & (mode_t)forbidden) != 0) {
+        return complain(problems, ERR_DENIED,
+                        "its group or others may write it; use chmod go-w on it");
+    }
+    return OK;
+}
+
+static int read_all(int fd, struct buf *out, struct problems *problems) {
+    char bytes[READ_BYTES];
+    ssize_t count;
+
+    do {
+        count = read(fd, bytes, sizeof bytes);
+        if (count > 0) {
+            buf_add(out, bytes, (size_t)count);
+        }
+    } while ((count > 0 && !out->full) || (count < 0 && errno == EINTR));
+    if (count < 0) {
+        return fail(problems, errno);
+    }
+    return out->full ? complain(problems, ERR_INVALID, "too large") : OK;
+}
+
+int file_read(const char *path, enum file_mode forbidden, struct buf *out,
+              struct problems *problems) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int result;
+
+    if (fd < 0) {
+        return fail(problems, errno);
+    }
+    result = check_file(fd, forbidden, problems);
+    if (result == OK) {
+        result = read_all(fd, out, problems);
+    }
+    (void)close(fd);
+    return result;
+}

@@ -1,0 +1,119 @@
+#include "config/settings.h"
+
+#include "base/limits.h"
+
+#define AT(member_) .offset = offsetof(struct config, member_)
+
+#define TEXT(path_, member_, initial_, about_)                                            \
+    {                                                                                     \
+        .field = {.name = (path_), .type = FIELD_TEXT}, .store = STORE_TEXT, AT(member_), \
+        .initial = (initial_), .about = (about_)                                          \
+    }
+#define FLAG(path_, member_, initial_, about_)                                            \
+    {                                                                                     \
+        .field = {.name = (path_), .type = FIELD_BOOL}, .store = STORE_BOOL, AT(member_), \
+        .initial = (initial_), .about = (about_)                                          \
+    }
+#define COUNT(path_, member_, min_, max_, initial_, about_)                          \
+    {                                                                                \
+        .field = {.name = (path_), .type = FIELD_INT, .min = (min_), .max = (max_)}, \
+        .store = STORE_INT, AT(member_), .initial = (initial_), .about = (about_)    \
+    }
+#define TIME(path_, member_, initial_, about_)                                                    \
+    {                                                                                             \
+        .field = {.name = (path_), .type = FIELD_DURATION}, .store = STORE_DURATION, AT(member_), \
+        .initial = (initial_), .about = (about_)                                                  \
+    }
+#define NAME(path_, member_, type_, initial_, about_)                                  \
+    {                                                                                  \
+        .field = {.name = (path_), .type = (type_)}, .store = STORE_TEXT, AT(member_), \
+        .initial = (initial_), .about = (about_)                                       \
+    }
+
+static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
+static const char *const orders[] = {"priority", NULL};
+
+const struct setting config_settings[] = {
+    TEXT("dataDir", data_dir, "/var/lib/nightshift", "folder of the queue; made when missing"),
+
+    TEXT("listen.unix.path", unix_path, "/run/nightshift/nightshift.sock",
+         "socket for this machine; empty: none"),
+    {.field = {.name = "listen.unix.mode", .type = FIELD_TEXT},
+     .store = STORE_MODE,
+     AT(unix_mode),
+     .initial = "0660",
+     .about = "permission bits of the socket: who may write it may submit"},
+    TEXT("listen.unix.group", unix_group, "", "group of the socket; empty: the daemon's own"),
+    TEXT("listen.tcp.address", tcp_address, "",
+         "host:port for other machines; empty: none. Needs TLS and tokens"),
+    TEXT("listen.tcp.tls.cert", tls_cert, "", "certificate chain, a PEM file"),
+    TEXT("listen.tcp.tls.key", tls_key, "", "its private key, a PEM file"),
+    TEXT("listen.tcp.tls.clientCA", tls_client_ca, "",
+         "if set, clients need a certificate of this CA beside their token"),
+    TEXT("listen.tcp.tokensFile", tokens_file, "", "hashes of the tokens that may come in"),
+
+    TEXT("kubernetes.kubeconfig", kubeconfig, "",
+         "empty: $KUBECONFIG, ~/.kube/config, then the pod's service account"),
+    TEXT("kubernetes.context", context, "", "empty: the kubeconfig's current one"),
+    FLAG("kubernetes.inCluster", in_cluster, "false", "use the pod's service account only"),
+    {.field = {.name = "kubernetes.namespaces", .type = FIELD_IGNORED},
+     .store = STORE_NAMESPACES,
+     AT(namespaces),
+     .initial = "all",
+     .about = "a list of the namespaces to serve, or all (needs rights on the whole cluster)"},
+    {.field = {.name = "kubernetes.qps", .type = FIELD_NUMBER, .min = 0},
+     .store = STORE_RATE,
+     AT(kube_qps_milli),
+     .initial = "50",
+     .about = "requests per second to the API server, in the long run"},
+    COUNT("kubernetes.burst", kube_burst, 1, 10000, "100", "requests that may come at once"),
+    TIME("kubernetes.timeouts.connect", kube_connect_timeout_us, "10s", "to connect"),
+    TIME("kubernetes.timeouts.request", kube_request_timeout_us, "30s", "for a whole request"),
+
+    {.field = {.name = "scheduling.order", .type = FIELD_WORD, .words = orders},
+     .store = STORE_TEXT,
+     AT(order),
+     .initial = "priority",
+     .about = "priority: higher first, then in order of submission"},
+    COUNT("scheduling.maxStartsPerTurn", starts_per_turn_max, 1, LIMIT_TURN_STARTS, "64",
+          "jobs started at once"),
+    TIME("scheduling.startTimeout", start_timeout_us, "15m",
+         "a pod that does not run by then is deleted and its job tried again"),
+
+    NAME("jobs.defaultNamespace", default_namespace, FIELD_LABEL, "default",
+         "of manifests without one"),
+    NAME("jobs.defaultTeam", default_team, FIELD_LABEL_VALUE, "default",
+         "of manifests without one"),
+    TIME("jobs.ttlAfterFinished", ttl_us, "1h",
+         "finished pods are deleted after it, unless the manifest says otherwise"),
+
+    COUNT("retry.maxRetries", retries_max, 0, LIMIT_JOB_ATTEMPTS - 1, "2",
+          "after failures of the program itself"),
+    COUNT("retry.infraRetries", infra_retries_max, 0, LIMIT_JOB_ATTEMPTS - 1, "20",
+          "after failures that are not the program's: lost nodes, evictions, API faults"),
+    TIME("retry.backoff.initial", backoff_first_us, "10s",
+         "the first wait is up to this, and doubles with every failure"),
+    TIME("retry.backoff.max", backoff_max_us, "10m", "no wait is longer"),
+
+    TEXT("spark.defaultVersion", spark_version, "3.5.6", "of applications without sparkVersion"),
+    TEXT("spark.defaultImage", spark_image, "",
+         "of applications without image; empty: they must name one"),
+
+    {.field = {.name = "limits.bodyBytes", .type = FIELD_QUANTITY},
+     .store = STORE_BYTES,
+     AT(body_bytes_max),
+     .initial = "32Mi",
+     .about = "the largest request to the API"},
+    COUNT("limits.waitingJobs", jobs_waiting_max, 1, 10000000, "1000000",
+          "jobs waiting at once; more are refused"),
+
+    TIME("history.age", history_age_us, "30d", "finished jobs are forgotten after it"),
+    COUNT("history.count", history_count, 0, 10000000, "100000", "finished jobs kept at most"),
+
+    {.field = {.name = "log.level", .type = FIELD_WORD, .words = log_levels},
+     .store = STORE_TEXT,
+     AT(log_level),
+     .initial = "info",
+     .about = "error, warn, info or debug"},
+};
+const size_t config_setting_count = ARRAY_LEN(config_settings);
