@@ -75,14 +75,13 @@ static enum tls_result put_bytes(struct http_connection *c, const char *bytes, s
     return result;
 }
 
-/* May the client's bytes come in? One buffer of pipelined requests is enough; until it is used
- * reading goes on, so that an abort is noticed. */
+/* May the client's bytes come in? Not past those that wait in c->in: their turn is first. While
+ * there are none reading goes on, so that an abort is noticed. */
 static bool takes_bytes(const struct http_connection *c) {
     switch (c->phase) {
     case HTTP_PHASE_HANDSHAKE:
     case HTTP_PHASE_DEAD:
         return false;
-    case HTTP_PHASE_READING:
     case HTTP_PHASE_LINGER:
         return true;
     default:

@@ -726,7 +726,7 @@ void client_expect(struct client *client, const char *request, int status, const
     client_send(client, request);
     answer = client_answer(client);
     CHECK_EQ(answer.status, status, what);
-    CHECK(answer.complete, what);
+    CHECK(answer.complete || status == 0, what);
     answer_free(&answer);
 }
 
