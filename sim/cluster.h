@@ -41,10 +41,9 @@ struct cluster_config {
     int64_t retry_us;        /* first back-off of pulls, mounts and restarts; doubles to 32 times */
     int64_t driver_start_us; /* from a driver's running to its first executors */
     int64_t driver_round_us; /* between two rounds of executor requests */
-    int64_t
-        unreachable_us; /* from a node's loss to its pods' eviction; -1: as they tolerate */
-    bool nodes_healthy; /* new nodes become ready at once */
-    bool events;        /* make Event objects as the real components do */
+    int64_t unreachable_us;  /* from a node's loss to evictions; -1: as pods tolerate */
+    bool nodes_healthy;      /* new nodes become ready at once */
+    bool events;             /* make Event objects as the real components do */
 };
 
 /* 20 ms quota lag, 200 ms start, 5 s runtime, rounds of 1 s, healthy nodes, events. */

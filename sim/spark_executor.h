@@ -1,6 +1,6 @@
 /* sim/spark_executor.h - what a Spark driver itself makes: executors and their ConfigMap.
  *
- * As Spark's BasicExecutorFeatureStep and its fellows build them; only the objects cluster
+ * As Spark's BasicExecutorFeatureStep and its fellows build them; only what a cluster
  * can see. Pure.
  */
 #ifndef SIM_SPARK_EXECUTOR_H
