@@ -101,7 +101,7 @@ struct wire_detail {
 };
 
 struct wire_error {
-    const char *code; /* "NotFound"; see api_error_code() */
+    const char *code; /* "NotFound" */
     const char *message;
     const struct wire_detail *details;
     size_t detail_count;

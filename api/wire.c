@@ -1,0 +1,207 @@
+#include "api/wire.h"
+
+#include "api/wire_shape.h"
+
+/* clang-format off */
+#define FIELD(type, owner, member, name) {name, type, offsetof(struct owner, member), 0, NULL}
+#define NESTED(owner, member, name, of) \
+    {name, WIRE_OBJECT, offsetof(struct owner, member), 0, &of}
+#define ITEMS(type, owner, member, count, name, of) \
+    {name, type, offsetof(struct owner, member), offsetof(struct owner, count), of}
+/* clang-format on */
+#define SHAPE(of, table)                          \
+    static const struct wire_shape of##_shape = { \
+        .size = sizeof(struct wire_##of), .field_count = ARRAY_LEN(table), .fields = table}
+
+static const struct wire_field reason_fields[] = {
+    FIELD(WIRE_TEXT, wire_reason, code, "code"),
+    FIELD(WIRE_TEXT, wire_reason, message, "message"),
+};
+SHAPE(reason, reason_fields);
+
+static const struct wire_field attempt_fields[] = {
+    FIELD(WIRE_NUMBER, wire_attempt, number, "number"),
+    FIELD(WIRE_OPTIONAL, wire_attempt, pod_name, "podName"),
+    FIELD(WIRE_OPTIONAL, wire_attempt, pod_uid, "podUid"),
+    FIELD(WIRE_OPTIONAL, wire_attempt, node, "node"),
+    FIELD(WIRE_TIME, wire_attempt, admitted_us, "admittedAt"),
+    FIELD(WIRE_TIME, wire_attempt, created_us, "createdAt"),
+    FIELD(WIRE_TIME, wire_attempt, started_us, "startedAt"),
+    FIELD(WIRE_TIME, wire_attempt, finished_us, "finishedAt"),
+    FIELD(WIRE_OPTIONAL, wire_attempt, failure, "failure"),
+    FIELD(WIRE_KNOWN, wire_attempt, exit_code, "exitCode"),
+    FIELD(WIRE_TEXT, wire_attempt, message, "message"),
+};
+SHAPE(attempt, attempt_fields);
+
+static const struct wire_field job_fields[] = {
+    FIELD(WIRE_ID, wire_job, id, "id"),
+    FIELD(WIRE_TEXT, wire_job, name, "name"),
+    FIELD(WIRE_TEXT, wire_job, namespace, "namespace"),
+    FIELD(WIRE_TEXT, wire_job, team, "team"),
+    FIELD(WIRE_TEXT, wire_job, submitter, "submitter"),
+    FIELD(WIRE_TEXT, wire_job, kind, "kind"),
+    FIELD(WIRE_TEXT, wire_job, state, "state"),
+    NESTED(wire_job, reason, "reason", reason_shape),
+    FIELD(WIRE_NUMBER, wire_job, priority, "priority"),
+    FIELD(WIRE_NUMBER, wire_job, attempts, "attempts"),
+    FIELD(WIRE_NUMBER, wire_job, retries, "retries"),
+    FIELD(WIRE_OPTIONAL, wire_job, failure, "failure"),
+    FIELD(WIRE_KNOWN, wire_job, exit_code, "exitCode"),
+    FIELD(WIRE_TIME, wire_job, submitted_us, "submittedAt"),
+    FIELD(WIRE_TIME, wire_job, eligible_us, "eligibleAt"),
+    FIELD(WIRE_TIME, wire_job, admitted_us, "admittedAt"),
+    FIELD(WIRE_TIME, wire_job, started_us, "startedAt"),
+    FIELD(WIRE_TIME, wire_job, finished_us, "finishedAt"),
+    FIELD(WIRE_SECONDS, wire_job, expected_runtime_us, "expectedRuntimeSeconds"),
+    FIELD(WIRE_OPTIONAL, wire_job, pod_name, "podName"),
+    FIELD(WIRE_OPTIONAL, wire_job, node, "node"),
+    FIELD(WIRE_BOOL, wire_job, cancel_requested, "cancelRequested"),
+    ITEMS(WIRE_EXTRA, wire_job, attempt_list, attempt_list_count, "attemptList", &attempt_shape),
+};
+SHAPE(job, job_fields);
+
+static const struct wire_field job_list_fields[] = {
+    ITEMS(WIRE_ARRAY, wire_job_list, items, item_count, "items", &job_shape),
+    FIELD(WIRE_TEXT, wire_job_list, next, "continue"),
+};
+SHAPE(job_list, job_list_fields);
+
+static const struct wire_field attempt_list_fields[] = {
+    ITEMS(WIRE_ARRAY, wire_attempt_list, items, item_count, "items", &attempt_shape),
+};
+SHAPE(attempt_list, attempt_list_fields);
+
+static const struct wire_field event_fields[] = {
+    FIELD(WIRE_ID, wire_event, job_id, "jobId"),
+    FIELD(WIRE_NUMBER, wire_event, sequence, "sequence"),
+    FIELD(WIRE_TIME, wire_event, at_us, "at"),
+    FIELD(WIRE_NUMBER, wire_event, attempt, "attempt"),
+    FIELD(WIRE_TEXT, wire_event, state, "state"),
+    FIELD(WIRE_TEXT, wire_event, kind, "kind"),
+    FIELD(WIRE_TEXT, wire_event, text, "text"),
+};
+SHAPE(event, event_fields);
+
+static const struct wire_field event_list_fields[] = {
+    ITEMS(WIRE_ARRAY, wire_event_list, items, item_count, "items", &event_shape),
+};
+SHAPE(event_list, event_list_fields);
+
+static const struct wire_field check_fields[] = {
+    FIELD(WIRE_TEXT, wire_check, check, "check"),
+    FIELD(WIRE_BOOL, wire_check, passed, "passed"),
+    FIELD(WIRE_TEXT, wire_check, message, "message"),
+};
+SHAPE(check, check_fields);
+
+static const struct wire_field why_fields[] = {
+    NESTED(wire_why, job, "job", job_shape),
+    ITEMS(WIRE_ARRAY, wire_why, checks, check_count, "checks", &check_shape),
+    FIELD(WIRE_NUMBER, wire_why, ahead, "ahead"),
+};
+SHAPE(why, why_fields);
+
+static const struct wire_field detail_fields[] = {
+    FIELD(WIRE_TEXT, wire_detail, file, "file"),
+    FIELD(WIRE_NUMBER, wire_detail, line, "line"),
+    FIELD(WIRE_NUMBER, wire_detail, column, "column"),
+    FIELD(WIRE_TEXT, wire_detail, path, "path"),
+    FIELD(WIRE_TEXT, wire_detail, message, "message"),
+};
+SHAPE(detail, detail_fields);
+
+static const struct wire_field error_fields[] = {
+    FIELD(WIRE_TEXT, wire_error, code, "code"),
+    FIELD(WIRE_TEXT, wire_error, message, "message"),
+    ITEMS(WIRE_EXTRA, wire_error, details, detail_count, "details", &detail_shape),
+};
+SHAPE(error, error_fields);
+
+/* So that an answer is an error by its first member, whatever its status. */
+struct wire_error_answer {
+    struct wire_error error;
+};
+
+static const struct wire_field error_answer_fields[] = {
+    NESTED(wire_error_answer, error, "error", error_shape),
+};
+SHAPE(error_answer, error_answer_fields);
+
+static const struct wire_field submitted_fields[] = {
+    FIELD(WIRE_ID, wire_submitted, id, "id"),
+    FIELD(WIRE_TEXT, wire_submitted, name, "name"),
+    FIELD(WIRE_TEXT, wire_submitted, namespace, "namespace"),
+    FIELD(WIRE_TEXT, wire_submitted, state, "state"),
+};
+SHAPE(submitted, submitted_fields);
+
+static const struct wire_field submit_answer_fields[] = {
+    ITEMS(WIRE_ARRAY, wire_submit_answer, jobs, job_count, "jobs", &submitted_shape),
+    FIELD(WIRE_BOOL, wire_submit_answer, replayed, "replayed"),
+};
+SHAPE(submit_answer, submit_answer_fields);
+
+static const struct wire_field sync_fields[] = {
+    FIELD(WIRE_TEXT, wire_sync, name, "name"),
+    FIELD(WIRE_TEXT, wire_sync, state, "state"),
+    FIELD(WIRE_NUMBER, wire_sync, objects, "objects"),
+};
+SHAPE(sync, sync_fields);
+
+static const struct wire_field status_fields[] = {
+    FIELD(WIRE_TEXT, wire_status, version, "version"),
+    FIELD(WIRE_TEXT, wire_status, queue_uid, "queueUid"),
+    FIELD(WIRE_OPTIONAL, wire_status, leader, "leader"),
+    FIELD(WIRE_BOOL, wire_status, is_leader, "isLeader"),
+    FIELD(WIRE_TEXT, wire_status, host, "host"),
+    FIELD(WIRE_NUMBER, wire_status, pid, "pid"),
+    FIELD(WIRE_TEXT, wire_status, config_file, "configFile"),
+    FIELD(WIRE_TIME, wire_status, started_us, "startedAt"),
+    FIELD(WIRE_TIME, wire_status, now_us, "now"),
+    FIELD(WIRE_BOOL, wire_status, ready, "ready"),
+    FIELD(WIRE_OPTIONAL, wire_status, not_ready, "notReady"),
+    FIELD(WIRE_BOOL, wire_status, draining, "draining"),
+    FIELD(WIRE_BOOL, wire_status, nodes_check, "nodesCheck"),
+    FIELD(WIRE_TEXT, wire_status, cluster, "cluster"),
+    ITEMS(WIRE_ARRAY, wire_status, syncs, sync_count, "syncs", &sync_shape),
+    ITEMS(WIRE_COUNTS, wire_status, jobs, job_state_count, "jobs", NULL),
+    ITEMS(WIRE_COUNTS, wire_status, kube, kube_count, "kube", NULL),
+    ITEMS(WIRE_COUNTS, wire_status, store, store_count, "store", NULL),
+};
+SHAPE(status, status_fields);
+
+#define CODEC(of)                                                                    \
+    void wire_encode_##of(struct buf *out, const struct wire_##of *value) {          \
+        wire_encode(out, &of##_shape, value);                                        \
+    }                                                                                \
+    int wire_decode_##of(const char *text, size_t bytes, struct wire_memory *memory, \
+                         struct wire_##of *out_value, struct error *error) {         \
+        return wire_decode(text, bytes, &of##_shape, memory, out_value, error);      \
+    }
+
+CODEC(job)
+CODEC(job_list)
+CODEC(attempt_list)
+CODEC(event)
+CODEC(event_list)
+CODEC(why)
+CODEC(submit_answer)
+CODEC(status)
+
+void wire_encode_error(struct buf *out, const struct wire_error *error) {
+    struct wire_error_answer answer = {*error};
+
+    wire_encode(out, &error_answer_shape, &answer);
+}
+
+int wire_decode_error(const char *text, size_t bytes, struct wire_memory *memory,
+                      struct wire_error *out_error, struct error *error) {
+    struct wire_error_answer answer;
+    int r = wire_decode(text, bytes, &error_answer_shape, memory, &answer, error);
+
+    if (r == OK) {
+        *out_error = answer.error;
+    }
+    return r;
+}

@@ -1,0 +1,244 @@
+#include "api/wire.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/test.h"
+
+#define BYTES_MAX (1 << 20)
+
+static const struct wire_attempt attempts[] = {
+    {1, "etl-7-1-driver", "uid-1", "node-a", 1000001, 2000000, 3000000, 4000000, "oom", 137,
+     "killed"},
+    {.number = 2, .pod_name = "etl-7-2-driver", .exit_code = WIRE_UNKNOWN, .admitted_us = 5000000},
+};
+
+static const struct wire_job shown = {
+    .id = 7,
+    .name = "etl",
+    .namespace = "team-a",
+    .team = "a",
+    .submitter = "uid:1000(alice)",
+    .kind = "Spark",
+    .state = "RUNNING",
+    .reason = {"Quota", "needs \"24Gi\",\nfree 10Gi \xe2\x80\x93 \\"},
+    .priority = -5,
+    .attempts = 2,
+    .retries = 1,
+    .failure = "oom",
+    .exit_code = WIRE_UNKNOWN,
+    .submitted_us = 1795384800000000,
+    .started_us = 1795384800123456,
+    .expected_runtime_us = 90000000,
+    .pod_name = "etl-7-2-driver",
+    .cancel_requested = true,
+    .attempt_list = attempts,
+    .attempt_list_count = ARRAY_LEN(attempts),
+};
+
+TEST(wire_encode_job__is_what_the_reference_says) {
+    struct buf out;
+
+    buf_init(&out, BYTES_MAX);
+    wire_encode_job(&out, &shown);
+    CHECK_STR(
+        buf_text(&out),
+        "{\"id\":7,\"name\":\"etl\",\"namespace\":\"team-a\",\"team\":\"a\","
+        "\"submitter\":\"uid:1000(alice)\",\"kind\":\"Spark\",\"state\":\"RUNNING\","
+        "\"reason\":{\"code\":\"Quota\",\"message\":\"needs \\\"24Gi\\\",\\nfree 10Gi "
+        "\xe2\x80\x93 \\\\\"},"
+        "\"priority\":-5,\"attempts\":2,\"retries\":1,\"failure\":\"oom\",\"exitCode\":null,"
+        "\"submittedAt\":\"2026-11-22T22:00:00.000000Z\",\"eligibleAt\":null,\"admittedAt\":null,"
+        "\"startedAt\":\"2026-11-22T22:00:00.123456Z\",\"finishedAt\":null,"
+        "\"expectedRuntimeSeconds\":90,\"podName\":\"etl-7-2-driver\",\"node\":null,"
+        "\"cancelRequested\":true,\"attemptList\":["
+        "{\"number\":1,\"podName\":\"etl-7-1-driver\",\"podUid\":\"uid-1\",\"node\":\"node-a\","
+        "\"admittedAt\":\"1970-01-01T00:00:01.000001Z\","
+        "\"createdAt\":\"1970-01-01T00:00:02.000000Z\","
+        "\"startedAt\":\"1970-01-01T00:00:03.000000Z\","
+        "\"finishedAt\":\"1970-01-01T00:00:04.000000Z\","
+        "\"failure\":\"oom\",\"exitCode\":137,\"message\":\"killed\"},"
+        "{\"number\":2,\"podName\":\"etl-7-2-driver\",\"podUid\":null,\"node\":null,"
+        "\"admittedAt\":\"1970-01-01T00:00:05.000000Z\",\"createdAt\":null,\"startedAt\":null,"
+        "\"finishedAt\":null,\"failure\":null,\"exitCode\":null,\"message\":\"\"}]}",
+        "a job with everything");
+    buf_finish(&out);
+}
+
+/* Encode, decode, encode: the texts are equal, so nothing was lost (and the first test says that
+ * encoding leaves nothing out). */
+#define ROUND_TRIP(of, literal)                                                                 \
+    do {                                                                                        \
+        struct wire_##of in = literal, back;                                                    \
+        struct wire_memory memory = {0};                                                        \
+        struct error error = {0};                                                               \
+        struct buf first, second;                                                               \
+                                                                                                \
+        buf_init(&first, BYTES_MAX);                                                            \
+        buf_init(&second, BYTES_MAX);                                                           \
+        wire_encode_##of(&first, &in);                                                          \
+        CHECK_OK(wire_decode_##of(buf_text(&first), first.bytes, &memory, &back, &error), #of); \
+        wire_encode_##of(&second, &back);                                                       \
+        CHECK_STR(buf_text(&second), buf_text(&first), #of);                                    \
+        wire_memory_finish(&memory);                                                            \
+        buf_finish(&first);                                                                     \
+        buf_finish(&second);                                                                    \
+    } while (0)
+
+TEST(wire__comes_back_as_it_went) {
+    static const struct wire_event events[] = {
+        {7, 0, 1000000, 0, "QUEUED", "submitted", "by alice"},
+        {7, 1, 2000000, 1, "SUBMITTING", "admitted", ""},
+    };
+    static const struct wire_check checks[] = {{"quota", false, "needs 3"}, {"order", true, ""}};
+    static const struct wire_detail details[] = {{"a.yaml", 3, 5, "spec.x", "unknown field"}};
+    static const struct wire_submitted submitted[] = {{1, "a", "n", "QUEUED"},
+                                                      {2, "b", "n", "HELD"}};
+    static const struct wire_sync syncs[] = {{"pods", "synced", 12}, {"nodes", "denied", 0}};
+    static const struct wire_count counts[] = {{"QUEUED", 3}, {"RUNNING", INT64_MAX}};
+    struct wire_job_list list = {&shown, 1, "7"};
+    struct wire_job_list none = {NULL, 0, ""};
+    struct wire_attempt_list attempt_list = {attempts, 2};
+    struct wire_event_list event_list = {events, 2};
+    struct wire_why why = {shown, checks, 2, 3};
+    struct wire_error plain = {"NotFound", "no job 9", NULL, 0};
+    struct wire_error detailed = {"Invalid", "1 problem", details, 1};
+    struct wire_submit_answer answer = {submitted, 2, true};
+    struct wire_status status = {
+        .version = "0.1",
+        .leader = "host-1",
+        .is_leader = true,
+        .pid = 17,
+        .started_us = 1000000,
+        .now_us = 2000000,
+        .not_ready = "pods are not listed",
+        .nodes_check = true,
+        .syncs = syncs,
+        .sync_count = 2,
+        .jobs = counts,
+        .job_state_count = 2,
+        .kube = counts,
+        .kube_count = 1,
+    };
+
+    ROUND_TRIP(job, shown);
+    ROUND_TRIP(job_list, list);
+    ROUND_TRIP(job_list, none);
+    ROUND_TRIP(attempt_list, attempt_list);
+    ROUND_TRIP(event, events[0]);
+    ROUND_TRIP(event_list, event_list);
+    ROUND_TRIP(why, why);
+    ROUND_TRIP(error, plain);
+    ROUND_TRIP(error, detailed);
+    ROUND_TRIP(submit_answer, answer);
+    ROUND_TRIP(status, status);
+}
+
+TEST(wire_encode__keeps_an_answer_readable_whatever_a_pod_says) {
+    static const struct {
+        const char *what, *text, *want;
+    } rows[] = {
+        {"control characters", "a\x01\x1f\tb", "a\\u0001\\u001f\\tb"},
+        {"delete", "\x7f", "\\u007f"},
+        {"a byte alone",
+         "a\xff"
+         "b",
+         "a\xef\xbf\xbd"
+         "b"},
+        {"cut at the end", "a\xe2\x80", "a\xef\xbf\xbd\xef\xbf\xbd"},
+        {"overlong", "\xc0\x80", "\xef\xbf\xbd\xef\xbf\xbd"},
+        {"overlong of three", "\xe0\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+        {"a surrogate", "\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+        {"beyond the last", "\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+        {"the last", "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct wire_error error = {rows[i].text, "", NULL, 0};
+        char want[100];
+        struct buf out;
+
+        (void)snprintf(want, sizeof want, "{\"error\":{\"code\":\"%s\",\"message\":\"\"}}",
+                       rows[i].want);
+        buf_init(&out, BYTES_MAX);
+        wire_encode_error(&out, &error);
+        CHECK_STR(buf_text(&out), want, rows[i].what);
+        buf_finish(&out);
+    }
+}
+
+TEST(wire_decode__is_strict_about_types_and_says_where) {
+    static const struct {
+        const char *what, *text, *want;
+    } rows[] = {
+        {"a list", "[]", "expected an object"},
+        {"an id that is text", "{\"items\":[{},{\"id\":\"7\"}]}", "items[1].id: expected an id"},
+        {"an id below 0", "{\"items\":[{\"id\":-1}]}", "items[0].id: expected an id"},
+        {"a fraction", "{\"items\":[{\"priority\":1.5}]}",
+         "items[0].priority: expected a whole number"},
+        {"a number that may not be null", "{\"items\":[{\"attempts\":null}]}",
+         "items[0].attempts: expected a whole number"},
+        {"a name that is null", "{\"items\":[{\"name\":null}]}", "items[0].name: expected a text"},
+        {"a time that is none", "{\"items\":[{\"startedAt\":\"noon\"}]}",
+         "items[0].startedAt: expected a time such as 2026-11-22T22:00:00Z"},
+        {"a time that is a number", "{\"items\":[{\"startedAt\":5}]}",
+         "items[0].startedAt: expected a time such as 2026-11-22T22:00:00Z"},
+        {"more seconds than there are", "{\"items\":[{\"expectedRuntimeSeconds\":9223372036855}]}",
+         "items[0].expectedRuntimeSeconds: expected a number of seconds"},
+        {"a bool that is 1", "{\"items\":[{\"cancelRequested\":1}]}",
+         "items[0].cancelRequested: expected true or false"},
+        {"an object that is text", "{\"items\":[{\"reason\":\"Quota\"}]}",
+         "items[0].reason: expected an object"},
+        {"inside an object", "{\"items\":[{\"reason\":{\"code\":1}}]}",
+         "items[0].reason.code: expected a text"},
+        {"items that are none", "{\"items\":{}}", "items: expected a list"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct wire_memory memory = {0};
+        struct wire_job_list list = {.item_count = 42};
+        struct error error = {0};
+
+        CHECK_EQ(wire_decode_job_list(rows[i].text, strlen(rows[i].text), &memory, &list, &error),
+                 ERR_INVALID, rows[i].what);
+        CHECK_STR(error.text, rows[i].want, rows[i].what);
+        CHECK_EQ(list.item_count, 42, "the output is untouched");
+        wire_memory_finish(&memory);
+    }
+}
+
+TEST(wire_decode__refuses_what_is_not_json) {
+    static const char *const texts[] = {
+        "", "{", "nonsense", "{\"id\":1,\"id\":2}", "{} {}", "{\"name\":\"a\\u0000b\"}"};
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct wire_memory memory = {0};
+        struct wire_job job;
+        struct error error = {0};
+
+        CHECK_EQ(wire_decode_job(texts[i], strlen(texts[i]), &memory, &job, &error), ERR_INVALID,
+                 texts[i]);
+        CHECK(error.text[0] != '\0', texts[i]);
+        wire_memory_finish(&memory);
+    }
+}
+
+TEST(wire_decode__takes_what_it_does_not_know_and_does_without) {
+    static const char text[] = "{\"id\":3,\"colour\":{\"r\":[1]},\"reason\":{}}";
+    struct wire_memory memory = {0};
+    struct wire_job job;
+    struct error error = {0};
+
+    CHECK_OK(wire_decode_job(text, sizeof text - 1, &memory, &job, &error), error.text);
+    CHECK_EQ(job.id, 3, "known");
+    CHECK_STR(job.name, "", "missing text");
+    CHECK_STR(job.reason.code, "", "missing in an object");
+    CHECK_EQ(job.exit_code, WIRE_UNKNOWN, "missing exit code");
+    CHECK_EQ(job.attempt_list, NULL, "missing list");
+    wire_memory_finish(&memory);
+
+    CHECK_OK(wire_decode_job("{}", 2, &memory, &job, &error), error.text);
+    CHECK_STR(job.reason.code, "", "missing object");
+    CHECK_EQ(memory.count, 0, "nothing to keep");
+    wire_memory_finish(&memory);
+}
