@@ -61,13 +61,14 @@ static void decode(char *text) {
 
 static void ask_init(struct ask *ask, const char *method, const char *target, int64_t now_us) {
     const char *mark = strchr(target, '?');
+    char *rest = NULL;
     char *at;
 
     *ask = (struct ask){.request = {.method = method, .now_us = now_us}};
     snprintf(ask->path, sizeof ask->path, "%.*s",
              (int)(mark == NULL ? strlen(target) : (size_t)(mark - target)), target);
     snprintf(ask->query, sizeof ask->query, "%s", mark == NULL ? "" : mark + 1);
-    for (at = strtok(ask->query, "&"); at != NULL; at = strtok(NULL, "&")) {
+    for (at = strtok_r(ask->query, "&", &rest); at != NULL; at = strtok_r(NULL, "&", &rest)) {
         char *equals = strchr(at, '=');
 
         CHECK(ask->request.parameter_count < PARAMETERS_MAX, "few parameters");
