@@ -177,7 +177,9 @@ static void set_connection(struct setup *setup, const struct kube_access *access
     SET(setup, FOLLOWLOCATION, 0L);
     SET(setup, HTTP_VERSION,
         http1_only ? (long)CURL_HTTP_VERSION_1_1 : (long)CURL_HTTP_VERSION_2TLS);
-    SET(setup, PIPEWAIT, 1L);
+    /* Wait for the one connection rather than open another, if it may turn out to be HTTP/2. TLS
+     * tells at once; plain HTTP only with its first answer, which a watch may owe for ever. */
+    SET(setup, PIPEWAIT, text_starts_with(access->server, "https:") ? 1L : 0L);
     SET(setup, CONNECTTIMEOUT_MS, CONNECT_LIMIT_MS);
     SET(setup, TCP_NODELAY, 1L);
     SET(setup, TCP_KEEPALIVE, 1L);
