@@ -81,7 +81,7 @@ TEST(kube_status_from_reply__tells_recorded_answers_apart) {
         {"it exists", "07-lease-409-AlreadyExists", KUBE_EXISTS, KUBE_NOT_EXECUTED, 0,
          "already exists"},
         {"a precondition", "05-pod-delete-409-uid", KUBE_CONFLICT, KUBE_NOT_EXECUTED, 0,
-         "Precondition failed"},
+         "the UID in the precondition"},
         {"not there", "05-pod-delete-404", KUBE_NOT_FOUND, KUBE_NOT_EXECUTED, 0, "not found"},
         {"KUBE 13: the kubelet refuses", "05-pod-log-500-dial", KUBE_SERVER_ERROR,
          KUBE_EXECUTION_UNKNOWN, 0, "connection refused"},
