@@ -89,6 +89,7 @@ static void create_parts(struct cluster *cluster, const struct cluster_config *c
                                                           .resync_us = config->quota_resync_us});
     cluster->runtime = runtime_create(&(struct runtime_config){
         .store = cluster->store,
+        .census = &cluster->census,
         .events = &cluster->events,
         .start_delay_us = config->start_delay_us,
         .stop_delay_us = config->stop_delay_us,

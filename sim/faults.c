@@ -9,6 +9,7 @@
 #include "sim/census.h"
 #include "sim/node_controller.h"
 #include "sim/pod_math.h"
+#include "sim/pod_status.h"
 #include "sim/quota_controller.h"
 #include "sim/runtime.h"
 #include "sim/store.h"

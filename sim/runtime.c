@@ -13,8 +13,12 @@
 #include "base/memory.h"
 #include "base/rfc3339.h"
 #include "base/text.h"
+#include "sim/census.h"
 #include "sim/event_writer.h"
 #include "sim/pod_math.h"
+#include "sim/pod_needs.h"
+#include "sim/pod_plan.h"
+#include "sim/pod_status.h"
 #include "sim/store.h"
 #include "sim/timers.h"
 #include "sim/tree.h"
@@ -90,56 +94,6 @@ void runtime_destroy(struct runtime *runtime) {
     free(runtime);
 }
 
-/* What a pod says of itself. */
-
-bool runtime_is_spark_driver(const json_t *pod) {
-    const json_t *container = json_array_get(tree_at(pod, "spec/containers"), 0);
-    const char *arg = json_string_value(json_array_get(tree_at(container, "args"), 0));
-    const char *role = tree_label(pod, "spark-role");
-
-    return role != NULL && strcmp(role, "driver") == 0 && arg != NULL && strcmp(arg, "driver") == 0;
-}
-
-bool runtime_is_spark_executor(const json_t *pod) {
-    const char *role = tree_label(pod, "spark-role");
-
-    return role != NULL && strcmp(role, "executor") == 0;
-}
-
-int64_t runtime_annotation_us(const json_t *pod, const char *key, int64_t fallback_us) {
-    const char *text = tree_annotation(pod, key);
-    int64_t duration_us;
-
-    if (text == NULL || text_parse_duration_us(text, &duration_us) != OK) {
-        return fallback_us;
-    }
-    return duration_us;
-}
-
-static int64_t number_or(const char *text, int64_t fallback) {
-    int64_t number;
-
-    return text != NULL && text_parse_int64(text, &number) == OK ? number : fallback;
-}
-
-struct pod_exit runtime_planned_exit(const json_t *pod) {
-    int64_t code = number_or(tree_annotation(pod, "kubesim/exit-code"), 0);
-    int64_t failing = number_or(tree_annotation(pod, "kubesim/fail-attempts"), 0);
-    int64_t attempt = number_or(tree_label(pod, "nightshift/attempt"), 1);
-    struct pod_exit exit = {.reason = tree_annotation(pod, "kubesim/exit-reason")};
-
-    if (failing > 0) {
-        code = attempt >= failing ? 0 : code != 0 ? code : 1;
-    } else if (code == 0 && exit.reason != NULL && strcmp(exit.reason, "OOMKilled") == 0) {
-        code = 137;
-    }
-    exit.code = (int)(code & 0xff);
-    if (exit.code == 0) {
-        exit.reason = NULL;
-    }
-    return exit;
-}
-
 /* Runs and their timers. */
 
 static void plan(struct runtime *runtime, struct run *run, int64_t due_us) {
@@ -181,8 +135,7 @@ static void run_forget(struct runtime *runtime, struct run *run) {
 
 /* The containers get their time to stop, but no more than the grace period. */
 static int64_t stop_us(const struct runtime *runtime, const struct run *run, const json_t *pod) {
-    int64_t wanted_us =
-        runtime_annotation_us(pod, "kubesim/stop-delay", runtime->config.stop_delay_us);
+    int64_t wanted_us = pod_plan_us(pod, "kubesim/stop-delay", runtime->config.stop_delay_us);
     int64_t grace_us =
         tree_int(pod, "metadata/deletionGracePeriodSeconds", 30) * CLOCK_US_PER_SECOND;
 
@@ -324,81 +277,53 @@ static int64_t backoff_us(const struct runtime *runtime, struct run *run) {
     return runtime->config.retry_us << doublings;
 }
 
-static void see_pod(struct runtime *runtime, struct run *run, const json_t *pod, int64_t now_us) {
-    int64_t delay_us =
-        runtime_annotation_us(pod, "kubesim/start-delay", runtime->config.start_delay_us);
+/* What the node has too little of, this pod included; NULL when all fits. Only who chose the node
+ * without the binder can bring that about. */
+static const struct amount *overfull(const struct runtime *runtime, const json_t *pod) {
+    const struct census_node *node = census_find_node(runtime->config.census, pod_node(pod));
+    const struct census_pod *entry =
+        census_find_pod(runtime->config.census, tree_namespace(pod), tree_name(pod));
 
+    for (size_t i = 0; node != NULL && entry != NULL && i < entry->requests.count; i++) {
+        const struct amount *request = &entry->requests.items[i];
+
+        if (request->value > 0 && amounts_value(&node->used, request->name) >
+                                      amounts_value(&node->allocatable, request->name)) {
+            return request;
+        }
+    }
+    return NULL;
+}
+
+/* The kubelet refuses a pod for which it has no room. */
+static void reject(struct runtime *runtime, struct run *run, const json_t *pod,
+                   const struct amount *amount, int64_t now_us) {
+    char *reason = mem_format("OutOf%s", amount->name);
+    char *message = mem_format("Pod was rejected: Node didn't have enough resource: %s, requested: "
+                               "%lld",
+                               amount->name, (long long)amount->value);
+    json_t *status = json_deep_copy(tree_at(pod, "status"));
+
+    run->state = RUN_ENDED;
+    tree_put_text(status, "phase", "Failed");
+    tree_put_text(status, "reason", reason);
+    tree_put_text(status, "message", message);
+    write_status(runtime, run, status, now_us);
+    free(reason);
+    free(message);
+}
+
+static void see_pod(struct runtime *runtime, struct run *run, const json_t *pod, int64_t now_us) {
+    const struct amount *missing = overfull(runtime, pod);
+    int64_t delay_us = pod_plan_us(pod, "kubesim/start-delay", runtime->config.start_delay_us);
+
+    if (missing != NULL) {
+        reject(runtime, run, pod, missing, now_us);
+        return;
+    }
     run->state = RUN_CREATING;
     plan(runtime, run, now_us + delay_us);
     write_status(runtime, run, pod_status_waiting(pod, "ContainerCreating", NULL, now_us), now_us);
-}
-
-static bool image_is_missing(const struct runtime *runtime, const char *image) {
-    return text_ends_with(image, ":missing") ||
-           (runtime->hidden_image != NULL && strstr(image, runtime->hidden_image) != NULL);
-}
-
-/* The image that keeps the pod from starting, or NULL. */
-static const char *missing_image(const struct runtime *runtime, const json_t *pod) {
-    json_t *container;
-    size_t i;
-
-    json_array_foreach(tree_at(pod, "spec/containers"), i, container) {
-        const char *image = tree_text(container, "image");
-
-        if (image != NULL && image_is_missing(runtime, image)) {
-            return image;
-        }
-    }
-    return NULL;
-}
-
-static bool is_there(const struct runtime *runtime, const struct run *run, enum sim_resource_id id,
-                     const json_t *source, const char *name_path) {
-    const char *name = tree_text(source, name_path);
-
-    return source == NULL || name == NULL || tree_true(source, "optional") ||
-           sim_store_get(runtime->config.store, id, run->namespace, name) != NULL;
-}
-
-/* The volume whose ConfigMap or Secret is not there, or NULL. */
-static const json_t *missing_volume(const struct runtime *runtime, const struct run *run,
-                                    const json_t *pod) {
-    json_t *volume;
-    size_t i;
-
-    json_array_foreach(tree_at(pod, "spec/volumes"), i, volume) {
-        if (!is_there(runtime, run, SIM_CONFIGMAPS, tree_at(volume, "configMap"), "name") ||
-            !is_there(runtime, run, SIM_SECRETS, tree_at(volume, "secret"), "secretName")) {
-            return volume;
-        }
-    }
-    return NULL;
-}
-
-static bool variable_is_missing(const struct runtime *runtime, const struct run *run,
-                                const json_t *variable) {
-    const json_t *from = tree_at(variable, "valueFrom");
-
-    return !is_there(runtime, run, SIM_SECRETS, tree_at(from, "secretKeyRef"), "name") ||
-           !is_there(runtime, run, SIM_CONFIGMAPS, tree_at(from, "configMapKeyRef"), "name");
-}
-
-static bool references_are_missing(const struct runtime *runtime, const struct run *run,
-                                   const json_t *pod) {
-    json_t *container;
-    json_t *variable;
-    size_t i;
-    size_t j;
-
-    json_array_foreach(tree_at(pod, "spec/containers"), i, container) {
-        json_array_foreach(tree_at(container, "env"), j, variable) {
-            if (variable_is_missing(runtime, run, variable)) {
-                return true;
-            }
-        }
-    }
-    return false;
 }
 
 static void wait_for_image(struct runtime *runtime, struct run *run, const json_t *pod,
@@ -447,13 +372,13 @@ static void wait_for_reference(struct runtime *runtime, struct run *run, const j
 /* When the containers end by themselves. */
 static int64_t end_us(const struct runtime *runtime, const struct run *run, const json_t *pod,
                       int64_t now_us) {
-    int64_t runs_us = runtime_annotation_us(pod, "kubesim/runtime", -1);
+    int64_t runs_us = pod_plan_us(pod, "kubesim/runtime", -1);
 
-    if (runtime_is_spark_driver(pod)) {
+    if (pod_is_spark_driver(pod)) {
         return run->deadline_us;
     }
     if (runs_us < 0) {
-        if (runtime_is_spark_executor(pod)) {
+        if (pod_is_spark_executor(pod)) {
             return run->deadline_us;
         }
         runs_us = runtime->config.runtime_us;
@@ -483,14 +408,14 @@ static void start_containers(struct runtime *runtime, struct run *run, const jso
 }
 
 static void try_start(struct runtime *runtime, struct run *run, const json_t *pod, int64_t now_us) {
-    const json_t *volume = missing_volume(runtime, run, pod);
-    const char *image = missing_image(runtime, pod);
+    const json_t *volume = pod_missing_volume(runtime->config.store, pod);
+    const char *image = pod_missing_image(pod, runtime->hidden_image);
 
     if (volume != NULL) {
         wait_for_volume(runtime, run, pod, volume, now_us);
     } else if (image != NULL) {
         wait_for_image(runtime, run, pod, image, now_us);
-    } else if (references_are_missing(runtime, run, pod)) {
+    } else if (pod_misses_reference(runtime->config.store, pod)) {
         wait_for_reference(runtime, run, pod, now_us);
     } else {
         start_containers(runtime, run, pod, now_us);
@@ -521,7 +446,7 @@ static void end_containers(struct runtime *runtime, struct run *run, const json_
 
 static void end_of_runtime(struct runtime *runtime, struct run *run, const json_t *pod,
                            int64_t now_us) {
-    struct pod_exit exit = runtime_planned_exit(pod);
+    struct pod_exit exit = pod_plan_exit(pod);
 
     if (now_us >= run->deadline_us) {
         exit = (struct pod_exit){

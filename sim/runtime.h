@@ -11,17 +11,18 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "sim/pod_status.h"
 
 struct buf;
+struct census;
 struct event_writer;
-struct json_t;
+struct pod_exit;
 struct runtime;
 struct sim_change;
 struct sim_store;
 
 struct runtime_config {
     struct sim_store *store;     /* borrowed */
+    const struct census *census; /* borrowed */
     struct event_writer *events; /* borrowed */
     int64_t start_delay_us;
     int64_t stop_delay_us;
@@ -57,15 +58,5 @@ void runtime_log(struct runtime *runtime, const char *namespace, const char *nam
 /* ERR_NOT_FOUND: no container of this pod has run. */
 int runtime_read_log(const struct runtime *runtime, const char *namespace, const char *name,
                      struct buf *out) MUST_CHECK;
-
-/* What the pod's annotations say its containers end with. reason is borrowed from the pod. */
-struct pod_exit runtime_planned_exit(const struct json_t *pod);
-
-/* The duration in the annotation, or the fallback. */
-int64_t runtime_annotation_us(const struct json_t *pod, const char *key, int64_t fallback_us);
-
-/* Does the Spark driver's (or an executor's) own logic decide when this pod ends? */
-bool runtime_is_spark_driver(const struct json_t *pod);
-bool runtime_is_spark_executor(const struct json_t *pod);
 
 #endif

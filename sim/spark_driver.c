@@ -12,6 +12,8 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "sim/pod_math.h"
+#include "sim/pod_plan.h"
+#include "sim/pod_status.h"
 #include "sim/runtime.h"
 #include "sim/spark_conf.h"
 #include "sim/spark_executor.h"
@@ -166,9 +168,9 @@ void spark_drivers_on_change(struct spark_drivers *drivers, const struct sim_cha
     if (change->resource->id != SIM_PODS) {
         return;
     }
-    if (runtime_is_spark_driver(change->object)) {
+    if (pod_is_spark_driver(change->object)) {
         driver_changed(drivers, change);
-    } else if (runtime_is_spark_executor(change->object)) {
+    } else if (pod_is_spark_executor(change->object)) {
         executor_changed(drivers, change);
     }
 }
@@ -274,7 +276,7 @@ static int64_t work_of(const struct spark_drivers *drivers, const json_t *pod) {
             fallback_us = number * CLOCK_US_PER_MS;
         }
     }
-    return runtime_annotation_us(pod, "kubesim/runtime", fallback_us);
+    return pod_plan_us(pod, "kubesim/runtime", fallback_us);
 }
 
 static struct spark_application application_of(const struct driver *driver, const json_t *pod) {
@@ -525,7 +527,7 @@ static void reap_executors(struct spark_drivers *drivers, struct driver *driver,
 static void work(struct spark_drivers *drivers, struct driver *driver, const json_t *pod,
                  int64_t now_us) {
     struct tally tally = count_executors(drivers, driver);
-    struct pod_exit exit = runtime_planned_exit(pod);
+    struct pod_exit exit = pod_plan_exit(pod);
     int64_t missing = driver->conf.executor_count - tally.live;
 
     reap_executors(drivers, driver, now_us);

@@ -236,6 +236,7 @@ TEST(cluster__a_lost_node_keeps_its_pods_until_they_are_evicted) {
     CHECK_STR(kit_phase(&kit, "p"), "Running", "nobody has heard of its end");
     CHECK_STR(tree_text(condition(pod_of(&kit, "p"), "Ready"), "status"), "False", "not ready");
     CHECK_STR(kit_phase(&kit, "q"), "Pending", "nothing is bound there");
+    CHECK(condition(pod_of(&kit, "p"), "DisruptionTarget") == NULL, "it bears the loss so far");
     kit_run(&kit, 3 * KIT_SECOND);
     CHECK_STR(tree_text(condition(pod_of(&kit, "p"), "DisruptionTarget"), "reason"),
               "DeletionByTaintManager", "evicted");
@@ -344,6 +345,51 @@ TEST(cluster__a_stale_quota_gives_nothing_back) {
     CHECK_EQ(post_pod(&kit, "p2", "", ""), 403, "but still counted");
     kit_run(&kit, 2 * KIT_SECOND);
     CHECK_EQ(post_pod(&kit, "p2", "", ""), 201, "until the controller wakes");
+    kit_close(&kit);
+}
+
+/* Who names the node himself can name a full one. */
+TEST(cluster__a_kubelet_rejects_what_it_has_no_room_for) {
+    struct kit kit;
+
+    kit_open(&kit, NULL);
+    kit_add_node(&kit, "n1", "1", "8Gi");
+    CHECK_EQ(post_pod(&kit, "p", "'kubesim/runtime':'1h'", ""), 201, kit.message);
+    kit_run(&kit, 1 * KIT_SECOND);
+    CHECK_EQ(post_pod(&kit, "q", "", ",'nodeName':'n1'"), 201, kit.message);
+    kit_run(&kit, 1 * KIT_SECOND);
+    CHECK_STR(kit_phase(&kit, "q"), "Failed", "no room");
+    CHECK_STR(kit_text(&kit, SIM_PODS, "q", "status/reason"), "OutOfcpu", "of cpu");
+    CHECK_STR(kit_phase(&kit, "p"), "Running", "the first one goes on");
+    kit_close(&kit);
+}
+
+TEST(cluster__a_pod_on_a_node_to_come_starts_when_it_comes) {
+    struct kit kit;
+
+    kit_open(&kit, NULL);
+    CHECK_EQ(post_pod(&kit, "p", "'kubesim/runtime':'1h'", ",'nodeName':'n1'"), 201, kit.message);
+    kit_run(&kit, 10 * KIT_SECOND);
+    CHECK_STR(kit_phase(&kit, "p"), "Pending", "no kubelet");
+    kit_add_node(&kit, "n1", "1", "8Gi");
+    kit_run(&kit, 1 * KIT_SECOND);
+    CHECK_STR(kit_phase(&kit, "p"), "Running", "now there is");
+    kit_close(&kit);
+}
+
+TEST(cluster__a_deleted_namespace_empties) {
+    struct kit kit;
+
+    kit_open(&kit, NULL);
+    kit_add_node(&kit, "n1", "8", "32Gi");
+    CHECK_EQ(kit_submit_spark(&kit, "pi", "3.5.6", "{'kubesim/runtime':'1h'}", ""), 201,
+             kit.message);
+    kit_run(&kit, 5 * KIT_SECOND);
+    CHECK_EQ(kit_delete(&kit, SIM_NAMESPACES, "", "a"), 200, "deleted");
+    CHECK_EQ(post_pod(&kit, "late", "", ""), 403, "nothing new comes in");
+    kit_run(&kit, 40 * KIT_SECOND);
+    CHECK_EQ(sim_store_count(kit.store, SIM_PODS, "a"), 0, "no pod is left");
+    CHECK(sim_store_get(kit.store, SIM_NAMESPACES, "", "a") == NULL, "and the namespace is gone");
     kit_close(&kit);
 }
 
