@@ -351,8 +351,8 @@ static bool has_quota_at(const struct ledger_namespace *namespace, size_t at, co
 }
 
 void ledger_put_quota(struct ledger *ledger, const struct quota *quota) {
-    struct ledger_namespace *namespace =
-        ledger->namespaces[ledger_namespace_index(ledger, quota->namespace)];
+    const size_t index = ledger_namespace_index(ledger, quota->namespace);
+    struct ledger_namespace *namespace = ledger->namespaces[index];
     const size_t at = quota_at(namespace, quota->name);
 
     if (has_quota_at(namespace, at, quota->name)) {

@@ -137,13 +137,15 @@ static void print_must_specify(const struct reason *reason, const struct resourc
 
 static void print_capacity(const struct reason *reason, const struct resource_names *names,
                            char *out_text) {
-    const char *role = pod_role_text((enum pod_role)reason->role);
+    const char *role = reason->role == POD_ROLE_DRIVER     ? "driver "
+                       : reason->role == POD_ROLE_EXECUTOR ? "executor "
+                                                           : "";
     const bool never = reason->code == REASON_CAPACITY_NEVER;
     char needs[QUANTITY_BYTES_MAX];
     char free[QUANTITY_BYTES_MAX];
 
     if (reason->kind == RESOURCE_NONE) {
-        (void)snprintf(out_text, REASON_TEXT_BYTES, "nodes: none of %u accepts the %s pod (%s)",
+        (void)snprintf(out_text, REASON_TEXT_BYTES, "nodes: none of %u accepts the %spod (%s)",
                        reason->nodes, role,
                        never ? "node selector, affinity, taints"
                              : "node selector, affinity, taints, readiness, cordon");
@@ -152,7 +154,7 @@ static void print_capacity(const struct reason *reason, const struct resource_na
     print_amount(reason, names, reason->needs, needs);
     print_amount(reason, names, reason->free, free);
     (void)snprintf(out_text, REASON_TEXT_BYTES,
-                   "nodes: %sroom for %u of %u %s pods; one more needs %s %s, the nearest node, "
+                   "nodes: %sroom for %u of %u %spods; one more needs %s %s, the nearest node, "
                    "%s, has %s (%u of %u nodes match)",
                    never ? "even empty, " : "", reason->placed, reason->wanted, role,
                    resource_name(names, reason->kind), needs, reason->name, free,

@@ -1,0 +1,358 @@
+#include "policy/place.h"
+
+#include "base/rng.h"
+#include "tests/policy/samples.h"
+#include "tests/test.h"
+
+#define NODES_MAX 24
+
+/* Nodes named node-0, node-1, ... of texts until NULL, everything free. */
+struct cluster {
+    struct resource_names names;
+    struct node nodes[NODES_MAX];
+    size_t node_count;
+    struct place place;
+};
+
+static void add_node(struct cluster *cluster, const char *text) {
+    char name[32];
+    struct node *node = &cluster->nodes[cluster->node_count];
+
+    (void)snprintf(name, sizeof name, "node-%zu", cluster->node_count++);
+    *node = sample_node(&cluster->names, name, text);
+}
+
+/* After all nodes are made: the pass borrows them. */
+static void load(struct cluster *cluster) {
+    place_clear(&cluster->place);
+    for (size_t i = 0; i < cluster->node_count; i++) {
+        place_add_node(&cluster->place, &cluster->nodes[i], &cluster->nodes[i].allocatable);
+    }
+}
+
+static void cluster_finish(struct cluster *cluster) {
+    for (size_t i = 0; i < cluster->node_count; i++) {
+        node_finish(&cluster->nodes[i]);
+    }
+    place_finish(&cluster->place);
+    resource_names_finish(&cluster->names);
+}
+
+TEST(place_gang__fits_pod_by_pod) {
+    static const struct {
+        const char *what;
+        const char *nodes[4];
+        const char *demand;
+        bool want;
+        bool possible;
+    } rows[] = {
+        {"one pod, one node", {"cpu=4 pods=9"}, "pod*1 main cpu=4", true, true},
+        {"a little too large", {"cpu=4 pods=9"}, "pod*1 main cpu=4001m", false, false},
+        {"a core free on each of four is not three on one",
+         {"cpu=1 pods=9", "cpu=1 pods=9", "cpu=1 pods=9", "cpu=1 pods=9"},
+         "pod*1 main cpu=3",
+         false,
+         false},
+        {"four pods on four nodes",
+         {"cpu=1 pods=9", "cpu=1 pods=9", "cpu=1 pods=9", "cpu=1 pods=9"},
+         "pod*4 main cpu=1",
+         true,
+         true},
+        {"five do not fit",
+         {"cpu=1 pods=9", "cpu=1 pods=9", "cpu=1 pods=9", "cpu=1 pods=9"},
+         "pod*5 main cpu=1",
+         false,
+         false},
+        {"several on one node", {"cpu=4 pods=9"}, "pod*4 main cpu=1", true, true},
+        {"the node's number of pods counts", {"cpu=4 pods=3"}, "pod*4 main cpu=1", false, false},
+        {"even of pods that ask for nothing", {"cpu=4 pods=3"}, "pod*4 main", false, false},
+        {"memory counts too",
+         {"cpu=9 memory=4Gi pods=9"},
+         "pod*2 main cpu=1 memory=3Gi",
+         false,
+         false},
+        {"a resource no node has", {"cpu=9 pods=9"}, "pod*1 main nvidia.com/gpu=1", false, false},
+        {"driver and executors",
+         {"cpu=3 pods=9", "cpu=4 pods=9"},
+         "driver*1 main cpu=1 | executor*3 main cpu=2",
+         true,
+         true},
+        {"the driver finds no room any more",
+         {"cpu=2 pods=9", "cpu=4 pods=9"},
+         "driver*1 main cpu=1 | executor*3 main cpu=2",
+         false,
+         false},
+        {"the small go between the large",
+         {"cpu=5 pods=9", "cpu=5 pods=9"},
+         "driver*2 main cpu=2 | executor*2 main cpu=3",
+         true,
+         true},
+        {"the picky group goes first when size misleads",
+         {"cpu=4 pods=9 @pool=a", "cpu=4 pods=9"},
+         "driver*1 main cpu=4 | executor*2 main cpu=2 @pool=a",
+         true,
+         true},
+        {"a selector", {"cpu=4 pods=9 @pool=a"}, "pod*1 main cpu=1 @pool=b", false, false},
+        {"a taint", {"cpu=4 pods=9 %gpu=yes"}, "pod*1 main cpu=1", false, false},
+        {"a tolerated taint", {"cpu=4 pods=9 %gpu=yes"}, "pod*1 main cpu=1 ~gpu", true, true},
+        {"a cordon passes", {"cpu=4 pods=9 !cordoned"}, "pod*1 main cpu=1", false, true},
+        {"a node that is not ready may be",
+         {"cpu=4 pods=9 !notready"},
+         "pod*1 main cpu=1",
+         false,
+         true},
+        {"no nodes", {NULL}, "pod*1 main", false, false},
+        {"no pods", {NULL}, "executor*0 main cpu=1", true, true},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct cluster cluster = {.node_count = 0};
+        struct demand *demand;
+        struct place_miss miss;
+
+        for (size_t j = 0; j < ARRAY_LEN(rows[i].nodes) && rows[i].nodes[j] != NULL; j++) {
+            add_node(&cluster, rows[i].nodes[j]);
+        }
+        load(&cluster);
+        demand = sample_demand(&cluster.names, rows[i].demand);
+        CHECK_EQ(place_possible(&cluster.place, demand, &miss), rows[i].possible, rows[i].what);
+        CHECK_EQ(place_gang(&cluster.place, demand, &miss), rows[i].want, rows[i].what);
+        demand_destroy(demand);
+        cluster_finish(&cluster);
+    }
+}
+
+TEST(place_gang__takes_the_tight_nodes_and_leaves_the_roomy) {
+    struct cluster cluster = {.node_count = 0};
+    struct place_miss miss;
+    struct demand *small;
+    struct demand *wide;
+
+    add_node(&cluster, "cpu=16 pods=99");
+    add_node(&cluster, "cpu=2 pods=99");
+    add_node(&cluster, "cpu=3 pods=99");
+    load(&cluster);
+    small = sample_demand(&cluster.names, "pod*4 main cpu=1");
+    wide = sample_demand(&cluster.names, "pod*1 main cpu=16");
+    CHECK(place_gang(&cluster.place, small, &miss), "placed");
+    CHECK_EQ(cluster.place.run_count, 2, "on two nodes");
+    CHECK_EQ(cluster.place.runs[0].node, 1, "the tightest");
+    CHECK_EQ(cluster.place.runs[0].count, 2, "filled");
+    CHECK_EQ(cluster.place.runs[1].node, 2, "the next");
+    CHECK_EQ(cluster.place.runs[1].count, 2, "with the rest");
+    CHECK_EQ(cluster.place.nodes[2].free.amount[RESOURCE_CPU], 1000, "a core is left there");
+    CHECK(place_gang(&cluster.place, wide, &miss), "the roomy node is whole");
+    demand_destroy(small);
+    demand_destroy(wide);
+    cluster_finish(&cluster);
+}
+
+TEST(place_gang__reports_the_nearest_miss) {
+    static const struct {
+        const char *what;
+        const char *nodes[3];
+        const char *demand;
+        struct place_miss want;
+    } rows[] = {
+        {"short of memory on the nearest",
+         {"cpu=4 memory=6Gi pods=9", "cpu=4 memory=8Gi pods=9", "cpu=4 memory=9Gi pods=9 @x="},
+         "pod*1 main cpu=1 memory=24Gi",
+         {.wanted = 1,
+          .nodes = 3,
+          .nodes_matching = 3,
+          .kind = RESOURCE_MEMORY,
+          .node = 2,
+          .needs = INT64_C(24) << 30,
+          .free = INT64_C(9) << 30}},
+        {"some were placed",
+         {"cpu=4 pods=9", "cpu=3 pods=9"},
+         "driver*1 main cpu=1 | executor*4 main cpu=2",
+         {.group = 1,
+          .placed = 3,
+          .wanted = 4,
+          .nodes = 2,
+          .nodes_matching = 2,
+          .kind = RESOURCE_CPU,
+          .node = 1,
+          .needs = 2000,
+          .free = 1000}},
+        {"only matching nodes are near",
+         {"cpu=99 pods=9", "cpu=1 pods=9 @disk=ssd"},
+         "pod*1 main cpu=2 @disk=ssd",
+         {.wanted = 1,
+          .nodes = 2,
+          .nodes_matching = 1,
+          .kind = RESOURCE_CPU,
+          .node = 1,
+          .needs = 2000,
+          .free = 1000}},
+        {"none matches",
+         {"cpu=99 pods=9"},
+         "pod*1 main cpu=2 @disk=ssd",
+         {.wanted = 1, .nodes = 1, .kind = RESOURCE_NONE}},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct place_miss *want = &rows[i].want;
+        struct cluster cluster = {.node_count = 0};
+        struct demand *demand;
+        struct place_miss miss;
+
+        for (size_t j = 0; j < ARRAY_LEN(rows[i].nodes) && rows[i].nodes[j] != NULL; j++) {
+            add_node(&cluster, rows[i].nodes[j]);
+        }
+        load(&cluster);
+        demand = sample_demand(&cluster.names, rows[i].demand);
+        CHECK(!place_gang(&cluster.place, demand, &miss), rows[i].what);
+        CHECK_EQ(miss.group, want->group, rows[i].what);
+        CHECK_EQ(miss.placed, want->placed, rows[i].what);
+        CHECK_EQ(miss.wanted, want->wanted, rows[i].what);
+        CHECK_EQ(miss.nodes, want->nodes, rows[i].what);
+        CHECK_EQ(miss.nodes_matching, want->nodes_matching, rows[i].what);
+        CHECK_EQ(miss.kind, want->kind, rows[i].what);
+        CHECK_EQ(miss.node, want->node, rows[i].what);
+        CHECK_EQ(miss.needs, want->needs, rows[i].what);
+        CHECK_EQ(miss.free, want->free, rows[i].what);
+        for (size_t j = 0; j < cluster.node_count; j++) {
+            CHECK(resources_equal(&cluster.place.nodes[j].free, &cluster.nodes[j].allocatable),
+                  "all or nothing");
+        }
+        demand_destroy(demand);
+        cluster_finish(&cluster);
+    }
+}
+
+TEST(place_hold__keeps_the_nodes_a_job_could_use) {
+    struct cluster cluster = {.node_count = 0};
+    struct place_miss miss;
+    struct demand *waiting;
+    struct demand *small;
+    struct demand *other;
+
+    add_node(&cluster, "cpu=4 pods=9 @pool=a");
+    add_node(&cluster, "cpu=4 pods=9 @pool=b");
+    load(&cluster);
+    waiting = sample_demand(&cluster.names, "pod*2 main cpu=4 @pool=a");
+    small = sample_demand(&cluster.names, "pod*1 main cpu=1 @pool=a");
+    other = sample_demand(&cluster.names, "pod*1 main cpu=1");
+    CHECK(!place_gang(&cluster.place, waiting, &miss), "no room for two");
+    place_hold(&cluster.place, waiting, 7);
+    CHECK_EQ(cluster.place.held_count, 1, "one node is kept");
+    place_hold(&cluster.place, other, 8);
+    CHECK_EQ(cluster.place.nodes[0].held_by, 7, "the first keeper stays");
+    CHECK_EQ(cluster.place.nodes[1].held_by, 8, "the other node is kept for the other");
+    CHECK(!place_gang(&cluster.place, small, &miss), "there is room, but kept");
+    CHECK_EQ(miss.held_by, 7, "for the job ahead");
+    CHECK_EQ(miss.nodes_held, 1, "one such node");
+    CHECK_EQ(miss.kind, RESOURCE_NONE, "no free node to be near to");
+    CHECK_EQ(place_pods(&cluster.place, &small->groups[0].pod, &small->groups[0].requests, 1), 0,
+             "single pods neither");
+    demand_destroy(waiting);
+    demand_destroy(small);
+    demand_destroy(other);
+    cluster_finish(&cluster);
+}
+
+TEST(place_pods__places_what_it_can) {
+    struct cluster cluster = {.node_count = 0};
+    struct demand *demand;
+
+    add_node(&cluster, "cpu=4 pods=9");
+    add_node(&cluster, "cpu=3 pods=9");
+    load(&cluster);
+    demand = sample_demand(&cluster.names, "pod*1 main cpu=2");
+    CHECK_EQ(place_pods(&cluster.place, &demand->groups[0].pod, &demand->groups[0].requests, 9), 3,
+             "three of nine");
+    CHECK_EQ(cluster.place.nodes[0].free.amount[RESOURCE_CPU], 0, "room taken");
+    CHECK_EQ(cluster.place.nodes[1].free.amount[RESOURCE_CPU], 1000, "room taken");
+    demand_destroy(demand);
+    cluster_finish(&cluster);
+}
+
+static void random_cluster(struct cluster *cluster, struct rng *rng) {
+    const size_t count = 1 + rng_below(rng, NODES_MAX);
+
+    for (size_t i = 0; i < count; i++) {
+        char text[128];
+
+        (void)snprintf(text, sizeof text, "cpu=%d memory=%dGi pods=%d @zone=%c %s",
+                       (int)rng_below(rng, 17), (int)rng_below(rng, 65), (int)rng_below(rng, 12),
+                       (int)('a' + rng_below(rng, 3)), rng_below(rng, 5) == 0 ? "%gpu=yes" : "");
+        add_node(cluster, text);
+    }
+    load(cluster);
+}
+
+static struct demand *random_demand(struct cluster *cluster, struct rng *rng) {
+    static const char *const wheres[] = {"", "@zone=a", "@zone=b", "~gpu"};
+    char text[256];
+
+    (void)snprintf(text, sizeof text,
+                   "driver*1 main cpu=%d memory=%dGi %s | executor*%d main cpu=%dm memory=%dGi %s",
+                   (int)rng_below(rng, 4), (int)rng_below(rng, 8), wheres[rng_below(rng, 4)],
+                   (int)rng_below(rng, 9), (int)rng_below(rng, 5000), (int)rng_below(rng, 16),
+                   wheres[rng_below(rng, 4)]);
+    return sample_demand(&cluster->names, text);
+}
+
+/* What the runs say, added up, is what is gone from the nodes; and nothing is below zero. */
+static void check_runs(const struct cluster *cluster, const struct demand *demand,
+                       const struct place_node *before) {
+    uint32_t placed[2] = {0};
+    struct resources left[NODES_MAX];
+
+    for (size_t i = 0; i < cluster->node_count; i++) {
+        left[i] = before[i].free;
+    }
+    for (size_t i = 0; i < cluster->place.run_count; i++) {
+        const struct place_run *run = &cluster->place.runs[i];
+        const struct pod_group *group = &demand->groups[run->group];
+
+        placed[run->group] += run->count;
+        CHECK(node_accepts(&cluster->nodes[run->node], &group->pod), "the node accepts the pod");
+        resources_add_times(&left[run->node], &group->requests, -(int64_t)run->count);
+    }
+    for (size_t i = 0; i < cluster->node_count; i++) {
+        CHECK(resources_equal(&left[i], &cluster->place.nodes[i].free), "what is left");
+        for (size_t kind = 0; kind < RESOURCE_KIND_MAX; kind++) {
+            CHECK(left[i].amount[kind] >= 0, "no node is overrun");
+        }
+    }
+    for (size_t i = 0; i < demand->group_count; i++) {
+        CHECK_EQ(placed[i], demand->groups[i].count, "the whole gang");
+    }
+}
+
+TEST(place_gang__never_overruns_a_node) {
+    size_t placed = 0;
+    size_t missed = 0;
+
+    for (uint64_t seed = 1; seed <= 500; seed++) {
+        struct cluster cluster = {.node_count = 0};
+        struct rng rng;
+
+        rng_init(&rng, seed);
+        random_cluster(&cluster, &rng);
+        for (int i = 0; i < 12; i++) {
+            struct demand *demand = random_demand(&cluster, &rng);
+            struct place_node before[NODES_MAX];
+            struct place_miss miss;
+            char what[32];
+
+            (void)snprintf(what, sizeof what, "seed %llu", (unsigned long long)seed);
+            memcpy(before, cluster.place.nodes, cluster.node_count * sizeof *before);
+            if (place_gang(&cluster.place, demand, &miss)) {
+                placed++;
+                check_runs(&cluster, demand, before);
+            } else {
+                missed++;
+                CHECK(miss.placed < miss.wanted, what);
+                CHECK(memcmp(before, cluster.place.nodes, cluster.node_count * sizeof *before) == 0,
+                      "nothing is left behind");
+            }
+            demand_destroy(demand);
+        }
+        cluster_finish(&cluster);
+    }
+    CHECK(placed > 500 && missed > 500, "both ends are tried");
+}
