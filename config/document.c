@@ -43,9 +43,8 @@ struct reader {
     struct node *documents; /* owned until the end */
     size_t document_count;
     size_t document_room;
-    struct node root;  /* of the document being read */
-    size_t seen_count; /* documents, empty ones too */
-    bool bad_escape;   /* stopped at an escape that JSON may allow */
+    struct node root; /* of the document being read */
+    bool bad_escape;  /* stopped at an escape that JSON may allow */
 };
 
 static struct place place_of(yaml_mark_t mark) {
@@ -318,26 +317,26 @@ static bool on_end(struct reader *r) {
     return ok;
 }
 
-static bool on_document_start(struct reader *r, struct place place) {
+static void on_document_start(struct reader *r) {
     r->root = (struct node){.kind = NODE_NULL, .plain = true, .text = ""};
-    if (++r->seen_count > LIMIT_MANIFEST_DOCUMENTS) {
-        problems_add(r->problems, place, "", "more than %d documents in one file",
-                     LIMIT_MANIFEST_DOCUMENTS);
-        return false;
-    }
-    return true;
 }
 
-static void on_document_end(struct reader *r) {
+static bool on_document_end(struct reader *r) {
     forget_anchors(r);
     if (r->root.kind == NODE_NULL) {
-        return;
+        return true;
+    }
+    if (r->document_count == LIMIT_MANIFEST_DOCUMENTS) {
+        problems_add(r->problems, r->root.place, "", "more than %d documents in one file",
+                     LIMIT_MANIFEST_DOCUMENTS);
+        return false;
     }
     if (r->document_count == r->document_room) {
         r->document_room = r->document_room == 0 ? 8 : r->document_room * 2;
         r->documents = mem_grow(r->documents, r->document_room, sizeof *r->documents);
     }
     r->documents[r->document_count++] = r->root;
+    return true;
 }
 
 static bool on_event(struct reader *r, const yaml_event_t *event) {
@@ -345,10 +344,10 @@ static bool on_event(struct reader *r, const yaml_event_t *event) {
 
     switch (event->type) {
     case YAML_DOCUMENT_START_EVENT:
-        return on_document_start(r, place);
-    case YAML_DOCUMENT_END_EVENT:
-        on_document_end(r);
+        on_document_start(r);
         return true;
+    case YAML_DOCUMENT_END_EVENT:
+        return on_document_end(r);
     case YAML_SCALAR_EVENT:
         return on_scalar(r, event);
     case YAML_ALIAS_EVENT:

@@ -387,7 +387,9 @@ static void unknown_field(const struct schema *schema, const struct node *member
 
 static const struct field *find_field(const struct schema *schema, const char *name) {
     for (size_t i = 0; i < schema->field_count; i++) {
-        if (strcmp(schema->fields[i].name, name) == 0) {
+        const char *known = schema->fields[i].name;
+
+        if (known[0] == name[0] && strcmp(known, name) == 0) {
             return &schema->fields[i];
         }
     }

@@ -149,7 +149,7 @@ TEST(document__holds_its_bounds) {
     buf_clear(&out);
     repeat(&text, "---\na\n", LIMIT_MANIFEST_DOCUMENTS + 1);
     read_as_text(text.data, text.bytes, &out);
-    CHECK_STR(buf_text(&out), "f:20001:1: more than 10000 documents in one file\n", "documents");
+    CHECK_STR(buf_text(&out), "f:20002:1: more than 10000 documents in one file\n", "documents");
 
     buf_finish(&text);
     buf_finish(&out);
