@@ -45,6 +45,12 @@ TEST(config_parse__is_strict_and_points_at_the_place) {
          "c:2:3: listen.tcp.tls.cert: missing; TCP is served only with TLS\n"
          "c:2:3: listen.tcp.tls.key: missing; TCP is served only with TLS\n"
          "c:2:3: listen.tcp.tokensFile: missing; TCP is served only to bearers of tokens\n"},
+        {"listen: {tcp: {address: 'h:1', tls: {cert: c, key: k}}}\n",
+         "c:1:10: listen.tcp.tokensFile: missing; TCP is served only to bearers of tokens\n"},
+        {"listen: {tcp: {address: 'h:1', tokensFile: t, tls: {cert: c}}}\n",
+         "c:1:47: listen.tcp.tls.key: missing; TCP is served only with TLS\n"},
+        {"listen: {tcp: {address: 'h:1', tokensFile: t, tls: {key: k}}}\n",
+         "c:1:47: listen.tcp.tls.cert: missing; TCP is served only with TLS\n"},
         {"listen: {tcp: {address: 8443, tokensFile: t, tls: {cert: c, key: k}}}\n",
          "c:1:25: listen.tcp.address: must be host:port, like 0.0.0.0:8443\n"},
         {"listen: {tcp: {address: '[::]:8443', tokensFile: t, tls: {cert: c, key: k}}}\n", "ok"},

@@ -136,6 +136,18 @@ TEST(document__holds_its_bounds) {
 
     buf_clear(&text);
     buf_clear(&out);
+    buf_add_text(&text, "- &x ");
+    repeat(&text, "[", 30);
+    repeat(&text, "]", 30);
+    buf_add_text(&text, "\n- ");
+    repeat(&text, "[", 34);
+    buf_add_text(&text, "*x");
+    repeat(&text, "]", 34);
+    read_as_text(text.data, text.bytes, &out);
+    CHECK_STR(buf_text(&out), "f:2:37: nested too deeply\n", "deeper through an alias");
+
+    buf_clear(&text);
+    buf_clear(&out);
     buf_add_text(&text, "x0: &x0 [a,a,a,a,a,a,a,a,a,a]\n");
     for (int i = 1; i < 40; i++) {
         buf_add_format(&text, "x%d: &x%d [*x%d,*x%d,*x%d,*x%d,*x%d,*x%d,*x%d,*x%d,*x%d]\n", i, i,

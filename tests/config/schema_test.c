@@ -113,6 +113,8 @@ TEST(schema_check__tells_every_problem_with_its_place) {
         {"args: [1, --day, 2026-11-22]", "{\"args\":[\"1\",\"--day\",\"2026-11-22\"]}"},
         {"args: [a, [b], ]", "f:1:11: args[1]: must be text, not a list\n"},
         {"args: a", "f:1:7: args: must be a list, not a\n"},
+        {"pods: [{cores: 1}, {cores: 100}]", "{\"pods\":[{\"cores\":1},{\"cores\":100}]}"},
+        {"driver: {cores: 0}", "f:1:17: driver.cores: must be between 1 and 100, not 0\n"},
         {"driver: {cores: 2, memory: 4G}", "{\"driver\":{\"cores\":2,\"memory\":\"4G\"}}"},
         {"driver:\n  memory: 4Gi\n",
          "f:1:1: driver.cores: missing; it is required\n"
