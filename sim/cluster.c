@@ -149,6 +149,7 @@ void cluster_destroy(struct cluster *cluster) {
     node_controller_destroy(cluster->nodes);
     runtime_destroy(cluster->runtime);
     quota_controller_destroy(cluster->quotas);
+    event_writer_finish(&cluster->events);
     census_finish(&cluster->census);
     free(cluster);
 }

@@ -41,7 +41,7 @@ struct cluster_config {
     int64_t retry_us;        /* first back-off of pulls, mounts and restarts; doubles to 32 times */
     int64_t driver_start_us; /* from a driver's running to its first executors */
     int64_t driver_round_us; /* between two rounds of executor requests */
-    int64_t unreachable_us;  /* from a node's loss to evictions; -1: as pods tolerate */
+    int64_t unreachable_us;  /* from a node's loss to evictions; -1: as tolerated */
     bool nodes_healthy;      /* new nodes become ready at once */
     bool events;             /* make Event objects as the real components do */
 };
@@ -60,7 +60,7 @@ void cluster_step(struct cluster *cluster, int64_t now_us);
 /* When to call cluster_step() next; CLOCK_NEVER_US if only a write can change anything. */
 int64_t cluster_next_us(const struct cluster *cluster);
 
-/* Let something go wrong now. params is a JSON object or NULL; sim/faults.h lists names and members.
+/* Let something go wrong now. params is a JSON object or NULL; sim/faults.h lists what there is.
  * ERR_INVALID: unknown name or parameters; ERR_NOT_FOUND: no such pod, node or quota. */
 int cluster_fault(struct cluster *cluster, const char *name, const struct json_t *params,
                   int64_t now_us, struct error *error) MUST_CHECK;

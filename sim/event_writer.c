@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <jansson.h>
 
@@ -35,6 +36,42 @@ static json_t *event_json(const char *kind, const json_t *object, const struct e
     return event;
 }
 
+void event_writer_finish(struct event_writer *writer) {
+    if (writer == NULL || writer->kept == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < EVENT_WRITER_EVENTS_MAX; i++) {
+        free(writer->kept[i]);
+    }
+    free(writer->kept);
+    writer->kept = NULL;
+}
+
+/* Remember the event and forget the one that was written EVENT_WRITER_EVENTS_MAX before. */
+static void keep_event(struct event_writer *writer, const char *namespace, const char *name,
+                       int64_t now_us) {
+    char **place;
+    char *slash;
+
+    if (writer->kept == NULL) {
+        writer->kept = mem_alloc(EVENT_WRITER_EVENTS_MAX, sizeof *writer->kept);
+    }
+    place = &writer->kept[writer->sequence % EVENT_WRITER_EVENTS_MAX];
+    slash = *place != NULL ? strchr(*place, '/') : NULL;
+    if (slash != NULL) {
+        struct sim_answer answer;
+
+        *slash = '\0';
+        answer = sim_store_delete(writer->store, &(struct sim_delete){.id = SIM_EVENTS,
+                                                                      .namespace = *place,
+                                                                      .name = slash + 1,
+                                                                      .now_us = now_us});
+        sim_answer_finish(&answer); /* Its namespace may have taken it along. */
+    }
+    free(*place);
+    *place = mem_format("%s/%s", namespace, name);
+}
+
 void event_write(struct event_writer *writer, const char *kind, const json_t *object,
                  const struct event_text *text, int64_t now_us, const char *format, ...) {
     const char *namespace = tree_namespace(object)[0] != '\0' ? tree_namespace(object) : "default";
@@ -58,6 +95,9 @@ void event_write(struct event_writer *writer, const char *kind, const json_t *ob
     answer = sim_store_post(
         writer->store,
         &(struct sim_write){.id = SIM_EVENTS, .namespace = namespace, .now_us = now_us}, event);
+    if (answer.code == 201) {
+        keep_event(writer, namespace, name, now_us);
+    }
     sim_answer_finish(&answer);
     json_decref(event);
     free(name);

@@ -1,4 +1,8 @@
-/* sim/event_writer.h - Event objects about pods and nodes, as the real components make them. */
+/* sim/event_writer.h - Event objects about pods and nodes, as the real components make them.
+ *
+ * A real server forgets events after an hour; here the oldest goes when there are more
+ * than EVENT_WRITER_EVENTS_MAX of ours.
+ */
 #ifndef SIM_EVENT_WRITER_H
 #define SIM_EVENT_WRITER_H
 
@@ -10,11 +14,17 @@
 struct json_t;
 struct sim_store;
 
+#define EVENT_WRITER_EVENTS_MAX 4096
+
 struct event_writer {
     struct sim_store *store; /* borrowed */
     bool enabled;
-    uint64_t sequence; /* makes names unique */
+    uint64_t sequence; /* events written so far; makes names unique */
+    char **kept;       /* "namespace/name" of the newest, a ring by sequence; owned */
 };
+
+/* Accepts NULL and a zeroed one. */
+void event_writer_finish(struct event_writer *writer);
 
 struct event_text {
     const char *type;      /* "Normal" or "Warning" */

@@ -10,13 +10,13 @@
 #include "base/map.h"
 #include "base/memory.h"
 #include "base/rng.h"
-#include "base/text.h"
 #include "sim/pod_math.h"
 #include "sim/pod_plan.h"
 #include "sim/pod_status.h"
 #include "sim/runtime.h"
 #include "sim/spark_conf.h"
 #include "sim/spark_executor.h"
+#include "sim/spark_launch.h"
 #include "sim/store.h"
 #include "sim/timers.h"
 #include "sim/tree.h"
@@ -199,84 +199,15 @@ static void fail_start(struct spark_drivers *drivers, struct driver *driver, con
     end_pod(drivers, driver, &exit, now_us);
 }
 
-/* The argument behind this one, or NULL. */
-static const char *argument_after(const json_t *args, const char *option) {
-    for (size_t i = 0; i + 1 < json_array_size(args); i++) {
-        const char *arg = json_string_value(json_array_get(args, i));
-
-        if (arg != NULL && strcmp(arg, option) == 0) {
-            return json_string_value(json_array_get(args, i + 1));
-        }
-    }
-    return NULL;
-}
-
-static const json_t *driver_args(const json_t *pod) {
-    json_t *container;
-    size_t i;
-
-    json_array_foreach(tree_at(pod, "spec/containers"), i, container) {
-        const char *first = json_string_value(json_array_get(tree_at(container, "args"), 0));
-
-        if (first != NULL && strcmp(first, "driver") == 0) {
-            return tree_at(container, "args");
-        }
-    }
-    return NULL;
-}
-
-/* The text of a file that a ConfigMap volume of the pod holds, or NULL. */
-static const char *mounted_file(const struct spark_drivers *drivers, const struct driver *driver,
-                                const json_t *pod, const char *file) {
-    json_t *volume;
-    size_t i;
-
-    json_array_foreach(tree_at(pod, "spec/volumes"), i, volume) {
-        const char *name = tree_text(volume, "configMap/name");
-        const json_t *map = name != NULL ? sim_store_get(drivers->config.store, SIM_CONFIGMAPS,
-                                                         driver->namespace, name)
-                                         : NULL;
-        const char *text = json_string_value(json_object_get(tree_at(map, "data"), file));
-
-        if (text != NULL) {
-            return text;
-        }
-    }
-    return NULL;
-}
-
 static bool read_properties(struct spark_drivers *drivers, struct driver *driver,
                             const json_t *pod) {
-    const char *path = argument_after(driver_args(pod), "--properties-file");
-    const char *slash = path != NULL ? strrchr(path, '/') : NULL;
-    const char *text;
+    const char *text = spark_launch_properties(drivers->config.store, pod);
 
-    if (path == NULL) {
-        return false;
-    }
-    text = mounted_file(drivers, driver, pod, slash != NULL ? slash + 1 : path);
     if (text == NULL) {
         return false;
     }
     java_properties_read(&driver->properties, text);
     return true;
-}
-
-/* Where there is no annotation, the first numeric argument of the application counts as
- * milliseconds: the usual examples take a number of slices there. */
-static int64_t work_of(const struct spark_drivers *drivers, const json_t *pod) {
-    const json_t *args = driver_args(pod);
-    int64_t fallback_us = drivers->config.runtime_us;
-    int64_t number;
-
-    for (size_t i = json_array_size(args); i > 1; i--) {
-        const char *arg = json_string_value(json_array_get(args, i - 1));
-
-        if (arg != NULL && text_parse_int64(arg, &number) == OK && number >= 0) {
-            fallback_us = number * CLOCK_US_PER_MS;
-        }
-    }
-    return pod_plan_us(pod, "kubesim/runtime", fallback_us);
 }
 
 static struct spark_application application_of(const struct driver *driver, const json_t *pod) {
@@ -356,7 +287,7 @@ static void start_application(struct spark_drivers *drivers, struct driver *driv
         fail_start(drivers, driver, "The executors' ConfigMap was refused", now_us);
         return;
     }
-    driver->work_us = work_of(drivers, pod);
+    driver->work_us = spark_launch_work_us(pod, drivers->config.runtime_us);
     driver->seen_us = now_us;
     driver->round_us = now_us;
     driver->state = DRIVER_WORKING;

@@ -415,6 +415,25 @@ TEST(cluster__makes_events) {
     kit_close(&kit);
 }
 
+TEST(cluster__keeps_a_bounded_number_of_events) {
+    struct cluster_config config = cluster_config_default();
+    struct kit kit;
+
+    kit_open(&kit, &config);
+    kit_add_node(&kit, "n1", "4", "8Gi");
+    for (int i = 0; i < 2100; i++) {
+        char name[16];
+
+        (void)snprintf(name, sizeof name, "p%d", i);
+        CHECK_EQ(post_pod(&kit, name, "'kubesim/runtime':'1ms','kubesim/start-delay':'1ms'", ""),
+                 201, kit.message);
+        kit_run(&kit, 10 * KIT_MS);
+        CHECK_EQ(kit_delete(&kit, SIM_PODS, "a", name), 200, name);
+    }
+    CHECK_EQ(sim_store_count(kit.store, SIM_EVENTS, NULL), 4096, "two for each pod");
+    kit_close(&kit);
+}
+
 /* Random load and random faults: nothing may overrun a quota or a node, whatever happens. */
 static void random_action(struct kit *kit, struct rng *rng, int number) {
     static const struct {

@@ -63,8 +63,8 @@ TEST(spark_conf_resolve__refuses_what_spark_can_not_read) {
         "spark.executor.memory=1.5g",
         "spark.executor.instances=two",
         "spark.memory.offHeap.enabled=true",
-        "spark.dynamicAllocation.enabled=true\nspark.dynamicAllocation.minExecutors=5\n"
-        "spark.dynamicAllocation.maxExecutors=3",
+        ("spark.dynamicAllocation.enabled=true\nspark.dynamicAllocation.minExecutors=5\n"
+         "spark.dynamicAllocation.maxExecutors=3"),
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
