@@ -254,7 +254,6 @@ most_at_once(const struct pod_demand *pod,
             resources_add(&running, &amount);
         } else if (pod->containers[i].kind == CONTAINER_SIDECAR) {
             resources_add(&sidecars, &amount);
-            resources_max(&starting, &sidecars);
         } else {
             resources_add(&amount, &sidecars);
             resources_max(&starting, &amount);

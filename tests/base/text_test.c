@@ -143,6 +143,7 @@ TEST(text_closest__finds_the_word_that_was_meant) {
         {"xyz", NULL},
         {"", NULL},
         {"mem", NULL},
+        {"imxx", NULL},
         {"0123456789012345678901234567890123456789012345678901234567890123456789", NULL},
     };
 

@@ -79,6 +79,21 @@ TEST(pod_tolerates__compares_effects) {
     }
 }
 
+TEST(pod_tolerates__takes_no_key_for_every_key_only_with_exists) {
+    char key[] = "gpu";
+    char value[] = "";
+    const struct taint taint = {.key = key, .value = value, .effect = TAINT_NO_SCHEDULE};
+    const struct toleration equal = {.key = NULL, .value = NULL};
+    const struct toleration exists = {.key = NULL, .exists = true};
+    struct pod_demand pod = {0};
+
+    pod_demand_add_toleration(&pod, &equal);
+    CHECK(!pod_tolerates(&pod, &taint), "operator Equal needs a key");
+    pod_demand_add_toleration(&pod, &exists);
+    CHECK(pod_tolerates(&pod, &taint), "operator Exists does not");
+    pod_demand_finish(&pod);
+}
+
 static bool accepts_rule(const struct node *node, const struct match_rule *rule) {
     struct pod_demand pod = {0};
     bool accepts;

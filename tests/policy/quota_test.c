@@ -313,6 +313,39 @@ TEST(quota_check__leaves_objects_out_of_scoped_quotas) {
     resource_names_finish(&names);
 }
 
+TEST(quota_item_amount__counts_the_pods_its_scopes_match) {
+    static const struct {
+        const char *what;
+        const char *class; /* NULL: no scopes */
+        int64_t pods;
+        int64_t services;
+    } rows[] = {
+        {"no scopes: all pods, and objects", NULL, 5, 3},
+        {"one class", "high", 2, 0},
+        {"another class", "low", 3, 0},
+        {"a class nobody has", "mid", 0, 0},
+    };
+    struct resource_names names = {0};
+    struct demand *demand =
+        sample_demand(&names, "driver*2 main ^high | executor*3 main ^low | +services=3");
+    struct usage own = {0};
+
+    usage_add_demand(&own, demand, 1);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct quota quota = sample_quota(&names, "team-a", "q", "pods=9 services=9");
+
+        if (rows[i].class != NULL) {
+            quota_add_scope(&quota, "PriorityClass", "In", &rows[i].class, 1);
+        }
+        CHECK_EQ(quota_item_amount(&quota, &quota.items[0], &own), rows[i].pods, rows[i].what);
+        CHECK_EQ(quota_item_amount(&quota, &quota.items[1], &own), rows[i].services, rows[i].what);
+        quota_finish(&quota);
+    }
+    usage_finish(&own);
+    demand_destroy(demand);
+    resource_names_finish(&names);
+}
+
 TEST(quota_add_item__refuses_what_it_cannot_count) {
     static const struct {
         const char *key;
