@@ -8,12 +8,12 @@
 #include "base/clock.h"
 #include "base/ensure.h"
 #include "base/memory.h"
+#include "sim/agenda.h"
 #include "sim/census.h"
 #include "sim/pod_math.h"
 #include "sim/pod_status.h"
 #include "sim/runtime.h"
 #include "sim/store.h"
-#include "sim/timers.h"
 #include "sim/tree.h"
 
 #define TAINT_NOT_READY   "node.kubernetes.io/not-ready"
@@ -36,7 +36,7 @@ struct duty {
 
 struct node_controller {
     struct node_controller_config config;
-    struct timers timers;
+    struct agenda agenda;
     struct map duties; /* by timer id */
     uint64_t id;
 };
@@ -66,7 +66,7 @@ void node_controller_destroy(struct node_controller *controller) {
         duty_destroy(entry->value);
     }
     map_finish(&controller->duties);
-    timers_finish(&controller->timers);
+    agenda_finish(&controller->agenda);
     free(controller);
 }
 
@@ -77,7 +77,7 @@ static struct duty *plan_duty(struct node_controller *controller, enum duty_kind
     duty->kind = kind;
     duty->node = mem_copy_text(node);
     (void)map_put_id(&controller->duties, ++controller->id, duty);
-    timers_set(&controller->timers, due_us, controller->id);
+    agenda_set(&controller->agenda, due_us, controller->id);
     return duty;
 }
 
@@ -373,10 +373,10 @@ static void do_duty(struct node_controller *controller, const struct duty *duty,
 }
 
 void node_controller_step(struct node_controller *controller, int64_t now_us) {
-    struct timer timer;
+    struct agenda_item item;
 
-    while (timers_pop(&controller->timers, now_us, &timer)) {
-        struct duty *duty = map_remove_id(&controller->duties, timer.id);
+    while (agenda_pop(&controller->agenda, now_us, &item)) {
+        struct duty *duty = map_remove_id(&controller->duties, item.id);
 
         do_duty(controller, duty, now_us);
         duty_destroy(duty);
@@ -384,5 +384,5 @@ void node_controller_step(struct node_controller *controller, int64_t now_us) {
 }
 
 int64_t node_controller_next_us(const struct node_controller *controller) {
-    return timers_next_us(&controller->timers);
+    return agenda_next_us(&controller->agenda);
 }

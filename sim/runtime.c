@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/rfc3339.h"
 #include "base/text.h"
+#include "sim/agenda.h"
 #include "sim/census.h"
 #include "sim/event_writer.h"
 #include "sim/pod_math.h"
@@ -20,7 +21,6 @@
 #include "sim/pod_plan.h"
 #include "sim/pod_status.h"
 #include "sim/store.h"
-#include "sim/timers.h"
 #include "sim/tree.h"
 
 #define LOG_BYTES_MAX      (64 * 1024)
@@ -57,7 +57,7 @@ struct runtime {
     struct map runs;  /* "namespace/name" -> struct run */
     struct map by_id; /* the same, by run.id */
     struct map lost_nodes;
-    struct timers timers;
+    struct agenda agenda;
     uint64_t id;
     char *hidden_image;
 };
@@ -89,17 +89,17 @@ void runtime_destroy(struct runtime *runtime) {
     map_finish(&runtime->runs);
     map_finish(&runtime->by_id);
     map_finish(&runtime->lost_nodes);
-    timers_finish(&runtime->timers);
+    agenda_finish(&runtime->agenda);
     free(runtime->hidden_image);
     free(runtime);
 }
 
-/* Runs and their timers. */
+/* Runs and their agenda. */
 
 static void plan(struct runtime *runtime, struct run *run, int64_t due_us) {
     run->due_us = due_us;
     if (due_us != CLOCK_NEVER_US) {
-        timers_set(&runtime->timers, due_us, run->id);
+        agenda_set(&runtime->agenda, due_us, run->id);
     }
 }
 
@@ -513,19 +513,19 @@ static void step_run(struct runtime *runtime, struct run *run, int64_t now_us) {
 }
 
 void runtime_step(struct runtime *runtime, int64_t now_us) {
-    struct timer timer;
+    struct agenda_item item;
 
-    while (timers_pop(&runtime->timers, now_us, &timer)) {
-        struct run *run = map_get_id(&runtime->by_id, timer.id);
+    while (agenda_pop(&runtime->agenda, now_us, &item)) {
+        struct run *run = map_get_id(&runtime->by_id, item.id);
 
-        if (run != NULL && run->due_us == timer.due_us) {
+        if (run != NULL && run->due_us == item.due_us) {
             step_run(runtime, run, now_us);
         }
     }
 }
 
 int64_t runtime_next_us(const struct runtime *runtime) {
-    return timers_next_us(&runtime->timers);
+    return agenda_next_us(&runtime->agenda);
 }
 
 int runtime_exit(struct runtime *runtime, const char *namespace, const char *name,

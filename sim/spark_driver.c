@@ -10,15 +10,15 @@
 #include "base/map.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "sim/agenda.h"
+#include "sim/executor_plan.h"
 #include "sim/pod_math.h"
 #include "sim/pod_plan.h"
 #include "sim/pod_status.h"
 #include "sim/runtime.h"
-#include "sim/spark_conf.h"
 #include "sim/spark_executor.h"
 #include "sim/spark_launch.h"
 #include "sim/store.h"
-#include "sim/timers.h"
 #include "sim/tree.h"
 
 enum driver_state {
@@ -38,7 +38,7 @@ struct driver {
     int64_t due_us;
     int64_t round_us; /* when the next round of requests may be made */
     struct java_properties properties;
-    struct spark_conf conf;
+    struct executor_plan wanted;
     char *executor_prefix;
     char *config_map;     /* NULL when there is none */
     struct map executors; /* names of its executor pods that exist -> the driver itself */
@@ -53,7 +53,7 @@ struct spark_drivers {
     struct spark_drivers_config config;
     struct map drivers; /* uid -> struct driver */
     struct map by_id;
-    struct timers timers;
+    struct agenda agenda;
     uint64_t id;
     struct spark_drivers_counts counts;
 };
@@ -87,14 +87,14 @@ void spark_drivers_destroy(struct spark_drivers *drivers) {
     }
     map_finish(&drivers->drivers);
     map_finish(&drivers->by_id);
-    timers_finish(&drivers->timers);
+    agenda_finish(&drivers->agenda);
     free(drivers);
 }
 
 static void plan(struct spark_drivers *drivers, struct driver *driver, int64_t due_us) {
     driver->due_us = due_us;
     if (due_us != CLOCK_NEVER_US) {
-        timers_set(&drivers->timers, due_us, driver->id);
+        agenda_set(&drivers->agenda, due_us, driver->id);
     }
 }
 
@@ -213,7 +213,7 @@ static bool read_properties(struct spark_drivers *drivers, struct driver *driver
 static struct spark_application application_of(const struct driver *driver, const json_t *pod) {
     return (struct spark_application){.driver_pod = pod,
                                       .properties = &driver->properties,
-                                      .conf = &driver->conf,
+                                      .plan = &driver->wanted,
                                       .name_prefix = driver->executor_prefix,
                                       .config_map = driver->config_map};
 }
@@ -246,7 +246,7 @@ static void name_things(struct spark_drivers *drivers, struct driver *driver, co
     driver->executor_prefix =
         prefix != NULL ? mem_copy_text(prefix)
                        : mem_format("%s-%016llx", label != NULL ? label : "spark", unique);
-    if (!driver->conf.no_config_map) {
+    if (!driver->wanted.no_config_map) {
         driver->config_map = mem_format("spark-exec-%016llx-conf-map", unique);
     }
 }
@@ -278,7 +278,7 @@ static void start_application(struct spark_drivers *drivers, struct driver *driv
         fail_start(drivers, driver, "The properties file is not there", now_us);
         return;
     }
-    if (spark_conf_resolve(&driver->properties, version, &driver->conf, &error) != OK) {
+    if (executor_plan_resolve(&driver->properties, version, &driver->wanted, &error) != OK) {
         fail_start(drivers, driver, error.text, now_us);
         return;
     }
@@ -329,7 +329,7 @@ static struct tally count_executors(const struct spark_drivers *drivers,
 static void request_executors(struct spark_drivers *drivers, struct driver *driver,
                               const json_t *pod, int64_t missing, int64_t now_us) {
     struct spark_application application = application_of(driver, pod);
-    int64_t wanted = missing < driver->conf.batch_size ? missing : driver->conf.batch_size;
+    int64_t wanted = missing < driver->wanted.batch_size ? missing : driver->wanted.batch_size;
 
     runtime_log(drivers->config.runtime, driver->namespace, driver->name, now_us,
                 "INFO ExecutorPodsAllocator: Going to request %lld executors from Kubernetes for "
@@ -407,7 +407,7 @@ static void end_application(struct spark_drivers *drivers, struct driver *driver
     if (exit->code != 137) {
         runtime_log(drivers->config.runtime, driver->namespace, driver->name, now_us,
                     "INFO SparkContext: SparkContext is stopping with exitCode %d.", exit->code);
-        if (!driver->conf.keep_executors) {
+        if (!driver->wanted.keep_executors) {
             delete_executors(drivers, driver, now_us);
         }
         delete_selected(drivers, driver, SIM_SERVICES, now_us);
@@ -421,11 +421,12 @@ static void count_work(struct driver *driver, const struct tally *tally, int64_t
         driver->work_us -= now_us - driver->seen_us;
     }
     driver->seen_us = now_us;
-    driver->at_work = tally->running * 10 >= driver->conf.executor_count * 8;
+    driver->at_work = tally->running * 10 >= driver->wanted.executor_count * 8;
 }
 
 static int64_t round_length_us(const struct spark_drivers *drivers, const struct driver *driver) {
-    return driver->conf.batch_delay_us > 0 ? driver->conf.batch_delay_us : drivers->config.round_us;
+    return driver->wanted.batch_delay_us > 0 ? driver->wanted.batch_delay_us
+                                             : drivers->config.round_us;
 }
 
 /* The next instant at which something can happen by itself. */
@@ -446,7 +447,7 @@ static void reap_executors(struct spark_drivers *drivers, struct driver *driver,
         const json_t *pod =
             sim_store_get(drivers->config.store, SIM_PODS, driver->namespace, entry->text);
 
-        if (!driver->conf.keep_executors && pod != NULL && pod_finished(pod)) {
+        if (!driver->wanted.keep_executors && pod != NULL && pod_finished(pod)) {
             char *name = mem_copy_text(entry->text);
 
             delete_object(drivers, driver, SIM_PODS, name, now_us);
@@ -459,7 +460,7 @@ static void work(struct spark_drivers *drivers, struct driver *driver, const jso
                  int64_t now_us) {
     struct tally tally = count_executors(drivers, driver);
     struct pod_exit exit = pod_plan_exit(pod);
-    int64_t missing = driver->conf.executor_count - tally.live;
+    int64_t missing = driver->wanted.executor_count - tally.live;
 
     reap_executors(drivers, driver, now_us);
     count_work(driver, &tally, now_us);
@@ -468,7 +469,7 @@ static void work(struct spark_drivers *drivers, struct driver *driver, const jso
         end_application(drivers, driver, &exit, now_us);
         return;
     }
-    if (driver->failed_executors > driver->conf.failures_max) {
+    if (driver->failed_executors > driver->wanted.failures_max) {
         exit = (struct pod_exit){.code = 11};
         end_application(drivers, driver, &exit, now_us);
         return;
@@ -524,19 +525,19 @@ static void step_driver(struct spark_drivers *drivers, struct driver *driver, in
 }
 
 void spark_drivers_step(struct spark_drivers *drivers, int64_t now_us) {
-    struct timer timer;
+    struct agenda_item item;
 
-    while (timers_pop(&drivers->timers, now_us, &timer)) {
-        struct driver *driver = map_get_id(&drivers->by_id, timer.id);
+    while (agenda_pop(&drivers->agenda, now_us, &item)) {
+        struct driver *driver = map_get_id(&drivers->by_id, item.id);
 
-        if (driver != NULL && driver->due_us == timer.due_us) {
+        if (driver != NULL && driver->due_us == item.due_us) {
             step_driver(drivers, driver, now_us);
         }
     }
 }
 
 int64_t spark_drivers_next_us(const struct spark_drivers *drivers) {
-    return timers_next_us(&drivers->timers);
+    return agenda_next_us(&drivers->agenda);
 }
 
 struct spark_drivers_counts spark_drivers_counts(const struct spark_drivers *drivers) {

@@ -111,15 +111,15 @@ static void add_custom_resources(const struct spark_application *application, js
 }
 
 static json_t *resources(const struct spark_application *application) {
-    const struct spark_conf *conf = application->conf;
-    char *memory = mem_format("%lldMi", (long long)conf->executor_memory_mib);
-    char *cores = mem_format("%lld", (long long)conf->executor_cores);
+    const struct executor_plan *plan = application->plan;
+    char *memory = mem_format("%lldMi", (long long)plan->executor_memory_mib);
+    char *cores = mem_format("%lld", (long long)plan->executor_cores);
     json_t *node = tree_pack("{s:{s:s, s:s}, s:{s:s}}", "requests", "cpu",
-                             conf->cpu_request != NULL ? conf->cpu_request : cores, "memory",
+                             plan->cpu_request != NULL ? plan->cpu_request : cores, "memory",
                              memory, "limits", "memory", memory);
 
-    if (conf->cpu_limit != NULL) {
-        tree_put_text(node, "limits/cpu", conf->cpu_limit);
+    if (plan->cpu_limit != NULL) {
+        tree_put_text(node, "limits/cpu", plan->cpu_limit);
     }
     add_custom_resources(application, tree_at(node, "limits"));
     free(memory);
@@ -136,8 +136,8 @@ static json_t *environment(const struct spark_application *application, int64_t 
     char *url = mem_format("spark://CoarseGrainedScheduler@%s:%s",
                            property_or(application, "spark.driver.host", "unknown"),
                            property_or(application, "spark.driver.port", "7078"));
-    char *memory = mem_format("%lldm", (long long)application->conf->heap_mib);
-    char *cores = mem_format("%lld", (long long)application->conf->executor_cores);
+    char *memory = mem_format("%lldm", (long long)application->plan->heap_mib);
+    char *cores = mem_format("%lld", (long long)application->plan->executor_cores);
     char *id = mem_format("%lld", (long long)number);
 
     add_variable(env, "SPARK_DRIVER_URL", url);

@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
+#include "sim/executor_plan.h"
 #include "sim/java_properties.h"
-#include "sim/spark_conf.h"
 
 struct json_t;
 
@@ -17,7 +17,7 @@ struct json_t;
 struct spark_application {
     const struct json_t *driver_pod;
     const struct java_properties *properties;
-    const struct spark_conf *conf;
+    const struct executor_plan *plan;
     const char *name_prefix; /* of the executor pods */
     const char *config_map;  /* their spark-exec-...-conf-map; NULL: none */
 };

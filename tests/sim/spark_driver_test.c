@@ -3,9 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "base/buf.h"
 #include "sim/resource.h"
 #include "sim/store.h"
+#include "sim/tree.h"
 #include "tests/sim/kit.h"
 #include "tests/test.h"
 
@@ -132,15 +135,18 @@ TEST(spark_driver__ends_as_its_annotations_say) {
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct kit kit;
-        const char *reason;
+        const json_t *container;
 
         kit_open(&kit, NULL);
         kit_add_node(&kit, "n1", "16", "64Gi");
         CHECK_EQ(kit_submit_spark(&kit, "pi", "3.5.6", rows[i].annotations, ""), 201, kit.message);
         kit_run(&kit, 10 * KIT_SECOND);
         CHECK_STR(kit_phase(&kit, "pi-driver"), rows[i].want_phase, rows[i].what);
-        reason = kit_text(&kit, SIM_PODS, "pi-driver", "status/containerStatuses");
-        (void)reason;
+        container = json_array_get(tree_at(sim_store_get(kit.store, SIM_PODS, "a", "pi-driver"),
+                                           "status/containerStatuses"),
+                                   0);
+        CHECK_STR(tree_text(container, "state/terminated/reason"), rows[i].want_reason,
+                  rows[i].what);
         CHECK_EQ(kit_count_pods(&kit, "Running", "executor"), 0, "no executor outlives it");
         kit_close(&kit);
     }

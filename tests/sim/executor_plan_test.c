@@ -1,9 +1,9 @@
-#include "sim/spark_conf.h"
+#include "sim/executor_plan.h"
 
 #include "tests/test.h"
 
 /* The worked examples of Spark's own formulae, each with what its driver then asks for. */
-TEST(spark_conf_resolve__sizes_executors_as_spark_does) {
+TEST(executor_plan_resolve__sizes_executors_as_spark_does) {
     static const struct {
         const char *what;
         const char *version;
@@ -46,18 +46,18 @@ TEST(spark_conf_resolve__sizes_executors_as_spark_does) {
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct java_properties properties = {0};
-        struct spark_conf conf;
+        struct executor_plan plan;
 
         java_properties_read(&properties, rows[i].properties);
-        CHECK_OK(spark_conf_resolve(&properties, rows[i].version, &conf, NULL), rows[i].what);
-        CHECK_EQ(conf.executor_count, rows[i].want_count, rows[i].what);
-        CHECK_EQ(conf.executor_memory_mib, rows[i].want_mib, rows[i].what);
-        CHECK_EQ(conf.batch_size, rows[i].want_batch, rows[i].what);
+        CHECK_OK(executor_plan_resolve(&properties, rows[i].version, &plan, NULL), rows[i].what);
+        CHECK_EQ(plan.executor_count, rows[i].want_count, rows[i].what);
+        CHECK_EQ(plan.executor_memory_mib, rows[i].want_mib, rows[i].what);
+        CHECK_EQ(plan.batch_size, rows[i].want_batch, rows[i].what);
         java_properties_finish(&properties);
     }
 }
 
-TEST(spark_conf_resolve__refuses_what_spark_can_not_read) {
+TEST(executor_plan_resolve__refuses_what_spark_can_not_read) {
     static const char *const rows[] = {
         "spark.executor.memory=1Gi",
         "spark.executor.memory=1.5g",
@@ -69,11 +69,11 @@ TEST(spark_conf_resolve__refuses_what_spark_can_not_read) {
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct java_properties properties = {0};
-        struct spark_conf conf;
+        struct executor_plan plan;
         struct error error = {0};
 
         java_properties_read(&properties, rows[i]);
-        CHECK_EQ(spark_conf_resolve(&properties, "3.5.0", &conf, &error), ERR_INVALID, rows[i]);
+        CHECK_EQ(executor_plan_resolve(&properties, "3.5.0", &plan, &error), ERR_INVALID, rows[i]);
         CHECK(error.text[0] != '\0', rows[i]);
         java_properties_finish(&properties);
     }

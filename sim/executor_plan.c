@@ -1,4 +1,4 @@
-#include "sim/spark_conf.h"
+#include "sim/executor_plan.h"
 
 #include <ctype.h>
 #include <limits.h>
@@ -112,11 +112,11 @@ static int64_t overhead_mib(struct reader *reader, int64_t heap_mib) {
                    share_mib > least_mib ? share_mib : least_mib);
 }
 
-static void read_memory(struct reader *reader, struct spark_conf *conf) {
+static void read_memory(struct reader *reader, struct executor_plan *plan) {
     int64_t off_heap_mib = 0;
     int64_t python_mib = 0;
 
-    conf->heap_mib = get_mib(reader, "spark.executor.memory", MIB, 1024);
+    plan->heap_mib = get_mib(reader, "spark.executor.memory", MIB, 1024);
     if (get_true(reader, "spark.memory.offHeap.enabled", false)) {
         off_heap_mib = get_mib(reader, "spark.memory.offHeap.size", 1, 0);
         if (off_heap_mib <= 0) {
@@ -126,15 +126,15 @@ static void read_memory(struct reader *reader, struct spark_conf *conf) {
     if (reader->is_python) {
         python_mib = get_mib(reader, "spark.executor.pyspark.memory", MIB, 0);
     }
-    conf->executor_memory_mib =
-        conf->heap_mib + overhead_mib(reader, conf->heap_mib) + off_heap_mib + python_mib;
+    plan->executor_memory_mib =
+        plan->heap_mib + overhead_mib(reader, plan->heap_mib) + off_heap_mib + python_mib;
 }
 
 static int64_t largest(int64_t a, int64_t b) {
     return a > b ? a : b;
 }
 
-static void read_count(struct reader *reader, struct spark_conf *conf) {
+static void read_count(struct reader *reader, struct executor_plan *plan) {
     const char *master = get(reader, "spark.kubernetes.driver.master");
     int64_t instances = get_number(reader, "spark.executor.instances", -1);
     int64_t least;
@@ -143,25 +143,25 @@ static void read_count(struct reader *reader, struct spark_conf *conf) {
         return;
     }
     if (!get_true(reader, "spark.dynamicAllocation.enabled", false)) {
-        conf->executor_count = instances >= 0 ? instances : EXECUTORS_DEFAULT;
-        conf->executor_count_max = conf->executor_count;
+        plan->executor_count = instances >= 0 ? instances : EXECUTORS_DEFAULT;
+        plan->executor_count_max = plan->executor_count;
         return;
     }
     least = get_number(reader, "spark.dynamicAllocation.minExecutors", 0);
-    conf->executor_count = largest(
+    plan->executor_count = largest(
         largest(least, get_number(reader, "spark.dynamicAllocation.initialExecutors", least)),
         instances);
-    conf->executor_count_max = get_number(reader, "spark.dynamicAllocation.maxExecutors", INT_MAX);
-    if (conf->executor_count > conf->executor_count_max) {
+    plan->executor_count_max = get_number(reader, "spark.dynamicAllocation.maxExecutors", INT_MAX);
+    if (plan->executor_count > plan->executor_count_max) {
         bad(reader, "spark.dynamicAllocation.maxExecutors",
             get(reader, "spark.dynamicAllocation.maxExecutors"));
     }
 }
 
-static void read_cpu(struct reader *reader, struct spark_conf *conf) {
-    conf->executor_cores = get_number(reader, "spark.executor.cores", 1);
-    conf->cpu_request = get(reader, "spark.kubernetes.executor.request.cores");
-    conf->cpu_limit = get(reader, "spark.kubernetes.executor.limit.cores");
+static void read_cpu(struct reader *reader, struct executor_plan *plan) {
+    plan->executor_cores = get_number(reader, "spark.executor.cores", 1);
+    plan->cpu_request = get(reader, "spark.kubernetes.executor.request.cores");
+    plan->cpu_limit = get(reader, "spark.kubernetes.executor.limit.cores");
 }
 
 static int64_t default_batch_size(const char *version) {
@@ -171,34 +171,34 @@ static int64_t default_batch_size(const char *version) {
     return text_starts_with(version, "4.0") || text_starts_with(version, "4.1") ? 10 : 20;
 }
 
-static void read_rounds(struct reader *reader, const char *version, struct spark_conf *conf) {
+static void read_rounds(struct reader *reader, const char *version, struct executor_plan *plan) {
     const char *delay = get(reader, "spark.kubernetes.allocation.batch.delay");
-    int64_t failures = largest(3, 2 * conf->executor_count);
+    int64_t failures = largest(3, 2 * plan->executor_count);
 
-    conf->batch_size =
+    plan->batch_size =
         get_number(reader, "spark.kubernetes.allocation.batch.size", default_batch_size(version));
-    if (delay != NULL && text_parse_duration_us(delay, &conf->batch_delay_us) != OK) {
+    if (delay != NULL && text_parse_duration_us(delay, &plan->batch_delay_us) != OK) {
         bad(reader, "spark.kubernetes.allocation.batch.delay", delay);
     }
-    conf->failures_max = get_number(reader, "spark.executor.maxNumFailures", failures);
-    conf->keep_executors = !get_true(reader, "spark.kubernetes.executor.deleteOnTermination", true);
-    conf->no_config_map = get_true(reader, "spark.kubernetes.executor.disableConfigMap", false);
+    plan->failures_max = get_number(reader, "spark.executor.maxNumFailures", failures);
+    plan->keep_executors = !get_true(reader, "spark.kubernetes.executor.deleteOnTermination", true);
+    plan->no_config_map = get_true(reader, "spark.kubernetes.executor.disableConfigMap", false);
 }
 
-int spark_conf_resolve(const struct java_properties *properties, const char *version,
-                       struct spark_conf *out_conf, struct error *error) {
+int executor_plan_resolve(const struct java_properties *properties, const char *version,
+                          struct executor_plan *out_plan, struct error *error) {
     struct reader reader = {
         .properties = properties, .is_3 = text_starts_with(version, "3."), .error = error};
     const char *type = get(&reader, "spark.kubernetes.resource.type");
-    struct spark_conf conf = {0};
+    struct executor_plan plan = {0};
 
     reader.is_python = type != NULL && strcmp(type, "python") == 0;
-    read_memory(&reader, &conf);
-    read_count(&reader, &conf);
-    read_cpu(&reader, &conf);
-    read_rounds(&reader, version, &conf);
+    read_memory(&reader, &plan);
+    read_count(&reader, &plan);
+    read_cpu(&reader, &plan);
+    read_rounds(&reader, version, &plan);
     if (reader.code == OK) {
-        *out_conf = conf;
+        *out_plan = plan;
     }
     return reader.code;
 }

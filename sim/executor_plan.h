@@ -1,10 +1,10 @@
-/* sim/spark_conf.h - what a Spark driver makes of its properties: executors and their size.
+/* sim/executor_plan.h - what a Spark driver makes of its properties: executors and their size.
  *
  * Spark's own formulae (ResourceProfile, BasicExecutorFeatureStep), for 3.5 and 4.x.
  * Written apart from the daemon's Spark builder, to be its second opinion. Pure.
  */
-#ifndef SIM_SPARK_CONF_H
-#define SIM_SPARK_CONF_H
+#ifndef SIM_EXECUTOR_PLAN_H
+#define SIM_EXECUTOR_PLAN_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "sim/java_properties.h"
 
-struct spark_conf {
+struct executor_plan {
     int64_t executor_count; /* asked for at the start; 0 for a driver-only application */
     int64_t executor_count_max;
     int64_t executor_memory_mib; /* heap, overhead, off-heap and Python together */
@@ -27,9 +27,9 @@ struct spark_conf {
     bool no_config_map;
 };
 
-/* version: "3.5.3", of the image. The properties must outlive *out_conf. ERR_INVALID, and why, for
+/* version: "3.5.3", of the image. The properties must outlive *out_plan. ERR_INVALID, and why, for
  * what makes Spark fail at start. */
-int spark_conf_resolve(const struct java_properties *properties, const char *version,
-                       struct spark_conf *out_conf, struct error *error) MUST_CHECK;
+int executor_plan_resolve(const struct java_properties *properties, const char *version,
+                          struct executor_plan *out_plan, struct error *error) MUST_CHECK;
 
 #endif
