@@ -390,15 +390,20 @@ _Noreturn static void run_server(struct fixture *fixture, const struct fixture_o
 struct fixture_options fixture_options(void) {
     struct fixture_options options = {.limits = http_limits_default()};
 
-    options.limits.handshake_us = 300 * FIXTURE_MS;
+    options.limits.linger_us = 200 * FIXTURE_MS;
+    options.limits.stream_bytes = 64 * 1024;
+    options.limits.body_bytes = 9 << 20;
+    return options;
+}
+
+struct fixture_options fixture_options_impatient(void) {
+    struct fixture_options options = fixture_options();
+
+    options.limits.handshake_us = 600 * FIXTURE_MS;
     options.limits.header_us = 300 * FIXTURE_MS;
     options.limits.body_us = 500 * FIXTURE_MS;
     options.limits.idle_us = 400 * FIXTURE_MS;
-    options.limits.linger_us = 200 * FIXTURE_MS;
     options.limits.send_us = 250 * FIXTURE_MS;
-    options.limits.send_bytes_min = 64 * 1024;
-    options.limits.stream_bytes = 64 * 1024;
-    options.limits.body_bytes = 9 << 20;
     return options;
 }
 
@@ -531,6 +536,13 @@ static SSL *begin_tls(const struct fixture *fixture, enum door door, int fd) {
     return ssl;
 }
 
+struct client client_open_raw(const struct fixture *fixture, enum door door) {
+    struct client client = {.fd = connect_tcp(fixture->ports[door], 0)};
+
+    limit_waits(client.fd);
+    return client;
+}
+
 static struct client open_any(const struct fixture *fixture, enum door door, int receive_bytes) {
     struct client client = {.fd = door == DOOR_UNIX
                                       ? connect_unix(fixture)
@@ -598,6 +610,10 @@ static ssize_t receive(struct client *client, char *bytes, size_t room) {
     return got;
 }
 
+static size_t unused(const struct client *client) {
+    return client->count - client->used;
+}
+
 /* One read; false at the end. */
 static bool fill(struct client *client) {
     size_t room = 256 * 1024;
@@ -605,6 +621,11 @@ static bool fill(struct client *client) {
 
     if (client->ended) {
         return false;
+    }
+    if (client->used > 0) {
+        memmove(client->bytes, client->bytes + client->used, unused(client));
+        client->count -= client->used;
+        client->used = 0;
     }
     client->bytes = mem_grow(client->bytes, client->count + room, 1);
     got = receive(client, client->bytes + client->count, room);
@@ -616,19 +637,14 @@ static bool fill(struct client *client) {
     return true;
 }
 
-static void use(struct client *client, size_t count) {
-    memmove(client->bytes, client->bytes + count, client->count - count);
-    client->count -= count;
-}
-
 /* Bytes up to and with the end's text; 0: it did not come. */
 static size_t find(struct client *client, const char *end) {
     for (;;) {
-        char *found =
-            client->count > 0 ? memmem(client->bytes, client->count, end, strlen(end)) : NULL;
+        char *from = client->bytes != NULL ? client->bytes + client->used : NULL;
+        char *found = unused(client) > 0 ? memmem(from, unused(client), end, strlen(end)) : NULL;
 
         if (found != NULL) {
-            return (size_t)(found - client->bytes) + strlen(end);
+            return (size_t)(found - from) + strlen(end);
         }
         if (!fill(client)) {
             return 0;
@@ -636,19 +652,26 @@ static size_t find(struct client *client, const char *end) {
     }
 }
 
+static void add_body(struct answer *answer, const char *bytes, size_t count) {
+    if (answer->body_room < answer->body_bytes + count + 1) {
+        answer->body_room = 2 * (answer->body_bytes + count + 1);
+        answer->body = mem_grow(answer->body, answer->body_room, 1);
+    }
+    if (count > 0) {
+        memcpy(answer->body + answer->body_bytes, bytes, count);
+    }
+    answer->body_bytes += count;
+    answer->body[answer->body_bytes] = '\0';
+}
+
 static bool read_exactly(struct client *client, size_t count, struct answer *answer) {
     size_t have;
 
-    while (client->count < count && fill(client)) {
+    while (unused(client) < count && fill(client)) {
     }
-    have = client->count < count ? client->count : count;
-    answer->body = mem_grow(answer->body, answer->body_bytes + have + 1, 1);
-    if (have > 0) {
-        memcpy(answer->body + answer->body_bytes, client->bytes, have);
-        use(client, have);
-    }
-    answer->body_bytes += have;
-    answer->body[answer->body_bytes] = '\0';
+    have = unused(client) < count ? unused(client) : count;
+    add_body(answer, have > 0 ? client->bytes + client->used : NULL, have);
+    client->used += have;
     return have == count;
 }
 
@@ -660,12 +683,12 @@ static bool read_chunks(struct client *client, struct answer *answer) {
         if (line == 0) {
             return false;
         }
-        count = strtoul(client->bytes, NULL, 16);
-        use(client, line);
+        count = strtoul(client->bytes + client->used, NULL, 16);
+        client->used += line;
         if (!read_exactly(client, count, answer) || find(client, "\r\n") != 2) {
             return false;
         }
-        use(client, 2);
+        client->used += 2;
         if (count == 0) {
             return true;
         }
@@ -686,9 +709,9 @@ static struct answer read_head(struct client *client) {
         return answer;
     }
     CHECK(bytes < sizeof answer.head, "a reasonable head");
-    memcpy(answer.head, client->bytes, bytes);
+    memcpy(answer.head, client->bytes + client->used, bytes);
     answer.head[bytes] = '\0';
-    use(client, bytes);
+    client->used += bytes;
     CHECK_MEM(answer.head, "HTTP/1.1 ", 9, "a status line");
     answer.status = atoi(answer.head + 9);
     answer.complete = true;
@@ -710,7 +733,7 @@ struct answer client_answer(struct client *client) {
     } else if (answer.status >= 200 && answer.status != 204 && answer.status != 304) {
         while (fill(client)) {
         }
-        answer.complete = read_exactly(client, client->count, &answer) && !client->reset;
+        answer.complete = read_exactly(client, unused(client), &answer) && !client->reset;
     }
     return answer;
 }

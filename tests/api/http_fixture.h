@@ -1,7 +1,7 @@
 /* tests/api/http_fixture.h - an HTTP server in a child process, and clients for it.
  *
- * The server listens on a unix socket, on TCP, on TLS and on TLS with client certificates, with
- * deadlines of a few hundred milliseconds. Its child process keeps SIGPIPE's default.
+ * The server listens on a unix socket, on TCP, on TLS and on TLS with client certificates. Its
+ * process keeps SIGPIPE's default.
  */
 #ifndef TESTS_API_HTTP_FIXTURE_H
 #define TESTS_API_HTTP_FIXTURE_H
@@ -38,8 +38,10 @@ struct fixture_options {
     unsigned descriptors; /* the server's limit; 0: as it is */
 };
 
-/* Short deadlines, small buffers. */
+/* Small buffers; deadlines that no test meets, however slow the machine. */
 struct fixture_options fixture_options(void);
+/* Deadlines of a few hundred milliseconds. */
+struct fixture_options fixture_options_impatient(void);
 
 void fixture_start(struct fixture *fixture, const struct fixture_options *options);
 /* Checks that the server ended well: no leak, no sanitizer's finding. */
@@ -49,8 +51,9 @@ void fixture_stop(struct fixture *fixture);
 struct client {
     int fd;
     void *ssl;
-    char *bytes; /* received and not used */
+    char *bytes; /* received; those from used on are still to be read */
     size_t count;
+    size_t used;
     bool ended;
     bool reset;
 };
@@ -60,12 +63,15 @@ struct answer {
     char head[4096];
     char *body; /* owned, NUL-ended */
     size_t body_bytes;
+    size_t body_room;
     bool complete; /* the body has the promised length, or its last chunk */
 };
 
 struct client client_open(const struct fixture *fixture, enum door door);
 /* With a small receive buffer, for slow readers. */
 struct client client_open_slow(const struct fixture *fixture, enum door door);
+/* Connected, and no handshake made. */
+struct client client_open_raw(const struct fixture *fixture, enum door door);
 void client_close(struct client *client);
 void client_send(struct client *client, const char *text);
 void client_send_bytes(struct client *client, const void *bytes, size_t count);
