@@ -117,6 +117,17 @@ static const struct sim_resource resources[] = {
      .kind = "PriorityClass",
      .short_names = "pc",
      .has_generation = true},
+    /* Kept and shown, but evictions don't ask them. */
+    {.id = SIM_PODDISRUPTIONBUDGETS,
+     .group = "policy",
+     .version = "v1",
+     .plural = "poddisruptionbudgets",
+     .singular = "poddisruptionbudget",
+     .kind = "PodDisruptionBudget",
+     .short_names = "pdb",
+     .namespaced = true,
+     .has_status = true,
+     .has_generation = true},
 };
 
 _Static_assert(sizeof resources / sizeof resources[0] == SIM_RESOURCE_COUNT, "a row per id");
@@ -146,6 +157,8 @@ const char *sim_resource_qualified(const struct sim_resource *resource) {
         return "leases.coordination.k8s.io";
     case SIM_PRIORITYCLASSES:
         return "priorityclasses.scheduling.k8s.io";
+    case SIM_PODDISRUPTIONBUDGETS:
+        return "poddisruptionbudgets.policy";
     default:
         ENSURE(resource->group[0] == '\0');
         return resource->plural;
@@ -158,6 +171,8 @@ const char *sim_resource_api_version(const struct sim_resource *resource) {
         return "coordination.k8s.io/v1";
     case SIM_PRIORITYCLASSES:
         return "scheduling.k8s.io/v1";
+    case SIM_PODDISRUPTIONBUDGETS:
+        return "policy/v1";
     default:
         ENSURE(resource->group[0] == '\0');
         return resource->version;

@@ -39,7 +39,8 @@ bool sim_call_selectors(struct sim_call *call, struct sim_selector *out_labels,
 /* NULL for all namespaces, as the store has it. */
 const char *sim_call_namespace(const struct sim_call *call);
 
-/* resourceVersion of the query: 0 if it's absent. False, and the call is refused, if it's no number. */
+/* resourceVersion of the query: 0 if it's absent. False, and the call is refused, if it's no
+ * number. */
 bool sim_call_version(struct sim_call *call, int64_t *out_version);
 
 /* sim/rest_list.c */

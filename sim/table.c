@@ -327,6 +327,16 @@ static void priority_cells(struct row *row) {
     add_age(row);
 }
 
+static void budget_cells(struct row *row) {
+    const json_t *least = sim_json_at(row->object, "spec.minAvailable");
+    const json_t *most = sim_json_at(row->object, "spec.maxUnavailable");
+
+    json_array_append_new(row->cells, least == NULL ? json_string("N/A") : json_deep_copy(least));
+    json_array_append_new(row->cells, most == NULL ? json_string("N/A") : json_deep_copy(most));
+    add_int(row, sim_json_int(row->object, "status.disruptionsAllowed", 0));
+    add_age(row);
+}
+
 /* After Name. A '+' marks a column of -o wide, a '#' a number. */
 static const struct {
     const char *columns;
@@ -351,6 +361,8 @@ static const struct {
                                     claim_cells},
     [SIM_LEASES] = {"Holder,Age", lease_cells},
     [SIM_PRIORITYCLASSES] = {"#Value,#Global-Default,Age", priority_cells},
+    [SIM_PODDISRUPTIONBUDGETS] = {"Min Available,Max Unavailable,#Allowed Disruptions,Age",
+                                  budget_cells},
 };
 
 _Static_assert(sizeof layouts / sizeof layouts[0] == SIM_RESOURCE_COUNT, "a layout per resource");

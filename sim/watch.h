@@ -16,14 +16,11 @@
 struct sim_version;
 struct sim_watch;
 
-#define SIM_WATCH_NOW (-1)
-
 struct sim_watch_options {
     const struct sim_store *store;
     enum sim_resource_id id;
     const char *namespace; /* NULL: all */
-    int64_t
-        from; /* events after this resourceVersion; 0 or SIM_WATCH_NOW: what exists as ADDED first */
+    int64_t from;          /* events after this resourceVersion; 0: what exists as ADDED first */
     struct sim_selector labels_take;
     struct sim_selector fields_take;
 };
