@@ -9,19 +9,17 @@ TEST(resource_add_path__makes_the_paths_of_the_api) {
         struct resource_path path;
         const char *want;
     } rows[] = {
-        {"a namespace's pods",
-         {RESOURCE_PODS, "team-a", NULL, NULL},
-         "/api/v1/namespaces/team-a/pods"},
-        {"all pods", {RESOURCE_PODS, NULL, NULL, NULL}, "/api/v1/pods"},
-        {"a log", {RESOURCE_PODS, "a", "p-1", "log"}, "/api/v1/namespaces/a/pods/p-1/log"},
-        {"nodes have no namespace", {RESOURCE_NODES, "a", "n1", NULL}, "/api/v1/nodes/n1"},
+        {"a namespace's pods", {KUBE_PODS, "team-a", NULL, NULL}, "/api/v1/namespaces/team-a/pods"},
+        {"all pods", {KUBE_PODS, NULL, NULL, NULL}, "/api/v1/pods"},
+        {"a log", {KUBE_PODS, "a", "p-1", "log"}, "/api/v1/namespaces/a/pods/p-1/log"},
+        {"nodes have no namespace", {KUBE_NODES, "a", "n1", NULL}, "/api/v1/nodes/n1"},
         {"another group",
-         {RESOURCE_LEASES, "a", "l", NULL},
+         {KUBE_LEASES, "a", "l", NULL},
          "/apis/coordination.k8s.io/v1/namespaces/a/leases/l"},
         {"a name can't leave its segment",
-         {RESOURCE_PODS, "a", "../secrets?x#", NULL},
+         {KUBE_PODS, "a", "../secrets?x#", NULL},
          "/api/v1/namespaces/a/pods/..%2Fsecrets%3Fx%23"},
-        {"nor climb", {RESOURCE_PODS, "..", "p", NULL}, "/api/v1/namespaces/%2E%2E/pods/p"},
+        {"nor climb", {KUBE_PODS, "..", "p", NULL}, "/api/v1/namespaces/%2E%2E/pods/p"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
