@@ -6,7 +6,7 @@
 #include "base/ensure.h"
 #include "base/memory.h"
 
-/* Nodes are told apart by how many of a pod they hold up to here; above, all are roomy. */
+/* Nodes are told apart by how many of a pod they hold; from here on, all are roomy. */
 #define BUCKET_COUNT 64
 
 /* Now, or some day on empty nodes. */
@@ -19,6 +19,7 @@ struct batch {
     uint32_t group;
     uint32_t count;
     accepts_fn *accepts;
+    bool chooses; /* the pod has a node selector or affinity */
 };
 
 void place_finish(struct place *place) {
@@ -43,7 +44,11 @@ void place_add_node(struct place *place, const struct node *node, const struct r
         place->nodes = mem_grow(place->nodes, place->node_room, sizeof *place->nodes);
         place->fits = mem_grow(place->fits, place->node_room, sizeof *place->fits);
     }
-    place->nodes[place->node_count++] = (struct place_node){.node = node, .free = *free};
+    place->nodes[place->node_count++] = (struct place_node){
+        .node = node,
+        .plain = node->ready && !node->unschedulable && node->taint_count == 0,
+        .free = *free,
+    };
     resources_max(&place->largest, &node->allocatable);
 }
 
@@ -57,18 +62,56 @@ static void push_run(struct place *place, const struct batch *batch, size_t node
     resources_add_times(&place->nodes[node].free, batch->requests, -(int64_t)count);
 }
 
-/* How many of a pod there is room for. */
-static uint32_t fit_count(const struct resources *need, const struct resources *free) {
-    int64_t most = UINT32_MAX;
+/* The kinds of which a pod needs something, and how much of each makes a node roomy. */
+struct needs {
+    size_t count;
+    size_t kinds[RESOURCE_KIND_MAX];
+    int64_t one[RESOURCE_KIND_MAX];
+    int64_t many[RESOURCE_KIND_MAX];
+};
+
+static struct needs find_needs(const struct resources *need) {
+    struct needs needs = {.count = 0};
 
     for (size_t i = 0; i < RESOURCE_KIND_MAX; i++) {
         if (need->amount[i] > 0) {
-            if (need->amount[i] > free->amount[i]) {
-                return 0;
-            }
-            most =
-                free->amount[i] / need->amount[i] < most ? free->amount[i] / need->amount[i] : most;
+            needs.kinds[needs.count] = i;
+            needs.one[needs.count] = need->amount[i];
+            needs.many[needs.count++] = amount_multiply(need->amount[i], BUCKET_COUNT);
         }
+    }
+    return needs;
+}
+
+/* How many of a pod there is room for; a roomy node counts as BUCKET_COUNT, without the divisions
+ * that are most of the cost of a pass over many nodes. */
+static uint32_t fit_count(const struct needs *needs, const struct resources *free) {
+    int64_t most = BUCKET_COUNT;
+
+    for (size_t i = 0; i < needs->count; i++) {
+        const int64_t all = free->amount[needs->kinds[i]];
+
+        if (all < needs->one[i]) {
+            return 0;
+        }
+        if (all < needs->many[i]) {
+            const int64_t fits = all / needs->one[i];
+
+            most = fits < most ? fits : most;
+        }
+    }
+    return (uint32_t)most;
+}
+
+/* The same of a roomy node, up to what is wanted. */
+static uint32_t fit_exactly(const struct needs *needs, const struct resources *free,
+                            uint32_t wanted) {
+    int64_t most = wanted;
+
+    for (size_t i = 0; i < needs->count; i++) {
+        const int64_t fits = free->amount[needs->kinds[i]] / needs->one[i];
+
+        most = fits < most ? fits : most;
     }
     return (uint32_t)most;
 }
@@ -77,17 +120,26 @@ static size_t bucket_of(uint32_t fits) {
     return fits < BUCKET_COUNT ? fits : BUCKET_COUNT - 1;
 }
 
+static bool chooses_nodes(const struct pod_demand *pod) {
+    return pod->selector_count > 0 || pod->term_count > 0;
+}
+
+/* The usual answer without a look at the node itself, of which there may be ten thousand. */
+static bool is_accepted(const struct batch *batch, const struct place_node *node) {
+    return (node->plain && !batch->chooses) || batch->accepts(node->node, batch->pod);
+}
+
 /* Fill place->fits; the smallest bucket up to which the nodes hold the whole batch. */
-static size_t measure(struct place *place, const struct batch *batch) {
+static size_t measure(struct place *place, const struct batch *batch, const struct needs *needs) {
     uint64_t room[BUCKET_COUNT] = {0};
     uint64_t sum = 0;
     size_t bucket = 0;
 
     for (size_t i = 0; i < place->node_count; i++) {
         const struct place_node *node = &place->nodes[i];
-        uint32_t fits = node->held_by == 0 ? fit_count(batch->requests, &node->free) : 0;
+        uint32_t fits = node->held_by == 0 ? fit_count(needs, &node->free) : 0;
 
-        if (fits > 0 && !batch->accepts(node->node, batch->pod)) {
+        if (fits > 0 && !is_accepted(batch, node)) {
             fits = 0;
         }
         place->fits[i] = fits;
@@ -104,18 +156,24 @@ static size_t measure(struct place *place, const struct batch *batch) {
 
 /* Put what fits on the nodes, the tight ones first; how many were placed. */
 static uint32_t fill(struct place *place, const struct batch *batch) {
-    const size_t last = measure(place, batch);
+    const struct needs needs = find_needs(batch->requests);
+    const size_t last = measure(place, batch, &needs);
     uint32_t left = batch->count;
 
     for (int pass = 0; pass < 2; pass++) {
         for (size_t i = 0; i < place->node_count && left > 0; i++) {
             const size_t bucket = bucket_of(place->fits[i]);
-            const uint32_t count = place->fits[i] < left ? place->fits[i] : left;
+            uint32_t count = place->fits[i];
 
-            if (count > 0 && (pass == 0 ? bucket < last : bucket == last)) {
-                push_run(place, batch, i, count);
-                left -= count;
+            if (count == 0 || (pass == 0 ? bucket >= last : bucket != last)) {
+                continue;
             }
+            if (count == BUCKET_COUNT) {
+                count = fit_exactly(&needs, &place->nodes[i].free, left);
+            }
+            count = count < left ? count : left;
+            push_run(place, batch, i, count);
+            left -= count;
         }
     }
     return batch->count - left;
@@ -165,7 +223,7 @@ static struct place_miss find_miss(const struct place *place, const struct batch
         size_t kind;
         double part;
 
-        if (!batch->accepts(node->node, batch->pod)) {
+        if (!is_accepted(batch, node)) {
             continue;
         }
         miss.nodes_matching++;
@@ -194,7 +252,8 @@ static bool place_in_order(struct place *place, const struct demand *demand, con
                                     .requests = &group->requests,
                                     .group = order[i],
                                     .count = group->count,
-                                    .accepts = accepts};
+                                    .accepts = accepts,
+                                    .chooses = chooses_nodes(&group->pod)};
         const uint32_t placed = fill(place, &batch);
 
         if (placed < group->count) {
@@ -295,8 +354,11 @@ bool place_pod_possible(const struct place *empty, const struct pod_demand *pod,
 
 uint32_t place_pods(struct place *place, const struct pod_demand *pod,
                     const struct resources *requests, uint32_t count) {
-    const struct batch batch = {
-        .pod = pod, .requests = requests, .count = count, .accepts = node_accepts};
+    const struct batch batch = {.pod = pod,
+                                .requests = requests,
+                                .count = count,
+                                .accepts = node_accepts,
+                                .chooses = chooses_nodes(pod)};
     uint32_t placed;
 
     place->run_count = 0;

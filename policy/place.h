@@ -21,8 +21,9 @@
 /* A node in a pass. */
 struct place_node {
     const struct node *node;
-    struct resources free; /* after everything that is there, or placed earlier in the pass */
     uint64_t held_by;      /* the job it is kept for; 0: nobody. A held node takes no pods */
+    bool plain;            /* accepts every pod that does not choose its nodes */
+    struct resources free; /* after everything that is there, or placed earlier in the pass */
 };
 
 /* `count` pods of a group on one node. */
