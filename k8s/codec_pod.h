@@ -1,7 +1,7 @@
 /* k8s/codec_pod.h - a Pod's JSON, read into what we need of it.
  *
- * A plain value that owns nothing. Texts longer than Kubernetes allows are an error, messages
- * are cut. Unknown members are ignored, wrong types are ERR_INVALID.
+ * A plain value that owns nothing. Texts that Kubernetes bounds are refused beyond the bound;
+ * reasons and messages are cut. Unknown members are ignored, wrong types are ERR_INVALID.
  */
 #ifndef K8S_CODEC_POD_H
 #define K8S_CODEC_POD_H
@@ -12,11 +12,13 @@
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "policy/demand.h"
+#include "policy/resources.h"
 
 struct field_error;
 
-#define POD_UID_BYTES 63
-#define POD_REASON_BYTES 127
+#define POD_UID_BYTES     63
+#define POD_REASON_BYTES  127
 #define POD_MESSAGE_BYTES 511
 
 enum pod_phase {
@@ -25,12 +27,6 @@ enum pod_phase {
     POD_SUCCEEDED,
     POD_FAILED,
     POD_UNKNOWN, /* also for a phase that nobody knows */
-};
-
-enum pod_role {
-    POD_ROLE_NONE,
-    POD_ROLE_DRIVER, /* label spark-role */
-    POD_ROLE_EXECUTOR,
 };
 
 enum container_phase {
@@ -56,34 +52,42 @@ struct pod_state {
     char uid[POD_UID_BYTES + 1];
     char node[LIMIT_NAME_BYTES + 1]; /* "": not bound */
 
-    /* Our labels; 0 and "" on foreign pods. */
+    /* By labels. Of a foreign pod, or one whose labels of ours are nonsense: 0 and "". */
     uint64_t job_id;
     char job_uid[LIMIT_LABEL_BYTES + 1];
     uint32_t attempt;
-    enum pod_role role;
-    char app_id[LIMIT_LABEL_BYTES + 1]; /* label spark-app-selector */
+    enum pod_role role;                 /* POD_ROLE_POD without spark-role */
+    char app_id[LIMIT_LABEL_BYTES + 1]; /* spark-app-selector */
+
+    /* For quotas and room, as policy/demand.h computes them. */
+    struct resources requests;
+    struct resources limits;
+    bool best_effort;
+    bool has_run_deadline;
+    char priority_class[LIMIT_NAME_BYTES + 1];
 
     enum pod_phase phase;
     bool terminating; /* has a deletionTimestamp */
     int64_t created_us;
-    int64_t started_us;                /* status.startTime */
-    int64_t delete_after_us;           /* deletionTimestamp: now + grace when asked; 0: not asked */
+    int64_t started_us;                /* status.startTime; 0: not yet, as below */
+    int64_t delete_at_us;              /* deletionTimestamp: the end of the grace period */
     char reason[POD_REASON_BYTES + 1]; /* status.reason, such as Evicted */
     char message[POD_MESSAGE_BYTES + 1];
 
     /* The container that counts: Spark's driver by its name, else the first of the spec. */
+    char main_name[LIMIT_LABEL_BYTES + 1];
     struct container_state main;
-    /* The first init container that waits for something or failed; absent otherwise. */
+    /* The first init container that waits or failed; absent otherwise. */
     struct container_state init;
 
-    bool unschedulable; /* PodScheduled is False; its reason and message: */
-    char scheduled_reason[POD_REASON_BYTES + 1];
+    char scheduled_reason[POD_REASON_BYTES + 1]; /* of PodScheduled=False; "": none */
     char scheduled_message[POD_MESSAGE_BYTES + 1];
     char disruption_reason[POD_REASON_BYTES + 1]; /* of DisruptionTarget=True; "": none */
     char disruption_message[POD_MESSAGE_BYTES + 1];
 };
 
-int codec_pod_read(const char *json, size_t bytes, struct pod_state *out_pod,
-                   struct field_error *error) MUST_CHECK;
+/* error may name any field. The table grows by the kinds of resources that are new to it. */
+int codec_pod_read(const char *json, size_t bytes, struct resource_names *names,
+                   struct pod_state *out_pod, struct field_error *error) MUST_CHECK;
 
 #endif

@@ -23,31 +23,20 @@
 
 struct demand;
 struct payload;
-
-#define LABEL_JOB_ID "nightshift/job-id"
-#define LABEL_JOB_UID "nightshift/job-uid"
-#define LABEL_ATTEMPT "nightshift/attempt"
-
-#define CONTAINER_SPARK_DRIVER "spark-kubernetes-driver"
+struct resource_names;
 
 /* ERR_INVALID, ERR_FULL: error names the field, as in "spec.driver.cores". */
 int payload_read(enum job_kind kind, const char *json, size_t bytes, const char *namespace_,
                  struct payload **out_payload, struct field_error *error) MUST_CHECK;
 void payload_destroy(struct payload *payload); /* Accepts NULL. */
 
-/* The whole gang, overheads included, to the byte. Zeroed or a demand before; see
- * policy/demand.h for what it owns. */
-void payload_demand(const struct payload *payload, struct demand *out_demand);
+/* The whole gang, overheads included, to the byte: a settled demand, the caller's to destroy.
+ * LimitRanges are not applied. ERR_FULL: more kinds of resources than names has room for. */
+int payload_demand(const struct payload *payload, struct resource_names *names,
+                   struct demand **out_demand, struct field_error *error) MUST_CHECK;
 
 /* Append the arithmetic behind the demand, a line a term, for people. */
 void payload_explain(const struct payload *payload, struct buf *out_text);
-
-/* One attempt. Texts are borrowed. */
-struct payload_run {
-    struct attempt_id id;
-    const char *namespace_;
-    int64_t submitted_us; /* wall clock, of this attempt; stored, so that it repeats */
-};
 
 /* The name of the attempt's pod: what to look for before creating it. */
 void payload_pod_name(const struct payload *payload, const struct attempt_id *id,

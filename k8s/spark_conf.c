@@ -15,8 +15,8 @@
 #include "base/text.h"
 #include "k8s/codec_json.h"
 
-#define BYTES_PER_MIB ((int64_t)1 << 20)
-#define FACTOR_MAX 1000.0
+#define BYTES_PER_MIB   ((int64_t)1 << 20)
+#define FACTOR_MAX      1000.0
 #define CONF_ROOM_FIRST 32
 #define SPARK_BYTES_MAX ((int64_t)1 << 60)
 

@@ -8,7 +8,7 @@
 #include "base/ensure.h"
 
 #define SERVICE_BYTES_MAX 63
-#define LABEL_BYTES_MAX 63
+#define LABEL_BYTES_MAX   63
 /* "-" and the decimal id, "-" and the decimal attempt. */
 #define SUFFIX_BYTES_MAX 33
 

@@ -10,12 +10,25 @@
 
 #define SPARK_PREFIX_BYTES_MAX 200
 
+#define LABEL_JOB_ID  "nightshift/job-id"
+#define LABEL_JOB_UID "nightshift/job-uid"
+#define LABEL_ATTEMPT "nightshift/attempt"
+
+#define CONTAINER_SPARK_DRIVER "spark-kubernetes-driver"
+
 /* Which attempt of which job of which store. Texts are borrowed. */
 struct attempt_id {
     const char *job_name;
     const char *store_uid; /* of the daemon's store, unique in the world */
     uint64_t job_id;
     uint32_t attempt; /* from 1 */
+};
+
+/* One attempt. Texts are borrowed. */
+struct payload_run {
+    struct attempt_id id;
+    const char *namespace_;
+    int64_t submitted_us; /* wall clock, of this attempt; stored, so that it repeats */
 };
 
 struct spark_names {

@@ -1,0 +1,146 @@
+#include "k8s/codec_node.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+#include "k8s/codec_json.h"
+#include "k8s/codec_pod_spec.h"
+
+#define ENTRY_COUNT_MAX 1024
+
+static int read_labels(const struct json_at *labels, struct node *node, struct field_error *error) {
+    struct json_at label;
+    void *iterator = NULL;
+    int r = json_expect_object(labels, error);
+
+    while (r == OK && json_next(labels, &iterator, &label)) {
+        const char *value = "";
+
+        r = json_get_text(&label, &value, error);
+        if (r == OK) {
+            node_add_label(node, label.key, value);
+        }
+    }
+    return r;
+}
+
+/* An effect that nobody knows yet keeps pods away: better to wait than to overrun. */
+static enum taint_effect effect_of(const char *text) {
+    if (strcmp(text, "PreferNoSchedule") == 0) {
+        return TAINT_PREFER_NO_SCHEDULE;
+    }
+    return strcmp(text, "NoExecute") == 0 ? TAINT_NO_EXECUTE : TAINT_NO_SCHEDULE;
+}
+
+static int read_taint(const struct json_at *at, struct node *node, struct field_error *error) {
+    struct json_at key_at = json_at_key(at, "key");
+    struct json_at value_at = json_at_key(at, "value");
+    struct json_at effect_at = json_at_key(at, "effect");
+    const char *key = "";
+    const char *value = "";
+    const char *effect = "";
+    int r = json_get_text(&key_at, &key, error);
+
+    r = r < 0 ? r : json_get_text(&value_at, &value, error);
+    r = r < 0 ? r : json_get_text(&effect_at, &effect, error);
+    if (r == OK) {
+        node_add_taint(node, key, value, effect_of(effect));
+    }
+    return r;
+}
+
+static int read_taints(const struct json_at *list, struct node *node, struct field_error *error) {
+    size_t count = 0;
+    int r = json_get_count(list, ENTRY_COUNT_MAX, &count, error);
+
+    for (size_t i = 0; r == OK && i < count; i++) {
+        struct json_at item = json_at_index(list, i);
+
+        r = read_taint(&item, node, error);
+    }
+    return r;
+}
+
+static int read_allocatable(const struct json_at *list, struct resource_names *names,
+                            struct node *node, struct field_error *error) {
+    struct json_at member;
+    void *iterator = NULL;
+    int r = json_expect_object(list, error);
+
+    while (r == OK && json_next(list, &iterator, &member)) {
+        size_t kind = RESOURCE_NONE;
+        int64_t amount = 0;
+
+        r = codec_resource_read(&member, names, CODEC_NAMES_TOLERANT, &kind, &amount, error);
+        if (r == OK && kind != RESOURCE_NONE) {
+            node->allocatable.amount[kind] = amount;
+        }
+    }
+    return r;
+}
+
+static int read_ready(const struct json_at *list, struct node *node, struct field_error *error) {
+    size_t count = 0;
+    int r = json_get_count(list, ENTRY_COUNT_MAX, &count, error);
+
+    for (size_t i = 0; r == OK && i < count; i++) {
+        struct json_at item = json_at_index(list, i);
+        struct json_at type_at = json_at_key(&item, "type");
+        struct json_at status_at = json_at_key(&item, "status");
+        const char *type = "";
+        const char *status = "";
+
+        r = json_get_text(&type_at, &type, error);
+        r = r < 0 ? r : json_get_text(&status_at, &status, error);
+        if (strcmp(type, "Ready") == 0) {
+            node->ready = strcmp(status, "True") == 0;
+        }
+    }
+    return r;
+}
+
+static int read_node(const struct json_at *top, struct resource_names *names, struct node *node,
+                     struct field_error *error) {
+    struct json_at metadata = json_at_key(top, "metadata");
+    struct json_at spec = json_at_key(top, "spec");
+    struct json_at status = json_at_key(top, "status");
+    struct json_at name_at = json_at_key(&metadata, "name");
+    struct json_at labels = json_at_key(&metadata, "labels");
+    struct json_at taints = json_at_key(&spec, "taints");
+    struct json_at cordon = json_at_key(&spec, "unschedulable");
+    struct json_at allocatable = json_at_key(&status, "allocatable");
+    struct json_at conditions = json_at_key(&status, "conditions");
+    const char *name = "";
+    int r = json_get_text(&name_at, &name, error);
+
+    if (r == OK && name[0] == '\0') {
+        r = json_fail(&name_at, error, ERR_INVALID, "a node without a name");
+    }
+    node_init(node, name);
+    r = r < 0 ? r : read_labels(&labels, node, error);
+    r = r < 0 ? r : read_taints(&taints, node, error);
+    r = r < 0 ? r : json_get_bool(&cordon, &node->unschedulable, error);
+    r = r < 0 ? r : read_allocatable(&allocatable, names, node, error);
+    return r < 0 ? r : read_ready(&conditions, node, error);
+}
+
+int codec_node_read(const char *json, size_t bytes, struct resource_names *names,
+                    struct node *out_node, struct field_error *error) {
+    struct node node = {0};
+    struct json_t *root;
+    struct json_at top;
+    int r = json_parse_object(json, bytes, LIMIT_KUBE_OBJECT_BYTES, &root, error);
+
+    if (r < 0) {
+        return r;
+    }
+    top = json_at_root(root);
+    r = read_node(&top, names, &node, error);
+    json_drop(root);
+    if (r < 0) {
+        node_finish(&node);
+        return r;
+    }
+    *out_node = node;
+    return OK;
+}

@@ -1,0 +1,286 @@
+#include "k8s/spark_check.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "k8s/codec_json.h"
+#include "k8s/spark_app.h"
+
+#define SCHEME_REMEDY                                                                            \
+    "files of the submitter's machine cannot be uploaded; put it where the driver can fetch it " \
+    "(https:, s3a:, hdfs:, ...), or into the image and name it local:///path"
+
+/* Keys and key families (ending in a dot) that we cannot carry out. */
+static const struct {
+    const char *key;
+    const char *why;
+} refused[] = {
+    {"spark.driver.bindAddress", "the driver binds to its pod's address; remove it"},
+    {"spark.kubernetes.driver.pod.name",
+     "the driver's pod is named after job, id and attempt; remove it"},
+    {"spark.kubernetes.driver.podTemplateFile",
+     "pod templates are not supported yet; use the fields of spec.driver"},
+    {"spark.kubernetes.executor.podTemplateFile", "pod templates are not supported yet"},
+    {"spark.kubernetes.driver.pod.featureSteps", "feature steps of the driver are Java code"},
+    {"spark.kubernetes.hadoop.configMapName", "not supported yet; use spec.hadoopConf"},
+    {"spark.kubernetes.kerberos.", "Kerberos is not supported yet"},
+    {"spark.kerberos.keytab", "Kerberos is not supported yet"},
+    {"spark.kerberos.principal", "Kerberos is not supported yet"},
+    {"spark.kubernetes.authenticate.driver.oauthToken",
+     "it would be stored in clear; give the driver a service account"},
+    {"spark.kubernetes.authenticate.driver.oauthTokenFile", "give the driver a service account"},
+    {"spark.kubernetes.authenticate.driver.caCertFile", "give the driver a service account"},
+    {"spark.kubernetes.authenticate.driver.clientKeyFile", "give the driver a service account"},
+    {"spark.kubernetes.authenticate.driver.clientCertFile", "give the driver a service account"},
+    {"spark.kubernetes.authenticate.submission.oauthToken",
+     "it would be stored in clear; nightshift uses its own credentials"},
+    {"spark.kubernetes.authenticate.oauthToken", "it would be stored in clear"},
+};
+
+static int check_refused(const struct spark_conf *conf, struct field_error *error) {
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+        const char *key = refused[i].key;
+        size_t at = 0;
+        const struct spark_conf_entry *entry =
+            text_ends_with(key, ".") ? spark_conf_next(conf, key, &at) : spark_conf_find(conf, key);
+
+        if (entry != NULL) {
+            return spark_conf_fail(entry, error, ERR_INVALID, "%s: %s", entry->key, refused[i].why);
+        }
+    }
+    return OK;
+}
+
+static void drop_foreign(struct spark_conf *conf) {
+    size_t i = 0;
+
+    spark_conf_remove(conf, "spark.driver.host");
+    while (i < conf->count) {
+        if (text_starts_with(conf->entries[i].key, "spark.")) {
+            i++;
+        } else {
+            spark_conf_remove(conf, conf->entries[i].key);
+        }
+    }
+}
+
+static int check_fixed(const struct spark_conf *conf, const char *key, const char *value,
+                       struct field_error *error) {
+    const struct spark_conf_entry *entry = spark_conf_find(conf, key);
+
+    if (entry == NULL || strcmp(entry->value, value) == 0) {
+        return OK;
+    }
+    return spark_conf_fail(entry, error, ERR_INVALID, "%s must be \"%s\" here, not \"%s\"", key,
+                           value, entry->value);
+}
+
+/* A scheme and a colon; not a path, and not what lies on the submitter's disk. */
+static bool is_remote(const char *uri, size_t bytes) {
+    size_t scheme = 0;
+
+    while (scheme < bytes && (isalnum((unsigned char)uri[scheme]) ||
+                              (scheme > 0 && strchr("+.-", uri[scheme]) != NULL))) {
+        scheme++;
+    }
+    if (scheme == 0 || scheme == bytes || uri[scheme] != ':' || !isalpha((unsigned char)uri[0])) {
+        return false;
+    }
+    return !(scheme == 4 && strncmp(uri, "file", 4) == 0);
+}
+
+static int check_list(const struct spark_conf *conf, const char *key, struct field_error *error) {
+    const struct spark_conf_entry *entry = spark_conf_find(conf, key);
+    const char *at = entry != NULL ? entry->value : "";
+
+    while (*at != '\0') {
+        size_t bytes = strcspn(at, ",");
+
+        while (bytes > 0 && *at == ' ') {
+            at++;
+            bytes--;
+        }
+        if (bytes > 0 && !is_remote(at, bytes)) {
+            return spark_conf_fail(entry, error, ERR_INVALID, "%.*s: " SCHEME_REMEDY, (int)bytes,
+                                   at);
+        }
+        at += bytes;
+        at += *at == ',' ? 1 : 0;
+    }
+    return OK;
+}
+
+static int check_resources(const struct json_at *spec, const struct spark_app *app,
+                           struct field_error *error) {
+    static const char *const keys[] = {"spark.jars", "spark.files", "spark.archives",
+                                       "spark.submit.pyFiles"};
+    struct json_at file = json_at_key(spec, "mainApplicationFile");
+
+    if (strcmp(app->resource, "spark-internal") != 0 &&
+        !is_remote(app->resource, strlen(app->resource))) {
+        return json_fail(&file, error, ERR_INVALID, "\"%s\": " SCHEME_REMEDY, app->resource);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        int r = check_list(&app->conf, keys[i], error);
+
+        if (r < 0) {
+            return r;
+        }
+    }
+    return OK;
+}
+
+static bool is_reserved(const char *key, bool is_executor) {
+    static const char *const names[] = {"spark-version",  "spark-app-selector",
+                                        "spark-app-name", "spark-role",
+                                        "spark-exec-id",  "spark-exec-resourceprofile-id"};
+    size_t count = is_executor ? ARRAY_LEN(names) : 4;
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(key, names[i]) == 0) {
+            return true;
+        }
+    }
+    return text_starts_with(key, "nightshift/");
+}
+
+static bool has_template(const char *value) {
+    return strstr(value, "{{APP_ID}}") != NULL || strstr(value, "{{EXECUTOR_ID}}") != NULL;
+}
+
+static int check_label(const struct spark_conf_entry *entry, const char *key, bool is_executor,
+                       const struct spark_app *app, struct field_error *error) {
+    bool replaced = spark_version_at_least(&app->version, 4, 0) && has_template(entry->value);
+
+    if (is_reserved(key, is_executor)) {
+        return spark_conf_fail(entry, error, ERR_INVALID, "the label %s is reserved", key);
+    }
+    if (!text_is_label_key(key)) {
+        return spark_conf_fail(entry, error, ERR_INVALID, "\"%s\" is not a label's name", key);
+    }
+    if (!replaced && !text_is_label_value(entry->value)) {
+        return spark_conf_fail(entry, error, ERR_INVALID, "\"%s\" is not a label's value",
+                               entry->value);
+    }
+    return OK;
+}
+
+static int check_labels(const struct spark_app *app, const char *role, struct field_error *error) {
+    const struct spark_conf_entry *entry;
+    char prefix[64];
+    size_t at = 0;
+    int r = OK;
+
+    spark_role_key("spark.kubernetes.*.label.", role, prefix, sizeof prefix);
+    while (r == OK && (entry = spark_conf_next(&app->conf, prefix, &at)) != NULL) {
+        r = check_label(entry, entry->key + strlen(prefix), strcmp(role, "executor") == 0, app,
+                        error);
+    }
+    return r;
+}
+
+/* k8s://https://host:port, or without the inner scheme, which is https then. */
+static int check_master(const struct spark_conf *conf, struct field_error *error) {
+    const struct spark_conf_entry *entry = spark_conf_find(conf, "spark.master");
+    const char *inner;
+    const char *scheme_end;
+
+    if (entry == NULL) {
+        return OK;
+    }
+    if (!text_starts_with(entry->value, "k8s://")) {
+        return spark_conf_fail(entry, error, ERR_INVALID,
+                               "spark.master: \"%s\" is not k8s://...; remove it, the cluster is "
+                               "nightshift's",
+                               entry->value);
+    }
+    inner = entry->value + strlen("k8s://");
+    scheme_end = strstr(inner, "://");
+    if (inner[0] == '\0' || (scheme_end != NULL && !text_starts_with(inner, "https://") &&
+                             !text_starts_with(inner, "http://"))) {
+        return spark_conf_fail(entry, error, ERR_INVALID,
+                               "spark.master: \"%s\": after k8s:// comes https://host:port",
+                               entry->value);
+    }
+    return OK;
+}
+
+/* <secret>:<key>, split at the only colon. */
+static int check_secret_refs(const struct spark_conf *conf, const char *prefix,
+                             struct field_error *error) {
+    const struct spark_conf_entry *entry;
+    size_t at = 0;
+
+    while ((entry = spark_conf_next(conf, prefix, &at)) != NULL) {
+        const char *colon = strchr(entry->value, ':');
+
+        if (colon == NULL || colon == entry->value || colon[1] == '\0' ||
+            strchr(colon + 1, ':') != NULL) {
+            return spark_conf_fail(entry, error, ERR_INVALID, "\"%s\" is not SECRET:KEY",
+                                   entry->value);
+        }
+    }
+    return OK;
+}
+
+static int check_choice(const struct spark_conf *conf, const char *key, const char *const *choices,
+                        size_t count, struct field_error *error) {
+    const struct spark_conf_entry *entry = spark_conf_find(conf, key);
+
+    for (size_t i = 0; entry != NULL && i < count; i++) {
+        if (strcmp(entry->value, choices[i]) == 0) {
+            return OK;
+        }
+    }
+    return entry == NULL
+               ? OK
+               : spark_conf_fail(entry, error, ERR_INVALID, "%s: \"%s\" is not one of %s, %s, %s",
+                                 key, entry->value, choices[0], choices[1], choices[2]);
+}
+
+static int check_choices(const struct spark_conf *conf, struct field_error *error) {
+    static const char *const pull[] = {"Always", "Never", "IfNotPresent"};
+    static const char *const family[] = {"SingleStack", "PreferDualStack", "RequireDualStack"};
+    int r = check_choice(conf, "spark.kubernetes.container.image.pullPolicy", pull, ARRAY_LEN(pull),
+                         error);
+
+    return r < 0 ? r
+                 : check_choice(conf, "spark.kubernetes.driver.service.ipFamilyPolicy", family,
+                                ARRAY_LEN(family), error);
+}
+
+static int check_ports(const struct spark_conf *conf, struct field_error *error) {
+    static const char *const keys[] = {"spark.driver.port", "spark.driver.blockManager.port",
+                                       "spark.blockManager.port", "spark.ui.port",
+                                       "spark.connect.grpc.binding.port"};
+    int64_t port;
+    int r = OK;
+
+    for (size_t i = 0; r == OK && i < ARRAY_LEN(keys); i++) {
+        r = spark_conf_get_port(conf, keys[i], &port, error);
+    }
+    return r;
+}
+
+int spark_check(const struct json_at *spec, const char *namespace_, struct spark_app *app,
+                struct field_error *error) {
+    struct spark_conf *conf = &app->conf;
+    int r;
+
+    drop_foreign(conf);
+    r = check_refused(conf, error);
+    r = r < 0 ? r : check_master(conf, error);
+    r = r < 0 ? r : check_fixed(conf, "spark.submit.deployMode", "cluster", error);
+    r = r < 0 ? r : check_fixed(conf, "spark.kubernetes.namespace", namespace_, error);
+    r = r < 0 ? r : check_resources(spec, app, error);
+    r = r < 0 ? r : check_labels(app, "driver", error);
+    r = r < 0 ? r : check_labels(app, "executor", error);
+    r = r < 0 ? r : check_secret_refs(conf, "spark.kubernetes.driver.secretKeyRef.", error);
+    r = r < 0 ? r : check_secret_refs(conf, "spark.kubernetes.executor.secretKeyRef.", error);
+    r = r < 0 ? r : check_choices(conf, error);
+    return r < 0 ? r : check_ports(conf, error);
+}

@@ -1,0 +1,405 @@
+#include "k8s/spark_objects.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/ensure.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "k8s/attempt_labels.h"
+#include "k8s/codec_json.h"
+#include "k8s/json_build.h"
+#include "k8s/spark_app.h"
+#include "k8s/spark_driver.h"
+#include "k8s/spark_properties.h"
+#include "k8s/spark_size.h"
+
+#define US_PER_MS           1000
+#define NETWORK_POLICY_STEP "org.apache.spark.deploy.k8s.features.NetworkPolicyFeatureStep"
+/* Room in a ConfigMap for the rest of it. Source: Kubernetes' limit of 1 MiB for its data. */
+#define PROPERTIES_BYTES_MAX (LIMIT_MIB - 16 * LIMIT_KIB)
+
+void spark_attempt_make(const struct spark_app *app, const struct payload_run *run,
+                        struct spark_attempt *out_attempt) {
+    const char *app_name = spark_conf_get(&app->conf, "spark.app.name");
+
+    *out_attempt = (struct spark_attempt){
+        .app = app, .run = run, .app_name = app_name != NULL ? app_name : run->id.job_name};
+    spark_names_make(&run->id, &out_attempt->names);
+}
+
+/* Checked when the application was read. */
+static int64_t port(const struct spark_app *app, const char *key, int64_t otherwise) {
+    int64_t value = otherwise;
+    int r = spark_conf_get_port(&app->conf, key, &value, NULL);
+
+    ENSURE(r == OK);
+    return value;
+}
+
+size_t spark_ports(const struct spark_app *app, struct spark_port out_ports[SPARK_PORT_COUNT]) {
+    int64_t rpc = port(app, "spark.driver.port", 7078);
+    int64_t block = port(app, "spark.driver.blockManager.port", 7079);
+    int64_t ui = port(app, "spark.ui.port", 4040);
+    int64_t connect = port(app, "spark.connect.grpc.binding.port", 15002);
+
+    out_ports[0] = (struct spark_port){"driver-rpc-port", rpc, rpc};
+    out_ports[1] = (struct spark_port){"blockmanager", block, block};
+    if (spark_conf_find(&app->conf, "spark.driver.blockManager.port") == NULL) {
+        out_ports[1].in_container = port(app, "spark.blockManager.port", block);
+    }
+    out_ports[2] = (struct spark_port){"spark-ui", ui, ui};
+    out_ports[3] = (struct spark_port){"spark-connect", connect, connect};
+    return spark_version_at_least(&app->version, 4, 1) ? 4 : 3;
+}
+
+/* Every {{APP_ID}} becomes the id, every {{EXECUTOR_ID}} nothing. */
+static void replace(const char *text, const char *app_id, struct buf *out) {
+    static const char app[] = "{{APP_ID}}";
+    static const char executor[] = "{{EXECUTOR_ID}}";
+
+    while (*text != '\0') {
+        if (text_starts_with(text, app)) {
+            buf_add_text(out, app_id);
+            text += strlen(app);
+        } else if (text_starts_with(text, executor)) {
+            text += strlen(executor);
+        } else {
+            buf_add_char(out, *text++);
+        }
+    }
+}
+
+struct json_t *spark_named_texts(const struct spark_attempt *attempt, const char *prefix,
+                                 const char *app_id) {
+    struct json_t *object = json_new_object();
+    const struct spark_conf_entry *entry;
+    struct buf value;
+    size_t at = 0;
+
+    buf_init(&value, (size_t)16 * LIMIT_SPEC_BYTES);
+    while ((entry = spark_conf_next(&attempt->app->conf, prefix, &at)) != NULL) {
+        buf_clear(&value);
+        if (app_id != NULL) {
+            replace(entry->value, app_id, &value);
+        } else {
+            buf_add_text(&value, entry->value);
+        }
+        json_put_text(object, entry->key + strlen(prefix), buf_text(&value));
+    }
+    buf_finish(&value);
+    return object;
+}
+
+struct json_t *spark_driver_labels(const struct spark_attempt *attempt) {
+    const struct spark_app *app = attempt->app;
+    bool is_replaced = spark_version_at_least(&app->version, 4, 0);
+    struct json_t *labels = spark_named_texts(attempt, "spark.kubernetes.driver.label.",
+                                              is_replaced ? attempt->names.app_id : NULL);
+    char name[64];
+
+    json_put_text(labels, "spark-version", app->version.text);
+    json_put_text(labels, "spark-app-selector", attempt->names.app_id);
+    spark_app_name_label(attempt->app_name, name);
+    json_put_text(labels, "spark-app-name", name);
+    json_put_text(labels, "spark-role", "driver");
+    attempt_put_labels(&attempt->run->id, labels);
+    return labels;
+}
+
+static struct json_t *make_owner(const struct spark_attempt *attempt, const char *uid) {
+    struct json_t *owners = json_new_array();
+    struct json_t *owner = json_new_object();
+
+    json_put_text(owner, "apiVersion", "v1");
+    json_put_text(owner, "kind", "Pod");
+    json_put_text(owner, "name", attempt->names.pod);
+    json_put_text(owner, "uid", uid);
+    json_put_bool(owner, "controller", true);
+    json_push_take(owners, owner);
+    return owners;
+}
+
+/* metadata of an object beside the pod. Takes annotations, which may be NULL. */
+static struct json_t *make_metadata(const struct spark_attempt *attempt, const char *name,
+                                    struct json_t *labels, struct json_t *annotations,
+                                    const char *owner_uid) {
+    struct json_t *metadata = json_new_object();
+
+    json_put_text(metadata, "name", name);
+    json_put_text(metadata, "namespace", attempt->run->namespace_);
+    json_put_text(labels, "spark-app-selector", attempt->names.app_id);
+    attempt_put_labels(&attempt->run->id, labels);
+    json_put_take(metadata, "labels", labels);
+    if (annotations != NULL) {
+        json_put_some_take(metadata, "annotations", annotations);
+    }
+    if (owner_uid != NULL) {
+        json_put_take(metadata, "ownerReferences", make_owner(attempt, owner_uid));
+    }
+    return metadata;
+}
+
+static struct json_t *make_object(const char *api_version, const char *kind,
+                                  struct json_t *metadata) {
+    struct json_t *object = json_new_object();
+
+    json_put_text(object, "apiVersion", api_version);
+    json_put_text(object, "kind", kind);
+    json_put_take(object, "metadata", metadata);
+    return object;
+}
+
+static struct json_t *make_service_ports(const struct spark_app *app) {
+    struct json_t *list = json_new_array();
+    struct spark_port ports[SPARK_PORT_COUNT];
+    size_t count = spark_ports(app, ports);
+
+    for (size_t i = 0; i < count; i++) {
+        struct json_t *item = json_new_object();
+
+        json_put_text(item, "name", ports[i].name);
+        json_put_int(item, "port", ports[i].in_service);
+        json_put_int(item, "targetPort", ports[i].in_service);
+        if (i == 3 && spark_version_at_least(&app->version, 4, 2)) {
+            json_put_text(item, "appProtocol", "grpc");
+        }
+        json_push_take(list, item);
+    }
+    return list;
+}
+
+/* "IPv4,IPv6" as a list. */
+static struct json_t *make_families(const char *text) {
+    struct json_t *list = json_new_array();
+
+    while (*text != '\0') {
+        size_t bytes = strcspn(text, ",");
+        char family[16];
+
+        (void)snprintf(family, sizeof family, "%.*s", (int)(bytes < 15 ? bytes : 15), text);
+        if (bytes > 0) {
+            json_push_text(list, family);
+        }
+        text += bytes + (text[bytes] == ',' ? 1 : 0);
+    }
+    return list;
+}
+
+static const char *conf_or(const struct spark_app *app, const char *key, const char *otherwise) {
+    const char *value = spark_conf_get(&app->conf, key);
+
+    return value != NULL ? value : otherwise;
+}
+
+char *spark_driver_service(const struct spark_app *app, const struct payload_run *run,
+                           const char *owner_uid) {
+    struct spark_attempt attempt;
+    struct json_t *spec = json_new_object();
+    struct json_t *service;
+    struct json_t *labels;
+    struct json_t *annotations;
+
+    spark_attempt_make(app, run, &attempt);
+    labels = spark_named_texts(&attempt, "spark.kubernetes.driver.service.label.", NULL);
+    annotations = spark_named_texts(&attempt, "spark.kubernetes.driver.service.annotation.", NULL);
+    service =
+        make_object("v1", "Service",
+                    make_metadata(&attempt, attempt.names.service, labels, annotations, owner_uid));
+    json_put_text(spec, "clusterIP", "None");
+    json_put_text(spec, "ipFamilyPolicy",
+                  conf_or(app, "spark.kubernetes.driver.service.ipFamilyPolicy", "SingleStack"));
+    json_put_take(
+        spec, "ipFamilies",
+        make_families(conf_or(app, "spark.kubernetes.driver.service.ipFamilies", "IPv4")));
+    json_put_take(spec, "selector", spark_driver_labels(&attempt));
+    json_put_take(spec, "ports", make_service_ports(app));
+    json_put_take(service, "spec", spec);
+    return json_print_take(service);
+}
+
+/* The reading left room for these: a full configuration was refused there. */
+static void overlay(struct spark_conf *conf, const char *key, const char *value) {
+    int r = spark_conf_set(conf, key, value, "");
+
+    ENSURE(r == OK);
+}
+
+static void overlay_int(struct spark_conf *conf, const char *key, int64_t value) {
+    char text[32];
+
+    (void)snprintf(text, sizeof text, "%" PRId64, value);
+    overlay(conf, key, text);
+}
+
+static void overlay_executor_labels(struct spark_conf *conf, const struct attempt_id *id) {
+    char uid[64];
+
+    overlay_int(conf, "spark.kubernetes.executor.label." LABEL_JOB_ID, (int64_t)id->job_id);
+    overlay_int(conf, "spark.kubernetes.executor.label." LABEL_ATTEMPT, id->attempt);
+    attempt_job_uid(id, uid);
+    overlay(conf, "spark.kubernetes.executor.label." LABEL_JOB_UID, uid);
+}
+
+static void overlay_all(const struct spark_attempt *attempt, struct spark_conf *conf) {
+    static const char *const languages[] = {
+        [SPARK_JVM] = "java", [SPARK_PYTHON] = "python", [SPARK_R] = "r"};
+    const struct spark_app *app = attempt->app;
+    struct spark_port ports[SPARK_PORT_COUNT];
+    char text[512];
+
+    (void)spark_ports(app, ports);
+    overlay(conf, "spark.app.name", attempt->app_name);
+    overlay(conf, "spark.app.id", attempt->names.app_id);
+    if (spark_conf_find(conf, "spark.app.submitTime") == NULL) {
+        overlay_int(conf, "spark.app.submitTime", attempt->run->submitted_us / US_PER_MS);
+    }
+    overlay(conf, "spark.kubernetes.driver.pod.name", attempt->names.pod);
+    overlay(conf, "spark.kubernetes.submitInDriver", "true");
+    spark_print_double(app->overhead_factor, text);
+    overlay(conf, "spark.kubernetes.memoryOverheadFactor", text);
+    (void)snprintf(text, sizeof text, "%s.%s.svc", attempt->names.service,
+                   attempt->run->namespace_);
+    overlay(conf, "spark.driver.host", text);
+    overlay_int(conf, "spark.driver.port", ports[0].in_service);
+    overlay_int(conf, "spark.driver.blockManager.port", ports[1].in_service);
+    overlay(conf, "spark.kubernetes.resource.type", languages[app->language]);
+    overlay_executor_labels(conf, &attempt->run->id);
+}
+
+static void print_properties(const struct spark_attempt *attempt, struct buf *out) {
+    struct spark_conf conf = {0};
+
+    for (size_t i = 0; i < attempt->app->conf.count; i++) {
+        const struct spark_conf_entry *entry = &attempt->app->conf.entries[i];
+
+        overlay(&conf, entry->key, entry->value);
+    }
+    overlay_all(attempt, &conf);
+    buf_add_format(out, "# Spark properties, in the ConfigMap %s.\n", attempt->names.conf_map);
+    spark_properties_print(&conf, out);
+    spark_conf_finish(&conf);
+}
+
+char *spark_driver_conf_map(const struct spark_app *app, const struct payload_run *run,
+                            const char *owner_uid) {
+    struct spark_attempt attempt;
+    struct json_t *data = json_new_object();
+    struct json_t *map;
+    struct buf properties;
+
+    spark_attempt_make(app, run, &attempt);
+    map = make_object(
+        "v1", "ConfigMap",
+        make_metadata(&attempt, attempt.names.conf_map, json_new_object(), NULL, owner_uid));
+    buf_init(&properties, LIMIT_MIB);
+    print_properties(&attempt, &properties);
+    ENSURE(!properties.full); /* spark_driver_check() measured it. */
+    json_put_text(data, "spark.kubernetes.namespace", run->namespace_);
+    json_put_text(data, "spark.properties", buf_text(&properties));
+    json_put_take(map, "data", data);
+    json_put_bool(map, "immutable", true);
+    buf_finish(&properties);
+    return json_print_take(map);
+}
+
+static int check_mounts(const struct json_at *mounts, const struct json_at *volumes,
+                        struct field_error *error) {
+    size_t count = 0;
+    int r = json_get_count(mounts, LIMIT_SPARK_ARGUMENTS, &count, error);
+
+    for (size_t i = 0; r == OK && i < count; i++) {
+        struct json_at item = json_at_index(mounts, i);
+        struct json_at name_at = json_at_key(&item, "name");
+        const char *name = "";
+        bool is_there = false;
+
+        r = json_get_text(&name_at, &name, error);
+        for (size_t j = 0; r == OK && !is_there; j++) {
+            struct json_at volume = json_at_index(volumes, j);
+            struct json_at volume_name = json_at_key(&volume, "name");
+            const char *text = "";
+
+            if (!json_is_there(&volume)) {
+                return json_fail(&item, error, ERR_INVALID, "spec.volumes has no \"%s\"", name);
+            }
+            r = json_get_text(&volume_name, &text, error);
+            is_there = strcmp(text, name) == 0;
+        }
+    }
+    return r;
+}
+
+int spark_driver_check(const struct spark_app *app, struct field_error *error) {
+    struct json_at top = json_at_root(app->root);
+    struct json_at spec = json_at_key(&top, "spec");
+    struct json_at driver = json_at_key(&spec, "driver");
+    struct json_at mounts = json_at_key(&driver, "volumeMounts");
+    struct json_at volumes = json_at_key(&spec, "volumes");
+    struct buf properties;
+    bool full;
+    int r = check_mounts(&mounts, &volumes, error);
+
+    buf_init(&properties, PROPERTIES_BYTES_MAX);
+    spark_properties_print(&app->conf, &properties);
+    full = properties.full || app->conf.count + 32 > LIMIT_SPARK_CONF_KEYS;
+    buf_finish(&properties);
+    if (r == OK && full) {
+        r = json_fail(&spec, error, ERR_FULL,
+                      "the Spark properties do not fit a ConfigMap (%d bytes, %d keys)",
+                      PROPERTIES_BYTES_MAX, LIMIT_SPARK_CONF_KEYS - 32);
+    }
+    return r;
+}
+
+static struct json_t *make_match_labels(struct json_t *labels) {
+    struct json_t *selector = json_new_object();
+
+    json_put_take(selector, "matchLabels", labels);
+    return selector;
+}
+
+static struct json_t *make_ingress(const struct spark_attempt *attempt) {
+    struct json_t *rules = json_new_array();
+    struct json_t *rule = json_new_object();
+    struct json_t *peers = json_new_array();
+    struct json_t *peer = json_new_object();
+    struct json_t *labels = json_new_object();
+
+    json_put_text(labels, "spark-app-selector", attempt->names.app_id);
+    json_put_take(peer, "podSelector", make_match_labels(labels));
+    json_push_take(peers, peer);
+    json_put_take(rule, "from", peers);
+    json_push_take(rules, rule);
+    return rules;
+}
+
+char *spark_driver_network_policy(const struct spark_app *app, const struct payload_run *run,
+                                  const char *owner_uid) {
+    struct spark_attempt attempt;
+    struct json_t *spec;
+    struct json_t *policy;
+    struct json_t *labels;
+    char name[SPARK_PREFIX_BYTES_MAX + 16];
+
+    if (!spark_version_at_least(&app->version, 4, 2) ||
+        strstr(conf_or(app, "spark.kubernetes.driver.pod.excludedFeatureSteps", ""),
+               NETWORK_POLICY_STEP) != NULL) {
+        return NULL;
+    }
+    spark_attempt_make(app, run, &attempt);
+    (void)snprintf(name, sizeof name, "%s-policy", attempt.names.prefix);
+    policy = make_object("networking.k8s.io/v1", "NetworkPolicy",
+                         make_metadata(&attempt, name, json_new_object(), NULL, owner_uid));
+    labels = json_new_object();
+    json_put_text(labels, "spark-app-selector", attempt.names.app_id);
+    json_put_text(labels, "spark-role", "executor");
+    spec = json_new_object();
+    json_put_take(spec, "podSelector", make_match_labels(labels));
+    json_put_take(spec, "ingress", make_ingress(&attempt));
+    json_put_take(policy, "spec", spec);
+    return json_print_take(policy);
+}

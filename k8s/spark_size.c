@@ -1,0 +1,346 @@
+#include "k8s/spark_size.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/quantity.h"
+#include "base/text.h"
+#include "k8s/codec_json.h"
+#include "k8s/spark_app.h"
+
+#define HEAP_DEFAULT_MIB       1024
+#define OVERHEAD_MIN_MIB       384
+#define FACTOR_JVM             0.1
+#define FACTOR_OTHER           0.4
+#define MEMORY_MAX_MIB         ((int64_t)1 << 40)
+#define EXECUTORS_DEFAULT      1
+#define KEY_BYTES_MAX          256
+#define MILLI_PER_CORE         1000
+#define EXTENDED_KEY_BYTES_MAX 400
+
+/* A role's resolution under way. */
+struct sizing {
+    const struct spark_app *app;
+    const struct spark_conf *conf;
+    const char *role;
+    struct spark_size *size;
+    struct field_error *error;
+    char key[KEY_BYTES_MAX]; /* of role_key() */
+};
+
+static const char *role_key(struct sizing *sizing, const char *pattern) {
+    spark_role_key(pattern, sizing->role, sizing->key, sizeof sizing->key);
+    return sizing->key;
+}
+
+static int resolve_cpu(struct sizing *sizing) {
+    int64_t cores = 1;
+    int64_t milli;
+    int r = spark_conf_get_count(sizing->conf, role_key(sizing, "spark.*.cores"), 1, &cores,
+                                 sizing->error);
+
+    milli = cores * MILLI_PER_CORE;
+    r = r < 0 ? r
+              : spark_conf_get_milli(sizing->conf,
+                                     role_key(sizing, "spark.kubernetes.*.request.cores"), &milli,
+                                     sizing->error);
+    sizing->size->cpu_request_milli = milli;
+    return r < 0 ? r
+                 : spark_conf_get_milli(sizing->conf,
+                                        role_key(sizing, "spark.kubernetes.*.limit.cores"),
+                                        &sizing->size->cpu_limit_milli, sizing->error);
+}
+
+/* The API server would refuse the pod (or the driver its executors, again and again). */
+static int check_cpu(struct sizing *sizing) {
+    const struct spark_size *size = sizing->size;
+    const struct spark_conf_entry *entry;
+
+    if (size->cpu_limit_milli == 0 || size->cpu_limit_milli >= size->cpu_request_milli) {
+        return OK;
+    }
+    entry = spark_conf_find(sizing->conf, role_key(sizing, "spark.kubernetes.*.limit.cores"));
+    return spark_conf_fail(entry, sizing->error, ERR_INVALID,
+                           "the cpu limit %s is below the request of %" PRId64 "m", entry->value,
+                           size->cpu_request_milli);
+}
+
+static int resolve_heap(struct sizing *sizing) {
+    int64_t heap = HEAP_DEFAULT_MIB;
+    const char *key = role_key(sizing, "spark.*.memory");
+    int r = spark_conf_get_mib(sizing->conf, key, &heap, sizing->error);
+
+    if (r == OK && (heap <= 0 || heap > MEMORY_MAX_MIB)) {
+        r = spark_conf_fail(spark_conf_find(sizing->conf, key), sizing->error, ERR_INVALID,
+                            "%s must be at least 1m, and not beyond all reason", key);
+    }
+    sizing->size->heap_mib = heap;
+    return r;
+}
+
+static int resolve_overhead(struct sizing *sizing) {
+    struct spark_size *size = sizing->size;
+    int64_t overhead = -1;
+    int r;
+
+    size->overhead_min_mib = OVERHEAD_MIN_MIB;
+    size->overhead_factor = sizing->app->overhead_factor;
+    r = spark_conf_get_factor(sizing->conf, role_key(sizing, "spark.*.memoryOverheadFactor"),
+                              &size->overhead_factor, sizing->error);
+    if (r == OK && spark_version_at_least(&sizing->app->version, 4, 0)) {
+        r = spark_conf_get_mib(sizing->conf, role_key(sizing, "spark.*.minMemoryOverhead"),
+                               &size->overhead_min_mib, sizing->error);
+    }
+    r = r < 0 ? r
+              : spark_conf_get_mib(sizing->conf, role_key(sizing, "spark.*.memoryOverhead"),
+                                   &overhead, sizing->error);
+    if (r < 0) {
+        return r;
+    }
+    size->overhead_given = overhead >= 0;
+    if (overhead < 0) {
+        overhead = (int64_t)(size->overhead_factor * (double)size->heap_mib);
+        overhead = overhead > size->overhead_min_mib ? overhead : size->overhead_min_mib;
+    }
+    size->overhead_mib = overhead;
+    return OK;
+}
+
+static int resolve_off_heap(struct sizing *sizing) {
+    static const char key[] = "spark.memory.offHeap.size";
+    bool enabled = false;
+    int64_t mib = 0;
+    int r =
+        spark_conf_get_bool(sizing->conf, "spark.memory.offHeap.enabled", &enabled, sizing->error);
+
+    r = r < 0 ? r : spark_conf_get_bytes_as_mib(sizing->conf, key, &mib, sizing->error);
+    if (r < 0 || !enabled) {
+        return r;
+    }
+    if (mib <= 0) {
+        return spark_conf_fail(spark_conf_find(sizing->conf, "spark.memory.offHeap.enabled"),
+                               sizing->error, ERR_INVALID,
+                               "spark.memory.offHeap.enabled needs %s above 0", key);
+    }
+    sizing->size->off_heap_mib = mib;
+    return OK;
+}
+
+static int resolve_pyspark(struct sizing *sizing) {
+    int64_t mib = 0;
+    int r = spark_conf_get_mib(sizing->conf, "spark.executor.pyspark.memory", &mib, sizing->error);
+
+    if (r == OK && sizing->app->language == SPARK_PYTHON) {
+        sizing->size->pyspark_mib = mib;
+    }
+    return r;
+}
+
+/* One spark.<role>.resource.<name>.amount and its vendor. */
+static int resolve_extended(struct sizing *sizing, const struct spark_conf_entry *entry,
+                            const char *name, size_t name_bytes) {
+    struct spark_size *size = sizing->size;
+    char vendor_key[EXTENDED_KEY_BYTES_MAX];
+    const char *vendor;
+    int64_t amount = 0;
+    int r = spark_conf_get_count(sizing->conf, entry->key, 0, &amount, sizing->error);
+
+    if (r < 0 || amount == 0) {
+        return r;
+    }
+    (void)snprintf(vendor_key, sizeof vendor_key, "spark.%s.resource.%.*s.vendor", sizing->role,
+                   (int)name_bytes, name);
+    vendor = spark_conf_get(sizing->conf, vendor_key);
+    if (vendor == NULL) {
+        return spark_conf_fail(entry, sizing->error, ERR_INVALID, "%s is missing, such as %s",
+                               vendor_key, "nvidia.com");
+    }
+    if (size->extended_count == SPARK_EXTENDED_MAX) {
+        return spark_conf_fail(entry, sizing->error, ERR_FULL, "more than %d custom resources",
+                               SPARK_EXTENDED_MAX);
+    }
+    (void)snprintf(size->extended[size->extended_count].name, SPARK_EXTENDED_NAME_BYTES, "%s/%.*s",
+                   vendor, (int)name_bytes, name);
+    size->extended[size->extended_count++].amount = amount;
+    return OK;
+}
+
+static int resolve_all_extended(struct sizing *sizing) {
+    const struct spark_conf_entry *entry;
+    char prefix[KEY_BYTES_MAX];
+    size_t at = 0;
+    int r = OK;
+
+    spark_role_key("spark.*.resource.", sizing->role, prefix, sizeof prefix);
+    while (r == OK && (entry = spark_conf_next(sizing->conf, prefix, &at)) != NULL) {
+        const char *name = entry->key + strlen(prefix);
+        const char *dot = strrchr(name, '.');
+
+        if (dot != NULL && strcmp(dot, ".amount") == 0 && dot - name < 64) {
+            r = resolve_extended(sizing, entry, name, (size_t)(dot - name));
+        }
+    }
+    return r;
+}
+
+static int resolve_role(struct spark_app *app, const char *role, struct spark_size *size,
+                        struct field_error *error) {
+    struct sizing sizing = {
+        .app = app, .conf = &app->conf, .role = role, .size = size, .error = error};
+    int r = resolve_cpu(&sizing);
+
+    r = r < 0 ? r : check_cpu(&sizing);
+    r = r < 0 ? r : resolve_heap(&sizing);
+    r = r < 0 ? r : resolve_overhead(&sizing);
+    r = r < 0 ? r : resolve_all_extended(&sizing);
+    if (r == OK && size == &app->executor_size) {
+        r = resolve_off_heap(&sizing);
+        r = r < 0 ? r : resolve_pyspark(&sizing);
+    }
+    size->memory_mib = size->heap_mib + size->overhead_mib + size->off_heap_mib + size->pyspark_mib;
+    return r;
+}
+
+static int resolve_dynamic_count(struct spark_app *app, int64_t instances,
+                                 struct field_error *error) {
+    static const char initial_key[] = "spark.dynamicAllocation.initialExecutors";
+    static const char max_key[] = "spark.dynamicAllocation.maxExecutors";
+    const struct spark_conf_entry *most;
+    int64_t least = 0;
+    int64_t initial = 0;
+    int r =
+        spark_conf_get_count(&app->conf, "spark.dynamicAllocation.minExecutors", 0, &least, error);
+
+    r = r < 0 ? r : spark_conf_get_count(&app->conf, initial_key, 0, &initial, error);
+    r = r < 0 ? r : spark_conf_get_count(&app->conf, max_key, 1, &app->executor_count_max, error);
+    if (r < 0) {
+        return r;
+    }
+    initial = initial > least ? initial : least;
+    initial = initial > instances ? initial : instances;
+    most = spark_conf_find(&app->conf, max_key);
+    if (initial > app->executor_count_max) {
+        return spark_conf_fail(most, error, ERR_INVALID,
+                               "%s is %s, but the application begins with %" PRId64 " executors",
+                               max_key, most->value, initial);
+    }
+    app->executor_count = initial;
+    return OK;
+}
+
+static int resolve_count(struct spark_app *app, struct field_error *error) {
+    static const char key[] = "spark.executor.instances";
+    const char *master = spark_conf_get(&app->conf, "spark.kubernetes.driver.master");
+    int64_t instances = 0;
+    int r = spark_conf_get_bool(&app->conf, "spark.dynamicAllocation.enabled",
+                                &app->dynamic_allocation, error);
+
+    r = r < 0 ? r : spark_conf_get_count(&app->conf, key, 1, &instances, error);
+    if (r < 0) {
+        return r;
+    }
+    app->executor_count_max = INT32_MAX;
+    if (master != NULL && text_starts_with(master, "local")) {
+        return OK; /* The driver does all the work itself. */
+    }
+    if (app->dynamic_allocation) {
+        return resolve_dynamic_count(app, instances, error);
+    }
+    if (instances == 0) { /* Said to Spark too, whose own default differs. */
+        instances = EXECUTORS_DEFAULT;
+        r = spark_conf_set(&app->conf, key, "1", "spec.executor.instances");
+    }
+    app->executor_count = instances;
+    app->executor_count_max = instances;
+    return r;
+}
+
+static int check_count(const struct spark_app *app, struct field_error *error) {
+    if (app->executor_count < LIMIT_JOB_PODS) {
+        return OK;
+    }
+    error_set(&error->error, ERR_FULL, "%" PRId64 " executors; the limit is %d",
+              app->executor_count, LIMIT_JOB_PODS - 1);
+    (void)text_copy(error->path, sizeof error->path, "spec.executor.instances");
+    return ERR_FULL;
+}
+
+int spark_size_resolve(struct spark_app *app, struct field_error *error) {
+    int r;
+
+    app->overhead_factor = app->language == SPARK_JVM ? FACTOR_JVM : FACTOR_OTHER;
+    r = spark_conf_get_factor(&app->conf, "spark.kubernetes.memoryOverheadFactor",
+                              &app->overhead_factor, error);
+    r = r < 0 ? r : resolve_role(app, "driver", &app->driver_size, error);
+    r = r < 0 ? r : resolve_role(app, "executor", &app->executor_size, error);
+    r = r < 0 ? r : resolve_count(app, error);
+    return r < 0 ? r : check_count(app, error);
+}
+
+void spark_print_double(double value, char out_text[32]) {
+    for (int digits = 1; digits <= 17; digits++) {
+        (void)snprintf(out_text, 32, "%.*g", digits, value);
+        if (!(strtod(out_text, NULL) < value) && !(strtod(out_text, NULL) > value)) {
+            break;
+        }
+    }
+    if (strpbrk(out_text, ".e") == NULL) {
+        (void)snprintf(out_text + strlen(out_text), 3, ".0");
+    }
+}
+
+static void explain_overhead(const struct spark_size *size, struct buf *out) {
+    char factor[32];
+
+    if (size->overhead_given) {
+        buf_add_format(out, "%" PRId64 "Mi overhead as set", size->overhead_mib);
+        return;
+    }
+    spark_print_double(size->overhead_factor, factor);
+    buf_add_format(out, "%" PRId64 "Mi overhead (max of %s x %" PRId64 " and %" PRId64 ")",
+                   size->overhead_mib, factor, size->heap_mib, size->overhead_min_mib);
+}
+
+static void explain_role(const char *what, const struct spark_size *size, struct buf *out) {
+    char cpu[QUANTITY_BYTES_MAX];
+
+    quantity_print_milli(size->cpu_request_milli, cpu);
+    buf_add_format(out, "%s: cpu %s", what, cpu);
+    if (size->cpu_limit_milli > 0) {
+        quantity_print_milli(size->cpu_limit_milli, cpu);
+        buf_add_format(out, " (limit %s)", cpu);
+    }
+    buf_add_format(out, ", memory %" PRId64 "Mi = %" PRId64 "Mi heap + ", size->memory_mib,
+                   size->heap_mib);
+    explain_overhead(size, out);
+    if (size->off_heap_mib > 0) {
+        buf_add_format(out, " + %" PRId64 "Mi off-heap", size->off_heap_mib);
+    }
+    if (size->pyspark_mib > 0) {
+        buf_add_format(out, " + %" PRId64 "Mi pyspark", size->pyspark_mib);
+    }
+    for (size_t i = 0; i < size->extended_count; i++) {
+        buf_add_format(out, ", %s %" PRId64, size->extended[i].name, size->extended[i].amount);
+    }
+    buf_add_char(out, '\n');
+}
+
+void spark_size_explain(const struct spark_app *app, struct buf *out_text) {
+    char what[64];
+
+    explain_role("driver", &app->driver_size, out_text);
+    (void)snprintf(what, sizeof what, "%" PRId64 " x executor", app->executor_count);
+    explain_role(what, &app->executor_size, out_text);
+    if (app->dynamic_allocation) {
+        buf_add_text(out_text, "executors: the initial number of a dynamic allocation");
+        if (app->executor_count_max == INT32_MAX) {
+            buf_add_text(out_text, " without a maximum");
+        } else {
+            buf_add_format(out_text, " of at most %" PRId64, app->executor_count_max);
+        }
+        buf_add_char(out_text, '\n');
+    }
+}

@@ -1,0 +1,797 @@
+#include "k8s/payload.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/memory.h"
+#include "k8s/spark_conf.h"
+#include "k8s/spark_properties.h"
+#include "policy/demand.h"
+#include "policy/resources.h"
+#include "tests/test.h"
+
+#define MIB          ((int64_t)1 << 20)
+#define STORE        "5f0c2f5e-7d7c-4b5e-9a0e-0a1b2c3d4e5f"
+#define SUBMITTED_US (INT64_C(1795384800) * 1000000)
+
+#define JVM                                                                         \
+    "'image':'apache/spark:3.5.6','mainClass':'org.apache.spark.examples.SparkPi'," \
+    "'mainApplicationFile':'local:///opt/spark/examples/jars/spark-examples_2.12-3.5.6.jar'"
+
+/* JSON with single quotes, which no test needs for itself. Owned. */
+static char *json_of(const char *text) {
+    char *json = mem_copy_text(text);
+
+    for (char *at = json; *at != '\0'; at++) {
+        *at = *at == '\'' ? '"' : *at;
+    }
+    return json;
+}
+
+/* A payload from the members of its spec. */
+static int read_spec(const char *spec, struct payload **out_payload, struct field_error *error) {
+    char *text = mem_format("{'spec':{%s}}", spec);
+    char *json = json_of(text);
+    int r = payload_read(JOB_KIND_SPARK, json, strlen(json), "spark", out_payload, error);
+
+    free(json);
+    free(text);
+    return r;
+}
+
+static struct payload *must_read(const char *spec, const char *what) {
+    struct payload *payload = NULL;
+    struct field_error error = {0};
+    int r = read_spec(spec, &payload, &error);
+
+    if (r < 0) {
+        fprintf(stderr, "%s: %s: %s\n", what, error.path, error.error.text);
+    }
+    CHECK_OK(r, what);
+    return payload;
+}
+
+static struct payload_run run_of(const char *name) {
+    return (struct payload_run){
+        .id = {.job_name = name, .store_uid = STORE, .job_id = 42, .attempt = 1},
+        .namespace_ = "spark",
+        .submitted_us = SUBMITTED_US,
+    };
+}
+
+/* A body, parsed. */
+static json_t *parsed(char *body) {
+    json_t *root = json_loads(body, 0, NULL);
+
+    free(body);
+    CHECK(root != NULL, "a body is JSON");
+    return root;
+}
+
+/* Follow keys and indices: "spec.containers.0.env". NULL where there is nothing. */
+static json_t *at(json_t *root, const char *path) {
+    while (root != NULL && *path != '\0') {
+        size_t length = strcspn(path, ".");
+        char key[256];
+
+        (void)snprintf(key, sizeof key, "%.*s", (int)length, path);
+        root = json_is_array(root) ? json_array_get(root, (size_t)atoi(key))
+                                   : json_object_get(root, key);
+        path += length + (path[length] == '.' ? 1 : 0);
+    }
+    return root;
+}
+
+static const char *text_at(json_t *root, const char *path) {
+    return json_string_value(at(root, path));
+}
+
+/* The properties in a conf map's body; spark_conf_finish() them. */
+static struct spark_conf properties_of(const struct payload *payload,
+                                       const struct payload_run *run) {
+    struct spark_conf conf = {0};
+    json_t *map = parsed(payload_conf_map_body(payload, run, "uid-1"));
+    const char *text = json_string_value(json_object_get(at(map, "data"), "spark.properties"));
+
+    CHECK(text != NULL, "the conf map has properties");
+    CHECK_OK(spark_properties_parse(text, strlen(text), &conf), "the properties are readable");
+    json_decref(map);
+    return conf;
+}
+
+/* --- Golden bodies ---------------------------------------------------------- */
+
+static char *read_file(const char *path) {
+    FILE *file = fopen(path, "r");
+    char *text;
+    size_t count;
+
+    if (file == NULL) {
+        return NULL;
+    }
+    text = mem_alloc(1 << 20, 1);
+    count = fread(text, 1, (1 << 20) - 1, file);
+    text[count] = '\0';
+    (void)fclose(file);
+    return text;
+}
+
+/* To take new bodies as golden: run the test with NIGHTSHIFT_GOLDEN set to the folder to write
+ * to, and review the difference. */
+static void check_golden(const char *name, char *body) {
+    const char *folder = getenv("NIGHTSHIFT_GOLDEN");
+    char *path = mem_format("%s/%s.json", folder != NULL ? folder : "tests/k8s/golden", name);
+    json_t *root = parsed(body);
+    char *got = json_dumps(root, JSON_INDENT(2));
+    char *want;
+
+    if (folder != NULL) {
+        FILE *file = fopen(path, "w");
+
+        CHECK(file != NULL, path);
+        (void)fprintf(file, "%s\n", got);
+        (void)fclose(file);
+    }
+    want = read_file(path);
+    CHECK(want != NULL, path);
+    if (want[0] != '\0') {
+        want[strlen(want) - 1] = '\0';
+    }
+    CHECK_STR(got, want, name);
+    free(want);
+    free(got);
+    json_decref(root);
+    free(path);
+}
+
+TEST(payload_bodies__equal_the_reviewed_ones) {
+    static const struct {
+        const char *name;
+        const char *spec;
+    } rows[] = {
+        {"jvm-3.5", "'type':'Scala','sparkVersion':'3.5.6'," JVM
+                    ",'arguments':['1000'],'driver':{'serviceAccount':'spark'},"
+                    "'executor':{'instances':5}"},
+        {"jvm-4.0", "'type':'Scala','image':'apache/spark:4.0.1',"
+                    "'mainClass':'org.apache.spark.examples.SparkPi',"
+                    "'mainApplicationFile':'local:///opt/spark/examples/jars/pi.jar',"
+                    "'driver':{'serviceAccount':'spark'}"},
+        {"python-3.5", "'type':'Python','sparkVersion':'3.5.6','image':'apache/spark-py:3.5.6',"
+                       "'mainApplicationFile':'s3a://b/main.py','arguments':['--day','2026-11-22'],"
+                       "'deps':{'pyFiles':['s3a://b/deps.zip']}"},
+        {"python-4.1", "'type':'Python','image':'apache/spark:4.1.2-python3',"
+                       "'mainApplicationFile':'local:///app/main.py'"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct payload *payload = must_read(rows[i].spec, rows[i].name);
+        struct payload_run run = run_of("spark-pi");
+        char name[64];
+
+        (void)snprintf(name, sizeof name, "%s-pod", rows[i].name);
+        check_golden(name, payload_pod_body(payload, &run));
+        (void)snprintf(name, sizeof name, "%s-service", rows[i].name);
+        check_golden(name, payload_service_body(payload, &run, "uid-1"));
+        (void)snprintf(name, sizeof name, "%s-conf-map", rows[i].name);
+        check_golden(name, payload_conf_map_body(payload, &run, "uid-1"));
+        payload_destroy(payload);
+    }
+}
+
+/* --- Totals ----------------------------------------------------------------- */
+
+#define CONF_73                                                                                  \
+    "'spark.driver.memory':'4g','spark.driver.cores':'2',"                                       \
+    "'spark.kubernetes.driver.request.cores':'1500m','spark.kubernetes.driver.limit.cores':'2'," \
+    "'spark.executor.memory':'8g','spark.executor.memoryOverhead':'2g',"                         \
+    "'spark.executor.cores':'4','spark.kubernetes.executor.request.cores':'3500m',"              \
+    "'spark.kubernetes.executor.limit.cores':'4','spark.executor.instances':'4',"                \
+    "'spark.kubernetes.driver.secrets.db-cred':'/etc/db',"                                       \
+    "'spark.kubernetes.executor.secrets.db-cred':'/etc/db',"                                     \
+    "'spark.kubernetes.driver.secretKeyRef.DB_PASS':'db-cred:password',"                         \
+    "'spark.kubernetes.node.selector.disktype':'ssd',"                                           \
+    "'spark.kubernetes.driver.node.selector.pool':'drivers',"                                    \
+    "'spark.kubernetes.executor.node.selector.pool':'workers',"                                  \
+    "'spark.kubernetes.driver.label.team':'fin',"                                                \
+    "'spark.kubernetes.driver.annotation.run':'{{APP_ID}}',"                                     \
+    "'spark.kubernetes.container.image.pullSecrets':'reg1,reg2'"
+
+#define SPEC_73 JVM ",'sparkVersion':'4.1.0','sparkConf':{" CONF_73 "}"
+
+#define SPEC_72                                                                           \
+    "'sparkVersion':'4.0.1','image':'i','mainApplicationFile':'s3a://b/main.py',"         \
+    "'arguments':['--day','2026-11-22'],"                                                 \
+    "'deps':{'pyFiles':['s3a://b/deps.zip','s3a://b/util.py']},"                          \
+    "'driver':{'memory':'2g'},'executor':{'memory':'4g','cores':2,'instances':3},"        \
+    "'sparkConf':{'spark.pyspark.python':'python3','spark.executor.pyspark.memory':'1g'," \
+    "'spark.memory.offHeap.enabled':'true','spark.memory.offHeap.size':'512m'}"
+
+TEST(payload_demand__adds_up_to_what_spark_asks_for) {
+    static const struct {
+        const char *what;
+        const char *spec;
+        int64_t driver_mib;
+        int64_t executor_mib;
+        int64_t executors;
+        int64_t cpu_milli;
+        int64_t cpu_limit_milli;
+        int64_t memory_bytes;
+        int64_t configmaps;
+        int64_t networkpolicies;
+        int64_t claims;
+        int64_t gpus;
+    } rows[] = {
+        {"SparkPi on 3.5", JVM ",'executor':{'instances':5}", 1408, 1408, 5, 6000, 0, 8858370048, 2,
+         0, 0, 0},
+        {"PySpark with everything beside the heap", SPEC_72, 2867, 7270, 3, 7000, 0, 25875709952, 2,
+         0, 0, 0},
+        {"limits on both roles", SPEC_73, 4505, 10240, 4, 15500, 18000, 47673507840, 2, 0, 0, 0},
+        {"dynamic allocation with claims, at its start",
+         JVM ",'sparkConf':{'spark.driver.memory':'2g','spark.executor.memory':'2g',"
+             "'spark.executor.cores':'2','spark.executor.memoryOverheadFactor':'0.2',"
+             "'spark.dynamicAllocation.enabled':'true','spark.executor.instances':'3',"
+             "'spark.dynamicAllocation.minExecutors':'2',"
+             "'spark.dynamicAllocation.initialExecutors':'4',"
+             "'spark.dynamicAllocation.maxExecutors':'20',"
+             "'spark.kubernetes.executor.volumes.persistentVolumeClaim.spark-local-dir-1.options."
+             "claimName':'OnDemand',"
+             "'spark.kubernetes.executor.volumes.persistentVolumeClaim.spark-local-dir-1.options."
+             "storageClass':'fast',"
+             "'spark.kubernetes.executor.volumes.persistentVolumeClaim.spark-local-dir-1.options."
+             "sizeLimit':'50Gi',"
+             "'spark.kubernetes.executor.volumes.persistentVolumeClaim.spark-local-dir-1.mount."
+             "path':'/data'}",
+         2432, 2457, 4, 9000, 0, 12260 * MIB, 2, 0, 4, 0},
+        {"executors with a GPU each, 4.2",
+         JVM ",'sparkVersion':'4.2.0','sparkConf':{'spark.executor.instances':'2',"
+             "'spark.executor.cores':'4','spark.executor.memory':'16g',"
+             "'spark.executor.resource.gpu.amount':'1',"
+             "'spark.executor.resource.gpu.vendor':'nvidia.com',"
+             "'spark.executor.resource.gpu.discoveryScript':'/opt/spark/bin/gpus.sh',"
+             "'spark.task.resource.gpu.amount':'0.25'}",
+         1408, 18022, 2, 9000, 0, 39271268352, 2, 1, 0, 2},
+        {"one executor unless told otherwise", JVM, 1408, 1408, 1, 2000, 0, 2816 * MIB, 2, 0, 0, 0},
+        {"a driver that works alone", JVM ",'driver':{'kubernetesMaster':'local[2]'}", 1408, 0, 0,
+         1000, 0, 1408 * MIB, 1, 0, 0, 0},
+        {"no ConfigMap of the executors",
+         JVM ",'sparkConf':{'spark.kubernetes.executor.disableConfigMap':'true'}", 1408, 1408, 1,
+         2000, 0, 2816 * MIB, 1, 0, 0, 0},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct payload *payload = must_read(rows[i].spec, rows[i].what);
+        struct resource_names names = {0};
+        struct field_error error = {0};
+        struct demand *demand = NULL;
+        size_t gpu;
+
+        CHECK_OK(payload_demand(payload, &names, &demand, &error), rows[i].what);
+        CHECK_EQ(demand->groups[0].count, 1, rows[i].what);
+        CHECK_EQ(demand->groups[0].requests.amount[RESOURCE_MEMORY], rows[i].driver_mib * MIB,
+                 rows[i].what);
+        CHECK_EQ(demand->group_count, rows[i].executors > 0 ? 2 : 1, rows[i].what);
+        if (rows[i].executors > 0) {
+            CHECK_EQ(demand->groups[1].count, rows[i].executors, rows[i].what);
+            CHECK_EQ(demand->groups[1].requests.amount[RESOURCE_MEMORY], rows[i].executor_mib * MIB,
+                     rows[i].what);
+        }
+        CHECK_EQ(demand->requests.amount[RESOURCE_CPU], rows[i].cpu_milli, rows[i].what);
+        CHECK_EQ(demand->limits.amount[RESOURCE_CPU], rows[i].cpu_limit_milli, rows[i].what);
+        CHECK_EQ(demand->requests.amount[RESOURCE_MEMORY], rows[i].memory_bytes, rows[i].what);
+        CHECK_EQ(demand->limits.amount[RESOURCE_MEMORY], rows[i].memory_bytes, rows[i].what);
+        CHECK_EQ(demand->requests.amount[RESOURCE_PODS], 1 + rows[i].executors, rows[i].what);
+        CHECK_EQ(demand_object_amount(demand, "services"), 1, rows[i].what);
+        CHECK_EQ(demand_object_amount(demand, "configmaps"), rows[i].configmaps, rows[i].what);
+        CHECK_EQ(demand_object_amount(demand, "networkpolicies.networking.k8s.io"),
+                 rows[i].networkpolicies, rows[i].what);
+        CHECK_EQ(demand_object_amount(demand, "persistentvolumeclaims"), rows[i].claims,
+                 rows[i].what);
+        CHECK_EQ(demand_object_amount(demand, "requests.storage"), rows[i].claims * 50 * 1024 * MIB,
+                 rows[i].what);
+        CHECK_EQ(demand_object_amount(demand, "fast.storageclass.storage.k8s.io/requests.storage"),
+                 rows[i].claims * 50 * 1024 * MIB, rows[i].what);
+        gpu = resource_find(&names, "nvidia.com/gpu");
+        CHECK_EQ(gpu == RESOURCE_NONE ? 0 : demand->requests.amount[gpu], rows[i].gpus,
+                 rows[i].what);
+        demand_destroy(demand);
+        resource_names_finish(&names);
+        payload_destroy(payload);
+    }
+}
+
+TEST(payload_demand__computes_the_overhead_as_the_jvm_does) {
+    static const struct {
+        const char *memory;
+        int64_t jvm_mib;
+        int64_t python_mib;
+    } rows[] = {
+        {"512m", 896, 896},    {"1g", 1408, 1433},    {"2g", 2432, 2867},    {"3g", 3456, 4300},
+        {"4g", 4505, 5734},    {"8g", 9011, 11468},   {"10g", 11264, 14336}, {"16g", 18022, 22937},
+        {"32g", 36044, 45875}, {"64g", 72089, 91750}, {"1536M", 1920, 2150}, {"2048", 2432, 2867},
+    };
+
+    for (size_t i = 0; i < 2 * ARRAY_LEN(rows); i++) {
+        bool is_python = i % 2 == 1;
+        char *spec = mem_format("'image':'i','mainClass':'C','mainApplicationFile':'local:///a.%s',"
+                                "'driver':{'memory':'%s'},'executor':{'memory':'%s'}",
+                                is_python ? "py" : "jar", rows[i / 2].memory, rows[i / 2].memory);
+        struct payload *payload = must_read(spec, rows[i / 2].memory);
+        int64_t want = is_python ? rows[i / 2].python_mib : rows[i / 2].jvm_mib;
+        struct resource_names names = {0};
+        struct field_error error = {0};
+        struct demand *demand = NULL;
+
+        CHECK_OK(payload_demand(payload, &names, &demand, &error), spec);
+        CHECK_EQ(demand->groups[0].requests.amount[RESOURCE_MEMORY], want * MIB, spec);
+        CHECK_EQ(demand->groups[1].requests.amount[RESOURCE_MEMORY], want * MIB, spec);
+        demand_destroy(demand);
+        resource_names_finish(&names);
+        payload_destroy(payload);
+        free(spec);
+    }
+}
+
+TEST(payload_demand__counts_whatever_runs_beside_the_driver) {
+    static const char spec[] = JVM
+        ",'driver':{'sidecars':[{'name':'s','image':'i','resources':{'requests':{'cpu':'250m',"
+        "'memory':'100Mi'}}}],'initContainers':[{'name':'w','image':'i','resources':{'requests':"
+        "{'cpu':'3'}}}],'memoryLimit':'2Gi','gpu':{'name':'nvidia.com/gpu','quantity':1},"
+        "'tolerations':[{'key':'spot','operator':'Exists'}],'nodeSelector':{'pool':'d'},"
+        "'priorityClassName':'high'}";
+    struct payload *payload = must_read(spec, "the spec");
+    struct resource_names names = {0};
+    struct field_error error = {0};
+    struct demand *demand = NULL;
+    const struct pod_group *driver;
+
+    CHECK_OK(payload_demand(payload, &names, &demand, &error), "the demand");
+    driver = &demand->groups[0];
+    CHECK_EQ(driver->role, POD_ROLE_DRIVER, "the driver comes first");
+    CHECK_EQ(driver->requests.amount[RESOURCE_CPU], 3000, "an init container can be the largest");
+    CHECK_EQ(driver->requests.amount[RESOURCE_MEMORY], 1508 * MIB, "a sidecar adds up");
+    CHECK_EQ(driver->limits.amount[RESOURCE_MEMORY], 2048 * MIB, "memoryLimit is the limit");
+    CHECK_EQ(driver->requests.amount[resource_find(&names, "nvidia.com/gpu")], 1, "the GPU");
+    CHECK_EQ(driver->pod.toleration_count, 1, "its toleration");
+    CHECK_STR(driver->pod.selectors[0].value, "d", "its selector");
+    CHECK_STR(driver->pod.priority_class, "high", "its priority class");
+    CHECK_EQ(demand->groups[1].pod.toleration_count, 0, "not the executors' toleration");
+    CHECK_EQ(demand->groups[1].pod.selector_count, 0, "not the executors' selector");
+    demand_destroy(demand);
+    resource_names_finish(&names);
+    payload_destroy(payload);
+}
+
+TEST(payload_explain__shows_the_arithmetic) {
+    struct payload *payload = must_read(SPEC_72, "the spec");
+    struct buf text;
+
+    buf_init(&text, 4096);
+    payload_explain(payload, &text);
+    CHECK_STR(buf_text(&text),
+              "driver: cpu 1, memory 2867Mi = 2048Mi heap + 819Mi overhead (max of 0.4 x 2048 and "
+              "384)\n"
+              "3 x executor: cpu 2, memory 7270Mi = 4096Mi heap + 1638Mi overhead (max of 0.4 x "
+              "4096 and 384) + 512Mi off-heap + 1024Mi pyspark\n",
+              "the explanation");
+    buf_finish(&text);
+    payload_destroy(payload);
+}
+
+/* --- Bodies in detail ------------------------------------------------------- */
+
+TEST(payload_bodies__carry_secrets_selectors_labels_and_limits) {
+    static const struct {
+        const char *path;
+        const char *want;
+    } rows[] = {
+        {"metadata.labels.team", "fin"},
+        {"metadata.labels.spark-role", "driver"},
+        {"metadata.labels.spark-app-name", "billing"},
+        {"metadata.labels.spark-version", "4.1.0"},
+        {"metadata.labels.nightshift/job-id", "42"},
+        {"metadata.labels.nightshift/job-uid", STORE "-42"},
+        {"metadata.labels.nightshift/attempt", "1"},
+        {"spec.nodeSelector.disktype", "ssd"},
+        {"spec.nodeSelector.pool", "drivers"},
+        {"spec.imagePullSecrets.0.name", "reg1"},
+        {"spec.imagePullSecrets.1.name", "reg2"},
+        {"spec.volumes.0.name", "db-cred-volume"},
+        {"spec.volumes.0.secret.secretName", "db-cred"},
+        {"spec.containers.0.volumeMounts.0.mountPath", "/etc/db"},
+        {"spec.containers.0.env.3.name", "DB_PASS"},
+        {"spec.containers.0.env.3.valueFrom.secretKeyRef.name", "db-cred"},
+        {"spec.containers.0.env.3.valueFrom.secretKeyRef.key", "password"},
+        {"spec.containers.0.resources.requests.cpu", "1500m"},
+        {"spec.containers.0.resources.limits.cpu", "2"},
+        {"spec.containers.0.resources.limits.memory", "4505Mi"},
+        {"spec.containers.0.ports.3.name", "spark-connect"},
+    };
+    struct payload *payload = must_read(SPEC_73, "the spec");
+    struct payload_run run = run_of("billing");
+    json_t *pod = parsed(payload_pod_body(payload, &run));
+    json_t *service = parsed(payload_service_body(payload, &run, NULL));
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CHECK_STR(text_at(pod, rows[i].path), rows[i].want, rows[i].path);
+    }
+    CHECK_STR(text_at(pod, "metadata.annotations.run"),
+              text_at(pod, "metadata.labels.spark-app-selector"), "{{APP_ID}} is replaced");
+    CHECK(json_equal(at(service, "spec.selector"), at(pod, "metadata.labels")),
+          "the Service selects all of the pod's labels");
+    CHECK(at(service, "metadata.ownerReferences") == NULL, "no owner unless it is known");
+    json_decref(service);
+    json_decref(pod);
+    payload_destroy(payload);
+}
+
+TEST(payload_bodies__have_the_ports_and_objects_of_the_version) {
+    static const struct {
+        const char *version;
+        size_t ports;
+        bool has_policy;
+        const char *protocol;
+    } rows[] = {
+        {"3.5.0", 3, false, NULL},
+        {"4.0.1", 3, false, NULL},
+        {"4.1.2", 4, false, NULL},
+        {"4.2.0", 4, true, "grpc"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char *spec = mem_format(JVM ",'sparkVersion':'%s'", rows[i].version);
+        struct payload *payload = must_read(spec, rows[i].version);
+        struct payload_run run = run_of("pi");
+        json_t *pod = parsed(payload_pod_body(payload, &run));
+        json_t *service = parsed(payload_service_body(payload, &run, "u"));
+        char *policy = payload_network_policy_body(payload, &run, "u");
+
+        CHECK_EQ(json_array_size(at(pod, "spec.containers.0.ports")), rows[i].ports, spec);
+        CHECK_EQ(json_array_size(at(service, "spec.ports")), rows[i].ports, spec);
+        CHECK_STR(text_at(service, "spec.ports.3.appProtocol"), rows[i].protocol, spec);
+        CHECK_EQ(policy != NULL, rows[i].has_policy, spec);
+        free(policy);
+        json_decref(service);
+        json_decref(pod);
+        payload_destroy(payload);
+        free(spec);
+    }
+}
+
+TEST(payload_bodies__repeat_to_the_byte_and_differ_by_attempt) {
+    struct payload *payload = must_read(SPEC_73, "the spec");
+    struct payload_run run = run_of("billing");
+    struct payload_run next = run_of("billing");
+    char *a = payload_pod_body(payload, &run);
+    char *b = payload_pod_body(payload, &run);
+    char *c;
+    char name[LIMIT_NAME_BYTES + 1];
+
+    next.id.attempt = 2;
+    c = payload_pod_body(payload, &next);
+    CHECK_STR(a, b, "a repeat");
+    CHECK(strcmp(a, c) != 0, "another attempt");
+    payload_pod_name(payload, &next.id, name);
+    CHECK_STR(name, "billing-42-2-driver", "the name to look for");
+    free(a);
+    free(b);
+    free(c);
+    payload_destroy(payload);
+}
+
+TEST(payload_bodies__name_the_created_pod_as_their_owner) {
+    struct payload *payload = must_read(JVM, "the spec");
+    struct payload_run run = run_of("pi");
+    json_t *map = parsed(payload_conf_map_body(payload, &run, "uid-of-the-pod"));
+    json_t *service = parsed(payload_service_body(payload, &run, "uid-of-the-pod"));
+
+    CHECK_STR(text_at(map, "metadata.ownerReferences.0.uid"), "uid-of-the-pod", "the map");
+    CHECK_STR(text_at(map, "metadata.ownerReferences.0.name"), "pi-42-1-driver", "the map");
+    CHECK_STR(text_at(map, "metadata.ownerReferences.0.kind"), "Pod", "the map");
+    CHECK(json_is_true(at(map, "metadata.ownerReferences.0.controller")), "the map");
+    CHECK(json_is_true(at(map, "immutable")), "the map");
+    CHECK_STR(text_at(service, "metadata.ownerReferences.0.uid"), "uid-of-the-pod", "the Service");
+    json_decref(service);
+    json_decref(map);
+    payload_destroy(payload);
+}
+
+TEST(payload_properties__are_the_submissions_with_the_fixed_ones_on_top) {
+    static const struct {
+        const char *key;
+        const char *want; /* NULL: not there */
+    } rows[] = {
+        {"spark.app.name", "etl_daily.v2"},
+        {"spark.submit.pyFiles", "s3a://b/deps.zip,s3a://b/util.py"},
+        {"spark.kubernetes.memoryOverheadFactor", "0.4"},
+        {"spark.kubernetes.resource.type", "python"},
+        {"spark.kubernetes.submitInDriver", "true"},
+        {"spark.jars", NULL},
+        {"spark.driver.host", "etl-daily-v2-42-1-driver-svc.spark.svc"},
+        {"spark.driver.port", "7078"},
+        {"spark.driver.blockManager.port", "7079"},
+        {"spark.kubernetes.driver.pod.name", "etl-daily-v2-42-1-driver"},
+        {"spark.executor.instances", "3"},
+        {"spark.executor.cores", "2"},
+        {"spark.executor.memory", "4g"},
+        {"spark.submit.deployMode", "cluster"},
+        {"spark.kubernetes.namespace", "spark"},
+        {"spark.app.submitTime", "1795384800000"},
+        {"spark.kubernetes.executor.label.nightshift/job-id", "42"},
+        {"spark.kubernetes.executor.label.nightshift/attempt", "1"},
+        {"spark.kubernetes.executor.label.nightshift/job-uid", STORE "-42"},
+        {"not.sparks", NULL},
+    };
+    struct payload *payload = must_read(SPEC_72, "the spec");
+    struct payload_run run = run_of("etl_daily.v2");
+    struct spark_conf conf = properties_of(payload, &run);
+    json_t *pod = parsed(payload_pod_body(payload, &run));
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CHECK_STR(spark_conf_get(&conf, rows[i].key), rows[i].want, rows[i].key);
+    }
+    CHECK_STR(spark_conf_get(&conf, "spark.app.id"),
+              text_at(pod, "metadata.labels.spark-app-selector"), "the application's id");
+    CHECK_STR(text_at(pod, "metadata.labels.spark-app-name"), "etl-daily-v2", "the label");
+    CHECK_STR(text_at(pod, "spec.containers.0.env.3.name"), "PYSPARK_PYTHON", "the order");
+    CHECK_STR(text_at(pod, "spec.containers.0.env.4.name"), "PYSPARK_DRIVER_PYTHON", "the order");
+    CHECK_STR(text_at(pod, "spec.containers.0.env.5.name"), "SPARK_LOCAL_DIRS", "the order");
+    json_decref(pod);
+    spark_conf_finish(&conf);
+    payload_destroy(payload);
+}
+
+TEST(payload_properties__overwrite_what_is_not_the_users_to_set) {
+    static const char spec[] =
+        JVM ",'sparkConf':{'spark.app.id':'mine','spark.kubernetes.submitInDriver':'false',"
+            "'spark.kubernetes.resource.type':'python','spark.driver.host':'here',"
+            "'not.sparks':'x','spark.note':'a=b:c#d!e\\\\ \\n \\ud83d\\ude00'}";
+    struct payload *payload = must_read(spec, "the spec");
+    struct payload_run run = run_of("pi");
+    struct spark_conf conf = properties_of(payload, &run);
+
+    CHECK(strncmp(spark_conf_get(&conf, "spark.app.id"), "spark-", 6) == 0, "the id is ours");
+    CHECK_STR(spark_conf_get(&conf, "spark.kubernetes.submitInDriver"), "true", "the switch");
+    CHECK_STR(spark_conf_get(&conf, "spark.kubernetes.resource.type"), "java", "the type");
+    CHECK_STR(spark_conf_get(&conf, "spark.driver.host"), "pi-42-1-driver-svc.spark.svc", "host");
+    CHECK_STR(spark_conf_get(&conf, "not.sparks"), NULL, "not Spark's");
+    CHECK_STR(spark_conf_get(&conf, "spark.note"), "a=b:c#d!e\\ \n \xF0\x9F\x98\x80", "escapes");
+    spark_conf_finish(&conf);
+    payload_destroy(payload);
+}
+
+/* --- Refusals --------------------------------------------------------------- */
+
+TEST(payload_read__refuses_what_cannot_be_carried_out) {
+    static const struct {
+        const char *what;
+        const char *spec;
+        const char *path;
+        const char *words; /* somewhere in the message */
+    } rows[] = {
+        {"a reserved label", JVM ",'driver':{'labels':{'spark-role':'x'}}",
+         "spec.driver.labels.spark-role", "reserved"},
+        {"a reserved label of executors",
+         JVM ",'sparkConf':{'spark.kubernetes.executor.label.spark-exec-id':'x'}",
+         "spec.sparkConf.spark.kubernetes.executor.label.spark-exec-id", "reserved"},
+        {"a label of ours", JVM ",'driver':{'labels':{'nightshift/job-id':'1'}}",
+         "spec.driver.labels.nightshift/job-id", "reserved"},
+        {"a bind address", JVM ",'sparkConf':{'spark.driver.bindAddress':'0.0.0.0'}",
+         "spec.sparkConf.spark.driver.bindAddress", "binds"},
+        {"a local file", "'image':'i','mainClass':'C','mainApplicationFile':'file:///a.jar'",
+         "spec.mainApplicationFile", "local:///"},
+        {"a bare path", "'image':'i','mainClass':'C','mainApplicationFile':'/a.jar'",
+         "spec.mainApplicationFile", "local:///"},
+        {"a local dependency", JVM ",'deps':{'jars':['s3a://b/x.jar','/tmp/x.jar']}",
+         "spec.deps.jars", "/tmp/x.jar"},
+        {"a foreign master", JVM ",'sparkConf':{'spark.master':'yarn'}",
+         "spec.sparkConf.spark.master", "k8s://"},
+        {"a master of another scheme", JVM ",'sparkConf':{'spark.master':'k8s://ftp://x'}",
+         "spec.sparkConf.spark.master", "https"},
+        {"client mode", JVM ",'mode':'client'", "spec.mode", "cluster"},
+        {"another namespace", JVM ",'sparkConf':{'spark.kubernetes.namespace':'other'}",
+         "spec.sparkConf.spark.kubernetes.namespace", "spark"},
+        {"a Kubernetes size", JVM ",'driver':{'memory':'4Gi'}", "spec.driver.memory", "Gi"},
+        {"a fraction of a size", JVM ",'driver':{'memory':'1.5g'}", "spec.driver.memory", "size"},
+        {"no memory", JVM ",'driver':{'memory':'500b'}", "spec.driver.memory", "at least"},
+        {"half a core", JVM ",'executor':{'cores':0.5}", "spec.executor.cores", "whole number"},
+        {"no executors", JVM ",'executor':{'instances':0}", "spec.executor.instances", "whole"},
+        {"a limit below the request", JVM ",'driver':{'cores':2,'coreLimit':'1'}",
+         "spec.driver.coreLimit", "below"},
+        {"a resource without a vendor",
+         JVM ",'sparkConf':{'spark.executor.resource.gpu.amount':'1'}",
+         "spec.sparkConf.spark.executor.resource.gpu.amount", "vendor"},
+        {"off-heap memory without a size",
+         JVM ",'sparkConf':{'spark.memory.offHeap.enabled':'true'}",
+         "spec.sparkConf.spark.memory.offHeap.enabled", "size"},
+        {"more at the start than at most",
+         JVM ",'dynamicAllocation':{'enabled':true,'initialExecutors':5,'maxExecutors':4}",
+         "spec.dynamicAllocation.maxExecutors", "begins with"},
+        {"no main class", "'image':'i','mainApplicationFile':'local:///a.jar'", "spec.mainClass",
+         "required"},
+        {"no image", "'mainClass':'C','mainApplicationFile':'local:///a.jar'", "spec.image",
+         "required"},
+        {"an old version", JVM ",'sparkVersion':'2.4.8'", "spec.sparkVersion", "3.5"},
+        {"a typing error", JVM ",'executor':{'instance':3}", "spec.executor.instance",
+         "did you mean instances"},
+        {"a wrong type", JVM ",'arguments':'x'", "spec.arguments", "list"},
+        {"a wrong type inside", JVM ",'arguments':['x',3]", "spec.arguments[1]", "text"},
+        {"a template", JVM ",'driver':{'template':{}}", "spec.driver.template", "not supported"},
+        {"tolerations of executors", JVM ",'executor':{'tolerations':[]}",
+         "spec.executor.tolerations", "executors"},
+        {"a mount without a volume", JVM ",'driver':{'volumeMounts':[{'name':'v'}]}",
+         "spec.driver.volumeMounts[0]", "spec.volumes"},
+        {"a claim for the driver",
+         JVM ",'sparkConf':{'spark.kubernetes.driver.volumes.persistentVolumeClaim.d.mount.path':"
+             "'/d','spark.kubernetes.driver.volumes.persistentVolumeClaim.d.options.claimName':"
+             "'OnDemand'}",
+         "spec.sparkConf.spark.kubernetes.driver.volumes.persistentVolumeClaim.d.mount.path",
+         "not supported"},
+        {"an unknown type of volume",
+         JVM ",'sparkConf':{'spark.kubernetes.executor.volumes.tape.d.mount.path':'/d'}",
+         "spec.sparkConf.spark.kubernetes.executor.volumes.tape.d.mount.path", "tape"},
+        {"a secret in clear",
+         JVM ",'sparkConf':{'spark.kubernetes.authenticate.driver.oauthToken':'x'}",
+         "spec.sparkConf.spark.kubernetes.authenticate.driver.oauthToken", "clear"},
+        {"a reference that is none",
+         JVM ",'sparkConf':{'spark.kubernetes.driver.secretKeyRef.A':'b'}",
+         "spec.sparkConf.spark.kubernetes.driver.secretKeyRef.A", "SECRET:KEY"},
+        {"a pod's name", JVM ",'driver':{'podName':'p'}", "spec.driver.podName", "named after"},
+        {"a port beyond the last", JVM ",'sparkConf':{'spark.ui.port':'70000'}",
+         "spec.sparkConf.spark.ui.port", "65535"},
+        {"a shell", "'image':'i','mainApplicationFile':'pyspark-shell'", "spec.mainApplicationFile",
+         "shell"},
+        {"a selector twice", JVM ",'nodeSelector':{'a':'b'},'driver':{'nodeSelector':{'a':'b'}}",
+         "spec.driver.nodeSelector", "not both"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct payload *payload = NULL;
+        struct field_error error = {0};
+        int r = read_spec(rows[i].spec, &payload, &error);
+
+        CHECK_EQ(r, ERR_INVALID, rows[i].what);
+        CHECK_STR(error.path, rows[i].path, rows[i].what);
+        if (strstr(error.error.text, rows[i].words) == NULL) {
+            fprintf(stderr, "%s: %s\n", error.path, error.error.text);
+        }
+        CHECK(strstr(error.error.text, rows[i].words) != NULL, rows[i].what);
+    }
+}
+
+/* --- Executors through the configuration ------------------------------------ */
+
+TEST(payload_properties__say_for_executors_what_spark_can_be_told) {
+    static const struct {
+        const char *key;
+        const char *want;
+    } rows[] = {
+        {"spark.executorEnv.A", "b"},
+        {"spark.kubernetes.executor.secretKeyRef.S", "s:k"},
+        {"spark.kubernetes.executor.secrets.gcp", "/gcp"},
+        {"spark.executorEnv.GOOGLE_APPLICATION_CREDENTIALS", "/gcp/key.json"},
+        {"spark.kubernetes.executor.node.selector.pool", "w"},
+        {"spark.kubernetes.executor.label.tier", "x"},
+        {"spark.kubernetes.executor.label.app", "both"},
+        {"spark.kubernetes.driver.label.app", "both"},
+        {"spark.kubernetes.executor.scheduler.name", "volcano"},
+        {"spark.kubernetes.executor.volumes.hostPath.spark-local-dir-1.mount.path", "/scratch"},
+        {"spark.kubernetes.executor.volumes.hostPath.spark-local-dir-1.options.path", "/mnt/ssd"},
+        {"spark.kubernetes.executor.deleteOnTermination", "false"},
+        {"spark.hadoop.fs.x", "y"},
+        {"spark.dynamicAllocation.shuffleTracking.enabled", "true"},
+        {"spark.executor.memory", "3g"},
+    };
+    static const char text[] =
+        "{'metadata':{'labels':{'app':'both'}},'spec':{" JVM
+        ",'sparkConf':{'spark.executor.memory':'9g'},'hadoopConf':{'fs.x':'y'},"
+        "'dynamicAllocation':{'enabled':true,'maxExecutors':4},"
+        "'volumes':[{'name':'spark-local-dir-1','hostPath':{'path':'/mnt/ssd'}}],"
+        "'executor':{'memory':'3g','env':[{'name':'A','value':'b'},{'name':'S','valueFrom':"
+        "{'secretKeyRef':{'name':'s','key':'k'}}}],'secrets':[{'name':'gcp','path':'/gcp',"
+        "'secretType':'GCPServiceAccount'}],'nodeSelector':{'pool':'w'},'labels':{'tier':'x'},"
+        "'schedulerName':'volcano','deleteOnTermination':false,"
+        "'volumeMounts':[{'name':'spark-local-dir-1','mountPath':'/scratch'}]}}}";
+    struct payload *payload = NULL;
+    struct field_error error = {0};
+    char *json = json_of(text);
+    struct payload_run run = run_of("pi");
+    struct spark_conf conf;
+
+    CHECK_OK(payload_read(JOB_KIND_SPARK, json, strlen(json), "spark", &payload, &error),
+             error.error.text);
+    conf = properties_of(payload, &run);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CHECK_STR(spark_conf_get(&conf, rows[i].key), rows[i].want, rows[i].key);
+    }
+    spark_conf_finish(&conf);
+    payload_destroy(payload);
+    free(json);
+}
+
+/* --- Plain pods ------------------------------------------------------------- */
+
+static int read_pod(const char *text, struct payload **out_payload, struct field_error *error) {
+    char *json = json_of(text);
+    int r = payload_read(JOB_KIND_POD, json, strlen(json), "batch", out_payload, error);
+
+    free(json);
+    return r;
+}
+
+TEST(payload_of_a_pod__is_the_users_under_our_name) {
+    static const char text[] =
+        "{'metadata':{'labels':{'app':'train'},'annotations':{'a':'b'}},'spec':{'containers':["
+        "{'name':'main','image':'i','resources':{'requests':{'cpu':'500m','memory':'1Gi'},"
+        "'limits':{'nvidia.com/gpu':'2'}}}],'initContainers':[{'name':'i','image':'i','resources':"
+        "{'requests':{'memory':'2Gi'}}}],'overhead':{'cpu':'100m'},'priorityClassName':'low',"
+        "'activeDeadlineSeconds':60,'affinity':{'nodeAffinity':{"
+        "'requiredDuringSchedulingIgnoredDuringExecution':{'nodeSelectorTerms':[{"
+        "'matchExpressions':[{'key':'zone','operator':'In','values':['a','b']}]}]}}}}}";
+    struct payload *payload = NULL;
+    struct field_error error = {0};
+    struct resource_names names = {0};
+    struct demand *demand = NULL;
+    struct payload_run run = run_of("nightly-train");
+    const struct pod_group *group;
+    json_t *pod;
+
+    CHECK_OK(read_pod(text, &payload, &error), error.error.text);
+    pod = parsed(payload_pod_body(payload, &run));
+    CHECK_STR(text_at(pod, "metadata.name"), "nightly-train-42-1", "its name");
+    CHECK_STR(text_at(pod, "metadata.labels.app"), "train", "its label");
+    CHECK_STR(text_at(pod, "metadata.labels.nightshift/job-id"), "42", "our label");
+    CHECK_STR(text_at(pod, "metadata.annotations.a"), "b", "its annotation");
+    CHECK_STR(text_at(pod, "spec.restartPolicy"), "Never", "it does not restart");
+    CHECK(payload_service_body(payload, &run, NULL) == NULL, "no Service");
+    CHECK(payload_conf_map_body(payload, &run, NULL) == NULL, "no ConfigMap");
+    CHECK_OK(payload_demand(payload, &names, &demand, &error), "its demand");
+    CHECK_EQ(demand->group_count, 1, "one pod");
+    CHECK_EQ(demand->object_count, 0, "nothing beside it");
+    group = &demand->groups[0];
+    CHECK_EQ(group->role, POD_ROLE_POD, "its role");
+    CHECK_EQ(group->requests.amount[RESOURCE_CPU], 600, "cpu and overhead");
+    CHECK_EQ(group->requests.amount[RESOURCE_MEMORY], 2048 * MIB, "the init container's memory");
+    CHECK_EQ(group->requests.amount[resource_find(&names, "nvidia.com/gpu")], 2, "from the limit");
+    CHECK_EQ(group->pod.term_count, 1, "the affinity");
+    CHECK_STR(group->pod.terms[0].rules[0].values[1], "b", "the affinity");
+    CHECK(group->pod.has_run_deadline, "the deadline");
+    json_decref(pod);
+    demand_destroy(demand);
+    resource_names_finish(&names);
+    payload_destroy(payload);
+}
+
+TEST(payload_of_a_pod__refuses_what_a_job_cannot_be) {
+#define CONTAINER "'containers':[{'name':'m','image':'i'}]"
+    static const struct {
+        const char *what;
+        const char *text;
+        const char *path;
+    } rows[] = {
+        {"it restarts on failure", "{'spec':{" CONTAINER ",'restartPolicy':'OnFailure'}}",
+         "spec.restartPolicy"},
+        {"it restarts always", "{'spec':{" CONTAINER ",'restartPolicy':'Always'}}",
+         "spec.restartPolicy"},
+        {"no containers", "{'spec':{'containers':[]}}", "spec.containers"},
+        {"no spec", "{}", "spec.containers"},
+        {"no image", "{'spec':{'containers':[{'name':'m'}]}}", "spec.containers[0].image"},
+        {"no name", "{'spec':{'containers':[{'image':'i'}]}}", "spec.containers[0].name"},
+        {"a node", "{'spec':{" CONTAINER ",'nodeName':'n'}}", "spec.nodeName"},
+        {"our label", "{'metadata':{'labels':{'nightshift/attempt':'1'}},'spec':{" CONTAINER "}}",
+         "metadata.labels.nightshift/attempt"},
+        {"not a label", "{'metadata':{'labels':{'a':'b c'}},'spec':{" CONTAINER "}}",
+         "metadata.labels.a"},
+    };
+#undef CONTAINER
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct payload *payload = NULL;
+        struct field_error error = {0};
+
+        CHECK_EQ(read_pod(rows[i].text, &payload, &error), ERR_INVALID, rows[i].what);
+        CHECK_STR(error.path, rows[i].path, rows[i].what);
+    }
+}
