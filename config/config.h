@@ -51,8 +51,8 @@ struct config {
 
     char *default_namespace;
     char *default_team;
-    char *spark_version;
-    char *spark_image; /* "": every job must name its own */
+    char *spark_image;   /* "": every application must name its own */
+    char *spark_version; /* of that image; "": told from its tag */
 
     int64_t body_bytes_max;
     int64_t jobs_waiting_max;

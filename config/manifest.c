@@ -13,6 +13,7 @@
 #include "config/schema.h"
 
 struct reader {
+    const struct manifest_defaults *defaults;
     struct manifest_set *set;
     size_t room;
     struct arena *texts;
@@ -72,7 +73,8 @@ static void read_name(const struct job_text *job) {
 
 /* The payload. */
 
-static bool is_payload_annotation(const char *key) {
+/* Of annotations; such labels were refused. */
+static bool is_for_pods(const char *key) {
     return !text_starts_with(key, QUEUE_ANNOTATION_PREFIX) &&
            !text_starts_with(key, "kubectl.kubernetes.io/");
 }
@@ -112,7 +114,7 @@ static void print_merged(struct map_printer *printer, const struct node *outer,
 
         i += order <= 0;
         j += order >= 0;
-        if (is_payload_annotation(member->key)) {
+        if (is_for_pods(member->key)) {
             print_member(printer, member);
         }
     }
@@ -153,6 +155,43 @@ static void build_payload(const struct job_text *job, const struct node *inner,
     manifest->payload = arena_text(job->reader->texts, buf_text(&out), out.bytes);
     manifest->payload_bytes = out.bytes;
     buf_finish(&out);
+}
+
+/* Defaults: a copy of the spec with members that it lacks. */
+
+static void add_member(struct arena *texts, struct node *object, const char *key,
+                       const char *text) {
+    struct node *items;
+    uint32_t at = 0;
+
+    if (text[0] == '\0' || node_member(object, key) != NULL) {
+        return;
+    }
+    while (at < object->count && strcmp(object->items[at].key, key) < 0) {
+        at++;
+    }
+    items = arena_take(texts, object->count + 1, sizeof *items);
+    for (uint32_t i = 0; i < object->count; i++) {
+        items[i < at ? i : i + 1] = object->items[i];
+    }
+    items[at] = (struct node){.kind = NODE_TEXT,
+                              .place = object->place,
+                              .key_place = object->key_place,
+                              .key = key,
+                              .text = text};
+    object->items = items;
+    object->count++;
+}
+
+static struct node spark_with_defaults(const struct job_text *job, const struct node *spec) {
+    const struct manifest_defaults *defaults = job->reader->defaults;
+    struct node copy = *spec;
+
+    if (defaults->spark_image[0] != '\0' && node_member(spec, "image") == NULL) {
+        add_member(job->reader->texts, &copy, "image", defaults->spark_image);
+        add_member(job->reader->texts, &copy, "sparkVersion", defaults->spark_version);
+    }
+    return copy;
 }
 
 /* What a spec itself says of retries and of the time to keep things. */
@@ -197,10 +236,12 @@ static void read_batch_job(const struct job_text *job) {
     const struct node *pod = node_member(spec, "pod");
 
     if (spark != NULL) {
+        struct node with_defaults = spark_with_defaults(job, spark);
+
         manifest->metadata_prefix = path_of(job, "metadata");
         manifest->spec_prefix = path_of(job, "spec.spark");
         read_spark_spec(manifest, spark);
-        build_payload(job, NULL, spark);
+        build_payload(job, NULL, &with_defaults);
     } else {
         manifest->metadata_prefix = path_of(job, "spec.pod.metadata");
         manifest->spec_prefix = path_of(job, "spec.pod.spec");
@@ -211,11 +252,12 @@ static void read_batch_job(const struct job_text *job) {
 
 static void read_spark_application(const struct job_text *job) {
     const struct node *spec = node_member(job->object, "spec");
+    struct node with_defaults = spark_with_defaults(job, spec);
 
     job->manifest->metadata_prefix = path_of(job, "metadata");
     job->manifest->spec_prefix = path_of(job, "spec");
     read_spark_spec(job->manifest, spec);
-    build_payload(job, NULL, spec);
+    build_payload(job, NULL, &with_defaults);
 }
 
 static void read_pod(const struct job_text *job) {
@@ -308,9 +350,11 @@ static void read_job(struct reader *reader, const struct kind *kind, const struc
     schema_check(kind->schema, object, trail, reader->problems);
     read_name(&job);
     queue_annotations_check(node_member(object, "metadata"), trail, reader->problems);
+    queue_template_check(node_member(node_member(object, "spec"), "pod"), trail, reader->problems);
     if (problem_count(reader) > before) {
         return;
     }
+    job.manifest->outer_metadata_prefix = path_of(&job, "metadata");
     kind->read(&job);
     queue_annotations_read(node_member(object, "metadata"), job.manifest);
     if (reader->set->count > LIMIT_MANIFEST_DOCUMENTS) {
@@ -431,8 +475,15 @@ static void read_object(struct reader *reader, const struct node *root, struct n
 
 int manifest_set_parse(const char *text, size_t bytes, struct manifest_set *out_set,
                        struct problems *problems) {
+    static const struct manifest_defaults none = {"", ""};
+
+    return manifest_set_parse_with(&none, text, bytes, out_set, problems);
+}
+
+int manifest_set_parse_with(const struct manifest_defaults *defaults, const char *text,
+                            size_t bytes, struct manifest_set *out_set, struct problems *problems) {
     struct manifest_set set = {0};
-    struct reader reader = {.set = &set, .problems = problems};
+    struct reader reader = {.defaults = defaults, .set = &set, .problems = problems};
     size_t before = problems->count;
 
     if (document_set_parse(text, bytes, LIMIT_MANIFEST_BYTES, &set.documents, problems) == OK) {
@@ -467,12 +518,25 @@ void manifest_set_destroy(struct manifest_set *set) {
 
 /* From the payload's paths to the user's. */
 
+/* What a pod template does not say stands in the metadata around it. */
+static char *metadata_path(const struct manifest *manifest, const char *tail) {
+    char *path = mem_format("%s%s", manifest->metadata_prefix, tail);
+    bool exact;
+
+    (void)node_find(manifest->root, path, &exact);
+    if (!exact) {
+        free(path);
+        path = mem_format("%s%s", manifest->outer_metadata_prefix, tail);
+    }
+    return path;
+}
+
 static char *user_path(const struct manifest *manifest, const char *payload_path) {
     static const char metadata[] = "metadata";
     static const char spec[] = "spec";
 
     if (text_starts_with(payload_path, metadata)) {
-        return mem_format("%s%s", manifest->metadata_prefix, payload_path + strlen(metadata));
+        return metadata_path(manifest, payload_path + strlen(metadata));
     }
     if (text_starts_with(payload_path, spec)) {
         return mem_format("%s%s", manifest->spec_prefix, payload_path + strlen(spec));

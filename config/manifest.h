@@ -47,6 +47,7 @@ struct manifest {
     const struct node *root;     /* the whole object */
     const char *metadata_prefix; /* where the payload's metadata and spec stand in it */
     const char *spec_prefix;
+    const char *outer_metadata_prefix; /* the metadata around a pod template */
 };
 
 struct arena;
@@ -62,6 +63,17 @@ struct manifest_set {
  * without a document is a problem too. */
 int manifest_set_parse(const char *text, size_t bytes, struct manifest_set *out_set,
                        struct problems *problems) MUST_CHECK;
+
+/* What a Spark application runs with if it names no image; "" leaves it without. */
+struct manifest_defaults {
+    const char *spark_image;
+    const char *spark_version; /* of that image */
+};
+
+/* The same, with these written into the payloads of applications without spec.image. */
+int manifest_set_parse_with(const struct manifest_defaults *defaults, const char *text,
+                            size_t bytes, struct manifest_set *out_set,
+                            struct problems *problems) MUST_CHECK;
 
 void manifest_set_destroy(struct manifest_set *set);
 

@@ -165,22 +165,55 @@ static bool is_ours(const struct node *annotation) {
     return text_starts_with(annotation->key, QUEUE_ANNOTATION_PREFIX);
 }
 
-void queue_annotations_check(const struct node *metadata, const struct trail *trail,
-                             struct problems *problems) {
-    const struct node *annotations = node_member(metadata, "annotations");
-    struct trail in_object = {trail, "metadata", 0};
-    struct trail in_metadata = {&in_object, "annotations", 0};
+/* Each member of ours in one of the metadata's maps. */
+static void check_ours(const struct node *metadata, const char *map_name,
+                       const struct trail *in_metadata, struct problems *problems,
+                       void (*check)(const struct node *member, const struct trail *trail,
+                                     struct problems *problems)) {
+    const struct node *map = node_member(metadata, map_name);
+    struct trail in_map = {in_metadata, map_name, 0};
 
-    if (annotations == NULL || annotations->kind != NODE_OBJECT) {
+    if (map == NULL || map->kind != NODE_OBJECT) {
         return;
     }
-    for (uint32_t i = 0; i < annotations->count; i++) {
-        struct trail at = {&in_metadata, annotations->items[i].key, 0};
+    for (uint32_t i = 0; i < map->count; i++) {
+        struct trail at = {&in_map, map->items[i].key, 0};
 
-        if (is_ours(&annotations->items[i])) {
-            check_annotation(&annotations->items[i], &at, problems);
+        if (is_ours(&map->items[i])) {
+            check(&map->items[i], &at, problems);
         }
     }
+}
+
+static void refuse_label(const struct node *label, const struct trail *trail,
+                         struct problems *problems) {
+    problems_add_at(problems, label->key_place, trail,
+                    "labels " QUEUE_ANNOTATION_PREFIX "... are given by the scheduler");
+}
+
+static void refuse_in_template(const struct node *annotation, const struct trail *trail,
+                               struct problems *problems) {
+    problems_add_at(problems, annotation->key_place, trail,
+                    "not read in a pod template; say it in the job's own spec");
+}
+
+void queue_annotations_check(const struct node *metadata, const struct trail *trail,
+                             struct problems *problems) {
+    struct trail in_metadata = {trail, "metadata", 0};
+
+    check_ours(metadata, "annotations", &in_metadata, problems, check_annotation);
+    check_ours(metadata, "labels", &in_metadata, problems, refuse_label);
+}
+
+void queue_template_check(const struct node *pod, const struct trail *trail,
+                          struct problems *problems) {
+    struct trail in_spec = {trail, "spec", 0};
+    struct trail in_pod = {&in_spec, "pod", 0};
+    struct trail in_metadata = {&in_pod, "metadata", 0};
+    const struct node *metadata = node_member(pod, "metadata");
+
+    check_ours(metadata, "annotations", &in_metadata, problems, refuse_in_template);
+    check_ours(metadata, "labels", &in_metadata, problems, refuse_label);
 }
 
 void queue_annotations_read(const struct node *metadata, struct manifest *manifest) {

@@ -95,9 +95,10 @@ const struct setting config_settings[] = {
          "the first wait is up to this, and doubles with every failure"),
     TIME("retry.backoff.max", backoff_max_us, "10m", "no wait is longer"),
 
-    TEXT("spark.defaultVersion", spark_version, "3.5.6", "of applications without sparkVersion"),
     TEXT("spark.defaultImage", spark_image, "",
-         "of applications without image; empty: they must name one"),
+         "image of applications that name none; empty: they must"),
+    TEXT("spark.defaultVersion", spark_version, "",
+         "Spark's version in that image; empty: told from its tag"),
 
     {.field = {.name = "limits.bodyBytes", .type = FIELD_QUANTITY},
      .store = STORE_BYTES,

@@ -194,6 +194,18 @@ TEST(manifest__says_file_line_column_path_and_what_was_meant) {
          "job.yaml:7:25: metadata.annotations.nightshift/retries: must be a whole number, not "
          "lots\n"
          "job.yaml:8:5: metadata.annotations.nightshift/window: not supported by this version\n"},
+        {"labels of ours",
+         POD "metadata: {name: a, labels: {nightshift/job-id: x}}\nspec: "
+             "{containers: []}\n",
+         "job.yaml:3:30: metadata.labels.nightshift/job-id: labels nightshift/... are given by the "
+         "scheduler\n"},
+        {"the queue's fields in a template",
+         BATCH NAMED "spec:\n  pod:\n    metadata:\n      annotations: {nightshift/team: t}\n"
+                     "      labels: {nightshift/x: y}\n    spec: {containers: []}\n",
+         "job.yaml:7:21: spec.pod.metadata.annotations.nightshift/team: not read in a pod "
+         "template; say it in the job's own spec\n"
+         "job.yaml:8:16: spec.pod.metadata.labels.nightshift/x: labels nightshift/... are given by "
+         "the scheduler\n"},
         {"a pod that never ends", POD NAMED "spec: {restartPolicy: Always, containers: []}\n",
          "job.yaml:4:23: spec.restartPolicy: must be Never or OnFailure, not \"Always\"\n"},
         {"a container's typo", POD NAMED "spec:\n  containers:\n  - name: c\n    imagee: x\n",
@@ -236,6 +248,34 @@ TEST(manifest__says_file_line_column_path_and_what_was_meant) {
     check_rows(rows, ARRAY_LEN(rows));
 }
 
+TEST(manifest_set_parse_with__gives_an_image_to_applications_without) {
+    static const struct manifest_defaults defaults = {"i:4", "4.0.1"};
+    static const struct {
+        const char *text;
+        const char *want;
+    } rows[] = {
+        {SPARK NAMED "spec: {}", "{\"image\":\"i:4\",\"sparkVersion\":\"4.0.1\"}}"},
+        {SPARK NAMED "spec: {arguments: [], mainClass: M, sparkVersion: 3.5.1, type: Java}",
+         "{\"arguments\":[],\"image\":\"i:4\",\"mainClass\":\"M\",\"sparkVersion\":\"3.5.1\","
+         "\"type\":\"Java\"}}"},
+        {SPARK NAMED "spec: {image: own}", "{\"image\":\"own\"}}"},
+        {BATCH NAMED "spec: {spark: {}}", "{\"image\":\"i:4\",\"sparkVersion\":\"4.0.1\"}}"},
+        {POD NAMED "spec: {containers: []}", "{\"containers\":[]}}"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct problems problems = {0};
+        struct manifest_set set;
+
+        CHECK_OK(
+            manifest_set_parse_with(&defaults, rows[i].text, strlen(rows[i].text), &set, &problems),
+            rows[i].text);
+        CHECK_STR(strstr(set.items[0].payload, "\"spec\":") + strlen("\"spec\":"), rows[i].want,
+                  rows[i].text);
+        manifest_set_destroy(&set);
+    }
+}
+
 TEST(manifest__canonical_json_of_itself_is_itself) {
     static const char text[] = SPARK NAMED
         "spec:\n  sparkConf: {n: 1.50, t: \"a\\u2028\\\"\\\\\\u0001\xf0\x9f\x98\x80\"}\n"
@@ -261,7 +301,9 @@ TEST(manifest_explain__leads_back_to_what_the_user_wrote) {
         "spec:\n  spark:\n    sparkConf:\n      spark.driver.bindAddress: 1.2.3.4\n"
         "---\n" SPARK NAMED "spec:\n  driver: {memory: 1g}\n"
         "---\napiVersion: v1\nkind: List\nitems:\n"
-        "- {apiVersion: v1, kind: Pod, metadata: {name: c}, spec: {containers: [{name: c}]}}\n";
+        "- {apiVersion: v1, kind: Pod, metadata: {name: c}, spec: {containers: [{name: c}]}}\n"
+        "---\n" BATCH "metadata: {name: d, namespace: n, labels: {x: y}}\n"
+        "spec: {pod: {metadata: {labels: {z: z}}, spec: {containers: []}}}\n";
     static const struct {
         size_t job;
         const char *path;
@@ -274,6 +316,9 @@ TEST(manifest_explain__leads_back_to_what_the_user_wrote) {
         {0, "", "f:5:3: spec.spark: no\n"},
         {1, "spec.driver.memory", "f:13:20: spec.driver.memory: no\n"},
         {1, "spec.executor.memory", "f:12:1: spec.executor.memory: no\n"},
+        {3, "metadata.namespace", "f:22:32: metadata.namespace: no\n"},
+        {3, "metadata.labels.x", "f:22:47: metadata.labels.x: no\n"},
+        {3, "metadata.labels.z", "f:23:37: spec.pod.metadata.labels.z: no\n"},
         {2, "spec.containers[0].image", "f:18:72: items[0].spec.containers[0].image: no\n"},
     };
     struct problems problems = {0};
