@@ -265,24 +265,35 @@ static bool meet_watch_faults(struct exchange *exchange) {
     return true;
 }
 
-static void pump(struct exchange *exchange) {
+/* Append events until there is enough to send; true if there may be more. */
+static bool fill_pending(struct exchange *exchange) {
     struct sim_watch_event event;
-    enum sim_watch_result result = SIM_WATCH_IDLE;
+    enum sim_watch_result result;
 
-    if (exchange->silent) {
-        return;
-    }
     while (!exchange->ending && exchange->pending.bytes < PENDING_BYTES_ENOUGH) {
         result = sim_watch_next(exchange->response.watch, &event);
+        if (result == SIM_WATCH_EXPIRED) {
+            expire(exchange);
+        }
         if (result != SIM_WATCH_EVENT) {
-            break;
+            return false;
         }
         add_event(exchange, &event);
     }
-    if (result == SIM_WATCH_EXPIRED) {
-        expire(exchange);
+    return !exchange->ending;
+}
+
+/* Send what is new, as far as the connection takes it; the rest goes on in on_room(). */
+static void pump(struct exchange *exchange) {
+    bool more = !exchange->silent;
+
+    while (more) {
+        more = fill_pending(exchange);
+        if (!flush(exchange)) {
+            return;
+        }
+        more = more && exchange->pending.bytes == 0;
     }
-    (void)flush(exchange);
 }
 
 /* Set the timer to what comes next: a bookmark or the end. */
