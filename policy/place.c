@@ -243,20 +243,81 @@ static struct place_miss find_miss(const struct place *place, const struct batch
     return miss;
 }
 
+static struct batch batch_of(const struct demand *demand, size_t group, accepts_fn *accepts) {
+    return (struct batch){.pod = &demand->groups[group].pod,
+                          .requests = &demand->groups[group].requests,
+                          .group = (uint32_t)group,
+                          .count = demand->groups[group].count,
+                          .accepts = accepts,
+                          .chooses = chooses_nodes(&demand->groups[group].pod)};
+}
+
+/* How many of the many pods find no room any more once the single pod is on the node. */
+static uint32_t room_lost(const struct place_node *node, const struct batch *single,
+                          const struct batch *many) {
+    const struct needs needs = find_needs(many->requests);
+    struct resources free = node->free;
+    uint32_t before;
+
+    if (!is_accepted(many, node) || !resources_fit(many->requests, &free)) {
+        return 0;
+    }
+    before = fit_exactly(&needs, &free, many->count);
+    resources_subtract(&free, single->requests);
+    return before -
+           (resources_fit(many->requests, &free) ? fit_exactly(&needs, &free, many->count) : 0);
+}
+
+/* The node on which a single pod leaves the most room for the many. */
+static size_t find_least_loss(const struct place *place, const struct batch *single,
+                              const struct batch *many) {
+    size_t best = place->node_count;
+    uint32_t least = UINT32_MAX;
+
+    for (size_t i = 0; i < place->node_count && least > 0; i++) {
+        const struct place_node *node = &place->nodes[i];
+
+        if (node->held_by == 0 && resources_fit(single->requests, &node->free) &&
+            is_accepted(single, node)) {
+            const uint32_t lost = room_lost(node, single, many);
+
+            if (lost < least) {
+                best = i;
+                least = lost;
+            }
+        }
+    }
+    return best;
+}
+
+/* One pod and many equal ones, as a Spark driver and its executors are: with the one where it
+ * costs the many least, the gang is placed if there is any way to place it. */
+static bool place_pair(struct place *place, const struct demand *demand, size_t single_group,
+                       accepts_fn *accepts) {
+    const struct batch single = batch_of(demand, single_group, accepts);
+    const struct batch many = batch_of(demand, 1 - single_group, accepts);
+    const size_t node = find_least_loss(place, &single, &many);
+
+    place->run_count = 0;
+    if (node == place->node_count) {
+        return false;
+    }
+    push_run(place, &single, node, 1);
+    if (fill(place, &many) < many.count) {
+        undo(place, demand);
+        return false;
+    }
+    return true;
+}
+
 static bool place_in_order(struct place *place, const struct demand *demand, const uint32_t *order,
                            accepts_fn *accepts, struct place_miss *out_miss) {
     place->run_count = 0;
     for (size_t i = 0; i < demand->group_count; i++) {
-        const struct pod_group *group = &demand->groups[order[i]];
-        const struct batch batch = {.pod = &group->pod,
-                                    .requests = &group->requests,
-                                    .group = order[i],
-                                    .count = group->count,
-                                    .accepts = accepts,
-                                    .chooses = chooses_nodes(&group->pod)};
+        const struct batch batch = batch_of(demand, order[i], accepts);
         const uint32_t placed = fill(place, &batch);
 
-        if (placed < group->count) {
+        if (placed < batch.count) {
             *out_miss = find_miss(place, &batch, placed);
             undo(place, demand);
             return false;
@@ -303,31 +364,42 @@ static void sort_groups(size_t count, const double *keys, uint32_t *out_order) {
     }
 }
 
+/* In the order of what the groups' keys say. */
+static bool place_by(struct place *place, const struct demand *demand, const double *keys,
+                     accepts_fn *accepts, struct place_miss *out_miss) {
+    uint32_t order[DEMAND_GROUPS_MAX];
+
+    sort_groups(demand->group_count, keys, order);
+    return place_in_order(place, demand, order, accepts, out_miss);
+}
+
+static bool is_pair(const struct demand *demand) {
+    return demand->group_count == 2 &&
+           (demand->groups[0].count == 1 || demand->groups[1].count == 1);
+}
+
 static bool place_with(struct place *place, const struct demand *demand, accepts_fn *accepts,
                        struct place_miss *out_miss) {
     double keys[DEMAND_GROUPS_MAX];
-    uint32_t order[DEMAND_GROUPS_MAX];
-    uint32_t other[DEMAND_GROUPS_MAX];
     struct place_miss miss;
-    size_t i;
 
     ENSURE(demand->settled);
-    for (i = 0; i < demand->group_count; i++) {
+    for (size_t i = 0; i < demand->group_count; i++) {
         keys[i] = pod_size(place, &demand->groups[i]);
     }
-    sort_groups(demand->group_count, keys, order);
-    if (place_in_order(place, demand, order, accepts, out_miss)) {
+    if (place_by(place, demand, keys, accepts, out_miss)) {
         return true;
     }
     if (demand->group_count < 2) {
         return false;
     }
-    for (i = 0; i < demand->group_count; i++) {
+    if (is_pair(demand)) {
+        return place_pair(place, demand, demand->groups[0].count == 1 ? 0 : 1, accepts);
+    }
+    for (size_t i = 0; i < demand->group_count; i++) {
         keys[i] = pickiness(place, &demand->groups[i], accepts);
     }
-    sort_groups(demand->group_count, keys, other);
-    return memcmp(order, other, demand->group_count * sizeof *order) != 0 &&
-           place_in_order(place, demand, other, accepts, &miss);
+    return place_by(place, demand, keys, accepts, &miss);
 }
 
 bool place_gang(struct place *place, const struct demand *demand, struct place_miss *out_miss) {
@@ -339,6 +411,31 @@ bool place_possible(struct place *empty, const struct demand *demand, struct pla
 
     undo(empty, demand);
     return possible;
+}
+
+/* A group alone is placed if there is any way to. */
+static bool fits_alone(struct place *empty, const struct demand *demand, size_t group,
+                       struct place_miss *out_miss) {
+    const struct batch batch = batch_of(demand, group, node_might_accept);
+    uint32_t placed;
+
+    empty->run_count = 0;
+    placed = fill(empty, &batch);
+    if (placed < batch.count) {
+        *out_miss = find_miss(empty, &batch, placed);
+    }
+    undo(empty, demand);
+    return placed == batch.count;
+}
+
+bool place_impossible(struct place *empty, const struct demand *demand,
+                      struct place_miss *out_miss) {
+    for (size_t i = 0; i < demand->group_count; i++) {
+        if (!fits_alone(empty, demand, i, out_miss)) {
+            return true;
+        }
+    }
+    return is_pair(demand) && !place_possible(empty, demand, out_miss);
 }
 
 bool place_pod_possible(const struct place *empty, const struct pod_demand *pod,

@@ -3,9 +3,10 @@
  * Aggregates are not enough: a free core on each of four nodes does not hold one pod of three.
  * Groups go largest pod first; a group goes to the nodes that hold the fewest more of its pods
  * (best fit, in units of the pod), so that roomy nodes stay whole for wide pods. When that
- * fails, the group that the fewest nodes accept goes first. All or nothing. The Kubernetes
- * scheduler decides where pods really go; this decides whether there is a way.
- * A heuristic: it may miss a packing that exists, it never sees one that does not.
+ * fails, a single pod beside one group (a Spark driver) goes where it costs the group least, which
+ * finds a way if there is one; other gangs try the group first that the fewest nodes accept, and
+ * may miss a way. All or nothing. The Kubernetes scheduler decides where pods really go; this
+ * decides whether they can.
  */
 #ifndef POLICY_PLACE_H
 #define POLICY_PLACE_H
@@ -81,11 +82,15 @@ uint32_t place_pods(struct place *place, const struct pod_demand *pod,
 void place_hold(struct place *place, const struct demand *demand, uint64_t job_id);
 void place_hold_for_pod(struct place *place, const struct pod_demand *pod, uint64_t job_id);
 
-/* Could the gang run if every node were empty, ready and not cordoned? `empty` holds the nodes
+/* Would place_gang() place it if every node were empty, ready and not cordoned? `empty` holds the nodes
  * with all of their allocatable free, and is left so. */
 bool place_possible(struct place *empty, const struct demand *demand, struct place_miss *out_miss);
 
-/* The same of one pod. */
+/* Is it certain that the gang cannot run on these nodes, even if they were empty? */
+bool place_impossible(struct place *empty, const struct demand *demand,
+                      struct place_miss *out_miss);
+
+/* The same as place_possible() of one pod. */
 bool place_pod_possible(const struct place *empty, const struct pod_demand *pod,
                         const struct resources *requests);
 

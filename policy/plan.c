@@ -318,7 +318,9 @@ static void stop_by_capacity(struct plan *plan, const struct plan_input *input, 
 
     load_empty(plan, input->ledger);
     if (!place_possible(&plan->empty, demand, &never)) {
-        reason = reason_capacity(REASON_CAPACITY_NEVER, &plan->empty, demand, &never);
+        reason = place_impossible(&plan->empty, demand, &never)
+                     ? reason_capacity(REASON_CAPACITY_NEVER, &plan->empty, demand, &never)
+                     : reason_capacity(REASON_CAPACITY, &plan->place, demand, miss);
         wait_for(plan, input, at, add_reason(plan, &reason));
         return;
     }
@@ -454,7 +456,7 @@ bool plan_is_impossible(struct plan *plan, const struct plan_input *cluster,
     plan->empty_loaded = false;
     load_empty(plan, cluster->ledger);
     if (cluster->capacity_unknown || plan->empty.node_count == 0 ||
-        place_possible(&plan->empty, shape->demand, &miss)) {
+        !place_impossible(&plan->empty, shape->demand, &miss)) {
         return false;
     }
     *out_reason = reason_capacity(REASON_CAPACITY_NEVER, &plan->empty, shape->demand, &miss);

@@ -38,6 +38,15 @@ static void cluster_finish(struct cluster *cluster) {
     resource_names_finish(&cluster->names);
 }
 
+static int64_t pods_in_runs(const struct place *place) {
+    int64_t pods = 0;
+
+    for (size_t i = 0; i < place->run_count; i++) {
+        pods += place->runs[i].count;
+    }
+    return pods;
+}
+
 TEST(place_gang__fits_pod_by_pod) {
     static const struct {
         const char *what;
@@ -92,6 +101,16 @@ TEST(place_gang__fits_pod_by_pod) {
          "driver*1 main cpu=4 | executor*2 main cpu=2 @pool=a",
          true,
          true},
+        {"the driver goes where it costs no executor",
+         {"cpu=6 pods=9", "cpu=4 pods=9"},
+         "driver*1 main cpu=4 | executor*2 main cpu=3",
+         true,
+         true},
+        {"the same, whatever the order of the groups",
+         {"cpu=6 pods=9", "cpu=4 pods=9"},
+         "executor*2 main cpu=3 | driver*1 main cpu=4",
+         true,
+         true},
         {"a selector", {"cpu=4 pods=9 @pool=a"}, "pod*1 main cpu=1 @pool=b", false, false},
         {"a taint", {"cpu=4 pods=9 %gpu=yes"}, "pod*1 main cpu=1", false, false},
         {"a tolerated taint", {"cpu=4 pods=9 %gpu=yes"}, "pod*1 main cpu=1 ~gpu", true, true},
@@ -132,7 +151,10 @@ TEST(place_gang__fits_pod_by_pod) {
         load(&cluster);
         demand = sample_demand(&cluster.names, rows[i].demand);
         CHECK_EQ(place_possible(&cluster.place, demand, &miss), rows[i].possible, rows[i].what);
+        CHECK_EQ(place_impossible(&cluster.place, demand, &miss), !rows[i].possible, rows[i].what);
         CHECK_EQ(place_gang(&cluster.place, demand, &miss), rows[i].want, rows[i].what);
+        CHECK_EQ(pods_in_runs(&cluster.place),
+                 rows[i].want ? demand->requests.amount[RESOURCE_PODS] : 0, rows[i].what);
         demand_destroy(demand);
         cluster_finish(&cluster);
     }
@@ -145,21 +167,38 @@ TEST(place_gang__takes_the_tight_nodes_and_leaves_the_roomy) {
     struct demand *wide;
 
     add_node(&cluster, "cpu=16 pods=99");
-    add_node(&cluster, "cpu=2 pods=99");
     add_node(&cluster, "cpu=3 pods=99");
+    add_node(&cluster, "cpu=2 pods=99");
     load(&cluster);
     small = sample_demand(&cluster.names, "pod*4 main cpu=1");
     wide = sample_demand(&cluster.names, "pod*1 main cpu=16");
     CHECK(place_gang(&cluster.place, small, &miss), "placed");
     CHECK_EQ(cluster.place.run_count, 2, "on two nodes");
-    CHECK_EQ(cluster.place.runs[0].node, 1, "the tightest");
+    CHECK_EQ(cluster.place.runs[0].node, 2, "the tightest");
     CHECK_EQ(cluster.place.runs[0].count, 2, "filled");
-    CHECK_EQ(cluster.place.runs[1].node, 2, "the next");
+    CHECK_EQ(cluster.place.runs[1].node, 1, "the next");
     CHECK_EQ(cluster.place.runs[1].count, 2, "with the rest");
-    CHECK_EQ(cluster.place.nodes[2].free.amount[RESOURCE_CPU], 1000, "a core is left there");
+    CHECK_EQ(cluster.place.nodes[1].free.amount[RESOURCE_CPU], 1000, "a core is left there");
     CHECK(place_gang(&cluster.place, wide, &miss), "the roomy node is whole");
     demand_destroy(small);
     demand_destroy(wide);
+    cluster_finish(&cluster);
+}
+
+/* Twos and twos: 4 + 4 on one node, 3 + 3 on the other. The heuristic takes the tight one first. */
+TEST(place_impossible__does_not_trust_a_heuristic) {
+    struct cluster cluster = {.node_count = 0};
+    struct place_miss miss;
+    struct demand *demand;
+
+    add_node(&cluster, "cpu=6 pods=9");
+    add_node(&cluster, "cpu=8 pods=9");
+    load(&cluster);
+    demand = sample_demand(&cluster.names, "driver*2 main cpu=4 | executor*2 main cpu=3");
+    CHECK(!place_gang(&cluster.place, demand, &miss), "missed");
+    CHECK(!place_possible(&cluster.place, demand, &miss), "it would miss it again");
+    CHECK(!place_impossible(&cluster.place, demand, &miss), "but there may be a way");
+    demand_destroy(demand);
     cluster_finish(&cluster);
 }
 
@@ -368,6 +407,79 @@ TEST(place_gang__never_overruns_a_node) {
             }
             demand_destroy(demand);
         }
+        cluster_finish(&cluster);
+    }
+    CHECK(placed > 500 && missed > 500, "both ends are tried");
+}
+
+/* Is there a way to place the pods from `group` and `pod` on? Tries them all. */
+static bool search(const struct cluster *cluster, const struct demand *demand, size_t group,
+                   uint32_t pod, struct resources *free) {
+    const struct pod_group *want;
+
+    if (group == demand->group_count) {
+        return true;
+    }
+    want = &demand->groups[group];
+    if (pod == want->count) {
+        return search(cluster, demand, group + 1, 0, free);
+    }
+    for (size_t i = 0; i < cluster->node_count; i++) {
+        bool found;
+
+        if (!resources_fit(&want->requests, &free[i]) ||
+            !node_accepts(&cluster->nodes[i], &want->pod)) {
+            continue;
+        }
+        resources_subtract(&free[i], &want->requests);
+        found = search(cluster, demand, group, pod + 1, free);
+        resources_add(&free[i], &want->requests);
+        if (found) {
+            return true;
+        }
+    }
+    return false;
+}
+
+TEST(place_gang__finds_a_way_for_a_driver_and_executors_if_there_is_one) {
+    static const char *const wheres[] = {"", "", "@zone=a", "@zone=b"};
+    size_t placed = 0;
+    size_t missed = 0;
+
+    for (uint64_t seed = 1; seed <= 3000; seed++) {
+        struct cluster cluster = {.node_count = 0};
+        struct resources free[NODES_MAX];
+        struct place_miss miss;
+        struct demand *demand;
+        struct rng rng;
+        char text[256];
+        bool want;
+
+        rng_init(&rng, seed);
+        for (uint64_t i = 0; i < 1 + rng_below(&rng, 3); i++) {
+            (void)snprintf(text, sizeof text, "cpu=%d memory=%dGi pods=%d @zone=%c",
+                           (int)rng_below(&rng, 10), (int)rng_below(&rng, 12),
+                           (int)(1 + rng_below(&rng, 5)), (int)('a' + rng_below(&rng, 2)));
+            add_node(&cluster, text);
+        }
+        load(&cluster);
+        (void)snprintf(
+            text, sizeof text,
+            "driver*1 main cpu=%d memory=%dGi %s | executor*%d main cpu=%d memory=%dGi %s",
+            (int)rng_below(&rng, 6), (int)rng_below(&rng, 6), wheres[rng_below(&rng, 4)],
+            (int)rng_below(&rng, 5), (int)rng_below(&rng, 5), (int)rng_below(&rng, 6),
+            wheres[rng_below(&rng, 4)]);
+        demand = sample_demand(&cluster.names, text);
+        for (size_t i = 0; i < cluster.node_count; i++) {
+            free[i] = cluster.nodes[i].allocatable;
+        }
+        (void)snprintf(text, sizeof text, "seed %llu", (unsigned long long)seed);
+        want = search(&cluster, demand, 0, 0, free);
+        CHECK_EQ(place_impossible(&cluster.place, demand, &miss), !want, text);
+        CHECK_EQ(place_gang(&cluster.place, demand, &miss), want, text);
+        placed += want;
+        missed += !want;
+        demand_destroy(demand);
         cluster_finish(&cluster);
     }
     CHECK(placed > 500 && missed > 500, "both ends are tried");
