@@ -58,7 +58,7 @@ void credentials_destroy(struct credentials *credentials) {
     free(credentials);
 }
 
-/* --- Token file -------------------------------------------------------------------------------- */
+/* --- Token file ------------------------------------------------------------------------------- */
 
 /* The kubelet replaces the file long before the old token expires, so an unreadable or
  * empty file is no reason to forget the token that we have. */
@@ -106,7 +106,7 @@ static int get_file_token(struct credentials *credentials, struct credential *ou
     return error_set(error, problem.code, "token: %s", problem.text);
 }
 
-/* --- Exec plugin ------------------------------------------------------------------------------- */
+/* --- Exec plugin ------------------------------------------------------------------------------ */
 
 static bool has_exec(const struct credentials *credentials) {
     return credentials->exec.token != NULL || credentials->exec.cert_pem != NULL;
@@ -245,7 +245,7 @@ static int get_exec(struct credentials *credentials, struct credential *out_cred
     return error_set(error, credentials->plugin_error.code, "%s", credentials->plugin_error.text);
 }
 
-/* --- Both -------------------------------------------------------------------------------------- */
+/* --- Both ------------------------------------------------------------------------------------- */
 
 int credentials_get(struct credentials *credentials, struct credential *out_credential,
                     struct error *error) {

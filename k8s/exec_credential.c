@@ -13,7 +13,7 @@
 #include "k8s/file.h"
 #include "k8s/kubeconfig.h"
 
-/* --- The answer -------------------------------------------------------------------------------- */
+/* --- The answer ------------------------------------------------------------------------------- */
 
 static int check_header(const json_t *root, const char *api_version, struct error *error) {
     const char *kind = json_string_value(json_object_get(root, "kind"));
@@ -111,7 +111,7 @@ void exec_credential_finish(struct exec_credential *credential) {
     *credential = (struct exec_credential){0};
 }
 
-/* --- The question ------------------------------------------------------------------------------ */
+/* --- The question ----------------------------------------------------------------------------- */
 
 /* The CA's PEM as base64, owned; NULL when there is none. */
 static char *ca_text(const struct kube_access *access) {

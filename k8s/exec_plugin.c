@@ -33,7 +33,7 @@ struct exec_plugin {
     bool timed_out;
 };
 
-/* --- Starting ---------------------------------------------------------------------------------- */
+/* --- Starting --------------------------------------------------------------------------------- */
 
 struct pipe_pair {
     int read_fd;
@@ -128,7 +128,7 @@ static int fail(const char *command, int number, struct error *error) {
     return error_set(error, code, "can't run %s: %s", command, strerror(number));
 }
 
-/* --- Ending ------------------------------------------------------------------------------------ */
+/* --- Ending ----------------------------------------------------------------------------------- */
 
 static void close_watch(struct exec_plugin *plugin, struct poller_fd *watch) {
     if (watch->fd >= 0) {

@@ -77,7 +77,7 @@ struct kube {
     struct kube_figures figures;
 };
 
-/* --- Lists ------------------------------------------------------------------------------------- */
+/* --- Lists ------------------------------------------------------------------------------------ */
 
 static void list_add(struct call_list *list, struct call *call) {
     ENSURE(call->list == NULL);
@@ -117,7 +117,7 @@ static void move_call(struct call *call, enum call_state state, struct call_list
     call->state = state;
 }
 
-/* --- A call's end ------------------------------------------------------------------------------ */
+/* --- A call's end ----------------------------------------------------------------------------- */
 
 static bool is_stream(const struct call *call) {
     return call->on_bytes != NULL;
@@ -180,7 +180,7 @@ static void finish(struct call *call, const struct kube_status *status) {
     wake(kube);
 }
 
-/* --- Repeating --------------------------------------------------------------------------------- */
+/* --- Repeating -------------------------------------------------------------------------------- */
 
 static int64_t backoff_us(struct kube *kube, unsigned attempts) {
     int64_t cap_us = BACKOFF_MIN_US;
@@ -293,7 +293,7 @@ static void on_deadline(struct poller_timer *timer) {
     finish(call, &status);
 }
 
-/* --- Sending ----------------------------------------------------------------------------------- */
+/* --- Sending ---------------------------------------------------------------------------------- */
 
 static int on_stream_bytes(void *context, const char *bytes, size_t count) {
     struct call *call = context;
@@ -437,7 +437,7 @@ static void on_credentials_change(void *context) {
     wake(context);
 }
 
-/* --- Calls ------------------------------------------------------------------------------------- */
+/* --- Calls ------------------------------------------------------------------------------------ */
 
 static struct kube_call copy_spec(const struct kube_call *call) {
     struct kube_call copy = *call;
@@ -496,7 +496,7 @@ void kube_cancel(struct kube *kube, uint64_t id) {
     wake(kube);
 }
 
-/* --- The client -------------------------------------------------------------------------------- */
+/* --- The client ------------------------------------------------------------------------------- */
 
 static struct credentials *make_credentials(struct kube *kube) {
     struct credentials_options options = {

@@ -17,7 +17,7 @@ struct kube_pool {
     size_t transfer_count;
 };
 
-/* --- From curl to the poller ------------------------------------------------------------------- */
+/* --- From curl to the poller ------------------------------------------------------------------ */
 
 static void on_socket_ready(struct poller_fd *watch, unsigned events);
 
@@ -67,7 +67,7 @@ static int on_timer_wanted(CURLM *multi, long after_ms, void *pool_pointer) {
     return 0;
 }
 
-/* --- From the poller to curl ------------------------------------------------------------------- */
+/* --- From the poller to curl ------------------------------------------------------------------ */
 
 static void report_ended(struct kube_pool *pool) {
     CURLMsg *message;
@@ -104,7 +104,7 @@ static void on_timer(struct poller_timer *timer) {
     act(timer->owner, CURL_SOCKET_TIMEOUT, 0);
 }
 
-/* --- Life cycle -------------------------------------------------------------------------------- */
+/* --- Life cycle ------------------------------------------------------------------------------- */
 
 struct kube_pool *kube_pool_create(struct poller *poller, kube_pool_done *done, void *context) {
     struct kube_pool *pool;

@@ -36,7 +36,7 @@ struct kube_transfer {
     char words[CURL_ERROR_SIZE];
 };
 
-/* --- Callbacks --------------------------------------------------------------------------------- */
+/* --- Callbacks -------------------------------------------------------------------------------- */
 
 static long http_code(CURL *easy) {
     long code = 0;
@@ -102,7 +102,7 @@ static int on_new_socket(void *context, curl_socket_t fd, curlsocktype purpose) 
     return CURL_SOCKOPT_OK;
 }
 
-/* --- Setting up -------------------------------------------------------------------------------- */
+/* --- Setting up ------------------------------------------------------------------------------- */
 
 /* The first refusal sticks. */
 struct setup {
@@ -371,7 +371,7 @@ void *kube_transfer_owner(void *easy) {
     return ((struct kube_transfer *)(void *)transfer)->owner;
 }
 
-/* --- Reading out ------------------------------------------------------------------------------- */
+/* --- Reading out ------------------------------------------------------------------------------ */
 
 /* False as long as curl has not begun to send: then the server can't have acted. */
 static bool may_have_been_sent(const struct kube_transfer *transfer) {

@@ -837,7 +837,7 @@ int kubeconfig_load_default(const struct kubeconfig_choice *choice, struct kube_
     return r;
 }
 
-/* --- The value --------------------------------------------------------------------------------- */
+/* --- The value -------------------------------------------------------------------------------- */
 
 static int check_material(const struct kube_material *material, const char *what,
                           struct error *error) {

@@ -51,7 +51,7 @@ struct reflector {
 static void start_list(struct reflector *reflector);
 static void start_watch(struct reflector *reflector);
 
-/* --- Telling the owner ------------------------------------------------------------------------- */
+/* --- Telling the owner ------------------------------------------------------------------------ */
 
 static void tell_object(struct reflector *reflector, enum reflector_event_type type,
                         const struct object_id *id, struct json_slice object) {
@@ -122,7 +122,7 @@ static void tell_lost(struct reflector *reflector, const struct kube_status *sta
     reflector->options.sink(reflector->options.context, &event);
 }
 
-/* --- After a failure --------------------------------------------------------------------------- */
+/* --- After a failure -------------------------------------------------------------------------- */
 
 /* What time alone hardly mends is not asked for again and again. */
 static bool needs_a_person(enum kube_outcome outcome) {
@@ -186,7 +186,7 @@ static void on_rest_over(struct poller_timer *timer) {
     }
 }
 
-/* --- List -------------------------------------------------------------------------------------- */
+/* --- List ------------------------------------------------------------------------------------- */
 
 static int take_items(struct reflector *reflector, struct json_slice items) {
     struct json_cursor cursor = json_scan_members(items);
@@ -318,7 +318,7 @@ static void start_list(struct reflector *reflector) {
     buf_finish(&query);
 }
 
-/* --- Watch ------------------------------------------------------------------------------------- */
+/* --- Watch ------------------------------------------------------------------------------------ */
 
 static void advance(struct reflector *reflector, const char *version) {
     if (object_version_is_newer(version, reflector->version)) {
@@ -482,7 +482,7 @@ static void start_watch(struct reflector *reflector) {
     buf_finish(&query);
 }
 
-/* --- Life cycle -------------------------------------------------------------------------------- */
+/* --- Life cycle ------------------------------------------------------------------------------- */
 
 static void set_defaults(struct reflector *reflector) {
     struct reflector_options *options = &reflector->options;

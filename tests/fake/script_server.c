@@ -50,7 +50,7 @@ struct script_server {
     unsigned connection_count;
 };
 
-/* --- Bytes ------------------------------------------------------------------------------------- */
+/* --- Bytes ------------------------------------------------------------------------------------ */
 
 static bool send_all(struct connection *connection, const char *bytes, size_t count) {
     while (count > 0) {
@@ -101,7 +101,7 @@ static bool read_request(struct connection *connection, struct buf *in, size_t *
     }
 }
 
-/* --- Answers ----------------------------------------------------------------------------------- */
+/* --- Answers ---------------------------------------------------------------------------------- */
 
 static void add_head(struct buf *head, const struct script_step *step, size_t body_bytes) {
     buf_add_format(head, "HTTP/1.1 %d Scripted\r\nContent-Type: %s\r\n%s", step->status,
@@ -174,7 +174,7 @@ static bool send_answer(struct connection *connection, const struct script_step 
     return step->fixture != NULL ? send_recorded(connection, step) : send_made(connection, step);
 }
 
-/* --- The script -------------------------------------------------------------------------------- */
+/* --- The script ------------------------------------------------------------------------------- */
 
 static bool fits(const struct script_step *step, const char *request) {
     return (step->expect == NULL || strstr(request, step->expect) != NULL) &&
@@ -302,7 +302,7 @@ static void *server_main(void *context) {
     }
 }
 
-/* --- Life cycle -------------------------------------------------------------------------------- */
+/* --- Life cycle ------------------------------------------------------------------------------- */
 
 static X509 *parse_cert(const char *pem) {
     BIO *bio = BIO_new_mem_buf(pem, -1);
@@ -353,7 +353,9 @@ struct script_server *script_server_start(const struct script_step *steps, size_
 
     (void)signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL. */
     server->steps = mem_alloc(count + 1, sizeof *steps);
-    memcpy(server->steps, steps, count * sizeof *steps);
+    if (count > 0) {
+        memcpy(server->steps, steps, count * sizeof *steps);
+    }
     server->used = mem_alloc(count + 1, sizeof *server->used);
     server->step_count = count;
     server->tls = tls == NULL ? NULL : make_tls(tls);

@@ -71,7 +71,7 @@ TEST(credentials__a_refused_static_token_is_not_tried_again) {
     rig_close(&rig);
 }
 
-/* --- Exec plugins ------------------------------------------------------------------------------ */
+/* --- Exec plugins ----------------------------------------------------------------------------- */
 
 static void use_plugin(struct rig *rig, const char *script, const char *arg) {
     struct kube_exec *exec = &rig->access.exec;

@@ -1,9 +1,8 @@
 #include "k8s/kube_status.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "base/buf.h"
 #include "tests/fake/recorded.h"
 #include "tests/test.h"
 
@@ -184,20 +183,22 @@ TEST(kube_status_from_reply__is_not_fooled_by_an_objects_name) {
 }
 
 TEST(kube_status_from_reply__cuts_long_words_between_characters) {
+    struct kube_reply reply = {.http_code = 500};
     struct kube_status status;
-    char *body = mem_alloc(1, 4096);
-    struct kube_reply reply = {.http_code = 500, .body = body};
+    struct buf body;
 
-    strcat(body, "{\"kind\":\"Status\",\"message\":\"x");
+    buf_init(&body, 4096);
+    buf_add_text(&body, "{\"kind\":\"Status\",\"message\":\"x");
     for (size_t i = 0; i < 500; i++) {
-        strcat(body, "\xe2\x82\xac"); /* three bytes */
+        buf_add_text(&body, "\xe2\x82\xac"); /* three bytes */
     }
-    strcat(body, "\"}");
-    reply.body_bytes = strlen(body);
+    buf_add_text(&body, "\"}");
+    reply.body = buf_text(&body);
+    reply.body_bytes = body.bytes;
     status = kube_status_from_reply(&reply);
     CHECK_EQ(strlen(status.message) % 3, 1, "whole characters after the x");
     CHECK(strlen(status.message) > 760, "and as many as fit");
-    free(body);
+    buf_finish(&body);
 }
 
 TEST(kube_status_from_object__reads_the_error_of_a_watch) {

@@ -21,7 +21,7 @@ static struct kube_call create_call(void) {
                               .body_bytes = 14};
 }
 
-/* --- The ordinary ------------------------------------------------------------------------------ */
+/* --- The ordinary ----------------------------------------------------------------------------- */
 
 TEST(kube_request__sends_what_it_was_told_and_gives_the_answer) {
     static const struct script_step steps[] = {
@@ -74,7 +74,7 @@ TEST(kube_request__sends_what_it_was_told_and_gives_the_answer) {
     rig_close(&rig);
 }
 
-/* --- Failures on the wire ---------------------------------------------------------------------- */
+/* --- Failures on the wire --------------------------------------------------------------------- */
 
 /* A create whose fate is unknown is never repeated by the client; what certainly did not
  * happen is said to be so. */
@@ -224,7 +224,7 @@ TEST(kube_request__bounds_the_answer) {
     rig_close(&rig);
 }
 
-/* --- Throttling -------------------------------------------------------------------------------- */
+/* --- Throttling ------------------------------------------------------------------------------- */
 
 TEST(kube_request__waits_as_long_as_a_throttling_server_says) {
     static const struct script_step steps[] = {
@@ -327,7 +327,7 @@ TEST(kube_request__bounds_what_is_in_flight) {
     rig_close(&rig);
 }
 
-/* --- Deadlines, cancelling, closing ------------------------------------------------------------ */
+/* --- Deadlines, cancelling, closing ----------------------------------------------------------- */
 
 TEST(kube_request__ends_at_its_deadline) {
     static const struct script_step steps[] = {
@@ -445,7 +445,7 @@ TEST(kube_distrust_connections__leaves_the_old_ones_to_finish) {
     rig_close(&rig);
 }
 
-/* --- Streams ----------------------------------------------------------------------------------- */
+/* --- Streams ---------------------------------------------------------------------------------- */
 
 struct stream {
     struct rig_result result; /* first: rig_result_done() gets the whole */
@@ -542,7 +542,7 @@ TEST(kube_request__streams_do_not_count_as_in_flight) {
     rig_close(&rig);
 }
 
-/* --- TLS --------------------------------------------------------------------------------------- */
+/* --- TLS -------------------------------------------------------------------------------------- */
 
 struct tls_world {
     struct authority *authority;
