@@ -36,7 +36,7 @@ SAMPLES = [
     (rules.calls, "policy/a.c", "/* time(NULL) */ s = \"rand()\";\n", []),
     (rules.calls, "k8s/a.c", "\nx = random();\n", [2]),
     (rules.calls, "k8s/a.c", "getenv(\"HOME\");\n", [1]),
-    (rules.calls, "k8s/kubeconfig.c", "getenv(\"HOME\");\n", []),
+    (rules.calls, "k8s/environment.c", "getenv(\"HOME\");\n", []),
     (rules.calls, "cli/ls.c", "strcpy(a, b);\nexit (1);\n", [1, 2]),
     (rules.calls, "scheduler/main.c", "exit(1);\nsystem(\"ls\");\n", [2]),
     (rules.calls, "tests/a.c", "exit(1);\nsystem(\"ls\");\nsprintf(a, \"\");\n", [3]),
