@@ -135,7 +135,8 @@ static int choose_main(const struct json_at *spec, struct pod_state *pod,
 }
 
 static int read_spec(const struct json_at *spec, struct resource_names *names,
-                     struct pod_state *pod, struct field_error *error) {
+                     struct pod_state *pod, struct pod_demand *out_demand,
+                     struct field_error *error) {
     struct pod_demand demand = {0};
     int r = codec_pod_spec_read(spec, names, CODEC_NAMES_TOLERANT, &demand, error);
 
@@ -150,7 +151,11 @@ static int read_spec(const struct json_at *spec, struct resource_names *names,
         pod->best_effort = pod_demand_is_best_effort(&demand);
         pod->has_run_deadline = demand.has_run_deadline;
     }
-    pod_demand_finish(&demand);
+    if (r == OK && out_demand != NULL) {
+        *out_demand = demand;
+    } else {
+        pod_demand_finish(&demand);
+    }
     return r;
 }
 
@@ -310,8 +315,10 @@ static int read_status(const struct json_at *status, struct pod_state *pod,
 }
 
 int codec_pod_read(const char *json, size_t bytes, struct resource_names *names,
-                   struct pod_state *out_pod, struct field_error *error) {
+                   struct pod_state *out_pod, struct pod_demand *out_demand,
+                   struct field_error *error) {
     struct pod_state pod = {0};
+    struct pod_demand demand = {0};
     struct json_t *root;
     struct json_at top;
     struct json_at metadata;
@@ -327,11 +334,16 @@ int codec_pod_read(const char *json, size_t bytes, struct resource_names *names,
     spec = json_at_key(&top, "spec");
     status = json_at_key(&top, "status");
     r = read_metadata(&metadata, &pod, error);
-    r = r < 0 ? r : read_spec(&spec, names, &pod, error);
+    r = r < 0 ? r : read_spec(&spec, names, &pod, out_demand != NULL ? &demand : NULL, error);
     r = r < 0 ? r : read_status(&status, &pod, error);
     json_drop(root);
-    if (r == OK) {
-        *out_pod = pod;
+    if (r < 0) {
+        pod_demand_finish(&demand);
+        return r;
     }
-    return r;
+    *out_pod = pod;
+    if (out_demand != NULL) {
+        *out_demand = demand;
+    }
+    return OK;
 }

@@ -86,8 +86,10 @@ struct pod_state {
     char disruption_message[POD_MESSAGE_BYTES + 1];
 };
 
-/* error may name any field. The table grows by the kinds of resources that are new to it. */
+/* error may name any field. The table grows by the kinds of resources that are new to it.
+ * out_demand (may be NULL) is what the spec asks for, the caller's to finish. */
 int codec_pod_read(const char *json, size_t bytes, struct resource_names *names,
-                   struct pod_state *out_pod, struct field_error *error) MUST_CHECK;
+                   struct pod_state *out_pod, struct pod_demand *out_demand,
+                   struct field_error *error) MUST_CHECK;
 
 #endif

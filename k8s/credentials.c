@@ -69,7 +69,7 @@ static int read_token_file(struct credentials *credentials, struct error *error)
     int r;
 
     buf_init(&text, 64 * LIMIT_KIB);
-    r = file_read(path, &text, error);
+    r = kube_file_read(path, &text, error);
     length = strcspn(buf_text(&text), " \t\r\n");
     if (r == OK && length == 0) {
         r = error_set(error, ERR_INVALID, "%s: holds no token", path);

@@ -122,7 +122,7 @@ static char *ca_text(const struct kube_access *access) {
         return base64_encode(access->ca.data, access->ca.data_bytes);
     }
     buf_init(&file, LIMIT_CONFIG_BYTES);
-    if (access->ca.file != NULL && file_read(access->ca.file, &file, NULL) == OK) {
+    if (access->ca.file != NULL && kube_file_read(access->ca.file, &file, NULL) == OK) {
         text = base64_encode(buf_text(&file), file.bytes);
     }
     buf_finish(&file);

@@ -47,7 +47,7 @@ static int read_all(int fd, const char *path, struct buf *out, struct error *err
     }
 }
 
-int file_read(const char *path, struct buf *out, struct error *error) {
+int kube_file_read(const char *path, struct buf *out, struct error *error) {
     /* O_NONBLOCK: a FIFO in the file's place must not stop the daemon. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat about;

@@ -9,6 +9,6 @@
 
 /* Append the file's bytes to out, which bounds them. ERR_NOT_FOUND, ERR_DENIED, ERR_IO,
  * ERR_FULL (too large) or ERR_INVALID (no regular file). The text names the path. */
-int file_read(const char *path, struct buf *out, struct error *error) MUST_CHECK;
+int kube_file_read(const char *path, struct buf *out, struct error *error) MUST_CHECK;
 
 #endif

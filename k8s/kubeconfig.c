@@ -679,7 +679,7 @@ static int load_source(struct sources *sources, const char *path, struct error *
     int r;
 
     buf_init(&text, LIMIT_CONFIG_BYTES);
-    r = file_read(path, &text, error);
+    r = kube_file_read(path, &text, error);
     if (r == OK) {
         *source = (struct source){.name = mem_copy_text(path)};
         sources->count++;
@@ -774,20 +774,20 @@ int kubeconfig_load_in_cluster(const struct kubeconfig_in_cluster *in,
     }
     access.token_file = mem_format("%s/token", in->folder);
     buf_init(&text, LIMIT_CONFIG_BYTES);
-    r = file_read(access.token_file, &text, error);
+    r = kube_file_read(access.token_file, &text, error);
     if (text.data != NULL) {
         explicit_bzero(text.data, text.bytes);
     }
     buf_clear(&text);
     access.ca.file = mem_format("%s/ca.crt", in->folder);
     if (r == OK) {
-        r = file_read(access.ca.file, &text, error);
+        r = kube_file_read(access.ca.file, &text, error);
     }
     buf_clear(&text);
     if (r == OK) {
         char *path = mem_format("%s/namespace", in->folder);
 
-        if (file_read(path, &text, NULL) == OK) {
+        if (kube_file_read(path, &text, NULL) == OK) {
             access.namespace_ = trimmed_text(&text);
         }
         free(path);
@@ -851,7 +851,7 @@ static int check_material(const struct kube_material *material, const char *what
     if (material->data != NULL) {
         buf_add(&text, material->data, material->data_bytes);
     } else {
-        r = file_read(material->file, &text, error);
+        r = kube_file_read(material->file, &text, error);
     }
     if (r == OK && strstr(buf_text(&text), "-----BEGIN ") == NULL) {
         r = error_set(error, ERR_INVALID, "%s: is not PEM (-----BEGIN ...)",

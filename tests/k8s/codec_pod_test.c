@@ -33,7 +33,7 @@ static int read_text(const char *text, struct resource_names *names, struct pod_
     for (char *at = json; *at != '\0'; at++) {
         *at = *at == '\'' ? '"' : *at;
     }
-    r = codec_pod_read(json, strlen(json), names, out_pod, error);
+    r = codec_pod_read(json, strlen(json), names, out_pod, NULL, error);
     free(json);
     return r;
 }
@@ -44,7 +44,7 @@ TEST(codec_pod_read__reads_a_real_servers_pod) {
     struct pod_state pod;
     char *json = read_fixture("05-pod-status-running");
 
-    CHECK_OK(codec_pod_read(json, strlen(json), &names, &pod, &error), error.error.text);
+    CHECK_OK(codec_pod_read(json, strlen(json), &names, &pod, NULL, &error), error.error.text);
     CHECK_STR(pod.namespace_, "team-a", "namespace");
     CHECK_STR(pod.name, "pod-1", "name");
     CHECK_STR(pod.uid, "c043f062-421f-4b18-9584-10709efd11e1", "uid");
@@ -82,7 +82,7 @@ TEST(codec_pod_read__tells_phases_and_deletion_of_recorded_pods) {
         struct pod_state pod;
         char *json = read_fixture(rows[i].fixture);
 
-        CHECK_OK(codec_pod_read(json, strlen(json), &names, &pod, &error), rows[i].fixture);
+        CHECK_OK(codec_pod_read(json, strlen(json), &names, &pod, NULL, &error), rows[i].fixture);
         CHECK_EQ(pod.phase, rows[i].phase, rows[i].fixture);
         CHECK_EQ(pod.terminating, rows[i].terminating, rows[i].fixture);
         CHECK_EQ(pod.delete_at_us > pod.created_us, rows[i].terminating, rows[i].fixture);
