@@ -31,7 +31,6 @@ void core_destroy(struct core *core) {
     }
     view_finish(core);
     plan_destroy(core->plan);
-    place_finish(&core->place);
     ledger_destroy(core->ledger);
     timers_finish(&core->timers);
     outbox_finish(&core->outbox);
@@ -356,39 +355,24 @@ size_t core_jobs_ahead(const struct core *core, uint64_t id) {
     return ahead;
 }
 
-static int check_quotas(struct core *core, const char *namespace, const struct demand *demand,
-                        struct error *error) {
-    size_t index = ledger_namespace_index(core->ledger, namespace);
-    const struct ledger_namespace *books = ledger_namespace(core->ledger, index);
-    struct quota_answer answer = quota_check((const struct quota *const *)books->quotas,
-                                             books->quota_count, demand, &books->own, NULL, 0);
-    char text[REASON_TEXT_BYTES];
-
-    if (answer.verdict != QUOTA_MUST_SPECIFY) {
-        return OK;
-    }
-    quota_missing_print(answer.quota, demand, text, sizeof text);
-    return error_set(error, ERR_INVALID, "%s", text);
-}
-
-static int check_nodes(struct core *core, const struct demand *demand, struct error *error) {
-    struct place_miss miss;
+/* What no waiting will change: nodes too small, or something a quota asks for left unsaid. A demand
+ * above a quota's hard may wait: hard can be raised, also by the clock. */
+static int check_never(struct core *core, const char *namespace, const struct demand *demand,
+                       struct error *error) {
+    const struct plan_input input = {.ledger = core->ledger,
+                                     .capacity_unknown = !core->counts.synced[CLUSTER_NODES]};
+    const struct plan_shape shape = {
+        .namespace_index = ledger_namespace_index(core->ledger, namespace),
+        .demand = demand,
+        .job_count = 1,
+    };
     char text[REASON_TEXT_BYTES];
     struct reason reason;
 
-    place_clear(&core->place);
-    for (size_t i = 0; i < ledger_node_count(core->ledger); i++) {
-        const struct ledger_node *node = ledger_node(core->ledger, i);
-        struct resources free = ledger_node_free(node);
-
-        if (node->node != NULL) {
-            place_add_node(&core->place, node->node, &free);
-        }
+    if (!plan_is_impossible(core->plan, &input, &shape, &reason) ||
+        reason.code == REASON_QUOTA_NEVER) {
+        return OK;
     }
-    if (core->place.node_count == 0 || place_possible(&core->place, demand, &miss)) {
-        return OK; /* Without any node nothing is known of those to come. */
-    }
-    reason = reason_capacity(REASON_CAPACITY_NEVER, &core->place, demand, &miss);
     reason_print(&reason, &core->names, text);
     return error_set(error, ERR_INVALID, "%s", text);
 }
@@ -399,10 +383,7 @@ int core_check_possible(struct core *core, const char *namespace, struct demand 
     int r = view_check_limits(core, namespace, applied, error);
 
     if (r == OK) {
-        r = check_quotas(core, namespace, applied, error);
-    }
-    if (r == OK && core->counts.synced[CLUSTER_NODES]) {
-        r = check_nodes(core, applied, error);
+        r = check_never(core, namespace, applied, error);
     }
     demand_destroy(applied);
     return r;

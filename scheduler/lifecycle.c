@@ -433,6 +433,7 @@ static void keep_pod(struct core *core, const struct pod_event *pod, bool finish
         core->counts.pods++;
         link_main_pod(core, note);
     }
+    note->finished = finished;
     ledger_put_pod(core->ledger,
                    &(struct ledger_pod){.uid = pod->uid,
                                         .namespace = pod->namespace,
@@ -476,29 +477,37 @@ void lifecycle_pod(struct core *core, const struct pod_event *pod) {
         note_standing(core, entry, pod);
         observe(core, entry);
         lifecycle_tick(core, entry);
-    } else if (!finished && !pod->terminating) {
+        return;
+    }
+    if (!finished && !pod->terminating) {
         /* A creation that came through after all, when nobody waited for it any more. */
         clean_up(core, pod->namespace, pod->name, pod->uid, pod->job_id);
     }
+    lifecycle_tick(core, entry);
 }
 
 void lifecycle_pod_gone(struct core *core, const char *namespace, const char *name) {
     char *key = pod_key(namespace, name);
     struct pod_note *note = map_remove(&core->pods, key);
     struct entry *entry;
+    uint32_t attempt;
 
     free(key);
     if (note == NULL) {
         return;
     }
     core->pass_needed = true;
-    entry = note->job_id != 0 ? view_entry(core, note->job_id) : NULL;
-    if (entry != NULL && note->is_main && is_current(entry, note->attempt)) {
+    entry = note->is_main ? view_entry(core, note->job_id) : NULL;
+    attempt = note->attempt;
+    note_destroy(core, note);
+    if (entry == NULL) {
+        return;
+    }
+    if (is_current(entry, attempt)) {
         entry->run->gone = true;
         observe(core, entry);
-        lifecycle_tick(core, entry);
     }
-    note_destroy(core, note);
+    lifecycle_tick(core, entry);
 }
 
 /* --- Starting -------------------------------------------------------------------------------- */
@@ -577,6 +586,7 @@ static void start_transient(struct core *core, struct entry *entry,
     }
     if (entry->job.cancel_requested) {
         run_set_text(&run->attempt.pod_name, started->pod_name); /* Deleted, not asked for again. */
+        view_run_changed(core, entry);
         delete_run_pod(core, entry);
     }
 }
@@ -694,6 +704,17 @@ void lifecycle_release(struct core *core, const struct event *event) {
 
 /* --- Time ------------------------------------------------------------------------------------ */
 
+/* Two drivers of one job could both write its output: the next attempt waits until the pod of the
+ * last one has finished or gone. */
+static bool has_live_pod(const struct entry *entry) {
+    for (const struct pod_note *note = entry->main_pods; note != NULL; note = note->next_of_job) {
+        if (!note->finished) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void tick_waiting(struct core *core, struct entry *entry) {
     if (entry->shape == NULL) {
         lifecycle_move(core, entry,
@@ -701,6 +722,8 @@ static void tick_waiting(struct core *core, struct entry *entry) {
                        "rejected", "its stored specification can't be read any more");
     } else if (entry->job.eligible_us > core->instant.now_us) {
         wake_at(core, entry->job.id, mono_of(core, entry->job.eligible_us));
+    } else if (has_live_pod(entry)) {
+        view_unlist(core, entry); /* Looked at again when that pod changes. */
     } else if (entry->job.state == JOB_RETRY_WAIT) {
         lifecycle_move(core, entry, JOB_QUEUED, "queued", "its back-off is over");
     } else if (entry->job.state == JOB_QUEUED) {
@@ -718,7 +741,9 @@ static void tick_submitting(struct core *core, struct entry *entry) {
         finish(core, entry, FAILURE_CANCELLED, -1, "before its pod was created");
     } else if (run->start_due_us > core->instant.mono_us) {
         wake_at(core, entry->job.id, run->start_due_us);
-    } else if (!entry->job.cancel_requested || run->attempt.pod_name[0] == '\0') {
+    } else if (entry->job.cancel_requested && run->attempt.pod_name[0] != '\0') {
+        delete_run_pod(core, entry); /* It may exist: an earlier try's fate is unknown. */
+    } else {
         start(core, entry);
     }
 }

@@ -63,10 +63,12 @@ static void admit(struct core *core, const struct candidates *candidates) {
         ids[i] = plan_starts(core->plan)[i].job_id;
     }
     for (size_t i = 0; i < candidates->count; i++) {
-        const struct plan_wait *wait = plan_wait(core->plan, i);
+        struct plan_wait wait = plan_wait(core->plan, i);
 
-        candidates->shapes[i]->blocked_id = wait->job_id;
-        candidates->shapes[i]->reason = wait->reason;
+        candidates->shapes[i]->blocked_id = wait.job_id;
+        if (wait.reason != NULL) {
+            candidates->shapes[i]->reason = *wait.reason;
+        }
     }
     for (size_t i = 0; i < count; i++) {
         struct entry *entry = view_entry(core, ids[i]);

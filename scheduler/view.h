@@ -86,6 +86,7 @@ struct pod_note {
     uint64_t job_id;
     uint32_t attempt;
     bool is_main;
+    bool finished;
     char *uid;
 };
 
@@ -99,7 +100,6 @@ struct core {
     struct resource_names names;
     struct ledger *ledger;
     struct plan *plan;
-    struct place place;
     struct map entries;   /* id -> struct entry, in id order */
     struct map shapes;    /* key -> struct shape */
     struct map limits;    /* namespace -> struct namespace_limits */

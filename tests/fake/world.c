@@ -1,0 +1,864 @@
+#include "tests/fake/world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/intern.h"
+#include "base/map.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "policy/ledger.h"
+#include "policy/node.h"
+#include "policy/quota.h"
+#include "scheduler/core.h"
+
+#define WORLD_JOBS_MAX   64
+#define WORLD_PODS_MAX   4096
+#define WORLD_NODES_MAX  8
+#define WORLD_NAMESPACES 2
+#define WORLD_NOTES_MAX  16384
+#define MINUTE_US        INT64_C(60000000)
+
+/* A pod of the cluster: the truth, which watches tell later. */
+struct world_pod {
+    char name[48];
+    char uid[16];
+    unsigned namespace;
+    uint64_t job_id; /* 0: foreign */
+    uint32_t attempt;
+    enum pod_role role;
+    int node; /* -1: not bound */
+    bool exists;
+    enum pod_standing standing;
+    int64_t ends_us; /* running until then; 0: not running */
+    bool fails;
+    unsigned executors_wanted;
+    const struct pod_group *group;
+};
+
+/* A watch event on its way, or a command's result. */
+struct note {
+    int64_t due_us;
+    uint64_t order;
+    enum {
+        NOTE_POD,
+        NOTE_QUOTA,
+        NOTE_STARTED,
+        NOTE_DELETED
+    } kind;
+    unsigned index;       /* of the pod or namespace */
+    struct world_pod pod; /* as it was when the note was written */
+    struct started_event started;
+    char pod_name[48];
+    char pod_uid[16];
+    int64_t used[3];
+};
+
+/* A job on the fake disk. */
+struct stored_job {
+    struct job job;
+    struct attempt attempt;
+    uint32_t events;
+    bool exists;
+};
+
+struct world {
+    struct world_options options;
+    struct rng rng;
+    struct instant now;
+    struct core *core;
+    struct resource_names names;
+    struct intern texts;
+    struct stored_job disk[WORLD_JOBS_MAX + 1];
+    uint64_t next_id;
+    unsigned acknowledged;
+    struct demand *demands[4];
+    struct world_pod pods[WORLD_PODS_MAX];
+    unsigned pod_count;
+    struct node nodes[WORLD_NODES_MAX];
+    int64_t hard[3]; /* cpu, memory, pods of each namespace */
+    struct note *notes;
+    unsigned note_count;
+    uint64_t note_order;
+    uint64_t uid_count;
+    unsigned executor_refusals;
+    bool is_ours_alone; /* nobody else takes quota */
+    unsigned succeeded_mains[WORLD_JOBS_MAX + 1];
+};
+
+static const char *const namespaces[WORLD_NAMESPACES] = {"red", "blue"};
+static const enum resource_kind quota_kinds[3] = {RESOURCE_CPU, RESOURCE_MEMORY, RESOURCE_PODS};
+
+_Noreturn static void broken(const struct world *world, const char *what, uint64_t job_id) {
+    (void)fprintf(stderr, "seed %" PRIu64 " at %" PRId64 " us: %s (job %" PRIu64 ")\n",
+                  world->options.seed, world->now.now_us, what, job_id);
+    abort();
+}
+
+static bool chance(struct world *world, unsigned thousandths) {
+    return rng_below(&world->rng, 1000) < thousandths;
+}
+
+/* --- The cluster ----------------------------------------------------------------------------- */
+
+static bool is_live(const struct world_pod *pod) {
+    return pod->exists && pod->standing != POD_STANDS_SUCCEEDED &&
+           pod->standing != POD_STANDS_FAILED;
+}
+
+static void usage_of(const struct world *world, unsigned namespace, int64_t out_used[3]) {
+    memset(out_used, 0, 3 * sizeof *out_used);
+    for (unsigned i = 0; i < world->pod_count; i++) {
+        const struct world_pod *pod = &world->pods[i];
+
+        for (size_t k = 0; is_live(pod) && pod->namespace == namespace && k < 3; k++) {
+            out_used[k] += pod->group->requests.amount[quota_kinds[k]];
+        }
+    }
+}
+
+/* Write a note; those about one thing never overtake each other. */
+static void add_note(struct world *world, struct note note, int64_t after_us) {
+    note.due_us = world->now.now_us + after_us;
+    note.order = world->note_order++;
+    for (unsigned i = 0; i < world->note_count; i++) {
+        const struct note *other = &world->notes[i];
+
+        if (other->kind == note.kind && other->index == note.index && note.kind != NOTE_STARTED &&
+            other->due_us > note.due_us) {
+            note.due_us = other->due_us;
+        }
+    }
+    if (world->note_count == WORLD_NOTES_MAX) {
+        broken(world, "too many notes: events come without end", 0);
+    }
+    world->notes[world->note_count++] = note;
+}
+
+static void tell_pod(struct world *world, unsigned index) {
+    int64_t used[3];
+    struct note quota = {.kind = NOTE_QUOTA, .index = world->pods[index].namespace};
+
+    add_note(world, (struct note){.kind = NOTE_POD, .index = index, .pod = world->pods[index]},
+             (int64_t)rng_below(&world->rng, 400000));
+    if (chance(world, 100)) { /* Said twice. */
+        add_note(world, (struct note){.kind = NOTE_POD, .index = index, .pod = world->pods[index]},
+                 (int64_t)rng_below(&world->rng, 600000));
+    }
+    usage_of(world, world->pods[index].namespace, used);
+    memcpy(quota.used, used, sizeof used);
+    add_note(world, quota, (int64_t)rng_below(&world->rng, 2000000));
+}
+
+static int64_t free_of(const struct world *world, unsigned node, enum resource_kind kind) {
+    int64_t free = world->nodes[node].allocatable.amount[kind];
+
+    for (unsigned i = 0; i < world->pod_count; i++) {
+        if (is_live(&world->pods[i]) && world->pods[i].node == (int)node) {
+            free -= world->pods[i].group->requests.amount[kind];
+        }
+    }
+    return free;
+}
+
+static bool fits_node(const struct world *world, unsigned node, const struct pod_group *group) {
+    for (size_t k = 0; k < 3; k++) {
+        if (group->requests.amount[quota_kinds[k]] > free_of(world, node, quota_kinds[k])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Best fit by memory, as our own placement hopes for; the real one is free to differ. */
+static void bind(struct world *world, struct world_pod *pod) {
+    for (unsigned n = 0; n < world->options.nodes && pod->node < 0; n++) {
+        if (fits_node(world, n, pod->group)) {
+            pod->node = (int)n;
+        }
+    }
+}
+
+/* What admission does: refuse above quota, by the true usage. */
+static struct world_pod *create_pod(struct world *world, unsigned namespace,
+                                    const struct pod_group *group) {
+    int64_t used[3];
+    struct world_pod *pod;
+
+    usage_of(world, namespace, used);
+    for (size_t k = 0; k < 3; k++) {
+        if (used[k] + group->requests.amount[quota_kinds[k]] > world->hard[k]) {
+            return NULL;
+        }
+    }
+    if (world->pod_count == WORLD_PODS_MAX) {
+        broken(world, "too many pods", 0);
+    }
+    pod = &world->pods[world->pod_count++];
+    *pod = (struct world_pod){.namespace = namespace,
+                              .node = -1,
+                              .exists = true,
+                              .standing = POD_STANDS_WAITING,
+                              .group = group,
+                              .role = group->role};
+    (void)snprintf(pod->uid, sizeof pod->uid, "u%" PRIu64, ++world->uid_count);
+    return pod;
+}
+
+static struct world_pod *find_pod(struct world *world, const char *name) {
+    for (unsigned i = 0; i < world->pod_count; i++) {
+        if (world->pods[i].exists && strcmp(world->pods[i].name, name) == 0) {
+            return &world->pods[i];
+        }
+    }
+    return NULL;
+}
+
+static void remove_pod(struct world *world, struct world_pod *pod) {
+    pod->exists = false;
+    tell_pod(world, (unsigned)(pod - world->pods));
+    /* The driver's executors go with it. */
+    for (unsigned i = 0; pod->role == POD_ROLE_DRIVER && i < world->pod_count; i++) {
+        struct world_pod *executor = &world->pods[i];
+
+        if (executor->exists && executor->role == POD_ROLE_EXECUTOR &&
+            executor->job_id == pod->job_id && executor->attempt == pod->attempt) {
+            executor->exists = false;
+            tell_pod(world, i);
+        }
+    }
+}
+
+static unsigned executors(const struct world *world, const struct world_pod *driver, bool running) {
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < world->pod_count; i++) {
+        const struct world_pod *pod = &world->pods[i];
+
+        count += is_live(pod) && pod->role == POD_ROLE_EXECUTOR && (!running || pod->node >= 0) &&
+                 pod->job_id == driver->job_id && pod->attempt == driver->attempt;
+    }
+    return count;
+}
+
+static void make_executor(struct world *world, struct world_pod *driver) {
+    const struct pod_group *group = driver->group + 1;
+    struct world_pod *pod = create_pod(world, driver->namespace, group);
+
+    if (pod == NULL) {
+        world->executor_refusals++;
+        return;
+    }
+    pod->job_id = driver->job_id;
+    pod->attempt = driver->attempt;
+    (void)snprintf(pod->name, sizeof pod->name, "x%" PRIu64, world->uid_count);
+    tell_pod(world, (unsigned)(pod - world->pods));
+}
+
+static void end_main(struct world *world, struct world_pod *pod) {
+    pod->standing = pod->fails ? POD_STANDS_FAILED : POD_STANDS_SUCCEEDED;
+    if (!pod->fails) {
+        world->succeeded_mains[pod->job_id]++;
+    }
+    tell_pod(world, (unsigned)(pod - world->pods));
+    for (unsigned i = 0; i < world->pod_count; i++) {
+        struct world_pod *executor = &world->pods[i];
+
+        if (executor->exists && executor->role == POD_ROLE_EXECUTOR &&
+            executor->job_id == pod->job_id && executor->attempt == pod->attempt) {
+            executor->exists = false;
+            tell_pod(world, i);
+        }
+    }
+}
+
+static void step_driver(struct world *world, struct world_pod *pod) {
+    if (executors(world, pod, false) < pod->executors_wanted) {
+        make_executor(world, pod); /* Also in place of one that was lost. */
+    } else if (pod->ends_us == 0 && executors(world, pod, true) == pod->executors_wanted) {
+        pod->ends_us = world->now.now_us + (int64_t)rng_below(&world->rng, 5 * 60000000);
+    } else if (pod->ends_us != 0 && pod->ends_us <= world->now.now_us) {
+        end_main(world, pod);
+    }
+}
+
+static void step_pod(struct world *world, unsigned index) {
+    struct world_pod *pod = &world->pods[index];
+
+    if (!is_live(pod)) {
+        return;
+    }
+    if (pod->node < 0) {
+        bind(world, pod);
+        if (pod->node < 0) {
+            return;
+        }
+        pod->standing = POD_STANDS_RUNNING;
+        tell_pod(world, index);
+    }
+    if (pod->job_id != 0 && pod->role == POD_ROLE_DRIVER) {
+        if (chance(world, world->options.pod_vanishes)) {
+            remove_pod(world, pod);
+        } else {
+            step_driver(world, pod);
+        }
+    } else if (pod->job_id == 0 && pod->ends_us <= world->now.now_us) {
+        pod->exists = false;
+        tell_pod(world, index);
+    }
+}
+
+static void step_foreign(struct world *world) {
+    struct world_pod *pod;
+
+    if (!chance(world, world->options.foreign)) {
+        return;
+    }
+    pod = create_pod(world, (unsigned)rng_below(&world->rng, WORLD_NAMESPACES),
+                     &world->demands[0]->groups[0]);
+    if (pod != NULL) {
+        pod->role = POD_ROLE_POD;
+        pod->ends_us = world->now.now_us + (int64_t)rng_below(&world->rng, 2 * 60000000);
+        (void)snprintf(pod->name, sizeof pod->name, "f%" PRIu64, world->uid_count);
+        tell_pod(world, (unsigned)(pod - world->pods));
+    }
+}
+
+static void step_node_loss(struct world *world) {
+    unsigned node;
+
+    if (!chance(world, world->options.node_dies)) {
+        return;
+    }
+    node = (unsigned)rng_below(&world->rng, world->options.nodes);
+    for (unsigned i = 0; i < world->pod_count; i++) {
+        if (is_live(&world->pods[i]) && world->pods[i].node == (int)node) {
+            remove_pod(world, &world->pods[i]);
+        }
+    }
+}
+
+static void step_cluster(struct world *world) {
+    for (unsigned i = 0; i < world->pod_count; i++) {
+        step_pod(world, i);
+    }
+    step_foreign(world);
+    step_node_loss(world);
+}
+
+/* --- The disk -------------------------------------------------------------------------------- */
+
+static const char *keep(struct world *world, const char *text) {
+    return intern_take(&world->texts, text == NULL ? "" : text);
+}
+
+static void store_job(struct world *world, const struct job *job) {
+    struct stored_job *stored = &world->disk[job->id];
+
+    if (stored->exists && job_state_is_final(stored->job.state) &&
+        job->state != stored->job.state) {
+        broken(world, "a final job moved", job->id);
+    }
+    stored->exists = true;
+    stored->job = *job;
+    stored->job.name = keep(world, job->name);
+    stored->job.namespace = keep(world, job->namespace);
+    stored->job.team = keep(world, job->team);
+    stored->job.submitter = keep(world, job->submitter);
+    if (job->id >= world->next_id) {
+        world->next_id = job->id + 1;
+    }
+}
+
+static void store_attempt(struct world *world, const struct attempt *attempt) {
+    struct stored_job *stored = &world->disk[attempt->job_id];
+
+    if (attempt->number < stored->attempt.number) {
+        broken(world, "an older attempt was stored", attempt->job_id);
+    }
+    stored->attempt = *attempt;
+    stored->attempt.pod_name = keep(world, attempt->pod_name);
+    stored->attempt.pod_uid = keep(world, attempt->pod_uid);
+    stored->attempt.node = keep(world, attempt->node);
+    stored->attempt.message = keep(world, attempt->message);
+}
+
+static void commit(struct world *world, const struct turn *turn) {
+    for (size_t i = 0; i < turn->change_count; i++) {
+        const struct queue_change *change = &turn->changes[i];
+
+        if (change->kind == CHANGE_JOB_PUT) {
+            store_job(world, &change->job);
+        } else if (change->kind == CHANGE_ATTEMPT_PUT) {
+            store_attempt(world, &change->attempt);
+        } else if (change->kind == CHANGE_EVENT_ADD &&
+                   change->event.sequence != world->disk[change->event.job_id].events++) {
+            broken(world, "an event's sequence number", change->event.job_id);
+        }
+    }
+}
+
+/* --- Commands -------------------------------------------------------------------------------- */
+
+static enum start_result carry_out_start(struct world *world, const struct command *command,
+                                         const char *name, char uid[16]) {
+    const struct stored_job *stored = &world->disk[command->job_id];
+    const struct demand *demand = world->demands[stored->job.spec_hash[0]];
+    struct world_pod *pod = find_pod(world, name);
+
+    if (pod == NULL) {
+        pod = create_pod(world, strcmp(command->namespace, namespaces[1]) == 0, &demand->groups[0]);
+        if (pod == NULL) {
+            return START_QUOTA;
+        }
+        (void)snprintf(pod->name, sizeof pod->name, "%s", name);
+        pod->job_id = command->job_id;
+        pod->attempt = command->attempt;
+        pod->executors_wanted = demand->groups[1].count;
+        pod->fails = chance(world, world->options.pod_fails);
+        tell_pod(world, (unsigned)(pod - world->pods));
+    }
+    (void)snprintf(uid, 16, "%s", pod->uid);
+    return START_DONE;
+}
+
+static void do_start(struct world *world, const struct command *command) {
+    struct note note = {.kind = NOTE_STARTED,
+                        .index = (unsigned)command->job_id,
+                        .started = {.job_id = command->job_id,
+                                    .attempt = command->attempt,
+                                    .result = START_TRANSIENT,
+                                    .message = "lost"}};
+
+    (void)snprintf(note.pod_name, sizeof note.pod_name, "j%" PRIu64 "-%" PRIu32, command->job_id,
+                   command->attempt);
+    if (!chance(world, world->options.request_lost)) {
+        enum start_result result = carry_out_start(world, command, note.pod_name, note.pod_uid);
+
+        if (!chance(world, world->options.reply_lost)) {
+            note.started.result = result;
+        }
+    }
+    add_note(world, note, (int64_t)rng_below(&world->rng, 500000));
+}
+
+static void do_delete(struct world *world, const struct command *command) {
+    struct note note = {.kind = NOTE_DELETED, .index = (unsigned)command->job_id};
+    bool lost = chance(world, world->options.request_lost);
+    struct world_pod *pod = find_pod(world, command->pod_name);
+
+    if (!lost && pod != NULL) {
+        remove_pod(world, pod);
+    }
+    (void)snprintf(note.pod_name, sizeof note.pod_name, "%s", command->pod_name);
+    note.pod.namespace = strcmp(command->namespace, namespaces[1]) == 0;
+    note.started.result =
+        lost || chance(world, world->options.reply_lost) ? START_TRANSIENT : START_DONE;
+    add_note(world, note, (int64_t)rng_below(&world->rng, 500000));
+}
+
+static void act(struct world *world, const struct turn *turn) {
+    for (size_t i = 0; i < turn->command_count; i++) {
+        if (turn->commands[i].kind == COMMAND_START) {
+            do_start(world, &turn->commands[i]);
+        } else {
+            do_delete(world, &turn->commands[i]);
+        }
+    }
+}
+
+/* --- Checks ---------------------------------------------------------------------------------- */
+
+static void check_jobs(const struct world *world) {
+    for (uint64_t id = 1; id <= world->acknowledged; id++) {
+        if (!world->disk[id].exists || core_job(world->core, id) == NULL) {
+            broken(world, "an acknowledged job is lost", id);
+        }
+    }
+}
+
+/* Never two live drivers of one job. */
+static void check_drivers(const struct world *world) {
+    unsigned live[WORLD_JOBS_MAX + 1] = {0};
+
+    for (unsigned i = 0; i < world->pod_count; i++) {
+        const struct world_pod *pod = &world->pods[i];
+
+        if (is_live(pod) && pod->job_id != 0 && pod->role == POD_ROLE_DRIVER &&
+            ++live[pod->job_id] > 1) {
+            broken(world, "two drivers of one job are alive", pod->job_id);
+        }
+    }
+}
+
+static void check(const struct world *world) {
+    struct error error = {0};
+
+    if (core_verify(world->core, &error) != OK) {
+        broken(world, error.text, 0);
+    }
+    check_jobs(world);
+    check_drivers(world);
+    /* Whoever was admitted gets its executors, unless others spoil it. */
+    if (world->is_ours_alone && world->executor_refusals > 0) {
+        broken(world, "quota refused an executor of an admitted job", 0);
+    }
+}
+
+/* --- Turns ----------------------------------------------------------------------------------- */
+
+static struct event event_of(struct world *world, const struct note *note, struct quota *quota) {
+    const struct world_pod *pod = &note->pod;
+    char hard[3][24];
+    char used[3][24];
+
+    switch (note->kind) {
+    case NOTE_POD:
+        if (!pod->exists) {
+            return (struct event){
+                .kind = EVENT_POD_GONE,
+                .gone = {.namespace = namespaces[pod->namespace], .name = note->pod.name}};
+        }
+        return (struct event){
+            .kind = EVENT_POD,
+            .pod = {.namespace = namespaces[pod->namespace],
+                    .name = pod->name,
+                    .uid = pod->uid,
+                    .node = pod->node >= 0 ? world->nodes[pod->node].name : "",
+                    .job_id = pod->job_id,
+                    .attempt = pod->attempt,
+                    .is_main = pod->role == POD_ROLE_DRIVER && pod->job_id != 0,
+                    .standing = pod->standing,
+                    .failure = pod->standing == POD_STANDS_FAILED ? FAILURE_APP : FAILURE_NONE,
+                    .exit_code = pod->standing == POD_STANDS_FAILED ? 1 : 0,
+                    .message = "",
+                    .role = pod->role,
+                    .demand = &pod->group->pod}};
+    case NOTE_QUOTA:
+        for (size_t k = 0; k < 3; k++) {
+            const char *suffix = k == 0 ? "m" : "";
+
+            (void)snprintf(hard[k], sizeof hard[k], "%" PRId64 "%s", world->hard[k], suffix);
+            (void)snprintf(used[k], sizeof used[k], "%" PRId64 "%s", note->used[k], suffix);
+        }
+        quota_init(quota, namespaces[note->index], "q");
+        if (quota_add_item(quota, core_resource_names(world->core), "requests.cpu", hard[0],
+                           used[0]) != OK ||
+            quota_add_item(quota, core_resource_names(world->core), "requests.memory", hard[1],
+                           used[1]) != OK ||
+            quota_add_item(quota, core_resource_names(world->core), "pods", hard[2], used[2]) !=
+                OK) {
+            broken(world, "a quota's key", 0);
+        }
+        return (struct event){.kind = EVENT_QUOTA, .quota = quota};
+    case NOTE_STARTED: {
+        struct event event = {.kind = EVENT_STARTED, .started = note->started};
+
+        event.started.pod_name = note->pod_name;
+        event.started.pod_uid = note->pod_uid;
+        return event;
+    }
+    case NOTE_DELETED:
+        break;
+    }
+    return (struct event){.kind = EVENT_DELETED,
+                          .deleted = {.namespace = namespaces[pod->namespace],
+                                      .name = note->pod_name,
+                                      .gone = note->started.result == START_DONE,
+                                      .message = ""}};
+}
+
+static bool turn(struct world *world, struct event *events, size_t count) {
+    struct turn out;
+
+    scheduler_turn(world->core, world->now, events, count, &out);
+    commit(world, &out);
+    if (chance(world, world->options.crash)) {
+        return false; /* Committed, and not acted upon. */
+    }
+    act(world, &out);
+    check(world);
+    return out.wake_after_us == 0;
+}
+
+static void tell_everything(struct world *world) {
+    struct quota quotas[WORLD_NAMESPACES];
+    struct event events[WORLD_NODES_MAX + WORLD_NAMESPACES + CLUSTER_PART_COUNT];
+    size_t count = 0;
+
+    for (unsigned i = 0; i < world->pod_count; i++) {
+        struct note note = {.kind = NOTE_POD, .index = i, .pod = world->pods[i]};
+        struct event event = event_of(world, &note, NULL);
+        struct turn out;
+
+        if (world->pods[i].exists) {
+            scheduler_turn(world->core, world->now, &event, 1, &out);
+            commit(world, &out);
+            act(world, &out);
+        }
+    }
+    for (unsigned i = 0; i < world->options.nodes; i++) {
+        events[count++] = (struct event){.kind = EVENT_NODE, .node = &world->nodes[i]};
+    }
+    for (unsigned i = 0; i < WORLD_NAMESPACES; i++) {
+        struct note note = {.kind = NOTE_QUOTA, .index = i};
+
+        usage_of(world, i, note.used);
+        events[count++] = event_of(world, &note, &quotas[i]);
+    }
+    for (unsigned i = 0; i < CLUSTER_PART_COUNT; i++) {
+        events[count++] =
+            (struct event){.kind = EVENT_SYNCED, .synced = {.part = (enum cluster_part)i}};
+    }
+    (void)turn(world, events, count);
+    for (unsigned i = 0; i < WORLD_NAMESPACES; i++) {
+        quota_finish(&quotas[i]);
+    }
+}
+
+static void start_core(struct world *world) {
+    world->core = core_create(&(struct core_options){
+        .queue_uid = "test",
+        .next_id = world->next_id,
+        .seed = rng_next(&world->rng),
+        .settings = {.starts_per_turn_max = 8,
+                     .start_timeout_us = 20 * MINUTE_US,
+                     .backoff_first_us = 1000000,
+                     .backoff_max_us = 30000000,
+                     .history_age_us = INT64_MAX / 4,
+                     .history_count = 1000000,
+                     .jobs_waiting_max = 1000000},
+    });
+    for (uint64_t id = 1; id < world->next_id; id++) {
+        const struct stored_job *stored = &world->disk[id];
+
+        if (stored->exists) {
+            core_load_job(world->core, &stored->job, world->demands[stored->job.spec_hash[0]],
+                          stored->attempt.number > 0 ? &stored->attempt : NULL);
+        }
+    }
+    tell_everything(world);
+}
+
+static void crash(struct world *world) {
+    core_destroy(world->core);
+    world->note_count = 0; /* Watches and replies died with the process. */
+    start_core(world);
+}
+
+/* --- Clients --------------------------------------------------------------------------------- */
+
+static void submit(struct world *world) {
+    unsigned which = (unsigned)rng_below(&world->rng, ARRAY_LEN(world->demands));
+    struct new_job job = {
+        .name = "job",
+        .namespace = namespaces[rng_below(&world->rng, WORLD_NAMESPACES)],
+        .team = "team",
+        .priority = (int32_t)rng_below(&world->rng, 3),
+        .ttl_s = chance(world, 500) ? 60 : JOB_TTL_NEVER,
+        .retry = {.retries_max = 20,
+                  .infra_retries_max = 100,
+                  .backoff_first_us = 1000000,
+                  .backoff_max_us = 60000000},
+        .demand = world->demands[which],
+        .spec = "{}",
+        .spec_bytes = 2,
+    };
+    struct event event = {
+        .kind = EVENT_SUBMIT, .token = 1, .submit = {.jobs = &job, .count = 1, .submitter = "me"}};
+
+    job.spec_hash[0] = (unsigned char)which;
+    (void)turn(world, &event, 1);
+    world->acknowledged++; /* It was committed, even if the reply died with the daemon. */
+}
+
+static void cancel(struct world *world) {
+    struct event event = {.kind = EVENT_CANCEL,
+                          .token = 1,
+                          .job_id = 1 + rng_below(&world->rng, world->acknowledged)};
+
+    (void)turn(world, &event, 1);
+}
+
+/* --- The run --------------------------------------------------------------------------------- */
+
+static void deliver(struct world *world) {
+    for (;;) {
+        unsigned first = world->note_count;
+        struct quota quota;
+        struct note note;
+        struct event event;
+
+        for (unsigned i = 0; i < world->note_count; i++) {
+            const struct note *candidate = &world->notes[i];
+            const struct note *best = first < world->note_count ? &world->notes[first] : NULL;
+
+            if (candidate->due_us <= world->now.now_us &&
+                (best == NULL || candidate->due_us < best->due_us ||
+                 (candidate->due_us == best->due_us && candidate->order < best->order))) {
+                first = i;
+            }
+        }
+        if (first == world->note_count) {
+            return;
+        }
+        note = world->notes[first];
+        world->notes[first] = world->notes[--world->note_count];
+        event = event_of(world, &note, &quota);
+        (void)turn(world, &event, 1);
+        if (note.kind == NOTE_QUOTA) {
+            quota_finish(&quota);
+        }
+    }
+}
+
+static bool all_final(const struct world *world) {
+    for (uint64_t id = 1; id <= world->acknowledged; id++) {
+        if (!job_state_is_final(core_job(world->core, id)->state)) {
+            return false;
+        }
+    }
+    return world->acknowledged == world->options.jobs;
+}
+
+static void step(struct world *world) {
+    int64_t step_us = 100000 + (int64_t)rng_below(&world->rng, 900000);
+
+    world->now.now_us += step_us;
+    world->now.mono_us += step_us;
+    step_cluster(world);
+    deliver(world);
+    for (int i = 0; i < 20 && turn(world, NULL, 0); i++) {
+        continue;
+    }
+    if (world->acknowledged < world->options.jobs && chance(world, 300)) {
+        submit(world);
+    }
+    if (world->acknowledged > 0 && chance(world, world->options.cancel)) {
+        cancel(world);
+    }
+    if (chance(world, world->options.crash)) {
+        crash(world);
+    }
+}
+
+static struct demand *make_demand(int64_t cpu_milli, int64_t memory, uint32_t executors) {
+    struct demand *demand = demand_create();
+    static const enum pod_role roles[] = {POD_ROLE_DRIVER, POD_ROLE_EXECUTOR};
+
+    for (size_t i = 0; i < ARRAY_LEN(roles); i++) {
+        struct pod_group *group = demand_add_group(demand, roles[i], i == 0 ? 1 : executors);
+        struct container_demand *container = pod_demand_add_container(&group->pod, CONTAINER_MAIN);
+
+        container_demand_request(container, RESOURCE_CPU, cpu_milli);
+        container_demand_request(container, RESOURCE_MEMORY, memory);
+    }
+    demand_settle(demand);
+    return demand;
+}
+
+static void make_cluster(struct world *world) {
+    world->demands[0] = make_demand(1000, 1000, 1);
+    world->demands[1] = make_demand(500, 2000, 3);
+    world->demands[2] = make_demand(2000, 500, 2);
+    world->demands[3] = make_demand(250, 250, 6);
+    world->hard[0] = 8000;
+    world->hard[1] = 12000;
+    world->hard[2] = 12;
+    for (unsigned i = 0; i < world->options.nodes; i++) {
+        char name[16];
+
+        (void)snprintf(name, sizeof name, "node-%u", i);
+        node_init(&world->nodes[i], name);
+        world->nodes[i].ready = true;
+        world->nodes[i].allocatable.amount[RESOURCE_CPU] = 4000;
+        world->nodes[i].allocatable.amount[RESOURCE_MEMORY] = 8000;
+        world->nodes[i].allocatable.amount[RESOURCE_PODS] = 20;
+    }
+}
+
+static void check_end(const struct world *world) {
+    for (uint64_t id = 1; id <= world->acknowledged; id++) {
+        const struct job *job = core_job(world->core, id);
+
+        if (job->state == JOB_SUCCEEDED && world->succeeded_mains[id] != 1) {
+            broken(world, "succeeded, but not exactly once", id);
+        }
+        if (job->state == JOB_REJECTED || job->state == JOB_SKIPPED) {
+            broken(world, "an end that nothing here leads to", id);
+        }
+    }
+    for (unsigned i = 0; i < world->pod_count; i++) {
+        if (is_live(&world->pods[i]) && world->pods[i].job_id != 0) {
+            broken(world, "a pod is left over", world->pods[i].job_id);
+        }
+    }
+}
+
+/* What is not over yet, for whoever looks for the cause. */
+static void describe(const struct world *world) {
+    for (uint64_t id = 1; id <= world->acknowledged; id++) {
+        const struct job *job = core_job(world->core, id);
+        char text[REASON_TEXT_BYTES] = "";
+        struct reason reason;
+
+        if (job_state_is_final(job->state)) {
+            continue;
+        }
+        if (core_reason(world->core, id, &reason)) {
+            reason_print(&reason, core_resource_names(world->core), text);
+        }
+        (void)fprintf(stderr, "job %" PRIu64 " %s attempt %" PRIu32 "%s: %s\n", id,
+                      job_state_text(job->state), job->attempt,
+                      job->cancel_requested ? " cancelled" : "", text);
+    }
+    for (unsigned i = 0; i < world->pod_count; i++) {
+        const struct world_pod *pod = &world->pods[i];
+
+        if (is_live(pod)) {
+            (void)fprintf(stderr, "pod %s of job %" PRIu64 " attempt %" PRIu32 " role %s node %d\n",
+                          pod->name, pod->job_id, pod->attempt, pod_role_text(pod->role),
+                          pod->node);
+        }
+    }
+}
+
+void world_run(const struct world_options *options) {
+    struct world *world = mem_alloc(1, sizeof *world);
+
+    world->options = *options;
+    world->is_ours_alone = options->foreign == 0;
+    world->notes = mem_alloc(WORLD_NOTES_MAX, sizeof *world->notes);
+    world->next_id = 1;
+    world->now = (struct instant){.now_us = INT64_C(1700000000000000), .mono_us = 1000000};
+    rng_init(&world->rng, options->seed);
+    make_cluster(world);
+    start_core(world);
+    for (unsigned i = 0; !all_final(world); i++) {
+        if (i == 20000) {
+            describe(world);
+            broken(world, "jobs wait for ever", 0);
+        }
+        step(world);
+    }
+    /* Peace: what is still on its way arrives, and what is to be cleaned up goes. */
+    world->options.crash = world->options.request_lost = world->options.reply_lost = 0;
+    world->options.foreign = world->options.cancel = 0;
+    for (int i = 0; i < 400; i++) {
+        step(world);
+    }
+    check_end(world);
+    core_destroy(world->core);
+    for (size_t i = 0; i < ARRAY_LEN(world->demands); i++) {
+        demand_destroy(world->demands[i]);
+    }
+    for (unsigned i = 0; i < world->options.nodes; i++) {
+        node_finish(&world->nodes[i]);
+    }
+    intern_finish(&world->texts);
+    free(world->notes);
+    free(world);
+}

@@ -1,0 +1,34 @@
+/* tests/fake/world.h - a small cluster and a small disk in virtual time, from one seed.
+ *
+ * Far less than kubesim, and fast: thousands of seeds in a minute. It admits pods by quota as
+ * the real one does, binds them by room, runs them for a while, lets some fail, delays and
+ * repeats what its watches tell, loses requests and replies, and can kill and restart the
+ * scheduler between commit and act. After each turn it checks what must always hold.
+ */
+#ifndef TESTS_FAKE_WORLD_H
+#define TESTS_FAKE_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct world;
+
+/* What may go wrong, each in thousandths of the times it could. */
+struct world_options {
+    uint64_t seed;
+    unsigned jobs;
+    unsigned nodes;
+    unsigned request_lost; /* never carried out */
+    unsigned reply_lost;   /* carried out, and not told */
+    unsigned pod_fails;    /* its program ends with an error */
+    unsigned pod_vanishes; /* deleted by hand while it runs */
+    unsigned node_dies;    /* per hundred steps: pods of a node vanish */
+    unsigned cancel;       /* a job is cancelled at some moment */
+    unsigned crash;        /* the daemon dies between commit and act, or after */
+    unsigned foreign;      /* somebody else takes quota and room for a while */
+};
+
+/* Run to the end; what did not hold ends the process with the seed in the text. */
+void world_run(const struct world_options *options);
+
+#endif

@@ -1,0 +1,40 @@
+/* Seeds of the scheduler's core against a fake cluster: see tests/fake/world.h for what is checked
+ * after each turn. A failure names its seed; run it again with the same row. */
+#include "tests/fake/world.h"
+#include "tests/test.h"
+
+#define SEEDS 250
+
+static void run_seeds(struct world_options options) {
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        options.seed = seed;
+        world_run(&options);
+    }
+}
+
+TEST_WITHIN(core__runs_every_job_once_in_a_quiet_cluster, 60) {
+    run_seeds((struct world_options){.jobs = 20, .nodes = 4});
+}
+
+TEST_WITHIN(core__survives_lost_requests_and_replies, 60) {
+    run_seeds((struct world_options){
+        .jobs = 15, .nodes = 4, .request_lost = 150, .reply_lost = 150, .pod_fails = 100});
+}
+
+TEST_WITHIN(core__survives_crashes_between_commit_and_act, 60) {
+    run_seeds((struct world_options){
+        .jobs = 12, .nodes = 4, .crash = 60, .reply_lost = 50, .pod_fails = 100});
+}
+
+TEST_WITHIN(core__survives_everything_at_once, 60) {
+    run_seeds((struct world_options){.jobs = 15,
+                                     .nodes = 3,
+                                     .request_lost = 80,
+                                     .reply_lost = 80,
+                                     .pod_fails = 150,
+                                     .pod_vanishes = 2,
+                                     .node_dies = 2,
+                                     .cancel = 20,
+                                     .crash = 30,
+                                     .foreign = 60});
+}
