@@ -46,7 +46,7 @@ static void forget_namespaces(struct config *config) {
     config->namespace_count = 0;
 }
 
-static void set_namespaces(struct config *config, const struct node *list) {
+static void set_namespaces(struct config *config, const struct text_node *list) {
     forget_namespaces(config);
     if (list->kind != NODE_LIST || list->count == 0) {
         return;
@@ -59,7 +59,7 @@ static void set_namespaces(struct config *config, const struct node *list) {
 
 /* From a value that passed its check. */
 static void store_value(struct config *config, const struct setting *setting,
-                        const struct node *node) {
+                        const struct text_node *node) {
     void *value = value_at(config, setting);
     int result = OK;
 
@@ -94,7 +94,8 @@ static void store_value(struct config *config, const struct setting *setting,
 
 /* Checks beyond the table of types. */
 
-static void check_mode(struct node *node, const struct trail *trail, struct problems *problems) {
+static void check_mode(struct text_node *node, const struct trail *trail,
+                       struct problems *problems) {
     size_t digits = strspn(node->text, "01234567");
 
     if (digits == 0 || digits > 4 || node->text[digits] != '\0' ||
@@ -104,7 +105,7 @@ static void check_mode(struct node *node, const struct trail *trail, struct prob
     }
 }
 
-static void check_namespaces(struct node *node, const struct trail *trail,
+static void check_namespaces(struct text_node *node, const struct trail *trail,
                              struct problems *problems) {
     static const struct field one = {.type = FIELD_LABEL};
 
@@ -122,7 +123,7 @@ static void check_namespaces(struct node *node, const struct trail *trail,
     }
 }
 
-static void check_rate(const struct node *node, const struct trail *trail,
+static void check_rate(const struct text_node *node, const struct trail *trail,
                        struct problems *problems) {
     double rate = node_number(node);
 
@@ -132,7 +133,7 @@ static void check_rate(const struct node *node, const struct trail *trail,
     }
 }
 
-static void check_bytes(const struct node *node, const struct trail *trail,
+static void check_bytes(const struct text_node *node, const struct trail *trail,
                         struct problems *problems) {
     int64_t bytes = 0;
 
@@ -144,8 +145,8 @@ static void check_bytes(const struct node *node, const struct trail *trail,
 }
 
 /* True if the value may be stored. */
-static bool check_value(const struct setting *setting, struct node *node, const struct trail *trail,
-                        struct problems *problems) {
+static bool check_value(const struct setting *setting, struct text_node *node,
+                        const struct trail *trail, struct problems *problems) {
     size_t before = problems->count + problems->dropped;
 
     schema_check_field(&setting->field, node, trail, problems);
@@ -189,8 +190,8 @@ static bool is_group(const char *path_with_dot) {
     return false;
 }
 
-static void unknown_key(const char *prefix, const struct node *member, const struct trail *trail,
-                        struct problems *problems) {
+static void unknown_key(const char *prefix, const struct text_node *member,
+                        const struct trail *trail, struct problems *problems) {
     size_t length = strlen(prefix);
     char **names = mem_alloc(config_setting_count, sizeof *names);
     size_t count = 0;
@@ -209,10 +210,10 @@ static void unknown_key(const char *prefix, const struct node *member, const str
     free(names);
 }
 
-static void read_group(struct config *config, struct node *object, const char *prefix,
+static void read_group(struct config *config, struct text_node *object, const char *prefix,
                        const struct trail *trail, struct problems *problems);
 
-static void read_member(struct config *config, struct node *member, const char *prefix,
+static void read_member(struct config *config, struct text_node *member, const char *prefix,
                         const struct trail *trail, struct problems *problems) {
     const struct setting *setting = find_setting(prefix, member->key);
     char *group = mem_format("%s%s.", prefix, member->key);
@@ -232,7 +233,7 @@ static void read_member(struct config *config, struct node *member, const char *
 }
 
 /* No deeper than the table is. */
-static void read_group(struct config *config, struct node *object, const char *prefix,
+static void read_group(struct config *config, struct text_node *object, const char *prefix,
                        const struct trail *trail, struct problems *problems) {
     for (uint32_t i = 0; i < object->count; i++) {
         struct trail at = {trail, object->items[i].key, 0};
@@ -243,9 +244,9 @@ static void read_group(struct config *config, struct node *object, const char *p
 
 /* What must hold between settings. */
 
-static void complain(const struct node *root, const char *path, struct problems *problems,
+static void complain(const struct text_node *root, const char *path, struct problems *problems,
                      const char *message) {
-    struct place place = {0};
+    struct position place = {0};
 
     if (root != NULL) {
         place = node_place(node_find(root, path, NULL));
@@ -262,7 +263,7 @@ static bool is_address(const char *text) {
 }
 
 /* No door to the network without encryption and a name for whoever comes in. */
-static void check_tcp(const struct config *config, const struct node *root,
+static void check_tcp(const struct config *config, const struct text_node *root,
                       struct problems *problems) {
     if (config->tcp_address[0] == '\0') {
         if (config->unix_path[0] == '\0') {
@@ -285,7 +286,7 @@ static void check_tcp(const struct config *config, const struct node *root,
     }
 }
 
-static void check_between(const struct config *config, const struct node *root,
+static void check_between(const struct config *config, const struct text_node *root,
                           struct problems *problems) {
     check_tcp(config, root, problems);
     if (strlen(config->unix_path) > UNIX_PATH_BYTES_MAX) {
@@ -314,7 +315,7 @@ void config_init_default(struct config *config) {
     *config = (struct config){0};
     for (size_t i = 0; i < config_setting_count; i++) {
         const struct setting *setting = &config_settings[i];
-        struct node value = {.plain = true, .text = setting->initial};
+        struct text_node value = {.plain = true, .text = setting->initial};
 
         value.kind = node_plain_kind(value.text);
         store_value(config, setting, &value);
@@ -323,7 +324,7 @@ void config_init_default(struct config *config) {
 
 static int read_documents(const struct document_set *set, struct config *config,
                           struct problems *problems) {
-    struct node *root = set->count > 0 ? &set->documents[0] : NULL;
+    struct text_node *root = set->count > 0 ? &set->documents[0] : NULL;
     size_t before = problems->count;
 
     if (set->count > 1) {

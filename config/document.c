@@ -15,19 +15,19 @@
 
 /* A list or object that is being read. */
 struct frame {
-    struct node node;   /* kind and places; items come at its end */
-    char *anchor;       /* owned, or NULL */
-    struct node *items; /* owned until they are copied into the arena */
+    struct text_node node;   /* kind and places; items come at its end */
+    char *anchor;            /* owned, or NULL */
+    struct text_node *items; /* owned until they are copied into the arena */
     size_t count;
     size_t room;
     bool has_key; /* of an object: the next value belongs to key */
     const char *key;
-    struct place key_place;
+    struct position key_place;
 };
 
 struct anchor {
     char *name; /* owned */
-    struct node node;
+    struct text_node node;
     size_t height; /* levels below and with it */
 };
 
@@ -40,23 +40,23 @@ struct reader {
     struct anchor anchors[LIMIT_DOCUMENT_ANCHORS];
     size_t anchor_count;
     size_t node_count;
-    struct node *documents; /* owned until the end */
+    struct text_node *documents; /* owned until the end */
     size_t document_count;
     size_t document_room;
-    struct node root; /* of the document being read */
-    bool bad_escape;  /* stopped at an escape that JSON may allow */
+    struct text_node root; /* of the document being read */
+    bool bad_escape;       /* stopped at an escape that JSON may allow */
 };
 
-static struct place place_of(yaml_mark_t mark) {
-    return (struct place){(uint32_t)mark.line + 1, (uint32_t)mark.column + 1};
+static struct position place_of(yaml_mark_t mark) {
+    return (struct position){(uint32_t)mark.line + 1, (uint32_t)mark.column + 1};
 }
 
-static bool refuse(struct reader *r, struct place place, const char *message) {
+static bool refuse(struct reader *r, struct position place, const char *message) {
     problems_add(r->problems, place, "", "%s", message);
     return false;
 }
 
-static bool count_nodes(struct reader *r, struct place place) {
+static bool count_nodes(struct reader *r, struct position place) {
     if (++r->node_count > LIMIT_DOCUMENT_NODES) {
         problems_add(r->problems, place, "", "too large: more than %d values in one file",
                      LIMIT_DOCUMENT_NODES);
@@ -83,7 +83,7 @@ static struct anchor *find_anchor(struct reader *r, const char *name) {
     return NULL;
 }
 
-static size_t node_height(const struct node *node) {
+static size_t node_height(const struct text_node *node) {
     size_t height = 0;
 
     for (uint32_t i = 0; i < node->count; i++) {
@@ -94,7 +94,7 @@ static size_t node_height(const struct node *node) {
     return height + (node->kind == NODE_LIST || node->kind == NODE_OBJECT ? 1 : 0);
 }
 
-static bool set_anchor(struct reader *r, const char *name, const struct node *node) {
+static bool set_anchor(struct reader *r, const char *name, const struct text_node *node) {
     struct anchor *anchor = find_anchor(r, name);
 
     if (anchor == NULL) {
@@ -110,8 +110,8 @@ static bool set_anchor(struct reader *r, const char *name, const struct node *no
 }
 
 /* A copy of its own for every alias: the checker settles types per use. */
-static bool copy_items(struct reader *r, struct node *node, struct place place) {
-    const struct node *items = node->items;
+static bool copy_items(struct reader *r, struct text_node *node, struct position place) {
+    const struct text_node *items = node->items;
 
     if (node->count == 0) {
         return true;
@@ -134,7 +134,7 @@ static bool copy_items(struct reader *r, struct node *node, struct place place) 
 /* Building the tree. */
 
 /* A finished value goes where the innermost open frame waits for it. */
-static void add_value(struct reader *r, struct node node) {
+static void add_value(struct reader *r, struct text_node node) {
     struct frame *frame;
 
     if (r->depth == 0) {
@@ -156,7 +156,7 @@ static void add_value(struct reader *r, struct node node) {
     frame->items[frame->count++] = node;
 }
 
-static bool take_key(struct reader *r, struct frame *frame, const struct node *key) {
+static bool take_key(struct reader *r, struct frame *frame, const struct text_node *key) {
     if (key->plain && key->kind == NODE_NULL && key->text[0] == '\0') {
         return refuse(r, key->place, "a key is missing before the colon");
     }
@@ -176,7 +176,7 @@ static bool key_is_next(const struct reader *r) {
 }
 
 static bool check_tag(struct reader *r, const yaml_char_t *tag, const char *allowed,
-                      struct place place) {
+                      struct position place) {
     const char *text = (const char *)tag;
 
     if (text == NULL || strcmp(text, allowed) == 0 || strcmp(text, "!") == 0) {
@@ -189,7 +189,7 @@ static bool check_tag(struct reader *r, const yaml_char_t *tag, const char *allo
 static bool on_scalar(struct reader *r, const yaml_event_t *event) {
     const char *text = (const char *)event->data.scalar.value;
     size_t bytes = event->data.scalar.length;
-    struct node node = {.place = place_of(event->start_mark)};
+    struct text_node node = {.place = place_of(event->start_mark)};
     const char *anchor = (const char *)event->data.scalar.anchor;
 
     node.key_place = node.place;
@@ -217,8 +217,8 @@ static bool on_scalar(struct reader *r, const yaml_event_t *event) {
 static bool on_alias(struct reader *r, const yaml_event_t *event) {
     const char *name = (const char *)event->data.alias.anchor;
     struct anchor *anchor = find_anchor(r, name);
-    struct place place = place_of(event->start_mark);
-    struct node node;
+    struct position place = place_of(event->start_mark);
+    struct text_node node;
 
     if (anchor == NULL) {
         problems_add(r->problems, place, "", "no anchor &%s before this alias", name);
@@ -242,7 +242,7 @@ static bool on_alias(struct reader *r, const yaml_event_t *event) {
 }
 
 static bool on_start(struct reader *r, enum node_kind kind, const yaml_char_t *anchor,
-                     struct place place) {
+                     struct position place) {
     struct frame *frame;
 
     if (key_is_next(r)) {
@@ -261,8 +261,8 @@ static bool on_start(struct reader *r, enum node_kind kind, const yaml_char_t *a
 }
 
 static int compare_keys(const void *a, const void *b) {
-    const struct node *left = a;
-    const struct node *right = b;
+    const struct text_node *left = a;
+    const struct text_node *right = b;
     int order = strcmp(left->key, right->key);
 
     if (order != 0) {
@@ -299,7 +299,7 @@ static void frame_finish(struct frame *frame) {
 
 static bool on_end(struct reader *r) {
     struct frame *frame = &r->frames[--r->depth];
-    struct node node = frame->node;
+    struct text_node node = frame->node;
     bool ok = node.kind == NODE_LIST || sort_members(r, frame);
 
     if (ok) {
@@ -318,7 +318,7 @@ static bool on_end(struct reader *r) {
 }
 
 static void on_document_start(struct reader *r) {
-    r->root = (struct node){.kind = NODE_NULL, .plain = true, .text = ""};
+    r->root = (struct text_node){.kind = NODE_NULL, .plain = true, .text = ""};
 }
 
 static bool on_document_end(struct reader *r) {
@@ -340,7 +340,7 @@ static bool on_document_end(struct reader *r) {
 }
 
 static bool on_event(struct reader *r, const yaml_event_t *event) {
-    struct place place = place_of(event->start_mark);
+    struct position place = place_of(event->start_mark);
 
     switch (event->type) {
     case YAML_DOCUMENT_START_EVENT:
@@ -372,12 +372,12 @@ static bool on_event(struct reader *r, const yaml_event_t *event) {
 /* Failures of the library. */
 
 /* Its reader knows only the byte at which it stopped. */
-static struct place place_of_byte(const char *text, size_t bytes, size_t at) {
-    struct place place = {1, 1};
+static struct position place_of_byte(const char *text, size_t bytes, size_t at) {
+    struct position place = {1, 1};
 
     for (size_t i = 0; i < at && i < bytes; i++) {
         if (text[i] == '\n') {
-            place = (struct place){place.line + 1, 1};
+            place = (struct position){place.line + 1, 1};
         } else if (((unsigned char)text[i] & 0xc0) != 0x80) {
             place.column++;
         }
@@ -477,8 +477,8 @@ int document_set_parse(const char *text, size_t bytes, size_t bytes_max,
     int result;
 
     if (bytes > bytes_max) {
-        problems_add(problems, (struct place){0}, "", "too large: %zu bytes; at most %zu are read",
-                     bytes, bytes_max);
+        problems_add(problems, (struct position){0}, "",
+                     "too large: %zu bytes; at most %zu are read", bytes, bytes_max);
         return ERR_INVALID;
     }
     result = parse_once(text, bytes, out_set, problems, &again);

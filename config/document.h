@@ -21,7 +21,7 @@
 struct arena;
 
 struct document_set {
-    struct node *documents; /* one root each; empty documents are left out */
+    struct text_node *documents; /* one root each; empty documents are left out */
     size_t count;
     struct arena *arena; /* holds the nodes and texts */
 };

@@ -9,7 +9,7 @@
 #define READ_BYTES 8192
 
 static int complain(struct problems *problems, int code, const char *message) {
-    problems_add(problems, (struct place){0}, "", "%s", message);
+    problems_add(problems, (struct position){0}, "", "%s", message);
     return code;
 }
 

@@ -24,11 +24,11 @@ struct reader {
 struct job_text {
     struct reader *reader;
     struct manifest *manifest;
-    struct node *object;
+    struct text_node *object;
     const struct trail *trail; /* NULL, or of a List's item */
 };
 
-static const char *text_of(const struct node *node, const char *otherwise) {
+static const char *text_of(const struct text_node *node, const char *otherwise) {
     return node != NULL && node->kind == NODE_TEXT ? node->text : otherwise;
 }
 
@@ -49,14 +49,14 @@ static const char *path_of(const struct job_text *job, const char *tail) {
 
 static void read_name(const struct job_text *job) {
     struct problems *problems = job->reader->problems;
-    const struct node *metadata = node_member(job->object, "metadata");
-    const struct node *name = node_member(metadata, "name");
+    const struct text_node *metadata = node_member(job->object, "metadata");
+    const struct text_node *name = node_member(metadata, "name");
     struct trail up = {job->trail, "metadata", 0};
     struct trail trail = {&up, "name", 0};
     const char *text = text_of(name, "");
 
     if (name == NULL) {
-        const struct node *near = metadata != NULL ? metadata : job->object;
+        const struct text_node *near = metadata != NULL ? metadata : job->object;
 
         problems_add_at(problems, node_place(near), &trail, "missing; it is required");
     } else if (!text_is_dns_label(text)) {
@@ -86,7 +86,7 @@ struct map_printer {
     size_t *maps;   /* printed so far */
 };
 
-static void print_member(struct map_printer *printer, const struct node *member) {
+static void print_member(struct map_printer *printer, const struct text_node *member) {
     if (printer->printed++ == 0) {
         buf_add_format(printer->out, "%s\"%s\":{", (*printer->maps)++ > 0 ? "," : "",
                        printer->name);
@@ -99,8 +99,8 @@ static void print_member(struct map_printer *printer, const struct node *member)
 }
 
 /* Both maps as one, in order of the keys; the inner one, nearer to the pod, wins. */
-static void print_merged(struct map_printer *printer, const struct node *outer,
-                         const struct node *inner) {
+static void print_merged(struct map_printer *printer, const struct text_node *outer,
+                         const struct text_node *inner) {
     uint32_t i = 0;
     uint32_t j = 0;
     uint32_t outer_count = outer != NULL ? outer->count : 0;
@@ -110,7 +110,7 @@ static void print_merged(struct map_printer *printer, const struct node *outer,
         int order = i == outer_count   ? 1
                     : j == inner_count ? -1
                                        : strcmp(outer->items[i].key, inner->items[j].key);
-        const struct node *member = order < 0 ? &outer->items[i] : &inner->items[j];
+        const struct text_node *member = order < 0 ? &outer->items[i] : &inner->items[j];
 
         i += order <= 0;
         j += order >= 0;
@@ -123,7 +123,8 @@ static void print_merged(struct map_printer *printer, const struct node *outer,
     }
 }
 
-static void print_metadata(const struct node *outer, const struct node *inner, struct buf *out) {
+static void print_metadata(const struct text_node *outer, const struct text_node *inner,
+                           struct buf *out) {
     static const char *const names[] = {"annotations", "labels"};
     size_t maps = 0;
 
@@ -137,8 +138,8 @@ static void print_metadata(const struct node *outer, const struct node *inner, s
 }
 
 /* inner: the pod template's metadata, or NULL. */
-static void build_payload(const struct job_text *job, const struct node *inner,
-                          const struct node *spec) {
+static void build_payload(const struct job_text *job, const struct text_node *inner,
+                          const struct text_node *spec) {
     struct manifest *manifest = job->manifest;
     struct buf out;
 
@@ -159,9 +160,9 @@ static void build_payload(const struct job_text *job, const struct node *inner,
 
 /* Defaults: a copy of the spec with members that it lacks. */
 
-static void add_member(struct arena *texts, struct node *object, const char *key,
+static void add_member(struct arena *texts, struct text_node *object, const char *key,
                        const char *text) {
-    struct node *items;
+    struct text_node *items;
     uint32_t at = 0;
 
     if (text[0] == '\0' || node_member(object, key) != NULL) {
@@ -174,18 +175,19 @@ static void add_member(struct arena *texts, struct node *object, const char *key
     for (uint32_t i = 0; i < object->count; i++) {
         items[i < at ? i : i + 1] = object->items[i];
     }
-    items[at] = (struct node){.kind = NODE_TEXT,
-                              .place = object->place,
-                              .key_place = object->key_place,
-                              .key = key,
-                              .text = text};
+    items[at] = (struct text_node){.kind = NODE_TEXT,
+                                   .place = object->place,
+                                   .key_place = object->key_place,
+                                   .key = key,
+                                   .text = text};
     object->items = items;
     object->count++;
 }
 
-static struct node spark_with_defaults(const struct job_text *job, const struct node *spec) {
+static struct text_node spark_with_defaults(const struct job_text *job,
+                                            const struct text_node *spec) {
     const struct manifest_defaults *defaults = job->reader->defaults;
-    struct node copy = *spec;
+    struct text_node copy = *spec;
 
     if (defaults->spark_image[0] != '\0' && node_member(spec, "image") == NULL) {
         add_member(job->reader->texts, &copy, "image", defaults->spark_image);
@@ -196,9 +198,9 @@ static struct node spark_with_defaults(const struct job_text *job, const struct 
 
 /* What a spec itself says of retries and of the time to keep things. */
 
-static void read_restart_policy(struct manifest *manifest, const struct node *policy) {
-    const struct node *interval = node_member(policy, "onFailureRetryInterval");
-    const struct node *retries = node_member(policy, "onFailureRetries");
+static void read_restart_policy(struct manifest *manifest, const struct text_node *policy) {
+    const struct text_node *interval = node_member(policy, "onFailureRetryInterval");
+    const struct text_node *retries = node_member(policy, "onFailureRetries");
     const char *type = text_of(node_member(policy, "type"), "Never");
 
     if (policy == NULL) {
@@ -215,9 +217,9 @@ static void read_restart_policy(struct manifest *manifest, const struct node *po
     }
 }
 
-static void read_spark_spec(struct manifest *manifest, const struct node *spec) {
-    const struct node *ttl = node_member(spec, "timeToLiveSeconds");
-    const struct node *suspend = node_member(spec, "suspend");
+static void read_spark_spec(struct manifest *manifest, const struct text_node *spec) {
+    const struct text_node *ttl = node_member(spec, "timeToLiveSeconds");
+    const struct text_node *suspend = node_member(spec, "suspend");
 
     read_restart_policy(manifest, node_member(spec, "restartPolicy"));
     if (ttl != NULL) {
@@ -231,12 +233,12 @@ static void read_spark_spec(struct manifest *manifest, const struct node *spec) 
 
 static void read_batch_job(const struct job_text *job) {
     struct manifest *manifest = job->manifest;
-    const struct node *spec = node_member(job->object, "spec");
-    const struct node *spark = node_member(spec, "spark");
-    const struct node *pod = node_member(spec, "pod");
+    const struct text_node *spec = node_member(job->object, "spec");
+    const struct text_node *spark = node_member(spec, "spark");
+    const struct text_node *pod = node_member(spec, "pod");
 
     if (spark != NULL) {
-        struct node with_defaults = spark_with_defaults(job, spark);
+        struct text_node with_defaults = spark_with_defaults(job, spark);
 
         manifest->metadata_prefix = path_of(job, "metadata");
         manifest->spec_prefix = path_of(job, "spec.spark");
@@ -251,8 +253,8 @@ static void read_batch_job(const struct job_text *job) {
 }
 
 static void read_spark_application(const struct job_text *job) {
-    const struct node *spec = node_member(job->object, "spec");
-    struct node with_defaults = spark_with_defaults(job, spec);
+    const struct text_node *spec = node_member(job->object, "spec");
+    struct text_node with_defaults = spark_with_defaults(job, spec);
 
     job->manifest->metadata_prefix = path_of(job, "metadata");
     job->manifest->spec_prefix = path_of(job, "spec");
@@ -268,9 +270,9 @@ static void read_pod(const struct job_text *job) {
 
 /* Exactly one of the two ways to say what runs. */
 static void check_batch_job(const struct job_text *job) {
-    const struct node *spec = node_member(job->object, "spec");
-    const struct node *spark = node_member(spec, "spark");
-    const struct node *pod = node_member(spec, "pod");
+    const struct text_node *spec = node_member(job->object, "spec");
+    const struct text_node *spark = node_member(spec, "spark");
+    const struct text_node *pod = node_member(spec, "pod");
     struct trail trail = {job->trail, "spec", 0};
     struct problems *problems = job->reader->problems;
 
@@ -316,7 +318,7 @@ static const struct kind {
 
 /* Growing moves them: nobody keeps the pointer beyond the next. */
 static struct manifest *add_manifest(struct reader *reader, const struct kind *kind,
-                                     const struct node *root, const struct node *object) {
+                                     const struct text_node *root, const struct text_node *object) {
     struct manifest_set *set = reader->set;
 
     if (set->count == reader->room) {
@@ -341,8 +343,8 @@ static size_t problem_count(const struct reader *reader) {
     return reader->problems->count + reader->problems->dropped;
 }
 
-static void read_job(struct reader *reader, const struct kind *kind, const struct node *root,
-                     struct node *object, const struct trail *trail) {
+static void read_job(struct reader *reader, const struct kind *kind, const struct text_node *root,
+                     struct text_node *object, const struct trail *trail) {
     struct job_text job = {reader, add_manifest(reader, kind, root, object), object, trail};
     size_t before = problem_count(reader);
 
@@ -365,7 +367,7 @@ static void read_job(struct reader *reader, const struct kind *kind, const struc
 
 /* Which kind an object is. */
 
-static void complain_kind(const struct node *node, const struct trail *trail, const char *text,
+static void complain_kind(const struct text_node *node, const struct trail *trail, const char *text,
                           struct problems *problems) {
     const char *names[ARRAY_LEN(kinds)];
     const char *meant;
@@ -385,8 +387,9 @@ static void complain_kind(const struct node *node, const struct trail *trail, co
 }
 
 /* The row of that kind, or NULL after complaining. */
-static const struct kind *find_kind(const struct node *api_version, const struct node *kind,
-                                    const struct trail *trail, struct problems *problems) {
+static const struct kind *find_kind(const struct text_node *api_version,
+                                    const struct text_node *kind, const struct trail *trail,
+                                    struct problems *problems) {
     struct trail at_kind = {trail, "kind", 0};
     struct trail at_version = {trail, "apiVersion", 0};
 
@@ -413,9 +416,9 @@ static const struct kind *find_kind(const struct node *api_version, const struct
     return NULL;
 }
 
-static const struct node *need_text(const struct node *object, const char *key,
-                                    const struct trail *trail, struct problems *problems) {
-    const struct node *node = node_member(object, key);
+static const struct text_node *need_text(const struct text_node *object, const char *key,
+                                         const struct trail *trail, struct problems *problems) {
+    const struct text_node *node = node_member(object, key);
     struct trail at = {trail, key, 0};
 
     if (node == NULL) {
@@ -427,12 +430,12 @@ static const struct node *need_text(const struct node *object, const char *key,
     return node;
 }
 
-static void read_object(struct reader *reader, const struct node *root, struct node *object,
-                        const struct trail *trail);
+static void read_object(struct reader *reader, const struct text_node *root,
+                        struct text_node *object, const struct trail *trail);
 
-static void read_list(struct reader *reader, const struct node *root, struct node *list) {
+static void read_list(struct reader *reader, const struct text_node *root, struct text_node *list) {
     struct trail trail = {NULL, "items", 0};
-    struct node *items;
+    struct text_node *items;
 
     schema_check(&schema_list, list, NULL, reader->problems);
     items = node_member_mutable(list, "items");
@@ -446,10 +449,10 @@ static void read_list(struct reader *reader, const struct node *root, struct nod
 }
 
 /* trail is NULL for a document, which alone may be a List. */
-static void read_object(struct reader *reader, const struct node *root, struct node *object,
-                        const struct trail *trail) {
-    const struct node *api_version;
-    const struct node *kind_node;
+static void read_object(struct reader *reader, const struct text_node *root,
+                        struct text_node *object, const struct trail *trail) {
+    const struct text_node *api_version;
+    const struct text_node *kind_node;
     const struct kind *kind;
 
     if (object->kind != NODE_OBJECT) {
@@ -489,12 +492,12 @@ int manifest_set_parse_with(const struct manifest_defaults *defaults, const char
     if (document_set_parse(text, bytes, LIMIT_MANIFEST_BYTES, &set.documents, problems) == OK) {
         set.texts = reader.texts = arena_create();
         for (size_t i = 0; i < set.documents.count; i++) {
-            struct node *root = &set.documents.documents[i];
+            struct text_node *root = &set.documents.documents[i];
 
             read_object(&reader, root, root, NULL);
         }
         if (set.count == 0 && problems->count == before) {
-            problems_add(problems, (struct place){0}, "", "holds no job");
+            problems_add(problems, (struct position){0}, "", "holds no job");
         }
     }
     problems_sort(problems);
@@ -544,9 +547,9 @@ static char *user_path(const struct manifest *manifest, const char *payload_path
     return mem_copy_text(manifest->spec_prefix);
 }
 
-struct place manifest_position(const struct manifest *manifest, const char *payload_path) {
+struct position manifest_position(const struct manifest *manifest, const char *payload_path) {
     char *path = user_path(manifest, payload_path);
-    struct place place = node_place(node_find(manifest->root, path, NULL));
+    struct position place = node_place(node_find(manifest->root, path, NULL));
 
     free(path);
     return place;

@@ -43,9 +43,9 @@ struct manifest {
     const char *payload;
     size_t payload_bytes;
 
-    struct place place;          /* of the document */
-    const struct node *root;     /* the whole object */
-    const char *metadata_prefix; /* where the payload's metadata and spec stand in it */
+    struct position place;        /* of the document */
+    const struct text_node *root; /* the whole object */
+    const char *metadata_prefix;  /* where the payload's metadata and spec stand in it */
     const char *spec_prefix;
     const char *outer_metadata_prefix; /* the metadata around a pod template */
 };
@@ -79,7 +79,7 @@ void manifest_set_destroy(struct manifest_set *set);
 
 /* Where a field of the payload ("spec.sparkConf.spark.driver.host", "metadata.labels") stands
  * in the text, or its nearest ancestor that is written there. */
-struct place manifest_position(const struct manifest *manifest, const char *payload_path);
+struct position manifest_position(const struct manifest *manifest, const char *payload_path);
 
 /* An error about a field of the payload, found by others, as one of ours: the path becomes
  * the one the user wrote ("spec.spark.sparkConf...."). */

@@ -114,7 +114,7 @@ enum node_kind node_plain_kind(const char *text) {
     return parse_number(text, &number) ? NODE_NUMBER : NODE_TEXT;
 }
 
-int64_t node_int(const struct node *node) {
+int64_t node_int(const struct text_node *node) {
     int64_t value = 0;
     bool ok = parse_int(node->text, &value);
 
@@ -122,7 +122,7 @@ int64_t node_int(const struct node *node) {
     return value;
 }
 
-double node_number(const struct node *node) {
+double node_number(const struct text_node *node) {
     double value = 0;
     bool ok = parse_number(node->text, &value);
 
@@ -132,24 +132,24 @@ double node_number(const struct node *node) {
     return value;
 }
 
-bool node_bool(const struct node *node) {
+bool node_bool(const struct text_node *node) {
     return node->text[0] == 't' || node->text[0] == 'T';
 }
 
 /* Objects. */
 
 static int compare_to_member(const void *key, const void *member) {
-    return strcmp(key, ((const struct node *)member)->key);
+    return strcmp(key, ((const struct text_node *)member)->key);
 }
 
-struct node *node_member_mutable(struct node *object, const char *key) {
+struct text_node *node_member_mutable(struct text_node *object, const char *key) {
     if (object == NULL || object->kind != NODE_OBJECT || object->count == 0) {
         return NULL;
     }
     return bsearch(key, object->items, object->count, sizeof *object->items, compare_to_member);
 }
 
-const struct node *node_member(const struct node *object, const char *key) {
+const struct text_node *node_member(const struct text_node *object, const char *key) {
     if (object == NULL || object->kind != NODE_OBJECT || object->count == 0) {
         return NULL;
     }
@@ -168,8 +168,8 @@ static size_t key_match(const char *path, const char *key) {
     return path[length] == '\0' || path[length] == '.' || path[length] == '[' ? length : 0;
 }
 
-static const struct node *step_member(const struct node *object, const char **path) {
-    const struct node *best = NULL;
+static const struct text_node *step_member(const struct text_node *object, const char **path) {
+    const struct text_node *best = NULL;
     size_t best_length = 0;
 
     for (uint32_t i = 0; i < object->count; i++) {
@@ -184,7 +184,7 @@ static const struct node *step_member(const struct node *object, const char **pa
     return best;
 }
 
-static const struct node *step_index(const struct node *list, const char **path) {
+static const struct text_node *step_index(const struct text_node *list, const char **path) {
     char *end;
     unsigned long index = strtoul(*path + 1, &end, 10);
 
@@ -195,11 +195,11 @@ static const struct node *step_index(const struct node *list, const char **path)
     return &list->items[index];
 }
 
-const struct node *node_find(const struct node *root, const char *path, bool *out_exact) {
-    const struct node *node = root;
+const struct text_node *node_find(const struct text_node *root, const char *path, bool *out_exact) {
+    const struct text_node *node = root;
 
     while (*path != '\0') {
-        const struct node *next = NULL;
+        const struct text_node *next = NULL;
 
         if (*path == '[') {
             next = step_index(node, &path);
@@ -218,7 +218,7 @@ const struct node *node_find(const struct node *root, const char *path, bool *ou
     return node;
 }
 
-struct place node_place(const struct node *node) {
+struct position node_place(const struct text_node *node) {
     bool inside = node->kind == NODE_LIST || node->kind == NODE_OBJECT;
 
     return inside || node->kind == NODE_NULL ? node->key_place : node->place;
@@ -294,7 +294,7 @@ static void print_number(double value, struct buf *out) {
     buf_add_text(out, text);
 }
 
-static void print_items(const struct node *node, struct buf *out) {
+static void print_items(const struct text_node *node, struct buf *out) {
     buf_add_char(out, node->kind == NODE_LIST ? '[' : '{');
     for (uint32_t i = 0; i < node->count; i++) {
         if (i > 0) {
@@ -309,7 +309,7 @@ static void print_items(const struct node *node, struct buf *out) {
     buf_add_char(out, node->kind == NODE_LIST ? ']' : '}');
 }
 
-void node_print_json(const struct node *node, struct buf *out) {
+void node_print_json(const struct text_node *node, struct buf *out) {
     switch (node->kind) {
     case NODE_NULL:
         buf_add_text(out, "null");

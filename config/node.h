@@ -21,15 +21,15 @@ enum node_kind {
 };
 
 /* A value, and its key when it is a member of an object. Memory belongs to the document set. */
-struct node {
+struct text_node {
     enum node_kind kind;
-    bool plain;             /* an unquoted scalar */
-    uint32_t count;         /* of items */
-    struct place place;     /* of the value */
-    struct place key_place; /* of the key; of the value when there is no key */
-    const char *key;        /* NULL outside objects */
-    const char *text;       /* a scalar as it was written, without quotes and escapes */
-    struct node *items;     /* an object's are sorted by key, bytewise */
+    bool plain;                /* an unquoted scalar */
+    uint32_t count;            /* of items */
+    struct position place;     /* of the value */
+    struct position key_place; /* of the key; of the value when there is no key */
+    const char *key;           /* NULL outside objects */
+    const char *text;          /* a scalar as it was written, without quotes and escapes */
+    struct text_node *items;   /* an object's are sorted by key, bytewise */
 };
 
 /* The kind of an unquoted scalar in YAML 1.2's core schema. One exception: 0644 is octal, as in
@@ -37,24 +37,24 @@ struct node {
 enum node_kind node_plain_kind(const char *text);
 
 /* The member of that name, or NULL; also NULL when object is NULL or no object. */
-const struct node *node_member(const struct node *object, const char *key);
-struct node *node_member_mutable(struct node *object, const char *key);
+const struct text_node *node_member(const struct text_node *object, const char *key);
+struct text_node *node_member_mutable(struct text_node *object, const char *key);
 
 /* The values of scalars that the checker let pass. */
-int64_t node_int(const struct node *node);
-double node_number(const struct node *node);
-bool node_bool(const struct node *node);
+int64_t node_int(const struct text_node *node);
+double node_number(const struct text_node *node);
+bool node_bool(const struct text_node *node);
 
 /* Follow a path ("spec.sparkConf.spark.driver.host", "spec.volumes[2].name"); keys may hold
  * dots, the longest key that matches wins. Never NULL: where the path ends early, the last
  * node that exists. *out_exact (may be NULL) tells which. */
-const struct node *node_find(const struct node *root, const char *path, bool *out_exact);
+const struct text_node *node_find(const struct text_node *root, const char *path, bool *out_exact);
 
 /* Where to point at: a scalar's value, or the key of a list or object. */
-struct place node_place(const struct node *node);
+struct position node_place(const struct text_node *node);
 
 /* JSON without white space, members in order of their keys: equal trees give equal bytes. */
-void node_print_json(const struct node *node, struct buf *out);
+void node_print_json(const struct text_node *node, struct buf *out);
 
 /* One text as a JSON string, with quotes. */
 void json_print_text(const char *text, struct buf *out);

@@ -26,10 +26,10 @@ static void make_printable(char *text) {
     }
 }
 
-static void add_v(struct problems *problems, struct place place, const char *path,
+static void add_v(struct problems *problems, struct position place, const char *path,
                   const char *format, va_list args) PRINTF_LIKE(4, 0);
 
-static void add_v(struct problems *problems, struct place place, const char *path,
+static void add_v(struct problems *problems, struct position place, const char *path,
                   const char *format, va_list args) {
     char message[ERROR_TEXT_BYTES_MAX];
     struct problem *problem;
@@ -50,7 +50,7 @@ static void add_v(struct problems *problems, struct place place, const char *pat
     make_printable(problem->message);
 }
 
-void problems_add(struct problems *problems, struct place place, const char *path,
+void problems_add(struct problems *problems, struct position place, const char *path,
                   const char *format, ...) {
     va_list args;
 
@@ -59,7 +59,7 @@ void problems_add(struct problems *problems, struct place place, const char *pat
     va_end(args);
 }
 
-void problems_add_at(struct problems *problems, struct place place, const struct trail *trail,
+void problems_add_at(struct problems *problems, struct position place, const struct trail *trail,
                      const char *format, ...) {
     struct buf path;
     va_list args;
@@ -93,7 +93,7 @@ void trail_print(const struct trail *trail, struct buf *out) {
     }
 }
 
-static bool place_before(struct place a, struct place b) {
+static bool place_before(struct position a, struct position b) {
     return a.line < b.line || (a.line == b.line && a.column < b.column);
 }
 

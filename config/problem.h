@@ -13,7 +13,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 
-struct place {
+struct position {
     uint32_t line;
     uint32_t column;
 };
@@ -28,7 +28,7 @@ struct trail {
 void trail_print(const struct trail *trail, struct buf *out);
 
 struct problem {
-    struct place place;
+    struct position place;
     char *path;    /* "spec.driver.memory"; "" when the place says it all; owned */
     char *message; /* one sentence without a full stop; owned */
 };
@@ -43,11 +43,11 @@ struct problems {
 void problems_finish(struct problems *problems);
 
 /* Append one; texts are copied. The message's control characters become '?'. */
-void problems_add(struct problems *problems, struct place place, const char *path,
+void problems_add(struct problems *problems, struct position place, const char *path,
                   const char *format, ...) PRINTF_LIKE(4, 5);
 
 /* The same with the path as a trail. */
-void problems_add_at(struct problems *problems, struct place place, const struct trail *trail,
+void problems_add_at(struct problems *problems, struct position place, const struct trail *trail,
                      const char *format, ...) PRINTF_LIKE(4, 5);
 
 /* Forget those after the first count. */

@@ -9,7 +9,7 @@
 
 /* Setters: from a value that its table let pass. */
 
-static int64_t duration_us(const struct node *node) {
+static int64_t duration_us(const struct text_node *node) {
     int64_t us = 0;
     int result = text_parse_duration_us(node->text, &us);
 
@@ -17,43 +17,43 @@ static int64_t duration_us(const struct node *node) {
     return us;
 }
 
-static void set_team(struct manifest *manifest, const struct node *node) {
+static void set_team(struct manifest *manifest, const struct text_node *node) {
     manifest->team = node->text;
 }
 
-static void set_priority(struct manifest *manifest, const struct node *node) {
+static void set_priority(struct manifest *manifest, const struct text_node *node) {
     manifest->priority = (int32_t)node_int(node);
 }
 
-static void set_hold(struct manifest *manifest, const struct node *node) {
+static void set_hold(struct manifest *manifest, const struct text_node *node) {
     manifest->hold = node_bool(node);
 }
 
-static void set_retries(struct manifest *manifest, const struct node *node) {
+static void set_retries(struct manifest *manifest, const struct text_node *node) {
     manifest->retries_max = node_int(node);
 }
 
-static void set_infra_retries(struct manifest *manifest, const struct node *node) {
+static void set_infra_retries(struct manifest *manifest, const struct text_node *node) {
     manifest->infra_retries_max = node_int(node);
 }
 
-static void set_backoff_first(struct manifest *manifest, const struct node *node) {
+static void set_backoff_first(struct manifest *manifest, const struct text_node *node) {
     manifest->backoff_first_us = duration_us(node);
 }
 
-static void set_backoff_max(struct manifest *manifest, const struct node *node) {
+static void set_backoff_max(struct manifest *manifest, const struct text_node *node) {
     manifest->backoff_max_us = duration_us(node);
 }
 
-static void set_ttl_seconds(struct manifest *manifest, const struct node *node) {
+static void set_ttl_seconds(struct manifest *manifest, const struct text_node *node) {
     manifest->ttl_s = node_int(node);
 }
 
-static void set_ttl(struct manifest *manifest, const struct node *node) {
+static void set_ttl(struct manifest *manifest, const struct text_node *node) {
     manifest->ttl_s = (duration_us(node) + 999999) / 1000000;
 }
 
-static void set_expected_runtime(struct manifest *manifest, const struct node *node) {
+static void set_expected_runtime(struct manifest *manifest, const struct text_node *node) {
     manifest->expected_runtime_us = duration_us(node);
 }
 
@@ -62,7 +62,7 @@ static void set_expected_runtime(struct manifest *manifest, const struct node *n
 static const struct queue_field {
     const char *path;   /* in a BatchJob's spec; NULL: only an annotation */
     struct field field; /* the annotation's name behind the prefix, and its type */
-    void (*set)(struct manifest *manifest, const struct node *node);
+    void (*set)(struct manifest *manifest, const struct text_node *node);
 } queue_fields[] = {
     {"team", {.name = "team", .type = FIELD_LABEL_VALUE}, set_team},
     {"priority",
@@ -92,9 +92,9 @@ static const struct queue_field {
     {NULL, {.name = "window", .type = FIELD_REFUSED}, NULL},
 };
 
-void queue_fields_read(const struct node *spec, struct manifest *manifest) {
+void queue_fields_read(const struct text_node *spec, struct manifest *manifest) {
     for (size_t i = 0; i < ARRAY_LEN(queue_fields); i++) {
-        const struct node *node = NULL;
+        const struct text_node *node = NULL;
         bool found = false;
 
         if (queue_fields[i].path != NULL) {
@@ -107,8 +107,8 @@ void queue_fields_read(const struct node *spec, struct manifest *manifest) {
 }
 
 /* Annotations are always text; what they hold is read like a plain scalar. */
-static struct node value_of(const struct node *annotation) {
-    struct node value = *annotation;
+static struct text_node value_of(const struct text_node *annotation) {
+    struct text_node value = *annotation;
 
     value.plain = true;
     value.kind = node_plain_kind(value.text);
@@ -126,7 +126,7 @@ static const struct queue_field *find_annotation(const char *name) {
     return NULL;
 }
 
-static void complain_unknown(const struct node *annotation, const char *name,
+static void complain_unknown(const struct text_node *annotation, const char *name,
                              const struct trail *trail, struct problems *problems) {
     const char *names[ARRAY_LEN(queue_fields)];
     const char *meant;
@@ -147,11 +147,11 @@ static void complain_unknown(const struct node *annotation, const char *name,
     }
 }
 
-static void check_annotation(const struct node *annotation, const struct trail *trail,
+static void check_annotation(const struct text_node *annotation, const struct trail *trail,
                              struct problems *problems) {
     const char *name = annotation->key + strlen(QUEUE_ANNOTATION_PREFIX);
     const struct queue_field *known = find_annotation(name);
-    struct node value;
+    struct text_node value;
 
     if (known == NULL) {
         complain_unknown(annotation, name, trail, problems);
@@ -161,16 +161,16 @@ static void check_annotation(const struct node *annotation, const struct trail *
     }
 }
 
-static bool is_ours(const struct node *annotation) {
+static bool is_ours(const struct text_node *annotation) {
     return text_starts_with(annotation->key, QUEUE_ANNOTATION_PREFIX);
 }
 
 /* Each member of ours in one of the metadata's maps. */
-static void check_ours(const struct node *metadata, const char *map_name,
+static void check_ours(const struct text_node *metadata, const char *map_name,
                        const struct trail *in_metadata, struct problems *problems,
-                       void (*check)(const struct node *member, const struct trail *trail,
+                       void (*check)(const struct text_node *member, const struct trail *trail,
                                      struct problems *problems)) {
-    const struct node *map = node_member(metadata, map_name);
+    const struct text_node *map = node_member(metadata, map_name);
     struct trail in_map = {in_metadata, map_name, 0};
 
     if (map == NULL || map->kind != NODE_OBJECT) {
@@ -185,19 +185,19 @@ static void check_ours(const struct node *metadata, const char *map_name,
     }
 }
 
-static void refuse_label(const struct node *label, const struct trail *trail,
+static void refuse_label(const struct text_node *label, const struct trail *trail,
                          struct problems *problems) {
     problems_add_at(problems, label->key_place, trail,
                     "labels " QUEUE_ANNOTATION_PREFIX "... are given by the scheduler");
 }
 
-static void refuse_in_template(const struct node *annotation, const struct trail *trail,
+static void refuse_in_template(const struct text_node *annotation, const struct trail *trail,
                                struct problems *problems) {
     problems_add_at(problems, annotation->key_place, trail,
                     "not read in a pod template; say it in the job's own spec");
 }
 
-void queue_annotations_check(const struct node *metadata, const struct trail *trail,
+void queue_annotations_check(const struct text_node *metadata, const struct trail *trail,
                              struct problems *problems) {
     struct trail in_metadata = {trail, "metadata", 0};
 
@@ -205,25 +205,25 @@ void queue_annotations_check(const struct node *metadata, const struct trail *tr
     check_ours(metadata, "labels", &in_metadata, problems, refuse_label);
 }
 
-void queue_template_check(const struct node *pod, const struct trail *trail,
+void queue_template_check(const struct text_node *pod, const struct trail *trail,
                           struct problems *problems) {
     struct trail in_spec = {trail, "spec", 0};
     struct trail in_pod = {&in_spec, "pod", 0};
     struct trail in_metadata = {&in_pod, "metadata", 0};
-    const struct node *metadata = node_member(pod, "metadata");
+    const struct text_node *metadata = node_member(pod, "metadata");
 
     check_ours(metadata, "annotations", &in_metadata, problems, refuse_in_template);
     check_ours(metadata, "labels", &in_metadata, problems, refuse_label);
 }
 
-void queue_annotations_read(const struct node *metadata, struct manifest *manifest) {
-    const struct node *annotations = node_member(metadata, "annotations");
+void queue_annotations_read(const struct text_node *metadata, struct manifest *manifest) {
+    const struct text_node *annotations = node_member(metadata, "annotations");
 
     for (uint32_t i = 0; annotations != NULL && i < annotations->count; i++) {
-        const struct node *annotation = &annotations->items[i];
+        const struct text_node *annotation = &annotations->items[i];
 
         if (is_ours(annotation)) {
-            struct node value = value_of(annotation);
+            struct text_node value = value_of(annotation);
 
             find_annotation(annotation->key + strlen(QUEUE_ANNOTATION_PREFIX))
                 ->set(manifest, &value);

@@ -10,7 +10,7 @@
 /* One value, what it must be, and who hears of it. */
 struct check {
     const struct field *field;
-    struct node *value;
+    struct text_node *value;
     const struct trail *trail;
     struct problems *problems;
 };
@@ -18,11 +18,11 @@ struct check {
 #define COMPLAIN(c, ...) \
     problems_add_at((c)->problems, node_place((c)->value), (c)->trail, __VA_ARGS__)
 
-static bool is_scalar(const struct node *node) {
+static bool is_scalar(const struct text_node *node) {
     return node->kind != NODE_LIST && node->kind != NODE_OBJECT && node->kind != NODE_NULL;
 }
 
-static const char *kind_text(const struct node *node) {
+static const char *kind_text(const struct text_node *node) {
     switch (node->kind) {
     case NODE_LIST:
         return "a list";
@@ -41,7 +41,7 @@ static const char *kind_text(const struct node *node) {
 
 /* Saying what stands there helps more than saying of what kind it is. */
 static void wrong_kind(const struct check *c, const char *wanted) {
-    const struct node *value = c->value;
+    const struct text_node *value = c->value;
 
     if (is_scalar(value) && value->text[0] != '\0' && strlen(value->text) <= 40) {
         COMPLAIN(c, value->plain ? "must be %s, not %s" : "must be %s, not the text \"%s\"", wanted,
@@ -237,7 +237,7 @@ static void check_members(const struct check *c, bool (*key_ok)(const char *key)
         return;
     }
     for (uint32_t i = 0; i < c->value->count; i++) {
-        struct node *member = &c->value->items[i];
+        struct text_node *member = &c->value->items[i];
         struct trail trail = {c->trail, member->key, 0};
         struct check inner = {&of_map, member, &trail, c->problems};
 
@@ -322,8 +322,8 @@ static void check_refused(const struct check *c) {
                     c->field->words != NULL ? c->field->words[0] : "not supported by this version");
 }
 
-void schema_check_field(const struct field *field, struct node *value, const struct trail *trail,
-                        struct problems *problems) {
+void schema_check_field(const struct field *field, struct text_node *value,
+                        const struct trail *trail, struct problems *problems) {
     static void (*const checks[FIELD_TYPE_COUNT])(const struct check *c) = {
         [FIELD_TEXT] = check_text,
         [FIELD_LABEL] = check_label,
@@ -356,8 +356,8 @@ void schema_check_field(const struct field *field, struct node *value, const str
     checks[field->type](&c);
 }
 
-void schema_unknown(const struct node *member, const struct trail *trail, const char *const *names,
-                    size_t name_count, struct problems *problems) {
+void schema_unknown(const struct text_node *member, const struct trail *trail,
+                    const char *const *names, size_t name_count, struct problems *problems) {
     const char *meant = text_closest(member->key, names, name_count);
 
     if (meant != NULL) {
@@ -371,7 +371,7 @@ void schema_unknown(const struct node *member, const struct trail *trail, const 
 /* No object has more fields than this, so suggestions need no memory. */
 #define FIELD_NAMES_MAX 128
 
-static void unknown_field(const struct schema *schema, const struct node *member,
+static void unknown_field(const struct schema *schema, const struct text_node *member,
                           const struct trail *trail, struct problems *problems) {
     const char *names[FIELD_NAMES_MAX];
     size_t count = 0;
@@ -396,7 +396,7 @@ static const struct field *find_field(const struct schema *schema, const char *n
     return NULL;
 }
 
-static void drop_nulls(struct node *object) {
+static void drop_nulls(struct text_node *object) {
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < object->count; i++) {
@@ -407,7 +407,7 @@ static void drop_nulls(struct node *object) {
     object->count = kept;
 }
 
-static void check_required(const struct schema *schema, const struct node *object,
+static void check_required(const struct schema *schema, const struct text_node *object,
                            const struct trail *trail, struct problems *problems) {
     for (size_t i = 0; i < schema->field_count; i++) {
         const struct field *field = &schema->fields[i];
@@ -419,11 +419,11 @@ static void check_required(const struct schema *schema, const struct node *objec
     }
 }
 
-void schema_check(const struct schema *schema, struct node *object, const struct trail *trail,
+void schema_check(const struct schema *schema, struct text_node *object, const struct trail *trail,
                   struct problems *problems) {
     ENSURE(object->kind == NODE_OBJECT);
     for (uint32_t i = 0; i < object->count; i++) {
-        struct node *member = &object->items[i];
+        struct text_node *member = &object->items[i];
         struct trail inner = {trail, member->key, 0};
         const struct field *field = find_field(schema, member->key);
 

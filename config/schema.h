@@ -62,15 +62,15 @@ struct schema {
 
 /* Check an object, all the way down; trail is its own. Members that are null are dropped: to
  * Kubernetes they are not there. */
-void schema_check(const struct schema *schema, struct node *object, const struct trail *trail,
+void schema_check(const struct schema *schema, struct text_node *object, const struct trail *trail,
                   struct problems *problems);
 
 /* Check one value that is not null. */
-void schema_check_field(const struct field *field, struct node *value, const struct trail *trail,
-                        struct problems *problems);
+void schema_check_field(const struct field *field, struct text_node *value,
+                        const struct trail *trail, struct problems *problems);
 
 /* Complain of an unknown name, with a suggestion from names when one is close. */
-void schema_unknown(const struct node *member, const struct trail *trail, const char *const *names,
-                    size_t name_count, struct problems *problems);
+void schema_unknown(const struct text_node *member, const struct trail *trail,
+                    const char *const *names, size_t name_count, struct problems *problems);
 
 #endif

@@ -19,7 +19,7 @@ struct line {
 };
 
 static bool complain(const struct line *line, const char *message) {
-    problems_add(line->problems, (struct place){line->number, 1}, "", "%s", message);
+    problems_add(line->problems, (struct position){line->number, 1}, "", "%s", message);
     return false;
 }
 

@@ -211,7 +211,7 @@ TEST(node_find__goes_as_far_as_the_path_is_written) {
     CHECK_OK(document_set_parse(text, sizeof text - 1, LIMIT_MIB, &set, &problems), "parse");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         bool exact;
-        const struct node *node = node_find(&set.documents[0], rows[i].path, &exact);
+        const struct text_node *node = node_find(&set.documents[0], rows[i].path, &exact);
 
         CHECK_EQ(node_place(node).line, rows[i].line, rows[i].path);
         CHECK_EQ(node_place(node).column, rows[i].column, rows[i].path);

@@ -1,0 +1,467 @@
+#include "scheduler/daemon.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/ensure.h"
+#include "base/limits.h"
+#include "base/memory.h"
+#include "config/problem.h"
+#include "k8s/kube.h"
+#include "k8s/payload.h"
+#include "queue/queue.h"
+#include "scheduler/daemon_main.h"
+#include "scheduler/loop.h"
+#include "scheduler/starter.h"
+
+#define STALL_RETRY_US (1 * CLOCK_US_PER_SECOND)
+#define DRAIN_US       (20 * CLOCK_US_PER_SECOND)
+
+/* Exit statuses of nightshiftd, as its man page has them. */
+enum {
+    EXIT_OK = 0,
+    EXIT_CONFIG = 2, /* bad configuration */
+    EXIT_BUSY = 3,   /* the queue is open elsewhere, or the socket is in use */
+    EXIT_QUEUE = 4,  /* the queue can't be read */
+    EXIT_SYSTEM = 5,
+};
+
+struct instant daemon_now(const struct daemon *daemon) {
+    (void)daemon;
+    return clock_sample();
+}
+
+bool daemon_is_ready(const struct daemon *daemon, const char **out_why) {
+    struct core_counts counts = core_counts(daemon->core);
+
+    *out_why = "";
+    if (daemon->stalled) {
+        *out_why = daemon->stall.text;
+    } else if (daemon->draining) {
+        *out_why = "stopping";
+    } else if (!counts.synced[CLUSTER_PODS]) {
+        *out_why = "the cluster's pods are not listed yet";
+    }
+    return (*out_why)[0] == '\0';
+}
+
+void daemon_wake(struct daemon *daemon) {
+    poller_timer_set(loop_poller(daemon->loop), &daemon->wake, 0);
+}
+
+/* --- The turn -------------------------------------------------------------------------------- */
+
+static bool commit(struct daemon *daemon) {
+    struct error error = {0};
+    int64_t now_us = daemon_now(daemon).now_us;
+
+    if (queue_commit(daemon->queue, daemon->turn.changes, daemon->turn.change_count, &error) ==
+        OK) {
+        if (daemon->stalled) {
+            log_warn(&daemon->log, now_us, "event=commit_recovered");
+        }
+        daemon->stalled = false;
+        return true;
+    }
+    if (!daemon->stalled || strcmp(daemon->stall.text, error.text) != 0) {
+        log_error(&daemon->log, now_us,
+                  "event=commit_failed error=\"%s\" action=\"no new work is taken or started; "
+                  "tried again each second\"",
+                  error.text);
+    }
+    daemon->stalled = true;
+    daemon->stall = error;
+    return false;
+}
+
+static void log_changes(struct daemon *daemon) {
+    for (size_t i = 0; i < daemon->turn.change_count; i++) {
+        const struct queue_change *change = &daemon->turn.changes[i];
+
+        if (change->kind == CHANGE_EVENT_ADD) {
+            const struct job_event *event = &change->event;
+
+            log_info(&daemon->log, event->at_us,
+                     "job=%" PRIu64 " attempt=%" PRIu32 " event=%s state=%s text=\"%s\"",
+                     event->job_id, event->attempt, event->kind, job_state_text(event->state),
+                     event->text);
+        }
+    }
+}
+
+/* The turn is on disk: now the world may know. */
+static void act(struct daemon *daemon) {
+    const struct turn *turn = &daemon->turn;
+
+    log_changes(daemon);
+    for (size_t i = 0; i < turn->reply_count; i++) {
+        front_reply(daemon, &turn->replies[i]);
+    }
+    front_tell_events(daemon, turn->changes, turn->change_count);
+    for (size_t i = 0; i < turn->command_count; i++) {
+        cluster_command(daemon, &turn->commands[i]);
+    }
+    inbox_drop(&daemon->inbox, daemon->turn_events);
+    daemon->turn_events = 0;
+    if (turn->wake_after_us != CLOCK_NEVER_US) {
+        poller_timer_set(loop_poller(daemon->loop), &daemon->wake, turn->wake_after_us);
+    }
+}
+
+static void finish_turn(struct daemon *daemon) {
+    if (commit(daemon)) {
+        act(daemon);
+    } else {
+        poller_timer_set(loop_poller(daemon->loop), &daemon->wake, STALL_RETRY_US);
+    }
+}
+
+/* Nothing is under way any more: clients answered, orders to the cluster ended. */
+static bool is_drained(const struct daemon *daemon) {
+    return daemon->draining && daemon->front_drained && daemon->inbox.count == 0 &&
+           starter_in_flight(daemon->starter) == 0;
+}
+
+/* Once per round of the loop, when its callbacks are through. True: more work waits. */
+static bool take_turn(void *owner) {
+    struct daemon *daemon = owner;
+
+    if (is_drained(daemon)) {
+        loop_stop(daemon->loop);
+    }
+    if (daemon->stalled) {
+        if (daemon->turn_due) {
+            daemon->turn_due = false;
+            finish_turn(daemon);
+        }
+        return false;
+    }
+    if (daemon->inbox.count == 0 && !daemon->turn_due) {
+        return false;
+    }
+    daemon->turn_due = false;
+    daemon->turn_events =
+        daemon->inbox.count < LIMIT_TURN_EVENTS ? daemon->inbox.count : LIMIT_TURN_EVENTS;
+    scheduler_turn(daemon->core, daemon_now(daemon), daemon->inbox.events, daemon->turn_events,
+                   &daemon->turn);
+    finish_turn(daemon);
+    return daemon->inbox.count > 0 && !daemon->stalled;
+}
+
+static void on_wake(struct poller_timer *timer) {
+    struct daemon *daemon = timer->owner;
+
+    daemon->turn_due = true;
+}
+
+/* --- Loading the queue ----------------------------------------------------------------------- */
+
+struct load {
+    struct daemon *daemon;
+    struct attempt attempt; /* the job's last one */
+    char *texts[4];
+    uint64_t unreadable;
+};
+
+static int keep_attempt(void *context, const struct attempt *attempt) {
+    struct load *load = context;
+    const char *texts[4] = {attempt->pod_name, attempt->pod_uid, attempt->node, attempt->message};
+
+    load->attempt = *attempt;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        free(load->texts[i]);
+        load->texts[i] = mem_copy_text(texts[i]);
+    }
+    load->attempt.pod_name = load->texts[0];
+    load->attempt.pod_uid = load->texts[1];
+    load->attempt.node = load->texts[2];
+    load->attempt.message = load->texts[3];
+    return OK;
+}
+
+/* The demand of a stored spec; NULL if it can't be read any more. */
+static struct demand *load_demand(struct daemon *daemon, const struct job *job) {
+    struct buf text;
+    struct payload *payload = NULL;
+    struct demand *demand = NULL;
+    struct field_error error = {0};
+
+    buf_init(&text, LIMIT_SPEC_BYTES);
+    if (queue_get_spec(daemon->queue, job->spec_hash, &text) == OK &&
+        payload_read(job->kind, text.data, text.bytes, job->namespace, &payload, &error) == OK) {
+        (void)!payload_demand(payload, core_resource_names(daemon->core), &demand, &error);
+    }
+    payload_destroy(payload);
+    buf_finish(&text);
+    if (demand == NULL) {
+        log_error(&daemon->log, daemon_now(daemon).now_us,
+                  "job=%" PRIu64 " event=spec_unreadable error=\"%s\"", job->id, error.error.text);
+    }
+    return demand;
+}
+
+static int load_job(void *context, const struct job *job) {
+    struct load *load = context;
+    struct demand *demand = NULL;
+    bool has_attempt;
+
+    load->attempt = (struct attempt){0};
+    if (job->attempt > 0) {
+        int r = queue_each_attempt(load->daemon->queue, job->id, keep_attempt, load);
+
+        if (r < 0) {
+            return r;
+        }
+    }
+    has_attempt = load->attempt.number > 0;
+    if (!job_state_is_final(job->state)) {
+        demand = load_demand(load->daemon, job);
+    }
+    core_load_job(load->daemon->core, job, demand, has_attempt ? &load->attempt : NULL);
+    demand_destroy(demand);
+    return OK;
+}
+
+static struct core_settings settings_of(const struct config *config) {
+    return (struct core_settings){
+        .starts_per_turn_max = (size_t)config->starts_per_turn_max,
+        .start_timeout_us = config->start_timeout_us,
+        .backoff_first_us = CLOCK_US_PER_SECOND,
+        .backoff_max_us = 30 * CLOCK_US_PER_SECOND,
+        .history_age_us = config->history_age_us,
+        .history_count = (size_t)config->history_count,
+        .jobs_waiting_max = (size_t)config->jobs_waiting_max,
+    };
+}
+
+static int load_queue(struct daemon *daemon, struct error *error) {
+    struct load load = {.daemon = daemon};
+    uint64_t damaged = 0;
+    uint64_t seed = rng_seed_from_system();
+    int r;
+
+    rng_init(&daemon->rng, seed);
+    daemon->core = core_create(&(struct core_options){
+        .queue_uid = queue_uid(daemon->queue),
+        .next_id = queue_next_id(daemon->queue),
+        .seed = rng_next(&daemon->rng),
+        .settings = settings_of(&daemon->config),
+    });
+    r = queue_each_job(daemon->queue, load_job, &load, &damaged);
+    for (size_t i = 0; i < ARRAY_LEN(load.texts); i++) {
+        free(load.texts[i]);
+    }
+    if (r < 0) {
+        return error_set(error, r, "can't read the queue: %s", err_sentence(r));
+    }
+    log_info(&daemon->log, daemon->started_us,
+             "event=queue_loaded uid=%s jobs=%" PRIu64 " seed=%" PRIu64, queue_uid(daemon->queue),
+             queue_next_id(daemon->queue) - 1, seed);
+    if (damaged > 0) {
+        log_error(&daemon->log, daemon->started_us,
+                  "event=records_damaged count=%" PRIu64 " action=\"left alone\"", damaged);
+    }
+    return OK;
+}
+
+/* --- Signals --------------------------------------------------------------------------------- */
+
+static void on_stop_after(struct poller_timer *timer) {
+    struct daemon *daemon = timer->owner;
+
+    loop_stop(daemon->loop);
+}
+
+static void on_terminate(int signal_number, void *owner) {
+    struct daemon *daemon = owner;
+    int64_t now_us = daemon_now(daemon).now_us;
+
+    if (daemon->draining) {
+        log_warn(&daemon->log, now_us, "event=stopping_now signal=%d", signal_number);
+        loop_stop(daemon->loop);
+        return;
+    }
+    log_info(&daemon->log, now_us, "event=stopping signal=%d", signal_number);
+    daemon->draining = true;
+    inbox_add(&daemon->inbox, &(struct event){.kind = EVENT_DRAIN}, NULL, NULL);
+    front_drain(daemon);
+    poller_timer_set(loop_poller(daemon->loop), &daemon->stop_after, DRAIN_US);
+}
+
+/* What can't change while we run. */
+static const char *unchangeable(const struct config *now, const struct config *next) {
+    if (strcmp(now->data_dir, next->data_dir) != 0) {
+        return "dataDir";
+    }
+    if (strcmp(now->unix_path, next->unix_path) != 0 ||
+        strcmp(now->tcp_address, next->tcp_address) != 0) {
+        return "listen";
+    }
+    return NULL;
+}
+
+static int reload(struct daemon *daemon, struct error *error) {
+    struct config next;
+    struct problems problems = {0};
+    const char *fixed;
+    struct buf text;
+    int r = config_load(daemon->config_path, &next, &problems);
+
+    if (r < 0) {
+        buf_init(&text, LIMIT_CONFIG_BYTES);
+        problems_print(&problems, daemon->config_path, &text);
+        error_set(error, r, "%s", buf_text(&text));
+        buf_finish(&text);
+        problems_finish(&problems);
+        return r;
+    }
+    fixed = unchangeable(&daemon->config, &next);
+    if (fixed != NULL) {
+        r = error_set(error, ERR_INVALID, "%s can't change without a restart", fixed);
+    } else {
+        r = front_reload(daemon, &next, error);
+    }
+    if (r < 0) {
+        config_finish(&next);
+        return r;
+    }
+    config_finish(&daemon->config);
+    daemon->config = next;
+    (void)!log_level_parse(next.log_level, &daemon->log.level);
+    inbox_add(&daemon->inbox,
+              &(struct event){.kind = EVENT_SETTINGS, .settings = settings_of(&daemon->config)},
+              NULL, NULL);
+    return OK;
+}
+
+static void on_hangup(int signal_number, void *owner) {
+    struct daemon *daemon = owner;
+    struct error error = {0};
+    int64_t now_us = daemon_now(daemon).now_us;
+
+    (void)signal_number;
+    if (daemon->config_path[0] == '\0') {
+        log_warn(&daemon->log, now_us, "event=reload action=\"none: started without a file\"");
+    } else if (reload(daemon, &error) == OK) {
+        log_info(&daemon->log, now_us, "event=reloaded file=%s", daemon->config_path);
+    } else {
+        log_error(&daemon->log, now_us,
+                  "event=reload_refused action=\"nothing changed\" error=\"%s\"", error.text);
+    }
+}
+
+/* --- Opening and closing --------------------------------------------------------------------- */
+
+static int open_queue(struct daemon *daemon, struct error *error) {
+    char *folder = mem_format("%s/queue", daemon->config.data_dir);
+    int r = queue_open(folder, error, &daemon->queue);
+
+    free(folder);
+    return r == OK ? load_queue(daemon, error) : r;
+}
+
+static void prepare_loop(struct daemon *daemon) {
+    daemon->wake = (struct poller_timer){.on_time = on_wake, .owner = daemon};
+    daemon->stop_after = (struct poller_timer){.on_time = on_stop_after, .owner = daemon};
+    loop_before_wait(daemon->loop, take_turn, daemon);
+    loop_on_signal(daemon->loop, SIGTERM, on_terminate, daemon);
+    loop_on_signal(daemon->loop, SIGINT, on_terminate, daemon);
+    loop_on_signal(daemon->loop, SIGHUP, on_hangup, daemon);
+    daemon_wake(daemon);
+}
+
+static int open_all(struct daemon *daemon, struct error *error) {
+    int r = open_queue(daemon, error);
+
+    if (r == OK) {
+        r = cluster_open(daemon, error);
+    }
+    if (r == OK) {
+        r = front_open(daemon, error);
+    }
+    if (r == OK) {
+        prepare_loop(daemon);
+    }
+    return r;
+}
+
+static void close_all(struct daemon *daemon) {
+    struct poller *poller = loop_poller(daemon->loop);
+
+    poller_timer_stop(poller, &daemon->wake);
+    poller_timer_stop(poller, &daemon->stop_after);
+    front_close(daemon);
+    cluster_close(daemon);
+    inbox_finish(&daemon->inbox);
+    core_destroy(daemon->core);
+    queue_close(daemon->queue);
+    loop_destroy(daemon->loop);
+    config_finish(&daemon->config);
+}
+
+static int exit_status(int code) {
+    switch (code) {
+    case OK:
+        return EXIT_OK;
+    case ERR_INVALID:
+        return EXIT_CONFIG;
+    case ERR_BUSY:
+        return EXIT_BUSY;
+    case ERR_CORRUPT:
+        return EXIT_QUEUE;
+    default:
+        return EXIT_SYSTEM;
+    }
+}
+
+static int load_config(struct daemon *daemon, const char *path) {
+    struct problems problems = {0};
+    struct buf text;
+    int r;
+
+    if (path[0] == '\0') {
+        config_init_default(&daemon->config);
+        return OK;
+    }
+    r = config_load(path, &daemon->config, &problems);
+    if (r < 0) {
+        buf_init(&text, LIMIT_CONFIG_BYTES);
+        problems_print(&problems, path, &text);
+        (void)fputs(buf_text(&text), stderr);
+        buf_finish(&text);
+        problems_finish(&problems);
+    }
+    return r;
+}
+
+int daemon_main(const char *config_path) {
+    struct daemon daemon = {.config_path = config_path, .log = {.fd = STDERR_FILENO}};
+    struct error error = {0};
+    int r = load_config(&daemon, config_path);
+
+    if (r < 0) {
+        return EXIT_CONFIG;
+    }
+    (void)!log_level_parse(daemon.config.log_level, &daemon.log.level);
+    daemon.started_us = clock_sample().now_us;
+    daemon.loop = loop_create();
+    if (daemon.loop == NULL) {
+        (void)fputs("nightshiftd: the system has no file descriptors left\n", stderr);
+        config_finish(&daemon.config);
+        return EXIT_SYSTEM;
+    }
+    r = open_all(&daemon, &error);
+    if (r < 0) {
+        (void)fprintf(stderr, "nightshiftd: %s\n", error.text);
+    } else {
+        log_info(&daemon.log, daemon.started_us, "event=started pid=%d", (int)getpid());
+        loop_run(daemon.loop);
+        log_info(&daemon.log, clock_sample().now_us, "event=stopped");
+    }
+    close_all(&daemon);
+    return exit_status(r);
+}

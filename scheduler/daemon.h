@@ -1,0 +1,93 @@
+/* scheduler/daemon.h - the parts of nightshiftd and how they hang together.
+ *
+ * Private to the daemon's own files. daemon.c owns everything and takes the turns; front.c
+ * translates between the API and the core, cluster.c between the watches and the core.
+ */
+#ifndef SCHEDULER_DAEMON_H
+#define SCHEDULER_DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "base/poller.h"
+#include "base/rng.h"
+#include "config/config.h"
+#include "scheduler/core.h"
+#include "scheduler/inbox.h"
+
+struct api;
+struct cluster;
+struct front;
+struct kube;
+struct loop;
+struct queue;
+struct starter;
+
+struct daemon {
+    const char *config_path; /* "": none, all defaults */
+    struct config config;
+    struct log log;
+    struct rng rng;
+    struct loop *loop;
+    struct queue *queue;
+    struct core *core;
+    struct inbox inbox;
+    struct kube *kube;
+    struct starter *starter;
+    struct cluster *cluster;
+    struct front *front;
+    struct poller_timer wake;       /* the next turn that time asks for */
+    struct poller_timer stop_after; /* draining: then we stop whatever is still under way */
+    bool turn_due;                  /* wake fired */
+    bool stalled;                   /* the last turn could not be committed yet */
+    struct turn turn;               /* of the last turn: waits for its commit while stalled */
+    size_t turn_events;             /* how many events it was made of */
+    struct error stall;
+    bool draining;
+    bool front_drained; /* every client has its answer */
+    int64_t started_us;
+};
+
+struct instant daemon_now(const struct daemon *daemon);
+
+/* ready: accepts and starts work. Else why not. */
+bool daemon_is_ready(const struct daemon *daemon, const char **out_why);
+
+/* Ask for a turn in this round. */
+void daemon_wake(struct daemon *daemon);
+
+/* --- front.c --------------------------------------------------------------------------------- */
+
+int front_open(struct daemon *daemon, struct error *error) MUST_CHECK;
+void front_close(struct daemon *daemon);
+int front_reload(struct daemon *daemon, const struct config *config,
+                 struct error *error) MUST_CHECK;
+void front_drain(struct daemon *daemon);
+
+/* A turn is committed: tell those who wait for it. */
+void front_reply(struct daemon *daemon, const struct reply *reply);
+void front_tell_events(struct daemon *daemon, const struct queue_change *changes, size_t count);
+
+/* --- cluster.c ------------------------------------------------------------------------------- */
+
+int cluster_open(struct daemon *daemon, struct error *error) MUST_CHECK;
+void cluster_close(struct daemon *daemon);
+
+/* Carry out a turn's command. */
+void cluster_command(struct daemon *daemon, const struct command *command);
+
+struct cluster_status {
+    const char *server;
+    size_t objects[CLUSTER_PART_COUNT];
+    char trouble[256]; /* of a watch that ages; "" if none does */
+};
+struct cluster_status cluster_status(const struct daemon *daemon);
+
+/* "pods", "nodes", "resourcequotas", "limitranges" */
+const char *cluster_part_text(enum cluster_part part);
+
+#endif

@@ -1,0 +1,584 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "api/wire.h"
+#include "base/ensure.h"
+#include "base/limits.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "config/tokens.h"
+#include "queue/queue.h"
+#include "scheduler/daemon.h"
+#include "scheduler/front_view.h"
+#include "scheduler/loop.h"
+#include "scheduler/submission.h"
+
+/* A client that follows a job's events. */
+struct follower {
+    struct api_call *call;
+    uint64_t job_id;
+};
+
+struct front {
+    struct api *api;
+    struct map keys; /* idempotency keys of submissions that are not committed yet */
+    struct follower *followers;
+    size_t follower_count;
+};
+
+/* --- Answers --------------------------------------------------------------------------------- */
+
+static void reply_buf(struct api_call *call, int status, struct buf *json) {
+    if (json->full) {
+        api_reply_error(call, ERR_FULL, "the answer is larger than this server sends");
+    } else {
+        api_reply_json(call, status, json);
+    }
+    buf_finish(json);
+}
+
+static struct buf answer_buf(void) {
+    struct buf json;
+
+    buf_init(&json, LIMIT_HTTP_BODY_BYTES);
+    return json;
+}
+
+/* The call's job, if it exists and the caller may do this to it; otherwise the call is ended. */
+static const struct job *permitted_job(struct daemon *daemon, struct api_call *call) {
+    const struct job *job = core_job(daemon->core, call->job_id);
+
+    if (job == NULL) {
+        api_reply_error(call, ERR_NOT_FOUND, "there is no job %" PRIu64, call->job_id);
+        return NULL;
+    }
+    if (!api_call_permits(call, job->team)) {
+        api_reply_error(call, ERR_DENIED, "job %" PRIu64 " is team %s's; %s has no right to it",
+                        call->job_id, job->team, call->identity.user);
+        return NULL;
+    }
+    return job;
+}
+
+/* --- Submitting ------------------------------------------------------------------------------ */
+
+static void reply_submitted(struct daemon *daemon, struct api_call *call, uint64_t first_id,
+                            size_t count, bool replayed) {
+    struct wire_submitted *jobs = mem_alloc(count, sizeof *jobs);
+    struct buf json = answer_buf();
+
+    for (size_t i = 0; i < count; i++) {
+        const struct job *job = core_job(daemon->core, first_id + i);
+
+        /* One that was forgotten meanwhile is known by its id alone. */
+        jobs[i] = (struct wire_submitted){
+            .id = first_id + i,
+            .name = job != NULL ? job->name : "",
+            .namespace = job != NULL ? job->namespace : "",
+            .state = job != NULL ? job_state_text(job->state) : "",
+        };
+    }
+    wire_encode_submit_answer(&json, &(struct wire_submit_answer){
+                                         .jobs = jobs, .job_count = count, .replayed = replayed});
+    reply_buf(call, replayed ? 200 : 201, &json);
+    free(jobs);
+}
+
+/* True when the key was seen before: the call is then ended. */
+static bool replay(struct daemon *daemon, struct api_call *call) {
+    struct submission submission;
+    int r;
+
+    if (call->idempotency_key[0] == '\0') {
+        return false;
+    }
+    if (map_get(&daemon->front->keys, call->idempotency_key) != NULL) {
+        api_reply_error(call, ERR_BUSY, "the same submission is being written; ask again");
+        return true;
+    }
+    r = queue_get_submission(daemon->queue, call->idempotency_key, &submission);
+    if (r == ERR_NOT_FOUND) {
+        return false;
+    }
+    if (r < 0) {
+        api_reply_error(call, r, "can't look up the idempotency key: %s", err_sentence(r));
+    } else if (memcmp(submission.request_hash, call->body_sha256, SPEC_HASH_BYTES) != 0) {
+        api_reply_error(call, ERR_EXISTS, "this idempotency key was used for another request");
+    } else {
+        reply_submitted(daemon, call, submission.first_id, submission.count, true);
+    }
+    return true;
+}
+
+static void on_submit(struct daemon *daemon, struct api_call *call) {
+    struct submission_work *work;
+
+    if (daemon->stalled) {
+        api_reply_error(call, ERR_BUSY, "the queue can't be written, nothing is accepted: %s",
+                        daemon->stall.text);
+        return;
+    }
+    if (replay(daemon, call)) {
+        return;
+    }
+    work = submission_read(daemon, call);
+    if (work == NULL) {
+        return; /* It has been refused. */
+    }
+    if (call->idempotency_key[0] != '\0') {
+        (void)map_put(&daemon->front->keys, call->idempotency_key, daemon);
+    }
+    inbox_add(&daemon->inbox,
+              &(struct event){
+                  .kind = EVENT_SUBMIT, .token = call->number, .submit = submission_event(work)},
+              work, submission_destroy);
+}
+
+static void submit_answered(struct daemon *daemon, struct api_call *call,
+                            const struct reply *reply) {
+    if (call->idempotency_key[0] != '\0') {
+        (void)map_remove(&daemon->front->keys, call->idempotency_key);
+    }
+    if (reply->code == OK) {
+        reply_submitted(daemon, call, reply->first_id, reply->count, false);
+    } else {
+        api_reply_error(call, reply->code, "%s", reply->text);
+    }
+}
+
+/* --- Cancel, hold, release ------------------------------------------------------------------- */
+
+static void on_change(struct daemon *daemon, struct api_call *call) {
+    enum event_kind kind = call->route == API_HOLD      ? EVENT_HOLD
+                           : call->route == API_RELEASE ? EVENT_RELEASE
+                                                        : EVENT_CANCEL;
+
+    if (permitted_job(daemon, call) == NULL) {
+        return;
+    }
+    if (daemon->stalled) {
+        api_reply_error(call, ERR_BUSY, "the queue can't be written, nothing is changed: %s",
+                        daemon->stall.text);
+        return;
+    }
+    inbox_add(&daemon->inbox,
+              &(struct event){.kind = kind, .token = call->number, .job_id = call->job_id}, NULL,
+              NULL);
+}
+
+static void reply_job(struct daemon *daemon, struct api_call *call, uint64_t id) {
+    const struct job *job = core_job(daemon->core, id);
+    struct buf json = answer_buf();
+    struct front_job shown;
+
+    if (job == NULL) {
+        api_reply_error(call, ERR_NOT_FOUND, "there is no job %" PRIu64, id);
+        return;
+    }
+    front_job_fill(daemon, job, &shown);
+    wire_encode_job(&json, &shown.wire);
+    reply_buf(call, 200, &json);
+}
+
+void front_reply(struct daemon *daemon, const struct reply *reply) {
+    struct api_call *call = api_find(daemon->front->api, reply->token);
+
+    if (call == NULL) {
+        return;
+    }
+    if (call->route == API_SUBMIT) {
+        submit_answered(daemon, call, reply);
+    } else if (reply->code == OK) {
+        reply_job(daemon, call, call->job_id);
+    } else {
+        api_reply_error(call, reply->code, "%s", reply->text);
+    }
+}
+
+/* --- Looking --------------------------------------------------------------------------------- */
+
+static bool matches(const struct job *job, const struct api_call *call) {
+    return (call->namespace[0] == '\0' || strcmp(job->namespace, call->namespace) == 0) &&
+           (call->team[0] == '\0' || strcmp(job->team, call->team) == 0) &&
+           (call->name[0] == '\0' || strcmp(job->name, call->name) == 0) &&
+           (call->states == 0 || (call->states & 1u << job->state) != 0);
+}
+
+static void on_list(struct daemon *daemon, struct api_call *call) {
+    struct front_job *jobs = mem_alloc(call->limit, sizeof *jobs);
+    struct wire_job *wires = mem_alloc(call->limit, sizeof *wires);
+    struct buf json = answer_buf();
+    char next[24] = "";
+    uint64_t id = call->after_id;
+    size_t count = 0;
+
+    for (const struct job *job; (job = core_next_job(daemon->core, id)) != NULL; id = job->id) {
+        if (!matches(job, call)) {
+            continue;
+        }
+        if (count == call->limit) {
+            (void)snprintf(next, sizeof next, "%" PRIu64, id);
+            break;
+        }
+        front_job_fill(daemon, job, &jobs[count]);
+        wires[count] = jobs[count].wire;
+        count++;
+    }
+    wire_encode_job_list(
+        &json, &(struct wire_job_list){.items = wires, .item_count = count, .next = next});
+    reply_buf(call, 200, &json);
+    free(wires);
+    free(jobs);
+}
+
+static void on_show(struct daemon *daemon, struct api_call *call) {
+    const struct job *job = permitted_job(daemon, call);
+    struct front_attempts attempts = {0};
+    struct front_job shown;
+    struct buf json;
+
+    if (job == NULL) {
+        return;
+    }
+    json = answer_buf();
+    front_job_fill(daemon, job, &shown);
+    (void)!queue_each_attempt(daemon->queue, job->id, front_attempt_add, &attempts);
+    shown.wire.attempt_list = attempts.items;
+    shown.wire.attempt_list_count = attempts.count;
+    wire_encode_job(&json, &shown.wire);
+    reply_buf(call, 200, &json);
+    front_attempts_finish(&attempts);
+}
+
+static void on_attempts(struct daemon *daemon, struct api_call *call) {
+    const struct job *job = permitted_job(daemon, call);
+    struct front_attempts attempts = {0};
+    struct buf json;
+
+    if (job == NULL) {
+        return;
+    }
+    json = answer_buf();
+    (void)!queue_each_attempt(daemon->queue, job->id, front_attempt_add, &attempts);
+    wire_encode_attempt_list(
+        &json, &(struct wire_attempt_list){.items = attempts.items, .item_count = attempts.count});
+    reply_buf(call, 200, &json);
+    front_attempts_finish(&attempts);
+}
+
+static void on_why(struct daemon *daemon, struct api_call *call) {
+    const struct job *job = permitted_job(daemon, call);
+    struct buf json;
+
+    if (job == NULL) {
+        return;
+    }
+    json = answer_buf();
+    front_why(daemon, job, &json);
+    reply_buf(call, 200, &json);
+}
+
+static void on_status(struct daemon *daemon, struct api_call *call) {
+    struct buf json = answer_buf();
+
+    front_status(daemon, &json);
+    reply_buf(call, 200, &json);
+}
+
+static void on_metrics(struct daemon *daemon, struct api_call *call) {
+    struct buf text = answer_buf();
+    struct api_stats stats = api_stats(daemon->front->api);
+
+    front_metrics(daemon, &stats, &text);
+    api_reply_text(call, 200, "text/plain; version=0.0.4", buf_text(&text), text.bytes);
+    buf_finish(&text);
+}
+
+static void on_ready(struct daemon *daemon, struct api_call *call) {
+    const char *why;
+
+    if (daemon_is_ready(daemon, &why)) {
+        api_reply_text(call, 200, "text/plain", "ok\n", 3);
+    } else {
+        char *text = mem_format("not ready: %s\n", why);
+
+        api_reply_text(call, 503, "text/plain", text, strlen(text));
+        free(text);
+    }
+}
+
+/* --- Events ---------------------------------------------------------------------------------- */
+
+static struct wire_event wire_of(const struct job_event *event) {
+    return (struct wire_event){.job_id = event->job_id,
+                               .sequence = event->sequence,
+                               .at_us = event->at_us,
+                               .attempt = event->attempt,
+                               .state = job_state_text(event->state),
+                               .kind = event->kind,
+                               .text = event->text};
+}
+
+/* One line of a stream; not OK when its reader is gone or too slow. */
+static int write_event(struct api_call *call, const struct job_event *event) {
+    struct wire_event wire = wire_of(event);
+    struct buf line;
+    int r;
+
+    buf_init(&line, LIMIT_MIB);
+    wire_encode_event(&line, &wire);
+    buf_add_char(&line, '\n');
+    r = api_stream_write(call, line.data, line.bytes);
+    buf_finish(&line);
+    return r;
+}
+
+static int stream_event(void *context, const struct job_event *event) {
+    return write_event(context, event);
+}
+
+static void unfollow(struct front *front, size_t at) {
+    front->followers[at] = front->followers[--front->follower_count];
+}
+
+static void follow(struct daemon *daemon, struct api_call *call, const struct job *job) {
+    struct front *front = daemon->front;
+    uint32_t from = (uint32_t)(call->after_sequence + 1);
+
+    api_stream_start(call, "application/x-ndjson");
+    if (queue_each_event(daemon->queue, job->id, from, stream_event, call) < 0 ||
+        job_state_is_final(job->state)) {
+        api_stream_end(call);
+        return;
+    }
+    front->followers =
+        mem_grow(front->followers, front->follower_count + 1, sizeof *front->followers);
+    front->followers[front->follower_count++] = (struct follower){.call = call, .job_id = job->id};
+}
+
+void front_tell_events(struct daemon *daemon, const struct queue_change *changes, size_t count) {
+    struct front *front = daemon->front;
+
+    for (size_t i = 0; i < count && front->follower_count > 0; i++) {
+        for (size_t at = front->follower_count; changes[i].kind == CHANGE_EVENT_ADD && at > 0;
+             at--) {
+            struct follower *follower = &front->followers[at - 1];
+
+            if (follower->job_id == changes[i].event.job_id &&
+                (write_event(follower->call, &changes[i].event) < 0 ||
+                 job_state_is_final(changes[i].event.state))) {
+                api_stream_end(follower->call);
+                unfollow(front, at - 1);
+            }
+        }
+    }
+}
+
+static int add_event(void *context, const struct job_event *event) {
+    front_event_add(context, event);
+    return OK;
+}
+
+static void on_events(struct daemon *daemon, struct api_call *call) {
+    const struct job *job = permitted_job(daemon, call);
+    struct front_events events = {0};
+    struct buf json;
+
+    if (job == NULL) {
+        return;
+    }
+    if (call->follow) {
+        follow(daemon, call, job);
+        return;
+    }
+    json = answer_buf();
+    (void)!queue_each_event(daemon->queue, job->id, (uint32_t)(call->after_sequence + 1), add_event,
+                            &events);
+    wire_encode_event_list(
+        &json, &(struct wire_event_list){.items = events.items, .item_count = events.count});
+    reply_buf(call, 200, &json);
+    front_events_finish(&events);
+}
+
+static void on_logs(struct daemon *daemon, struct api_call *call) {
+    const struct job *job = permitted_job(daemon, call);
+
+    if (job != NULL) {
+        front_logs(daemon, call, job);
+    }
+}
+
+/* --- Calls ----------------------------------------------------------------------------------- */
+
+static void (*const handlers[API_ROUTE_COUNT])(struct daemon *daemon, struct api_call *call) = {
+    [API_SUBMIT] = on_submit, [API_LIST] = on_list,         [API_SHOW] = on_show,
+    [API_CANCEL] = on_change, [API_HOLD] = on_change,       [API_RELEASE] = on_change,
+    [API_WHY] = on_why,       [API_ATTEMPTS] = on_attempts, [API_EVENTS] = on_events,
+    [API_LOGS] = on_logs,     [API_STATUS] = on_status,     [API_METRICS] = on_metrics,
+    [API_READY] = on_ready,
+};
+
+static void on_call(struct api_call *call, void *owner) {
+    ENSURE(handlers[call->route] != NULL);
+    handlers[call->route](owner, call);
+}
+
+static void on_gone(struct api_call *call, void *owner) {
+    struct daemon *daemon = owner;
+    struct front *front = daemon->front;
+
+    for (size_t at = 0; at < front->follower_count; at++) {
+        if (front->followers[at].call == call) {
+            unfollow(front, at);
+            api_stream_end(call);
+            return;
+        }
+    }
+    front_logs_gone(daemon, call);
+}
+
+static void on_drained(void *owner) {
+    struct daemon *daemon = owner;
+
+    daemon->front_drained = true;
+}
+
+static struct instant on_clock(void *owner) {
+    return daemon_now(owner);
+}
+
+/* --- Opening --------------------------------------------------------------------------------- */
+
+static int split_address(const char *address, char *host, size_t room, uint16_t *out_port,
+                         struct error *error) {
+    const char *colon = strrchr(address, ':');
+    int64_t port;
+
+    if (colon == NULL || (size_t)(colon - address) >= room ||
+        text_parse_int64(colon + 1, &port) != OK || port < 0 || port > UINT16_MAX) {
+        return error_set(error, ERR_INVALID, "listen.tcp.address: \"%s\" is not host:port",
+                         address);
+    }
+    (void)snprintf(host, room, "%.*s", (int)(colon - address), address);
+    if (host[0] == '[' && text_ends_with(host, "]")) {
+        host[strlen(host) - 1] = '\0';
+        memmove(host, host + 1, strlen(host));
+    }
+    *out_port = (uint16_t)port;
+    return OK;
+}
+
+/* Tell the API who may come in. No file: nobody, over the network. */
+static int load_tokens(struct api *api, const struct config *config, struct error *error) {
+    struct token_list list = {0};
+    struct problems problems = {0};
+    struct api_token *tokens;
+    struct buf text;
+    int r = OK;
+
+    if (config->tokens_file[0] != '\0') {
+        r = token_list_load(config->tokens_file, &list, &problems);
+    }
+    if (r < 0) {
+        buf_init(&text, LIMIT_CONFIG_BYTES);
+        problems_print(&problems, config->tokens_file, &text);
+        (void)error_set(error, r, "%s", buf_text(&text));
+        buf_finish(&text);
+        problems_finish(&problems);
+        return r;
+    }
+    tokens = mem_alloc(list.count, sizeof *tokens);
+    for (size_t i = 0; i < list.count; i++) {
+        memcpy(tokens[i].sha256, list.items[i].sha256, sizeof tokens[i].sha256);
+        tokens[i].user = list.items[i].user;
+        tokens[i].teams = (const char *const *)list.items[i].teams;
+        tokens[i].team_count = list.items[i].team_count;
+    }
+    r = api_reload(api, tokens, list.count, error);
+    free(tokens);
+    token_list_finish(&list);
+    return r;
+}
+
+static int listen_network(struct daemon *daemon, struct error *error) {
+    const struct config *config = &daemon->config;
+    const struct http_tls tls = {
+        .certificate_file = config->tls_cert,
+        .key_file = config->tls_key,
+        .client_ca_file = config->tls_client_ca[0] != '\0' ? config->tls_client_ca : NULL,
+    };
+    char host[256];
+    uint16_t port;
+    int r;
+
+    if (config->tcp_address[0] == '\0') {
+        return OK;
+    }
+    r = split_address(config->tcp_address, host, sizeof host, &port, error);
+    if (r == OK) {
+        r = api_listen_tls(daemon->front->api, host, port, &tls, &port, error);
+    }
+    if (r == OK) {
+        r = load_tokens(daemon->front->api, config, error);
+    }
+    if (r == OK) {
+        log_info(&daemon->log, daemon->started_us, "event=listening address=%s port=%u", host,
+                 (unsigned)port);
+    }
+    return r;
+}
+
+int front_open(struct daemon *daemon, struct error *error) {
+    const struct config *config = &daemon->config;
+    struct api_config api = {
+        .poller = loop_poller(daemon->loop),
+        .clock = on_clock,
+        .log = &daemon->log,
+        .http = http_limits_default(),
+        .on_call = on_call,
+        .on_gone = on_gone,
+        .on_drained = on_drained,
+        .owner = daemon,
+    };
+    int r;
+
+    api.http.body_bytes = (size_t)config->body_bytes_max;
+    daemon->front = mem_alloc(1, sizeof *daemon->front);
+    daemon->front->api = api_create(&api);
+    r = api_listen_unix(
+        daemon->front->api,
+        &(struct http_unix){.path = config->unix_path,
+                            .mode = (mode_t)config->unix_mode,
+                            .group = config->unix_group[0] != '\0' ? config->unix_group : NULL},
+        error);
+    if (r == OK) {
+        log_info(&daemon->log, daemon->started_us, "event=listening socket=%s", config->unix_path);
+        r = listen_network(daemon, error);
+    }
+    return r;
+}
+
+int front_reload(struct daemon *daemon, const struct config *config, struct error *error) {
+    return load_tokens(daemon->front->api, config, error);
+}
+
+void front_drain(struct daemon *daemon) {
+    api_drain(daemon->front->api);
+}
+
+void front_close(struct daemon *daemon) {
+    struct front *front = daemon->front;
+
+    if (front == NULL) {
+        return;
+    }
+    api_destroy(front->api);
+    map_finish(&front->keys);
+    free(front->followers);
+    free(front);
+    daemon->front = NULL;
+}

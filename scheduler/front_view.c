@@ -1,0 +1,391 @@
+#include "scheduler/front_view.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/memory.h"
+#include "k8s/kube.h"
+#include "policy/ledger.h"
+#include "queue/queue.h"
+#include "scheduler/daemon.h"
+
+static const char *kind_text(enum job_kind kind) {
+    return kind == JOB_KIND_SPARK ? "Spark" : "Pod";
+}
+
+/* A job that does not wait says where it stands instead. */
+static struct wire_reason reason_of(const struct daemon *daemon, const struct job *job,
+                                    const struct attempt *attempt, char text[REASON_TEXT_BYTES]) {
+    struct reason reason;
+
+    if (core_reason(daemon->core, job->id, &reason)) {
+        reason_print(&reason, core_resource_names(daemon->core), text);
+        return (struct wire_reason){.code = reason_code_text((enum reason_code)reason.code),
+                                    .message = text};
+    }
+    (void)snprintf(text, REASON_TEXT_BYTES, "%s",
+                   attempt != NULL && attempt->message != NULL ? attempt->message : "");
+    return (struct wire_reason){
+        .code = job->failure != FAILURE_NONE ? failure_text(job->failure) : "", .message = text};
+}
+
+void front_job_fill(const struct daemon *daemon, const struct job *job, struct front_job *out_job) {
+    const struct attempt *attempt = core_attempt(daemon->core, job->id);
+
+    out_job->wire = (struct wire_job){
+        .id = job->id,
+        .name = job->name,
+        .namespace = job->namespace,
+        .team = job->team,
+        .submitter = job->submitter,
+        .kind = kind_text(job->kind),
+        .state = job_state_text(job->state),
+        .reason = reason_of(daemon, job, attempt, out_job->reason),
+        .priority = job->priority,
+        .attempts = job->attempt,
+        .retries = job->retries + job->infra_retries,
+        .failure = job->failure != FAILURE_NONE ? failure_text(job->failure) : "",
+        .exit_code = job->exit_code,
+        .submitted_us = job->submitted_us,
+        .eligible_us = job->eligible_us,
+        .admitted_us = job->admitted_us,
+        .started_us = job->started_us,
+        .finished_us = job->finished_us,
+        .expected_runtime_us = job->expected_runtime_us,
+        .pod_name = attempt != NULL ? attempt->pod_name : "",
+        .node = attempt != NULL ? attempt->node : "",
+        .cancel_requested = job->cancel_requested,
+    };
+}
+
+/* --- Attempts and events --------------------------------------------------------------------- */
+
+int front_attempt_add(void *context, const struct attempt *attempt) {
+    struct front_attempts *attempts = context;
+
+    attempts->items = mem_grow(attempts->items, attempts->count + 1, sizeof *attempts->items);
+    attempts->items[attempts->count++] = (struct wire_attempt){
+        .number = attempt->number,
+        .pod_name = mem_copy_text(attempt->pod_name),
+        .pod_uid = mem_copy_text(attempt->pod_uid),
+        .node = mem_copy_text(attempt->node),
+        .admitted_us = attempt->admitted_us,
+        .created_us = attempt->created_us,
+        .started_us = attempt->started_us,
+        .finished_us = attempt->finished_us,
+        .failure = attempt->failure != FAILURE_NONE ? failure_text(attempt->failure) : "",
+        .exit_code = attempt->exit_code,
+        .message = mem_copy_text(attempt->message),
+    };
+    return OK;
+}
+
+static void free_text(const char *text) {
+    free((void *)(uintptr_t)text);
+}
+
+void front_attempts_finish(struct front_attempts *attempts) {
+    for (size_t i = 0; i < attempts->count; i++) {
+        free_text(attempts->items[i].pod_name);
+        free_text(attempts->items[i].pod_uid);
+        free_text(attempts->items[i].node);
+        free_text(attempts->items[i].message);
+    }
+    free(attempts->items);
+}
+
+void front_event_add(struct front_events *events, const struct job_event *event) {
+    events->items = mem_grow(events->items, events->count + 1, sizeof *events->items);
+    events->items[events->count++] = (struct wire_event){
+        .job_id = event->job_id,
+        .sequence = event->sequence,
+        .at_us = event->at_us,
+        .attempt = event->attempt,
+        .state = job_state_text(event->state),
+        .kind = mem_copy_text(event->kind),
+        .text = mem_copy_text(event->text),
+    };
+}
+
+void front_events_finish(struct front_events *events) {
+    for (size_t i = 0; i < events->count; i++) {
+        free_text(events->items[i].kind);
+        free_text(events->items[i].text);
+    }
+    free(events->items);
+}
+
+/* --- Why ------------------------------------------------------------------------------------- */
+
+/* The checks of one `why`, with room for their texts. */
+struct checks {
+    struct wire_check *items;
+    size_t count;
+};
+
+static void add_check(struct checks *checks, const char *check, bool passed, char *message) {
+    checks->items = mem_grow(checks->items, checks->count + 1, sizeof *checks->items);
+    checks->items[checks->count++] =
+        (struct wire_check){.check = check, .passed = passed, .message = message};
+}
+
+static void check_cluster(const struct daemon *daemon, struct checks *checks) {
+    struct core_counts counts = core_counts(daemon->core);
+    bool known = counts.synced[CLUSTER_PODS];
+
+    add_check(checks, "cluster", known,
+              mem_copy_text(known ? "pods, nodes and quotas are known"
+                                  : "pods, nodes and quotas are not all listed yet"));
+}
+
+/* One line per key of a quota: what is asked, what is free. */
+static void check_quota(const struct daemon *daemon, const struct ledger_namespace *books,
+                        const struct quota *quota, const struct demand *demand,
+                        struct checks *checks) {
+    const struct usage *reserved[] = {&books->reserved};
+    struct quota_answer answer = quota_check(&quota, 1, demand, &books->own, reserved, 1);
+    char text[REASON_TEXT_BYTES];
+    struct reason reason;
+
+    if (answer.verdict == QUOTA_FITS) {
+        add_check(checks, "quota", true,
+                  mem_format("quota %s/%s has room for the whole gang in each of its %zu keys",
+                             quota->namespace, quota->name, quota->item_count));
+        return;
+    }
+    reason = reason_quota(&answer, demand);
+    reason_print(&reason, core_resource_names(daemon->core), text);
+    add_check(checks, "quota", false, mem_copy_text(text));
+}
+
+static void check_quotas(const struct daemon *daemon, const struct job *job,
+                         const struct demand *demand, struct checks *checks) {
+    const struct ledger *ledger = core_ledger(daemon->core);
+
+    for (size_t i = 0; i < ledger_namespace_count(ledger); i++) {
+        const struct ledger_namespace *books = ledger_namespace(ledger, i);
+
+        for (size_t q = 0; strcmp(books->name, job->namespace) == 0 && q < books->quota_count;
+             q++) {
+            check_quota(daemon, books, books->quotas[q], demand, checks);
+        }
+    }
+}
+
+static const char *check_of(enum reason_code code) {
+    switch (code) {
+    case REASON_HELD:
+        return "hold";
+    case REASON_RETRY_WAIT:
+        return "retry";
+    case REASON_CAPACITY:
+    case REASON_CAPACITY_NEVER:
+        return "capacity";
+    case REASON_CLUSTER_UNKNOWN:
+    case REASON_DRAINING:
+        return "cluster";
+    case REASON_BEHIND:
+        return "order";
+    default:
+        return "schedule";
+    }
+}
+
+static void check_reason(const struct daemon *daemon, const struct job *job,
+                         struct checks *checks) {
+    struct core_counts counts = core_counts(daemon->core);
+    char text[REASON_TEXT_BYTES];
+    struct reason reason;
+    bool is_quota;
+
+    if (!core_reason(daemon->core, job->id, &reason)) {
+        return;
+    }
+    is_quota = reason.code == REASON_QUOTA || reason.code == REASON_QUOTA_NEVER ||
+               reason.code == REASON_QUOTA_MUST_SPECIFY;
+    reason_print(&reason, core_resource_names(daemon->core), text);
+    if (!is_quota) {
+        add_check(checks, check_of((enum reason_code)reason.code), false, mem_copy_text(text));
+    }
+    if (counts.denied[CLUSTER_NODES]) {
+        add_check(checks, "capacity", true, mem_copy_text("not checked: no right to list nodes"));
+    }
+}
+
+void front_why(const struct daemon *daemon, const struct job *job, struct buf *out_json) {
+    const struct demand *demand = core_demand(daemon->core, job->id);
+    struct checks checks = {0};
+    struct front_job shown;
+    size_t ahead = core_jobs_ahead(daemon->core, job->id);
+
+    front_job_fill(daemon, job, &shown);
+    check_cluster(daemon, &checks);
+    if (job_state_is_waiting(job->state)) {
+        add_check(&checks, "order", ahead == 0,
+                  mem_format("%zu waiting jobs of namespace %s go first", ahead, job->namespace));
+        if (demand != NULL) {
+            check_quotas(daemon, job, demand, &checks);
+        }
+        check_reason(daemon, job, &checks);
+    }
+    wire_encode_why(out_json, &(struct wire_why){.job = shown.wire,
+                                                 .checks = checks.items,
+                                                 .check_count = checks.count,
+                                                 .ahead = (int64_t)ahead});
+    for (size_t i = 0; i < checks.count; i++) {
+        free_text(checks.items[i].message);
+    }
+    free(checks.items);
+}
+
+/* --- Status ---------------------------------------------------------------------------------- */
+
+static void fill_syncs(const struct core_counts *counts, const struct cluster_status *cluster,
+                       struct wire_sync *out_syncs) {
+    for (size_t i = 0; i < CLUSTER_PART_COUNT; i++) {
+        out_syncs[i] = (struct wire_sync){
+            .name = cluster_part_text((enum cluster_part)i),
+            .state = counts->denied[i]   ? "denied"
+                     : counts->synced[i] ? "synced"
+                                         : "listing",
+            .objects = (int64_t)cluster->objects[i],
+        };
+    }
+}
+
+static struct wire_count count_of(const char *name, uint64_t count) {
+    return (struct wire_count){.name = name, .count = (int64_t)count};
+}
+
+void front_status(struct daemon *daemon, struct buf *out_json) {
+    struct core_counts counts = core_counts(daemon->core);
+    struct cluster_status cluster = cluster_status(daemon);
+    struct kube_figures kube = kube_figures(daemon->kube);
+    struct queue_stats store = {0};
+    struct wire_count states[JOB_STATE_COUNT];
+    struct wire_sync syncs[CLUSTER_PART_COUNT];
+    char host[256] = "";
+    const char *why;
+    bool ready = daemon_is_ready(daemon, &why);
+
+    (void)!queue_get_stats(daemon->queue, &store);
+    (void)gethostname(host, sizeof host - 1);
+    for (size_t i = 0; i < JOB_STATE_COUNT; i++) {
+        states[i] = count_of(job_state_text((enum job_state)i), counts.jobs[i]);
+    }
+    fill_syncs(&counts, &cluster, syncs);
+    {
+        const struct wire_count kube_counts[] = {
+            count_of("requests", kube.requests),
+            count_of("retries", kube.retries),
+            count_of("throttledByServer", kube.throttled_by_server),
+            count_of("quotaExceeded", kube.outcomes[KUBE_QUOTA_EXCEEDED]),
+            count_of("inFlight", kube.in_flight),
+            count_of("waiting", kube.waiting),
+            count_of("streams", kube.streams),
+        };
+        const struct wire_count store_counts[] = {
+            count_of("jobs", store.jobs),
+            count_of("attempts", store.attempts),
+            count_of("events", store.events),
+            count_of("specs", store.specs),
+            count_of("fileBytes", store.file_bytes),
+            count_of("mapBytes", store.map_bytes),
+        };
+
+        wire_encode_status(out_json, &(struct wire_status){
+                                         .version = "0.1.0",
+                                         .queue_uid = queue_uid(daemon->queue),
+                                         .leader = host,
+                                         .is_leader = true,
+                                         .host = host,
+                                         .pid = getpid(),
+                                         .config_file = daemon->config_path,
+                                         .started_us = daemon->started_us,
+                                         .now_us = daemon_now(daemon).now_us,
+                                         .ready = ready,
+                                         .not_ready = why,
+                                         .draining = daemon->draining,
+                                         .nodes_check = !counts.denied[CLUSTER_NODES],
+                                         .cluster = cluster.server,
+                                         .syncs = syncs,
+                                         .sync_count = CLUSTER_PART_COUNT,
+                                         .jobs = states,
+                                         .job_state_count = JOB_STATE_COUNT,
+                                         .kube = kube_counts,
+                                         .kube_count = ARRAY_LEN(kube_counts),
+                                         .store = store_counts,
+                                         .store_count = ARRAY_LEN(store_counts),
+                                     });
+    }
+}
+
+/* --- Metrics --------------------------------------------------------------------------------- */
+
+static void metric(struct buf *out, const char *name, const char *type, const char *help,
+                   uint64_t value) {
+    buf_add_format(out, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", name, help, name, type,
+                   name, value);
+}
+
+static void labelled(struct buf *out, const char *name, const char *label, const char *value,
+                     uint64_t number) {
+    buf_add_format(out, "%s{%s=\"%s\"} %" PRIu64 "\n", name, label, value, number);
+}
+
+static void kube_metrics(const struct kube_figures *kube, struct buf *out) {
+    metric(out, "nightshift_kube_requests_total", "counter",
+           "Requests sent to the API server, repeats included.", kube->requests);
+    metric(out, "nightshift_kube_retries_total", "counter", "Requests repeated by the client.",
+           kube->retries);
+    metric(out, "nightshift_kube_throttled_total", "counter", "429 answers of the API server.",
+           kube->throttled_by_server);
+    buf_add_text(out, "# HELP nightshift_kube_calls_total Calls by outcome.\n"
+                      "# TYPE nightshift_kube_calls_total counter\n");
+    for (size_t i = 0; i < KUBE_OUTCOME_COUNT; i++) {
+        labelled(out, "nightshift_kube_calls_total", "outcome",
+                 kube_outcome_name((enum kube_outcome)i), kube->outcomes[i]);
+    }
+}
+
+static void api_metrics(const struct api_stats *stats, struct buf *out) {
+    buf_add_text(out, "# HELP nightshift_api_calls_total Calls of the HTTP interface by route.\n"
+                      "# TYPE nightshift_api_calls_total counter\n");
+    for (size_t i = 0; i < API_ROUTE_COUNT; i++) {
+        labelled(out, "nightshift_api_calls_total", "route", api_route_text((enum api_route)i),
+                 stats->calls[i]);
+    }
+    metric(out, "nightshift_api_unauthenticated_total", "counter",
+           "Calls refused for their credentials.", stats->unauthenticated);
+}
+
+void front_metrics(struct daemon *daemon, const struct api_stats *stats, struct buf *out_text) {
+    struct core_counts counts = core_counts(daemon->core);
+    struct kube_figures kube = kube_figures(daemon->kube);
+    struct queue_stats store = {0};
+    const char *why;
+
+    (void)!queue_get_stats(daemon->queue, &store);
+    metric(out_text, "nightshift_ready", "gauge", "1 while new work is taken and started.",
+           daemon_is_ready(daemon, &why) ? 1 : 0);
+    buf_add_text(out_text, "# HELP nightshift_jobs Jobs by state.\n# TYPE nightshift_jobs gauge\n");
+    for (size_t i = 0; i < JOB_STATE_COUNT; i++) {
+        labelled(out_text, "nightshift_jobs", "state", job_state_text((enum job_state)i),
+                 counts.jobs[i]);
+    }
+    metric(out_text, "nightshift_turns_total", "counter", "Turns of the scheduler.", counts.turns);
+    metric(out_text, "nightshift_admissions_total", "counter", "Attempts admitted.",
+           counts.admissions);
+    metric(out_text, "nightshift_quota_races_total", "counter",
+           "Creations refused for quota that somebody else took first.", counts.quota_races);
+    metric(out_text, "nightshift_pods", "gauge", "Pods seen.", counts.pods);
+    metric(out_text, "nightshift_nodes", "gauge", "Nodes seen.", counts.nodes);
+    metric(out_text, "nightshift_queue_file_bytes", "gauge", "Used bytes of the queue's file.",
+           store.file_bytes);
+    kube_metrics(&kube, out_text);
+    api_metrics(stats, out_text);
+}

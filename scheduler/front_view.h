@@ -1,0 +1,50 @@
+/* scheduler/front_view.h - the core's view in the words of the API.
+ *
+ * Private to the daemon's front.
+ */
+#ifndef SCHEDULER_FRONT_VIEW_H
+#define SCHEDULER_FRONT_VIEW_H
+
+#include "api/wire.h"
+#include "policy/reason.h"
+#include "queue/change.h"
+
+struct api_call;
+struct api_stats;
+struct buf;
+struct daemon;
+
+/* A job ready for the wire; wire points into the struct and the view. */
+struct front_job {
+    struct wire_job wire;
+    char reason[REASON_TEXT_BYTES];
+};
+
+void front_job_fill(const struct daemon *daemon, const struct job *job, struct front_job *out_job);
+
+/* Owned copies of attempts and events; zeroed is empty. */
+struct front_attempts {
+    struct wire_attempt *items;
+    size_t count;
+};
+
+int front_attempt_add(void *attempts, const struct attempt *attempt);
+void front_attempts_finish(struct front_attempts *attempts);
+
+struct front_events {
+    struct wire_event *items;
+    size_t count;
+};
+
+void front_event_add(struct front_events *events, const struct job_event *event);
+void front_events_finish(struct front_events *events);
+
+void front_why(const struct daemon *daemon, const struct job *job, struct buf *out_json);
+void front_status(struct daemon *daemon, struct buf *out_json);
+void front_metrics(struct daemon *daemon, const struct api_stats *stats, struct buf *out_text);
+
+/* front_logs.c: a pod's log from the API server to the client. */
+void front_logs(struct daemon *daemon, struct api_call *call, const struct job *job);
+void front_logs_gone(struct daemon *daemon, struct api_call *call);
+
+#endif

@@ -1,0 +1,409 @@
+#include "scheduler/starter.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/ensure.h"
+#include "base/limits.h"
+#include "base/memory.h"
+#include "k8s/kube.h"
+#include "k8s/payload.h"
+#include "k8s/resource.h"
+
+struct starter {
+    struct starter_options options;
+    char *queue_uid;
+    size_t in_flight;
+};
+
+/* What is created after the pod, in order. */
+enum part {
+    PART_SERVICE,
+    PART_CONF_MAP,
+    PART_NETWORK_POLICY,
+    PART_COUNT,
+};
+
+/* One order under way. */
+struct order {
+    struct starter *starter;
+    struct payload *payload;
+    char *job_name;
+    char *namespace;
+    struct payload_run run;
+    char pod_name[LIMIT_NAME_BYTES + 1];
+    char pod_uid[64];
+    bool looked; /* after "exists": a second one is no news */
+    enum part part;
+    enum start_result result; /* to tell after the pod was deleted again */
+    char message[LIMIT_MESSAGE_BYTES + 1];
+};
+
+static void pod_answered(void *context, const struct kube_answer *answer);
+static void look_answered(void *context, const struct kube_answer *answer);
+static void part_answered(void *context, const struct kube_answer *answer);
+static void create_part(struct order *order);
+
+/* --- Ends ------------------------------------------------------------------------------------ */
+
+static void order_destroy(struct order *order) {
+    order->starter->in_flight--;
+    payload_destroy(order->payload);
+    free(order->job_name);
+    free(order->namespace);
+    free(order);
+}
+
+static void end(struct order *order, enum start_result result, const char *message,
+                int64_t retry_after_us) {
+    struct starter *starter = order->starter;
+
+    starter->options.on_started(starter->options.context, &(struct started_event){
+                                                              .job_id = order->run.id.job_id,
+                                                              .attempt = order->run.id.attempt,
+                                                              .result = result,
+                                                              .pod_name = order->pod_name,
+                                                              .pod_uid = order->pod_uid,
+                                                              .message = message,
+                                                              .retry_after_us = retry_after_us,
+                                                          });
+    order_destroy(order);
+}
+
+/* RBAC's refusal is of us, not of the job: an administrator will mend it, so the job waits. */
+static bool is_about_rights(const struct kube_status *status) {
+    return status->outcome == KUBE_FORBIDDEN && strstr(status->message, "cannot ") != NULL;
+}
+
+static enum start_result result_of(const struct kube_status *status) {
+    switch (status->outcome) {
+    case KUBE_OK:
+    case KUBE_EXISTS:
+        return START_DONE;
+    case KUBE_QUOTA_EXCEEDED:
+        return START_QUOTA;
+    case KUBE_FORBIDDEN:
+        return is_about_rights(status) ? START_TRANSIENT : START_REFUSED;
+    case KUBE_NOT_FOUND: /* the namespace */
+    case KUBE_QUOTA_UNSPECIFIED:
+    case KUBE_NAMESPACE_TERMINATING:
+    case KUBE_INVALID:
+        return START_REFUSED;
+    default:
+        return START_TRANSIENT;
+    }
+}
+
+static void describe(const struct order *order, const char *what, const struct kube_status *status,
+                     char *out, size_t room) {
+    struct error error = {0};
+    char full[LIMIT_NAME_BYTES + 64];
+
+    (void)snprintf(full, sizeof full, "%s for pod %s/%s", what, order->namespace, order->pod_name);
+    (void)kube_status_error(status, full, &error);
+    (void)snprintf(out, room, "%s", error.text);
+}
+
+/* --- Requests -------------------------------------------------------------------------------- */
+
+static void ask(struct order *order, enum kube_method method, const char *path, const char *body,
+                kube_done *done) {
+    (void)kube_request(order->starter->options.kube,
+                       &(struct kube_call){
+                           .method = method,
+                           .priority = KUBE_PRIORITY_WRITE,
+                           .path = path,
+                           .body = body,
+                           .body_bytes = body != NULL ? strlen(body) : 0,
+                       },
+                       done, order);
+}
+
+static void pod_path(const struct order *order, const char *name, struct buf *out) {
+    buf_init(out, LIMIT_HTTP_URL_BYTES);
+    resource_add_path(out, &(struct resource_path){.resource = KUBE_PODS,
+                                                   .namespace_ = order->namespace,
+                                                   .name = name});
+}
+
+static void look(struct order *order) {
+    struct buf path;
+
+    pod_path(order, order->pod_name, &path);
+    ask(order, KUBE_GET, buf_text(&path), NULL, look_answered);
+    buf_finish(&path);
+}
+
+static void create_pod(struct order *order) {
+    char *body = payload_pod_body(order->payload, &order->run);
+    struct buf path;
+
+    pod_path(order, NULL, &path);
+    ask(order, KUBE_POST, buf_text(&path), body, pod_answered);
+    buf_finish(&path);
+    free(body);
+}
+
+/* --- The pod --------------------------------------------------------------------------------- */
+
+/* Read the uid; false when the pod is not this attempt's. */
+static bool is_ours(struct order *order, const struct kube_answer *answer) {
+    json_t *pod = json_loadb(answer->body, answer->body_bytes, 0, NULL);
+    json_t *meta = json_object_get(pod, "metadata");
+    json_t *labels = json_object_get(meta, "labels");
+    const char *uid = json_string_value(json_object_get(meta, "uid"));
+    const char *job_uid = json_string_value(json_object_get(labels, LABEL_JOB_UID));
+    const char *attempt = json_string_value(json_object_get(labels, LABEL_ATTEMPT));
+    char want_uid[64];
+    char want_attempt[16];
+    bool ours;
+
+    attempt_job_uid(&order->run.id, want_uid);
+    (void)snprintf(want_attempt, sizeof want_attempt, "%" PRIu32, order->run.id.attempt);
+    ours = uid != NULL && job_uid != NULL && attempt != NULL && strcmp(job_uid, want_uid) == 0 &&
+           strcmp(attempt, want_attempt) == 0;
+    if (ours) {
+        (void)snprintf(order->pod_uid, sizeof order->pod_uid, "%s", uid);
+    }
+    json_decref(pod);
+    return ours;
+}
+
+static void go_on_with_parts(struct order *order) {
+    order->part = PART_SERVICE;
+    create_part(order);
+}
+
+static void look_answered(void *context, const struct kube_answer *answer) {
+    struct order *order = context;
+    char text[LIMIT_MESSAGE_BYTES + 1];
+
+    if (answer->status.outcome == KUBE_NOT_FOUND) {
+        create_pod(order);
+        return;
+    }
+    if (answer->status.outcome != KUBE_OK) {
+        describe(order, "look", &answer->status, text, sizeof text);
+        end(order, START_TRANSIENT, text, answer->status.retry_after_us);
+        return;
+    }
+    if (is_ours(order, answer)) {
+        go_on_with_parts(order);
+        return;
+    }
+    (void)snprintf(text, sizeof text,
+                   "a pod %s/%s exists that is not this attempt's; the next attempt takes "
+                   "another name",
+                   order->namespace, order->pod_name);
+    end(order, START_CONFLICT, text, 0);
+}
+
+static void pod_answered(void *context, const struct kube_answer *answer) {
+    struct order *order = context;
+    char text[LIMIT_MESSAGE_BYTES + 1];
+
+    if (answer->status.outcome == KUBE_OK && is_ours(order, answer)) {
+        go_on_with_parts(order);
+        return;
+    }
+    if (answer->status.outcome == KUBE_EXISTS && !order->looked) {
+        order->looked = true;
+        look(order);
+        return;
+    }
+    describe(order, "create", &answer->status, text, sizeof text);
+    end(order,
+        answer->status.outcome == KUBE_OK || answer->status.outcome == KUBE_EXISTS
+            ? START_TRANSIENT
+            : result_of(&answer->status),
+        text, answer->status.retry_after_us);
+}
+
+/* --- What belongs to it ---------------------------------------------------------------------- */
+
+static char *part_body(const struct order *order) {
+    switch (order->part) {
+    case PART_SERVICE:
+        return payload_service_body(order->payload, &order->run, order->pod_uid);
+    case PART_CONF_MAP:
+        return payload_conf_map_body(order->payload, &order->run, order->pod_uid);
+    case PART_NETWORK_POLICY:
+        return payload_network_policy_body(order->payload, &order->run, order->pod_uid);
+    case PART_COUNT:
+        break;
+    }
+    return NULL;
+}
+
+static void part_path(const struct order *order, struct buf *out) {
+    static const enum kube_resource resources[PART_COUNT] = {
+        [PART_SERVICE] = KUBE_SERVICES,
+        [PART_CONF_MAP] = KUBE_CONFIGMAPS,
+        [PART_NETWORK_POLICY] = KUBE_NETWORKPOLICIES,
+    };
+
+    buf_init(out, LIMIT_HTTP_URL_BYTES);
+    resource_add_path(out, &(struct resource_path){.resource = resources[order->part],
+                                                   .namespace_ = order->namespace});
+}
+
+static void create_part(struct order *order) {
+    char *body = NULL;
+    struct buf path;
+
+    while (order->part < PART_COUNT && (body = part_body(order)) == NULL) {
+        order->part++;
+    }
+    if (order->part == PART_COUNT) {
+        end(order, START_DONE, "", 0);
+        return;
+    }
+    part_path(order, &path);
+    ask(order, KUBE_POST, buf_text(&path), body, part_answered);
+    buf_finish(&path);
+    free(body);
+}
+
+/* The pod is gone again, or its fate is unknown: then the whole order is repeated later. */
+static void undone(void *context, const struct kube_answer *answer) {
+    struct order *order = context;
+    enum kube_outcome outcome = answer->status.outcome;
+
+    end(order, outcome == KUBE_OK || outcome == KUBE_NOT_FOUND ? order->result : START_TRANSIENT,
+        order->message, answer->status.retry_after_us);
+}
+
+static void undo_pod(struct order *order) {
+    struct buf path;
+
+    pod_path(order, order->pod_name, &path);
+    ask(order, KUBE_DELETE, buf_text(&path), NULL, undone);
+    buf_finish(&path);
+}
+
+static void part_answered(void *context, const struct kube_answer *answer) {
+    static const char *const whats[PART_COUNT] = {
+        [PART_SERVICE] = "create service",
+        [PART_CONF_MAP] = "create config map",
+        [PART_NETWORK_POLICY] = "create network policy",
+    };
+    struct order *order = context;
+    enum start_result result = result_of(&answer->status);
+
+    if (result == START_DONE) {
+        order->part++;
+        create_part(order);
+        return;
+    }
+    describe(order, whats[order->part], &answer->status, order->message, sizeof order->message);
+    if (result == START_TRANSIENT) {
+        end(order, result, order->message, answer->status.retry_after_us);
+        return;
+    }
+    order->result = result;
+    undo_pod(order);
+}
+
+/* --- Orders ---------------------------------------------------------------------------------- */
+
+struct starter *starter_create(const struct starter_options *options) {
+    struct starter *starter = mem_alloc(1, sizeof *starter);
+
+    starter->options = *options;
+    starter->queue_uid = mem_copy_text(options->queue_uid);
+    return starter;
+}
+
+void starter_destroy(struct starter *starter) {
+    if (starter != NULL) {
+        ENSURE(starter->in_flight == 0);
+        free(starter->queue_uid);
+        free(starter);
+    }
+}
+
+void starter_start(struct starter *starter, const struct start_order *order_given) {
+    struct order *order = mem_alloc(1, sizeof *order);
+
+    starter->in_flight++;
+    order->starter = starter;
+    order->payload = order_given->payload;
+    order->job_name = mem_copy_text(order_given->job_name);
+    order->namespace = mem_copy_text(order_given->namespace);
+    order->run = (struct payload_run){
+        .id = {.job_name = order->job_name,
+               .store_uid = starter->queue_uid,
+               .job_id = order_given->job_id,
+               .attempt = order_given->attempt},
+        .namespace_ = order->namespace,
+        .submitted_us = order_given->admitted_us,
+    };
+    payload_pod_name(order->payload, &order->run.id, order->pod_name);
+    if (order_given->look_first) {
+        look(order);
+    } else {
+        create_pod(order);
+    }
+}
+
+struct deletion {
+    struct starter *starter;
+    char *namespace;
+    char *name;
+};
+
+static void deletion_answered(void *context, const struct kube_answer *answer) {
+    struct deletion *deletion = context;
+    struct starter *starter = deletion->starter;
+    enum kube_outcome outcome = answer->status.outcome;
+
+    starter->in_flight--;
+    /* CONFLICT is the uid that does not match: ours is gone, another has its name. */
+    starter->options.on_deleted(
+        starter->options.context,
+        &(struct deleted_event){
+            .namespace = deletion->namespace,
+            .name = deletion->name,
+            .gone = outcome == KUBE_OK || outcome == KUBE_NOT_FOUND || outcome == KUBE_CONFLICT,
+            .message = answer->status.message,
+        });
+    free(deletion->namespace);
+    free(deletion->name);
+    free(deletion);
+}
+
+void starter_delete(struct starter *starter, const char *namespace, const char *name,
+                    const char *uid) {
+    struct deletion *deletion = mem_alloc(1, sizeof *deletion);
+    char body[160];
+    struct buf path;
+
+    starter->in_flight++;
+    *deletion = (struct deletion){
+        .starter = starter, .namespace = mem_copy_text(namespace), .name = mem_copy_text(name)};
+    (void)snprintf(body, sizeof body,
+                   "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\","
+                   "\"preconditions\":{\"uid\":\"%.63s\"}}",
+                   uid);
+    buf_init(&path, LIMIT_HTTP_URL_BYTES);
+    resource_add_path(&path, &(struct resource_path){
+                                 .resource = KUBE_PODS, .namespace_ = namespace, .name = name});
+    (void)kube_request(starter->options.kube,
+                       &(struct kube_call){
+                           .method = KUBE_DELETE,
+                           .priority = KUBE_PRIORITY_WRITE,
+                           .path = buf_text(&path),
+                           .body = uid[0] != '\0' ? body : NULL,
+                           .body_bytes = uid[0] != '\0' ? strlen(body) : 0,
+                       },
+                       deletion_answered, deletion);
+    buf_finish(&path);
+}
+
+size_t starter_in_flight(const struct starter *starter) {
+    return starter->in_flight;
+}
