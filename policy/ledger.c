@@ -36,6 +36,7 @@ struct ledger {
     struct map nodes_by_name;
     struct ledger_node **nodes; /* sorted by name */
     size_t node_count;
+    uint64_t nodes_version;
     struct map unbound; /* by order of arrival */
     uint64_t unbound_order;
     struct map jobs;                          /* by job id: struct kept_job */
@@ -174,15 +175,16 @@ uint32_t ledger_outstanding(const struct ledger *ledger,
 /* Charge what the reservation still waits for, `times` times (1 or -1). */
 static void charge_reservation(struct ledger *ledger, const struct ledger_reservation *reservation,
                                int64_t times) {
-    struct usage *reserved = &ledger->namespaces[reservation->namespace_index]->reserved;
+    struct ledger_namespace *namespace = ledger->namespaces[reservation->namespace_index];
+    struct usage *objects = reservation->objects_visible ? &namespace->own : &namespace->reserved;
     const struct demand *demand = reservation->demand;
 
     for (size_t i = 0; i < demand->group_count; i++) {
-        usage_add_group(reserved, &demand->groups[i],
+        usage_add_group(&namespace->reserved, &demand->groups[i],
                         times * ledger_outstanding(ledger, reservation, i));
     }
-    for (size_t i = 0; reservation->objects_reserved && i < demand->object_count; i++) {
-        usage_add_object(reserved, demand->objects[i].key, times * demand->objects[i].amount);
+    for (size_t i = 0; i < demand->object_count; i++) {
+        usage_add_object(objects, demand->objects[i].key, times * demand->objects[i].amount);
     }
 }
 
@@ -197,7 +199,6 @@ void ledger_reserve(struct ledger *ledger, uint64_t job_id, const char *namespac
         .job_id = job_id,
         .namespace_index = ledger_namespace_index(ledger, namespace),
         .demand = demand_share(demand),
-        .objects_reserved = true,
     };
     ledger_release(ledger, job_id);
     at = reservation_at(ledger, job_id);
@@ -213,9 +214,9 @@ void ledger_reserve(struct ledger *ledger, uint64_t job_id, const char *namespac
 void ledger_objects_visible(struct ledger *ledger, uint64_t job_id) {
     struct ledger_reservation *reservation = find_reservation(ledger, job_id);
 
-    if (reservation != NULL && reservation->objects_reserved) {
+    if (reservation != NULL) {
         charge_reservation(ledger, reservation, -1);
-        reservation->objects_reserved = false;
+        reservation->objects_visible = true;
         charge_reservation(ledger, reservation, 1);
     }
 }
@@ -276,11 +277,12 @@ static struct ledger_node *need_node(struct ledger *ledger, const char *name) {
 }
 
 static void drop_node_if_unused(struct ledger *ledger, struct ledger_node *record) {
-    const size_t at = node_at(ledger, record->name);
+    size_t at;
 
     if (record->node != NULL || record->pod_count > 0) {
         return;
     }
+    at = node_at(ledger, record->name);
     ledger->node_count--;
     memmove(&ledger->nodes[at], &ledger->nodes[at + 1],
             (ledger->node_count - at) * sizeof(struct ledger_node *));
@@ -289,6 +291,7 @@ static void drop_node_if_unused(struct ledger *ledger, struct ledger_node *recor
 }
 
 static void unlist_node(struct ledger *ledger, struct ledger_node *record) {
+    ledger->nodes_version++;
     node_finish(record->node);
     free(record->node);
     record->node = NULL;
@@ -303,6 +306,11 @@ void ledger_put_node(struct ledger *ledger, const struct node *node) {
     node_finish(record->node);
     free(record->node);
     record->node = copy;
+    ledger->nodes_version++;
+}
+
+uint64_t ledger_nodes_version(const struct ledger *ledger) {
+    return ledger->nodes_version;
 }
 
 void ledger_remove_node(struct ledger *ledger, const char *name) {
@@ -600,6 +608,8 @@ static void recount_reservations(const struct ledger *ledger, struct recount *re
     for (size_t i = 0; i < ledger->reservation_count; i++) {
         const struct ledger_reservation *reservation = ledger->reservations[i];
         struct usage *reserved = &recount->reserved[reservation->namespace_index];
+        struct usage *objects =
+            reservation->objects_visible ? &recount->own[reservation->namespace_index] : reserved;
         const struct demand *demand = reservation->demand;
 
         ENSURE(i == 0 || ledger->reservations[i - 1]->job_id < reservation->job_id);
@@ -607,8 +617,8 @@ static void recount_reservations(const struct ledger *ledger, struct recount *re
             usage_add_group(reserved, &demand->groups[g],
                             ledger_outstanding(ledger, reservation, g));
         }
-        for (size_t o = 0; reservation->objects_reserved && o < demand->object_count; o++) {
-            usage_add_object(reserved, demand->objects[o].key, demand->objects[o].amount);
+        for (size_t o = 0; o < demand->object_count; o++) {
+            usage_add_object(objects, demand->objects[o].key, demand->objects[o].amount);
         }
     }
 }

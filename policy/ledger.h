@@ -38,7 +38,7 @@ struct ledger_namespace {
     char *name;
     struct quota **quotas; /* sorted by name */
     size_t quota_count;
-    struct usage own;      /* visible pods */
+    struct usage own;      /* visible pods, and visible objects of reservations */
     struct usage reserved; /* pods to come, and objects of reservations */
 };
 
@@ -62,7 +62,7 @@ struct ledger_reservation {
     uint64_t job_id;
     size_t namespace_index;
     struct demand *demand; /* shared */
-    bool objects_reserved;
+    bool objects_visible;
 };
 
 struct ledger *ledger_create(void);
@@ -87,7 +87,7 @@ void ledger_forget_quotas(struct ledger *ledger);
 void ledger_reserve(struct ledger *ledger, uint64_t job_id, const char *namespace,
                     struct demand *demand);
 
-/* Its objects exist and status.used has been seen to count them: charge them no more. */
+/* Its objects exist: charge them as own until the release, no longer on top of status.used. */
 void ledger_objects_visible(struct ledger *ledger, uint64_t job_id);
 
 /* The attempt is over (or came to nothing). Its visible pods stay charged until they go. */
@@ -97,6 +97,7 @@ void ledger_release(struct ledger *ledger, uint64_t job_id);
 size_t ledger_namespace_index(struct ledger *ledger, const char *name); /* made if it is new */
 size_t ledger_namespace_count(const struct ledger *ledger);
 const struct ledger_namespace *ledger_namespace(const struct ledger *ledger, size_t index);
+uint64_t ledger_nodes_version(const struct ledger *ledger); /* new when a listed node changes */
 size_t ledger_node_count(const struct ledger *ledger);
 const struct ledger_node *ledger_node(const struct ledger *ledger, size_t index);
 const struct ledger_unbound *ledger_next_unbound(const struct ledger *ledger, size_t *at);

@@ -44,7 +44,8 @@ struct plan {
     struct place place;
     struct place empty; /* the same nodes with everything free */
     bool place_loaded;
-    bool empty_loaded;
+    const struct ledger *empty_of; /* whose nodes `empty` holds, */
+    uint64_t empty_version;        /* as they were at this version */
 };
 
 struct plan *plan_create(void) {
@@ -109,12 +110,11 @@ static void reset(struct plan *plan, const struct plan_input *input) {
     plan->shapes_left = 0;
     plan->reason_count = 0;
     plan->place_loaded = false;
-    plan->empty_loaded = false;
     reset_namespaces(plan, input->ledger);
 }
 
 static void load_empty(struct plan *plan, const struct ledger *ledger) {
-    if (plan->empty_loaded) {
+    if (plan->empty_of == ledger && plan->empty_version == ledger_nodes_version(ledger)) {
         return;
     }
     place_clear(&plan->empty);
@@ -125,7 +125,8 @@ static void load_empty(struct plan *plan, const struct ledger *ledger) {
             place_add_node(&plan->empty, record->node, &record->node->allocatable);
         }
     }
-    plan->empty_loaded = true;
+    plan->empty_of = ledger;
+    plan->empty_version = ledger_nodes_version(ledger);
 }
 
 /* Pods on their way have the first right to the nodes. One of ours that finds no room keeps the
@@ -444,16 +445,17 @@ const struct node *plan_node(const struct plan *plan, uint32_t index) {
 
 bool plan_is_impossible(struct plan *plan, const struct plan_input *cluster,
                         const struct plan_shape *shape, struct reason *out_reason) {
-    struct quota_answer answer;
+    const struct ledger_namespace *namespace =
+        ledger_namespace(cluster->ledger, shape->namespace_index);
+    const struct quota_answer answer =
+        quota_check((const struct quota *const *)namespace->quotas, namespace->quota_count,
+                    shape->demand, &namespace->own, NULL, 0);
     struct place_miss miss;
 
-    reset_namespaces(plan, cluster->ledger);
-    answer = ask_quotas(plan, cluster, shape, false);
     if (answer.verdict > QUOTA_SHORT) {
         *out_reason = reason_quota(&answer, shape->demand);
         return true;
     }
-    plan->empty_loaded = false;
     load_empty(plan, cluster->ledger);
     if (cluster->capacity_unknown || plan->empty.node_count == 0 ||
         !place_impossible(&plan->empty, shape->demand, &miss)) {

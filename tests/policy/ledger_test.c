@@ -179,11 +179,15 @@ TEST(ledger_reserve__is_filled_by_visible_pods) {
         CHECK_EQ(charged(&books, "cpu", false), rows[i].own_cpu, rows[i].what);
     }
     ledger_objects_visible(books.ledger, 7);
-    CHECK_EQ(charged(&books, "services", true), 0, "status.used counts them now");
+    CHECK_EQ(charged(&books, "services", true), 0, "no longer on top of status.used");
+    CHECK_EQ(charged(&books, "services", false), 1, "but ours");
+    ledger_objects_visible(books.ledger, 7);
+    CHECK_EQ(charged(&books, "services", false), 1, "once");
     CHECK_EQ(charged(&books, "cpu", true), 2000, "pods are another matter");
     ledger_release(books.ledger, 7);
     ledger_release(books.ledger, 7);
     CHECK_EQ(charged(&books, "cpu", true), 0, "released");
+    CHECK_EQ(charged(&books, "services", false), 0, "objects too");
     CHECK_EQ(charged(&books, "cpu", false), 5000, "visible pods stay charged");
     demand_destroy(demand);
     books_finish(&books);

@@ -420,6 +420,10 @@ TEST(plan_is_impossible__tells_at_submit) {
         CHECK_EQ(plan_is_impossible(pass.plan, &pass.input, &pass.shapes[0], &reason),
                  rows[i].want != REASON_NONE, rows[i].what);
         CHECK_EQ(reason.code, rows[i].want, rows[i].what);
+        add_node(&pass, "node-0", "cpu=5 pods=9 @disk=ssd");
+        CHECK_EQ(plan_is_impossible(pass.plan, &pass.input, &pass.shapes[0], &reason),
+                 rows[i].want == REASON_QUOTA_NEVER || rows[i].want == REASON_QUOTA_MUST_SPECIFY,
+                 "a node that grew is seen");
         ledger_forget_nodes(pass.ledger);
         ledger_remove_pod(pass.ledger, "u1");
         CHECK(!plan_is_impossible(pass.plan, &pass.input, &pass.shapes[0], &reason) ||
