@@ -113,8 +113,8 @@ int api_reload(struct api *api, const struct api_token *tokens, size_t count,
 /* No new connections; what was begun is answered; then on_drained. */
 void api_drain(struct api *api);
 
-/* Not from inside a callback. Open calls' on_gone comes from in here, and they are ended by it.
- * Accepts NULL. */
+/* Not from inside a callback. Open calls' on_gone comes from in here; those not ended in it are
+ * ended then. Accepts NULL. */
 void api_destroy(struct api *api);
 
 struct api_stats {

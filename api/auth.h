@@ -32,9 +32,13 @@ bool api_identity_has_team(const struct api_identity *identity, const char *team
 
 struct api_auth;
 
-/* Copies. No tokens: nobody comes in. */
+/* Copies. No tokens: nobody comes in. The caller holds it once. */
 struct api_auth *api_auth_create(const struct api_token *tokens, size_t count);
-void api_auth_destroy(struct api_auth *auth); /* Accepts NULL. */
+
+/* Calls under way hold the tokens that let them in, whatever is reloaded meanwhile. The last
+ * drop frees. Accepts NULL. */
+struct api_auth *api_auth_hold(struct api_auth *auth);
+void api_auth_drop(struct api_auth *auth);
 
 /* The value of an Authorization header (NULL: none). ERR_DENIED if it names no token of ours; the
  * identity borrows from auth. */

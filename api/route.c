@@ -1,0 +1,96 @@
+#include "api/route.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/ensure.h"
+#include "base/text.h"
+
+struct route {
+    const char *method;
+    const char *path;
+    enum route_access access;
+};
+
+static const struct route routes[API_ROUTE_COUNT] = {
+#define API_ROUTE_ROW(name, method, path, access) [name] = {method, path, access},
+    API_ROUTE_LIST(API_ROUTE_ROW)
+#undef API_ROUTE_ROW
+};
+
+static const char *const route_texts[API_ROUTE_COUNT] = {
+#define API_ROUTE_TEXT(name, method, path, access) [name] = method " " path,
+    API_ROUTE_LIST(API_ROUTE_TEXT)
+#undef API_ROUTE_TEXT
+};
+
+const char *api_route_text(enum api_route route) {
+    ENSURE(route < API_ROUTE_COUNT);
+    return route_texts[route];
+}
+
+enum route_access route_access(enum api_route route) {
+    ENSURE(route < API_ROUTE_COUNT);
+    return routes[route].access;
+}
+
+/* An id as we print it: no sign, no zero in front, not 0. */
+static bool parse_id(const char *text, size_t length, uint64_t *out_id) {
+    char digits[24];
+    int64_t id;
+
+    if (length == 0 || length >= sizeof digits || text[0] < '1' || text[0] > '9') {
+        return false;
+    }
+    memcpy(digits, text, length);
+    digits[length] = '\0';
+    if (text_parse_int64(digits, &id) != OK) {
+        return false;
+    }
+    *out_id = (uint64_t)id;
+    return true;
+}
+
+static bool path_matches(const char *pattern, const char *path, uint64_t *out_id) {
+    const char *hole = strstr(pattern, "{id}");
+    size_t before, length;
+
+    if (hole == NULL) {
+        return strcmp(pattern, path) == 0;
+    }
+    before = (size_t)(hole - pattern);
+    if (strncmp(pattern, path, before) != 0) {
+        return false;
+    }
+    length = strcspn(path + before, "/");
+    return strcmp(hole + 4, path + before + length) == 0 && parse_id(path + before, length, out_id);
+}
+
+static void add_allowed(char allow[ROUTE_ALLOW_BYTES], const char *method) {
+    size_t used = strlen(allow);
+
+    (void)snprintf(allow + used, ROUTE_ALLOW_BYTES - used, "%s%s%s", used > 0 ? ", " : "", method,
+                   strcmp(method, "GET") == 0 ? ", HEAD" : "");
+}
+
+int route_find(const char *method, const char *path, struct route_match *out_match) {
+    const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
+    struct route_match match = {.route = API_ROUTE_COUNT};
+
+    for (int i = 0; i < API_ROUTE_COUNT; i++) {
+        if (!path_matches(routes[i].path, path, &match.job_id)) {
+            continue;
+        }
+        if (strcmp(routes[i].method, wanted) == 0) {
+            match.route = (enum api_route)i;
+            *out_match = match;
+            return 0;
+        }
+        add_allowed(match.allow, routes[i].method);
+    }
+    if (match.allow[0] == '\0') {
+        return 404;
+    }
+    *out_match = match;
+    return 405;
+}
