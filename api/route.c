@@ -83,6 +83,7 @@ int route_find(const char *method, const char *path, struct route_match *out_mat
         }
         if (strcmp(routes[i].method, wanted) == 0) {
             match.route = (enum api_route)i;
+            match.allow[0] = '\0';
             *out_match = match;
             return 0;
         }
