@@ -27,8 +27,8 @@ struct poller *loop_poller(struct loop *loop);
  * round doesn't wait. One such hook; NULL takes it away. */
 void loop_before_wait(struct loop *loop, bool (*before_wait)(void *owner), void *owner);
 
-/* Call on_signal in a round after the signal came; many may become one. From then on the signal does
- * nothing else, and other threads should block it. At most once per signal. */
+/* Call on_signal in a round after the signal came; many may become one. From then on the signal
+ * does nothing else, and other threads should block it. At most once per signal. */
 void loop_on_signal(struct loop *loop, int signal_number,
                     void (*on_signal)(int signal_number, void *owner), void *owner);
 
