@@ -446,7 +446,6 @@ void http_stream_end(struct http_request *request) {
         if (request->chunked && !is_head(request)) {
             buf_add_text(&c->out, "0\r\n\r\n");
         }
-        c->closing = c->closing || c->server->draining;
         begin_answering(c);
         push(c);
     }

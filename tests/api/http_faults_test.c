@@ -193,6 +193,26 @@ TEST(http__cuts_off_slow_readers) {
     fixture_stop(&fixture);
 }
 
+/* Something leaves in each period, and less than the minimum. */
+TEST(http__cuts_off_a_reader_below_the_rate) {
+    struct fixture_options options = fixture_options_impatient();
+    struct fixture fixture;
+    struct client client;
+    size_t bytes = 0;
+
+    options.limits.send_bytes_min = 8 << 20;
+    fixture_start(&fixture, &options);
+    client = client_open(&fixture, DOOR_UNIX);
+    client_send(&client, GET("/big?n=24000000"));
+    while (!client.ended) {
+        bytes += client_read(&client, 3000 * FIXTURE_MS);
+        sleep_ms(1);
+    }
+    CHECK(bytes < 20000000, "cut off before the end");
+    client_close(&client);
+    fixture_stop(&fixture);
+}
+
 /* Slow, but fast enough: gets all of it. */
 TEST(http__waits_for_a_reader_that_keeps_up_the_rate) {
     struct fixture_options options = fixture_options();
@@ -253,6 +273,22 @@ TEST(http__tells_the_owner_of_aborts_at_once) {
             client_close(&clients[i]);
         }
         fixture_await(&fixture, "closed", 50 * (door + 1), "all have gone");
+    }
+    fixture_stop(&fixture);
+}
+
+/* Bytes that wait keep the server from reading the end; it finds out when it writes. */
+TEST(http__writes_to_closed_connections_without_a_signal) {
+    struct fixture fixture;
+
+    start(&fixture);
+    for (int door = 0; door < 3; door++) {
+        struct client client = client_open(&fixture, (enum door)door);
+
+        client_send(&client, GET("/stream?n=1000&ms=5") GET("/hello"));
+        CHECK(client_read(&client, 3000 * FIXTURE_MS) > 0, "it streams");
+        client_close(&client);
+        fixture_await(&fixture, "closed", door + 1, door_names[door]);
     }
     fixture_stop(&fixture);
 }
@@ -344,6 +380,7 @@ TEST(http__recovers_from_too_many_connections) {
     client_send(&late, GET("/hello"));
     CHECK_EQ(client_read(&late, 100 * FIXTURE_MS), 0, "one too many waits");
     CHECK_EQ(fixture_counter(&fixture, "tcp"), MANY, "no more than the limit");
+    CHECK(fixture_counter(&fixture, "callbacks") < 500, "without a spin");
     client_close(&clients[0]);
     client_expect(&late, "", 200, "there is room again");
     client_close(&late);
@@ -427,7 +464,7 @@ TEST(http__is_quiet_when_nothing_happens) {
     fixture_stop(&fixture);
 }
 
-/* --- TLS --------------------------------------------------------------------------------------- */
+/* --- TLS -------------------------------------------------------------------------------------- */
 
 /* The result of a handshake with these options of the client. */
 static bool can_shake(const struct fixture *fixture, int min, int max, const char *protocols,
@@ -574,7 +611,7 @@ TEST(http__reloads_its_certificates) {
     fixture_stop(&fixture);
 }
 
-/* --- Draining ---------------------------------------------------------------------------------- */
+/* --- Draining --------------------------------------------------------------------------------- */
 
 TEST(http__drains) {
     struct fixture_options options = fixture_options();
@@ -612,7 +649,7 @@ TEST(http__drains) {
     (void)close(fixture.control);
 }
 
-/* --- Listening --------------------------------------------------------------------------------- */
+/* --- Listening -------------------------------------------------------------------------------- */
 
 static struct instant sample(void *owner) {
     (void)owner;

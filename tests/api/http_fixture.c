@@ -364,6 +364,7 @@ _Noreturn static void run_server(struct fixture *fixture, const struct fixture_o
                                         .limits = options->limits};
     struct rlimit rlimit;
 
+    (void)signal(SIGPIPE, SIG_DFL);
     app.http = http_server_create(&config);
     listen_all(&app, fixture);
     app.control = (struct poller_fd){.fd = control, .on_ready = on_control, .owner = &app};
