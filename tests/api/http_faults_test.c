@@ -100,6 +100,25 @@ TEST(http__cuts_off_slow_and_silent_clients) {
     fixture_stop(&fixture);
 }
 
+/* The time for a head begins with its first byte, not with the idle time before it. */
+TEST(http__gives_each_request_its_own_time) {
+    struct fixture_options options = fixture_options_impatient();
+    struct fixture fixture;
+    struct client client;
+
+    options.limits.idle_us = 600 * FIXTURE_MS;
+    options.limits.header_us = 600 * FIXTURE_MS;
+    fixture_start(&fixture, &options);
+    client = client_open(&fixture, DOOR_TCP);
+    client_expect(&client, GET("/hello"), 200, "the first");
+    sleep_ms(400);
+    client_send(&client, "GET /hello HTTP/1.1\r\n");
+    sleep_ms(400);
+    client_expect(&client, HOST "\r\n", 200, "begun late, and slow");
+    client_close(&client);
+    fixture_stop(&fixture);
+}
+
 /* The client reads its 408 because the server swallows what still comes. */
 TEST(http__says_408_to_a_client_that_still_sends) {
     struct fixture fixture;
