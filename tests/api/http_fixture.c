@@ -44,6 +44,14 @@ struct app {
     int64_t ended_late;
 };
 
+enum job_kind {
+    JOB_REPLY,
+    JOB_STREAM,
+    JOB_SOURCE,
+    JOB_ABORT,
+    JOB_HANG_UP
+};
+
 /* A request that is being answered over time. */
 struct job {
     struct app *app;
@@ -52,13 +60,7 @@ struct job {
     int64_t every_us;
     int64_t left;
     size_t chunk;
-    enum {
-        JOB_REPLY,
-        JOB_STREAM,
-        JOB_SOURCE,
-        JOB_ABORT,
-        JOB_HANG_UP
-    } kind;
+    enum job_kind kind;
 };
 
 static int64_t number_of(const struct http_request *request, const char *name, int64_t otherwise) {
@@ -144,7 +146,7 @@ static void on_job_time(struct poller_timer *timer) {
     end_job(job);
 }
 
-static struct job *begin_job(struct app *app, struct http_request *request, int kind) {
+static struct job *begin_job(struct app *app, struct http_request *request, enum job_kind kind) {
     struct job *job = mem_alloc(1, sizeof *job);
 
     job->app = app;
@@ -160,7 +162,7 @@ static struct job *begin_job(struct app *app, struct http_request *request, int 
     return job;
 }
 
-static void begin_timed(struct app *app, struct http_request *request, int kind) {
+static void begin_timed(struct app *app, struct http_request *request, enum job_kind kind) {
     struct job *job = begin_job(app, request, kind);
     struct http_reply head = {.status = 200, .content_type = "text/event-stream"};
 
