@@ -160,10 +160,12 @@ int spark_size_parse(const char *text, int64_t bytes_per_bare, int64_t *out_byte
         return ERR_INVALID;
     }
     for (size_t i = 0; i < digits; i++) {
-        number = number * 10 + (text[i] - '0');
-        if (number > SPARK_BYTES_MAX / bytes) {
+        int64_t digit = text[i] - '0';
+
+        if (number > (SPARK_BYTES_MAX / bytes - digit) / 10) {
             return ERR_FULL;
         }
+        number = number * 10 + digit;
     }
     *out_bytes = number * bytes;
     return OK;

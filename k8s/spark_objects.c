@@ -333,6 +333,26 @@ static int check_mounts(const struct json_at *mounts, const struct json_at *volu
     return r;
 }
 
+static int check_config_maps(const struct json_at *maps, struct field_error *error) {
+    size_t count = 0;
+    int r = json_get_count(maps, LIMIT_SPARK_ARGUMENTS, &count, error);
+
+    for (size_t i = 0; r == OK && i < count; i++) {
+        struct json_at item = json_at_index(maps, i);
+        struct json_at name_at = json_at_key(&item, "name");
+        struct json_at path_at = json_at_key(&item, "path");
+        const char *name = NULL;
+        const char *path = NULL;
+
+        r = json_get_text(&name_at, &name, error);
+        r = r < 0 ? r : json_get_text(&path_at, &path, error);
+        if (r == OK && (name == NULL || path == NULL)) {
+            r = json_fail(&item, error, ERR_INVALID, "needs a name and a path");
+        }
+    }
+    return r;
+}
+
 int spark_driver_check(const struct spark_app *app, struct field_error *error) {
     struct json_at top = json_at_root(app->root);
     struct json_at spec = json_at_key(&top, "spec");
@@ -341,8 +361,10 @@ int spark_driver_check(const struct spark_app *app, struct field_error *error) {
     struct json_at volumes = json_at_key(&spec, "volumes");
     struct buf properties;
     bool full;
+    struct json_at maps = json_at_key(&driver, "configMaps");
     int r = check_mounts(&mounts, &volumes, error);
 
+    r = r < 0 ? r : check_config_maps(&maps, error);
     buf_init(&properties, PROPERTIES_BYTES_MAX);
     spark_properties_print(&app->conf, &properties);
     full = properties.full || app->conf.count + 32 > LIMIT_SPARK_CONF_KEYS;

@@ -199,7 +199,8 @@ TEST(payload_bodies__equal_the_reviewed_ones) {
     "'spark.kubernetes.driver.annotation.run':'{{APP_ID}}',"                                     \
     "'spark.kubernetes.container.image.pullSecrets':'reg1,reg2'"
 
-#define SPEC_73 JVM ",'sparkVersion':'4.1.0','sparkConf':{" CONF_73 "}"
+#define SPEC_73_WITH(more) JVM ",'sparkVersion':'4.1.0','sparkConf':{" CONF_73 more "}"
+#define SPEC_73            SPEC_73_WITH("")
 
 #define SPEC_72                                                                           \
     "'sparkVersion':'4.0.1','image':'i','mainApplicationFile':'s3a://b/main.py',"         \
@@ -359,6 +360,33 @@ TEST(payload_demand__counts_whatever_runs_beside_the_driver) {
     CHECK_STR(driver->pod.priority_class, "high", "its priority class");
     CHECK_EQ(demand->groups[1].pod.toleration_count, 0, "not the executors' toleration");
     CHECK_EQ(demand->groups[1].pod.selector_count, 0, "not the executors' selector");
+    demand_destroy(demand);
+    resource_names_finish(&names);
+    payload_destroy(payload);
+}
+
+TEST(payload_demand__places_each_role_by_its_own_selectors) {
+    static const char spec[] = SPEC_73_WITH(",'spark.kubernetes.node.selector.pool':'common'");
+    struct payload *payload = must_read(spec, "the spec");
+    struct resource_names names = {0};
+    struct field_error error = {0};
+    struct demand *demand = NULL;
+
+    CHECK_OK(payload_demand(payload, &names, &demand, &error), "the demand");
+    for (size_t i = 0; i < 2; i++) {
+        const struct pod_demand *pod = &demand->groups[i].pod;
+
+        CHECK_EQ(pod->selector_count, 2, "one of each key");
+        for (size_t j = 0; j < pod->selector_count; j++) {
+            bool is_pool = strcmp(pod->selectors[j].key, "pool") == 0;
+
+            CHECK_STR(pod->selectors[j].value,
+                      !is_pool ? "ssd"
+                      : i == 0 ? "drivers"
+                               : "workers",
+                      "the role's own wins");
+        }
+    }
     demand_destroy(demand);
     resource_names_finish(&names);
     payload_destroy(payload);
@@ -623,6 +651,8 @@ TEST(payload_read__refuses_what_cannot_be_carried_out) {
          "spec.executor.tolerations", "executors"},
         {"a mount without a volume", JVM ",'driver':{'volumeMounts':[{'name':'v'}]}",
          "spec.driver.volumeMounts[0]", "spec.volumes"},
+        {"a config map without a path", JVM ",'driver':{'configMaps':[{'name':'m'}]}",
+         "spec.driver.configMaps[0]", "path"},
         {"a claim for the driver",
          JVM ",'sparkConf':{'spark.kubernetes.driver.volumes.persistentVolumeClaim.d.mount.path':"
              "'/d','spark.kubernetes.driver.volumes.persistentVolumeClaim.d.options.claimName':"

@@ -37,6 +37,8 @@ TEST(spark_size_parse__reads_sparks_sizes_and_no_others) {
         {"1e", 1, ERR_INVALID, 0},
         {"9999999999999p", 1, ERR_FULL, 0},
         {"99999999999999999999999", 1, ERR_FULL, 0},
+        {"1024p", 1, OK, INT64_C(1) << 60},
+        {"1025p", 1, ERR_FULL, 0},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
