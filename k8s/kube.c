@@ -335,6 +335,7 @@ static int send_call(struct call *call, const struct credential *credential, str
         .call = &call->spec,
         .bytes_context = call,
         .owner = call,
+        .connect_us = kube->options.connect_us,
         .http1_only = kube->options.http1_only,
     };
     int r = kube_transfer_create(&options, &call->transfer, error);
@@ -452,7 +453,7 @@ static struct kube_call copy_spec(const struct kube_call *call) {
 
 static void arm_deadline(struct call *call) {
     int64_t after_us =
-        call->spec.deadline_us == 0 ? KUBE_DEADLINE_DEFAULT_US : call->spec.deadline_us;
+        call->spec.deadline_us == 0 ? call->kube->options.deadline_us : call->spec.deadline_us;
 
     call->deadline_mono_us = CLOCK_NEVER_US;
     if (after_us != KUBE_DEADLINE_NONE) {
@@ -519,6 +520,12 @@ static void set_defaults(struct kube_options *options) {
     }
     if (options->in_flight_max == 0) {
         options->in_flight_max = LIMIT_KUBE_REQUESTS_IN_FLIGHT;
+    }
+    if (options->deadline_us == 0) {
+        options->deadline_us = KUBE_DEADLINE_DEFAULT_US;
+    }
+    if (options->connect_us == 0) {
+        options->connect_us = KUBE_CONNECT_DEFAULT_US;
     }
 }
 

@@ -26,6 +26,7 @@ struct rng;
 #define KUBE_QPS_DEFAULT         50
 #define KUBE_BURST_DEFAULT       100
 #define KUBE_DEADLINE_DEFAULT_US (INT64_C(30) * CLOCK_US_PER_SECOND)
+#define KUBE_CONNECT_DEFAULT_US  (INT64_C(10) * CLOCK_US_PER_SECOND)
 #define KUBE_DEADLINE_NONE       CLOCK_NEVER_US /* for watches and followed logs */
 
 enum kube_method {
@@ -55,6 +56,8 @@ struct kube_options {
     double qps;                       /* 0: the default; negative: no limit */
     uint32_t burst;                   /* 0: the default */
     uint32_t in_flight_max;           /* 0: LIMIT_KUBE_REQUESTS_IN_FLIGHT; streams do not count */
+    int64_t deadline_us;              /* of calls that name none; 0: KUBE_DEADLINE_DEFAULT_US */
+    int64_t connect_us;               /* to connect, TLS included; 0: KUBE_CONNECT_DEFAULT_US */
     bool http1_only;                  /* never offer HTTP/2 */
 };
 

@@ -15,7 +15,6 @@
 #include "base/text.h"
 #include "k8s/kubeconfig.h"
 
-#define CONNECT_LIMIT_MS     10000L
 #define KEEPALIVE_IDLE_S     15L
 #define KEEPALIVE_INTERVAL_S 5L
 #define UNACKNOWLEDGED_MS    20000u
@@ -171,16 +170,19 @@ static void set_tls(struct setup *setup, const struct kube_access *access,
     set_client_certificate(setup, access, credential);
 }
 
-static void set_connection(struct setup *setup, const struct kube_access *access, bool http1_only) {
+static void set_connection(struct setup *setup, const struct kube_transfer_options *options) {
+    const struct kube_access *access = options->access;
+
     SET(setup, NOSIGNAL, 1L);
     SET(setup, PROTOCOLS_STR, "http,https");
     SET(setup, FOLLOWLOCATION, 0L);
     SET(setup, HTTP_VERSION,
-        http1_only ? (long)CURL_HTTP_VERSION_1_1 : (long)CURL_HTTP_VERSION_2TLS);
+        options->http1_only ? (long)CURL_HTTP_VERSION_1_1 : (long)CURL_HTTP_VERSION_2TLS);
     /* Wait for the one connection rather than open another, if it may turn out to be HTTP/2. TLS
      * tells at once; plain HTTP only with its first answer, which a watch may owe for ever. */
     SET(setup, PIPEWAIT, text_starts_with(access->server, "https:") ? 1L : 0L);
-    SET(setup, CONNECTTIMEOUT_MS, CONNECT_LIMIT_MS);
+    SET(setup, CONNECTTIMEOUT_MS,
+        (long)((options->connect_us + CLOCK_US_PER_MS - 1) / CLOCK_US_PER_MS));
     SET(setup, TCP_NODELAY, 1L);
     SET(setup, TCP_KEEPALIVE, 1L);
     SET(setup, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
@@ -332,7 +334,7 @@ int kube_transfer_create(const struct kube_transfer_options *options,
     transfer->bytes_context = options->bytes_context;
     transfer->owner = options->owner;
     buf_init(&transfer->body, body_bytes_max(options->call));
-    set_connection(&setup, options->access, options->http1_only);
+    set_connection(&setup, options);
     set_tls(&setup, options->access, options->credential);
     set_method(&setup, transfer);
     set_url(&setup, transfer, options->access);

@@ -23,6 +23,7 @@ struct kube_transfer_options {
     const struct kube_call *call;
     void *bytes_context; /* for call->on_bytes */
     void *owner;         /* comes back from kube_transfer_owner() */
+    int64_t connect_us;
     bool http1_only;
 };
 

@@ -276,7 +276,7 @@ static int check_server(const struct place *cluster, const struct kubeconfig_cho
         return place_fail(&place, error,
                           "REFUSED: \"%s\" is plain HTTP: whoever is on the network could read the "
                           "credentials and act with them. Use https://, or set "
-                          "allowInsecure if nothing in that cluster matters",
+                          "kubernetes.allowInsecure if nothing in that cluster matters",
                           access->server);
     }
     return OK;
@@ -293,11 +293,12 @@ static int check_insecure(const struct place *cluster, const struct kubeconfig_c
         return place_fail(&place, error, "contradicts the certificate authority given beside it");
     }
     if (!choice->allow_insecure) {
-        return place_fail(&place, error,
-                          "REFUSED: without checking the server's certificate, whoever is on the "
-                          "network could take the credentials and act with them. Give "
-                          "certificate-authority(-data), or set allowInsecure if nothing in that "
-                          "cluster matters");
+        return place_fail(
+            &place, error,
+            "REFUSED: without checking the server's certificate, whoever is on the "
+            "network could take the credentials and act with them. Give "
+            "certificate-authority(-data), or set kubernetes.allowInsecure if nothing in that "
+            "cluster matters");
     }
     return OK;
 }
@@ -805,35 +806,52 @@ int kubeconfig_load_in_cluster(const struct kubeconfig_in_cluster *in,
     return OK;
 }
 
+static int load_service_account(struct kube_access *out_access, struct error *error) {
+    struct kubeconfig_in_cluster in = {
+        .folder = "/var/run/secrets/kubernetes.io/serviceaccount",
+        .host = environment_get("KUBERNETES_SERVICE_HOST"),
+        .port = environment_get("KUBERNETES_SERVICE_PORT"),
+    };
+
+    return kubeconfig_load_in_cluster(&in, out_access, error);
+}
+
+static int load_home(const struct kubeconfig_choice *choice, struct kube_access *out_access,
+                     struct error *error) {
+    const char *home = environment_get("HOME");
+    char *path = mem_format("%s/.kube/config", home == NULL ? "" : home);
+    struct kubeconfig_choice found = *choice;
+    int r;
+
+    found.paths = path;
+    r = kubeconfig_load(&found, out_access, error);
+    free(path);
+    return r;
+}
+
 int kubeconfig_load_default(const struct kubeconfig_choice *choice, struct kube_access *out_access,
                             struct error *error) {
     struct kubeconfig_choice found = *choice;
-    const char *home = environment_get("HOME");
-    char *path;
+    struct error problem = {0};
     int r;
 
+    if (choice->in_cluster) {
+        return load_service_account(out_access, error);
+    }
     if (found.paths == NULL) {
         found.paths = environment_get("KUBECONFIG");
     }
     if (found.paths != NULL) {
         return kubeconfig_load(&found, out_access, error);
     }
-    if (environment_get("KUBERNETES_SERVICE_HOST") != NULL) {
-        struct kubeconfig_in_cluster in = {
-            .folder = "/var/run/secrets/kubernetes.io/serviceaccount",
-            .host = environment_get("KUBERNETES_SERVICE_HOST"),
-            .port = environment_get("KUBERNETES_SERVICE_PORT"),
-        };
-
-        return kubeconfig_load_in_cluster(&in, out_access, error);
+    r = load_home(choice, out_access, &problem);
+    if (r != ERR_NOT_FOUND) {
+        return r == OK ? OK : error_set(error, r, "%s", problem.text);
     }
-    path = mem_format("%s/.kube/config", home == NULL ? "" : home);
-    found.paths = path;
-    r = kubeconfig_load(&found, out_access, error);
+    r = load_service_account(out_access, error);
     if (r == ERR_NOT_FOUND) {
-        error_prefix(error, "no cluster is configured: neither KUBECONFIG nor a service account");
+        error_prefix(error, "no cluster is configured: KUBECONFIG is not set; %s", problem.text);
     }
-    free(path);
     return r;
 }
 

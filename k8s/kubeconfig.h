@@ -49,6 +49,7 @@ struct kubeconfig_choice {
     const char *paths;   /* one path or several with ':', the first to set a thing wins */
     const char *context; /* NULL: current-context */
     bool allow_insecure; /* accept insecure-skip-tls-verify and plain http */
+    bool in_cluster;     /* kubeconfig_load_default() alone: the service account or nothing */
 };
 
 /* Load and merge the files. ERR_NOT_FOUND: none of the files exists. ERR_INVALID names file,
@@ -71,8 +72,8 @@ struct kubeconfig_in_cluster {
 int kubeconfig_load_in_cluster(const struct kubeconfig_in_cluster *in,
                                struct kube_access *out_access, struct error *error) MUST_CHECK;
 
-/* The daemon's choice: choice->paths if set; else $KUBECONFIG; else the service account when in a
- * cluster; else ~/.kube/config. The only function that looks at the environment. */
+/* The daemon's choice: choice->paths if set; else $KUBECONFIG; else ~/.kube/config if it is there;
+ * else the pod's service account. The only function that looks at the environment. */
 int kubeconfig_load_default(const struct kubeconfig_choice *choice, struct kube_access *out_access,
                             struct error *error) MUST_CHECK;
 
