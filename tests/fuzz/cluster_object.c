@@ -20,8 +20,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct pod_state pod;
     struct quota quota;
     struct node node;
+    struct pod_demand demand;
 
-    if (codec_pod_read(json, size, &names, &pod, NULL) == OK) {
+    if (codec_pod_read(json, size, &names, &pod, &demand, NULL) == OK) {
+        pod_demand_finish(&demand);
         outcome_judge(&pod, JOB_KIND_SPARK, &outcome);
         ENSURE(outcome.kind < OUTCOME_KIND_COUNT);
         outcome_judge_gone(&pod, JOB_KIND_POD, &outcome);
