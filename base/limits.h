@@ -11,60 +11,60 @@
 
 /* Names. Kubernetes: DNS labels 63, subdomains 253, label keys 253 + 1 + 63. */
 #define LIMIT_LABEL_BYTES 63
-#define LIMIT_NAME_BYTES 253
+#define LIMIT_NAME_BYTES  253
 
 /* The API's front door. */
-#define LIMIT_HTTP_HEADER_BYTES (8 * LIMIT_KIB)
-#define LIMIT_HTTP_URL_BYTES (2 * LIMIT_KIB)
-#define LIMIT_HTTP_BODY_BYTES (32 * LIMIT_MIB)
-#define LIMIT_HTTP_BODY_BYTES_ALL (256 * LIMIT_MIB)
-#define LIMIT_HTTP_HEADERS 100
-#define LIMIT_HTTP_CONNECTIONS 10240
+#define LIMIT_HTTP_HEADER_BYTES     (8 * LIMIT_KIB)
+#define LIMIT_HTTP_URL_BYTES        (2 * LIMIT_KIB)
+#define LIMIT_HTTP_BODY_BYTES       (32 * LIMIT_MIB)
+#define LIMIT_HTTP_BODY_BYTES_ALL   (256 * LIMIT_MIB)
+#define LIMIT_HTTP_HEADERS          100
+#define LIMIT_HTTP_CONNECTIONS      10240
 #define LIMIT_HTTP_CONNECTIONS_UNIX 1024
-#define LIMIT_HTTP_STREAM_BYTES (512 * LIMIT_KIB)
+#define LIMIT_HTTP_STREAM_BYTES     (512 * LIMIT_KIB)
 #define LIMIT_IDEMPOTENCY_KEY_BYTES 128
-#define LIMIT_API_LIST_ITEMS 1000 /* in one answer */
-#define LIMIT_API_ANSWER_BYTES (64 * LIMIT_MIB)
+#define LIMIT_API_LIST_ITEMS        1000 /* in one answer */
+#define LIMIT_API_ANSWER_BYTES      (64 * LIMIT_MIB)
 
 /* Manifests and configuration. */
-#define LIMIT_MANIFEST_BYTES LIMIT_HTTP_BODY_BYTES
+#define LIMIT_MANIFEST_BYTES     LIMIT_HTTP_BODY_BYTES
 #define LIMIT_MANIFEST_DOCUMENTS 10000
-#define LIMIT_DOCUMENT_NODES (1000 * 1000) /* of one file, aliases written out */
-#define LIMIT_DOCUMENT_ANCHORS 100
-#define LIMIT_PROBLEMS 20 /* reported of one file */
-#define LIMIT_TOKENS 10000
-#define LIMIT_MANIFEST_DEPTH 64
-#define LIMIT_SPEC_BYTES (1 * LIMIT_MIB)
-#define LIMIT_CONFIG_BYTES (1 * LIMIT_MIB)
+#define LIMIT_DOCUMENT_NODES     (1000 * 1000) /* of one file, aliases written out */
+#define LIMIT_DOCUMENT_ANCHORS   100
+#define LIMIT_PROBLEMS           20 /* reported of one file */
+#define LIMIT_TOKENS             10000
+#define LIMIT_MANIFEST_DEPTH     64
+#define LIMIT_SPEC_BYTES         (1 * LIMIT_MIB)
+#define LIMIT_CONFIG_BYTES       (1 * LIMIT_MIB)
 
 /* A job. */
-#define LIMIT_JOB_PODS 100000
-#define LIMIT_JOB_ATTEMPTS 1000
-#define LIMIT_MESSAGE_BYTES 1023
+#define LIMIT_JOB_PODS          100000
+#define LIMIT_JOB_ATTEMPTS      1000
+#define LIMIT_MESSAGE_BYTES     1023
 #define LIMIT_RECORD_TEXT_BYTES 4095 /* of a stored name or message; the rest is cut */
 
 /* The queue's file: it grows by doubling from the first to the last. Sparse, so room costs nothing.
  */
 #define LIMIT_QUEUE_MAP_BYTES_FIRST ((size_t)256 * LIMIT_MIB)
-#define LIMIT_QUEUE_MAP_BYTES_LAST ((size_t)64 * 1024 * LIMIT_MIB)
+#define LIMIT_QUEUE_MAP_BYTES_LAST  ((size_t)64 * 1024 * LIMIT_MIB)
 
 /* A Spark application's payload. */
 #define LIMIT_SPARK_CONF_KEYS 4096
 #define LIMIT_SPARK_ARGUMENTS 4096
-#define LIMIT_POD_CONTAINERS 64 /* of each kind: init containers, containers */
+#define LIMIT_POD_CONTAINERS  64 /* of each kind: init containers, containers */
 
 /* The cluster. */
-#define LIMIT_KUBE_OBJECT_BYTES (4 * LIMIT_MIB)
-#define LIMIT_KUBE_LIST_PAGE 500
-#define LIMIT_KUBE_LIST_BYTES (64 * LIMIT_MIB)
+#define LIMIT_KUBE_OBJECT_BYTES       (4 * LIMIT_MIB)
+#define LIMIT_KUBE_LIST_PAGE          500
+#define LIMIT_KUBE_LIST_BYTES         (64 * LIMIT_MIB)
 #define LIMIT_KUBE_REQUESTS_IN_FLIGHT 64
 
 /* The simulated cluster. */
-#define LIMIT_SIM_OBSERVERS 8
+#define LIMIT_SIM_OBSERVERS   8
 #define LIMIT_SIM_LOG_ENTRIES 8192
-#define LIMIT_SIM_BODY_BYTES (512 * LIMIT_MIB)
-#define LIMIT_SIM_FAULTS 1000
-#define LIMIT_SIM_TOKENS 16
+#define LIMIT_SIM_BODY_BYTES  (512 * LIMIT_MIB)
+#define LIMIT_SIM_FAULTS      1000
+#define LIMIT_SIM_TOKENS      16
 
 /* One turn. */
 #define LIMIT_TURN_EVENTS 4096

@@ -90,7 +90,7 @@ struct pod_demand {
 
 void pod_demand_finish(struct pod_demand *pod);
 
-/* Adders copy their texts. The container returned is zeroed, and valid until the next one is added. */
+/* Adders copy their texts. The container returned is zeroed, and valid until the next one. */
 struct container_demand *pod_demand_add_container(struct pod_demand *pod, enum container_kind kind);
 void container_demand_request(struct container_demand *container, size_t kind, int64_t amount);
 void container_demand_limit(struct container_demand *container, size_t kind, int64_t amount);

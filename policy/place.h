@@ -82,8 +82,8 @@ uint32_t place_pods(struct place *place, const struct pod_demand *pod,
 void place_hold(struct place *place, const struct demand *demand, uint64_t job_id);
 void place_hold_for_pod(struct place *place, const struct pod_demand *pod, uint64_t job_id);
 
-/* Would place_gang() place it if every node were empty, ready and not cordoned? `empty` holds the nodes
- * with all of their allocatable free, and is left so. */
+/* Would place_gang() place it if every node were empty, ready and not cordoned? `empty` holds
+ * the nodes with all of their allocatable free, and is left so. */
 bool place_possible(struct place *empty, const struct demand *demand, struct place_miss *out_miss);
 
 /* Is it certain that the gang cannot run on these nodes, even if they were empty? */

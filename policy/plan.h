@@ -68,7 +68,7 @@ size_t plan_start_count(const struct plan *plan);
 const struct plan_start *plan_starts(const struct plan *plan); /* in order */
 struct plan_wait plan_wait(const struct plan *plan, size_t shape);
 
-/* Where the pass put a start's pods: runs over the nodes of the pass. None if capacity is unknown. */
+/* Where the pass put a start's pods: runs over the pass's nodes. None if capacity is unknown. */
 const struct place_run *plan_start_runs(const struct plan *plan, size_t start, size_t *out_count);
 const struct node *plan_node(const struct plan *plan, uint32_t index);
 

@@ -61,8 +61,8 @@ struct reason {
     uint32_t wanted;
     uint32_t nodes;
     uint32_t nodes_matching;
-    char name
-        [REASON_NAME_BYTES]; /* QUOTA: namespace/quota; MUST_SPECIFY: the quota; CAPACITY: the nearest node */
+    /* QUOTA: namespace/quota; MUST_SPECIFY: the quota; CAPACITY: the nearest node. */
+    char name[REASON_NAME_BYTES];
     char key[REASON_NAME_BYTES]; /* QUOTA: the key; MUST_SPECIFY: what is missing */
 };
 
