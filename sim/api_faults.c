@@ -149,6 +149,15 @@ int api_faults_add(struct api_faults *faults, const struct json_t *rule, struct 
     return OK;
 }
 
+bool api_faults_by_name(const struct api_faults *faults) {
+    for (size_t i = 0; i < faults->count; i++) {
+        if (faults->rules[i].name != NULL && faults->rules[i].left != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool fits(const char *wanted, const char *is) {
     return wanted == NULL || strcmp(wanted, is) == 0;
 }

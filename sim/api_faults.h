@@ -53,6 +53,9 @@ int api_faults_add(struct api_faults *faults, const struct json_t *rule,
                    struct error *error) MUST_CHECK;
 void api_faults_clear(struct api_faults *faults);
 
+/* True if a rule asks for a name: a create's is in its body, and has to be read for it. */
+bool api_faults_by_name(const struct api_faults *faults);
+
 /* What happens to one request. */
 struct api_fault_plan {
     int64_t delay_us;

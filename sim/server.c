@@ -587,6 +587,24 @@ static void on_time(struct poller_timer *timer) {
     }
 }
 
+/* The target with the name that a create has in its body. */
+static struct sim_target named_target(const struct exchange *exchange,
+                                      const struct sim_request *request) {
+    struct sim_target target = exchange->target;
+    json_t *body;
+    const char *name;
+
+    if (strcmp(target.verb, "create") != 0 || target.name[0] != '\0' ||
+        !api_faults_by_name(exchange->server->config.faults)) {
+        return target;
+    }
+    body = json_loadb(request->body == NULL ? "" : request->body, request->body_bytes, 0, NULL);
+    name = sim_json_text(body, "metadata.name");
+    (void)text_copy(target.name, sizeof target.name, name == NULL ? "" : name);
+    json_decref(body);
+    return target;
+}
+
 static void on_request(struct http_request *request, void *owner) {
     struct sim_server *server = owner;
     struct exchange *exchange = exchange_create(server, request);
@@ -603,7 +621,9 @@ static void on_request(struct http_request *request, void *owner) {
         return;
     }
     if (!text_starts_with(asked.path, "/sim/")) {
-        exchange->plan = api_faults_of_request(server->config.faults, &exchange->target);
+        struct sim_target target = named_target(exchange, &asked);
+
+        exchange->plan = api_faults_of_request(server->config.faults, &target);
     }
     if (exchange->plan.reset) {
         break_off(exchange);

@@ -115,6 +115,11 @@ class Api(unittest.TestCase):
         self.assertEqual(self.sim.ask("DELETE", "/sim/faults")[0], 200)
         self.assertEqual(self.sim.ask("GET", PODS)[0], 200)
 
+    def test_fault_by_name_of_a_create(self):
+        self.sim.fault(fault="error", verb="create", name="-driver", code=503)
+        self.assertEqual([self.create(n) for n in ("a-exec-1", "a-driver", "a-driver")],
+                         [201, 503, 201])
+
     def test_fault_reset_and_lost_reply(self):
         broken = (ConnectionError, http.client.HTTPException, ssl.SSLError)
         self.sim.fault(fault="reset", verb="create")

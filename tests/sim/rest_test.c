@@ -399,6 +399,9 @@ TEST(rest_list__selects_by_labels_and_fields) {
         {"absent", "labelSelector=!app", 200, 0},
         {"both must hold", "labelSelector=app%3Dx,app%3Dy", 200, 0},
         {"a label named like an operator", "labelSelector=inside%3Dx", 200, 0},
+        {"not equal holds for who has no such label", "labelSelector=other!%3Dx", 200, 3},
+        {"notin as well", "labelSelector=other%20notin%20(x)", 200, 3},
+        {"a field without an operator", "fieldSelector=spec.nodeName", 400, 0},
         {"not a selector", "labelSelector=app%3D%3D%3D", 400, 0},
         {"a comma at the end", "labelSelector=app,", 400, 0},
         {"by node", "fieldSelector=spec.nodeName%3Dn1", 200, 1},
@@ -688,6 +691,7 @@ TEST(rest_watch__ends_with_410_before_the_log_and_survives_compaction_else) {
     struct world world;
     struct sim_response old;
     struct sim_response current;
+    struct sim_response edge;
     char query[64];
     int64_t version;
 
@@ -700,8 +704,19 @@ TEST(rest_watch__ends_with_410_before_the_log_and_survives_compaction_else) {
     sim_store_compact(world.store);
     old = watch(&world, query);
     check_events(&world, &old, "ERROR Expired", "from before the compaction");
+    snprintf(query, sizeof query, "resourceVersion=%lld",
+             (long long)sim_store_version(world.store));
+    edge = watch(&world, query);
+    check_events(&world, &edge, "", "from the compacted version itself");
     make_pod(&world, "b", "x", "");
     check_events(&world, &current, "ADDED b", "has missed nothing");
+    check_events(&world, &edge, "ADDED b", "nor has this one");
+    sim_response_finish(&edge);
+    snprintf(query, sizeof query, "resourceVersion=%lld",
+             (long long)sim_store_version(world.store));
+    edge = watch(&world, query);
+    check_events(&world, &edge, "", "what has this very version was seen");
+    sim_response_finish(&edge);
     sim_response_finish(&old);
     sim_response_finish(&current);
     world_close(&world);
@@ -773,10 +788,33 @@ TEST(store_hooks__may_change_and_refuse_and_come_before_the_409) {
 /* Tables and discovery. */
 
 TEST(rest_table__has_a_cell_per_column_for_every_resource) {
+    static const struct {
+        const char *path;
+        const char *body;
+    } objects[] = {
+        {"/api/v1/nodes", "{\"metadata\":{\"name\":\"n\"}}"},
+        {"/api/v1/namespaces/default/services",
+         "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"ports\":[{\"port\":1}]}}"},
+        {"/api/v1/namespaces/default/secrets",
+         "{\"metadata\":{\"name\":\"s\"},\"stringData\":{\"k\":\"v\"}}"},
+        {"/api/v1/namespaces/default/resourcequotas",
+         "{\"metadata\":{\"name\":\"q\"},\"spec\":{\"hard\":{\"pods\":\"1\"}}}"},
+        {"/api/v1/namespaces/default/limitranges", "{\"metadata\":{\"name\":\"l\"}}"},
+        {"/api/v1/namespaces/default/events",
+         "{\"metadata\":{\"generateName\":\"e.\"},\"involvedObject\":{\"kind\":\"Pod\"}}"},
+        {"/api/v1/namespaces/default/persistentvolumeclaims", "{\"metadata\":{\"name\":\"p\"}}"},
+        {"/apis/coordination.k8s.io/v1/namespaces/default/leases",
+         "{\"metadata\":{\"name\":\"l\"}}"},
+        {"/apis/policy/v1/namespaces/default/poddisruptionbudgets",
+         "{\"metadata\":{\"name\":\"b\"},\"spec\":{\"minAvailable\":1}}"},
+    };
     struct world world;
 
     world_open(&world);
     make_pod(&world, "p", "x", "n");
+    for (size_t i = 0; i < ARRAY_LEN(objects); i++) {
+        CHECK_EQ(post(&world, objects[i].path, objects[i].body), 201, objects[i].path);
+    }
     for (unsigned id = 0; id < SIM_RESOURCE_COUNT; id++) {
         const struct sim_resource *resource = sim_resource((enum sim_resource_id)id);
         struct sim_response response;
@@ -794,6 +832,7 @@ TEST(rest_table__has_a_cell_per_column_for_every_resource) {
         CHECK_EQ(response.code, 200, target);
         table = json_loads(buf_text(&response.body), 0, NULL);
         CHECK_STR(sim_json_text(table, "kind"), "Table", target);
+        CHECK(json_array_size(json_object_get(table, "rows")) > 0, target);
         json_array_foreach(json_object_get(table, "rows"), i, row) {
             CHECK_EQ(json_array_size(json_object_get(row, "cells")),
                      json_array_size(json_object_get(table, "columnDefinitions")), target);
