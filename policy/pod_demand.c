@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/ensure.h"
+#include "base/limits.h"
 #include "base/memory.h"
 
 #define BEST_EFFORT_KINDS (RESOURCE_BIT(RESOURCE_CPU) | RESOURCE_BIT(RESOURCE_MEMORY))
@@ -264,6 +265,16 @@ most_at_once(const struct pod_demand *pod,
     return running;
 }
 
+static void bound(struct resources *amounts) {
+    for (size_t i = 0; i < RESOURCE_KIND_MAX; i++) {
+        if (amounts->amount[i] > RESOURCE_POD_AMOUNT_MAX) {
+            amounts->amount[i] = RESOURCE_POD_AMOUNT_MAX;
+        }
+    }
+}
+
+_Static_assert(RESOURCE_POD_AMOUNT_MAX <= INT64_MAX / LIMIT_JOB_PODS, "a job's sums are exact");
+
 struct resources pod_demand_requests(const struct pod_demand *pod) {
     struct resources sum = most_at_once(pod, container_requests);
     const struct resources whole = container_requests(&pod->pod_level);
@@ -280,6 +291,7 @@ struct resources pod_demand_requests(const struct pod_demand *pod) {
     }
     resources_add(&sum, &pod->overhead);
     sum.amount[RESOURCE_PODS] = 1;
+    bound(&sum);
     return sum;
 }
 
@@ -295,6 +307,7 @@ struct resources pod_demand_limits(const struct pod_demand *pod) {
         }
     }
     sum.amount[RESOURCE_PODS] = 0;
+    bound(&sum);
     return sum;
 }
 

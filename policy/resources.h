@@ -19,6 +19,10 @@
 #define RESOURCE_NONE      RESOURCE_KIND_MAX /* no kind */
 #define RESOURCE_BIT(kind) ((uint16_t)(1u << (kind)))
 
+/* The most of one kind that a pod is counted with: 64 TiB of memory. A hundred thousand such pods
+ * still add up without saturating, so what is added can be taken away again. */
+#define RESOURCE_POD_AMOUNT_MAX (INT64_MAX >> 17)
+
 enum resource_kind {
     RESOURCE_CPU,               /* thousandths of a core */
     RESOURCE_MEMORY,            /* bytes */

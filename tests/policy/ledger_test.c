@@ -139,6 +139,21 @@ TEST(ledger__keeps_pods_of_nodes_it_does_not_know) {
     books_finish(&books);
 }
 
+TEST(ledger_put_pod__survives_absurd_amounts) {
+    struct books books;
+
+    books_init(&books);
+    put_pod(&books, "u1", "", "main memory=5Gi", 0, POD_ROLE_POD, false);
+    put_pod(&books, "u2", "", "main memory=9223372036854775807 main memory=7Ei", 0, POD_ROLE_POD,
+            false);
+    put_pod(&books, "u3", "", "main memory=9223372036854775807", 0, POD_ROLE_POD, false);
+    CHECK(charged(&books, "memory", false) > INT64_C(1) << 46, "much");
+    ledger_remove_pod(books.ledger, "u2");
+    ledger_remove_pod(books.ledger, "u3");
+    CHECK_EQ(charged(&books, "memory", false), INT64_C(5) << 30, "the others are still known");
+    books_finish(&books);
+}
+
 #define GANG "driver*1 main cpu=1 | executor*2 main cpu=2 | +services=1 +configmaps=2"
 
 TEST(ledger_reserve__is_filled_by_visible_pods) {
