@@ -304,9 +304,6 @@ static void check_between(const struct config *config, const struct text_node *r
     if (config->start_timeout_us <= 0) {
         complain(root, "scheduling.startTimeout", problems, "must be above 0");
     }
-    if (config->kube_connect_timeout_us <= 0 || config->kube_request_timeout_us <= 0) {
-        complain(root, "kubernetes.timeouts", problems, "must be above 0");
-    }
 }
 
 /* Public. */

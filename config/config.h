@@ -36,8 +36,6 @@ struct config {
     size_t namespace_count; /* 0: all */
     int64_t kube_qps_milli; /* thousandths of a request per second */
     int64_t kube_burst;
-    int64_t kube_connect_timeout_us;
-    int64_t kube_request_timeout_us;
 
     char *order; /* "priority" */
     int64_t starts_per_turn_max;

@@ -67,8 +67,6 @@ const struct setting config_settings[] = {
      .initial = "50",
      .about = "requests per second to the API server, in the long run"},
     COUNT("kubernetes.burst", kube_burst, 1, 10000, "100", "requests that may come at once"),
-    TIME("kubernetes.timeouts.connect", kube_connect_timeout_us, "10s", "to connect"),
-    TIME("kubernetes.timeouts.request", kube_request_timeout_us, "30s", "for a whole request"),
 
     {.field = {.name = "scheduling.order", .type = FIELD_WORD, .words = orders},
      .store = STORE_TEXT,

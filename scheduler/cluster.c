@@ -427,6 +427,7 @@ static int load_access(const struct config *config, struct kube_access *out_acce
     const struct kubeconfig_choice choice = {
         .paths = config->kubeconfig[0] != '\0' ? config->kubeconfig : NULL,
         .context = config->context[0] != '\0' ? config->context : NULL,
+        .in_cluster = config->in_cluster,
     };
 
     return kubeconfig_load_default(&choice, out_access, error);

@@ -1,7 +1,6 @@
 #include "scheduler/starter.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "base/ensure.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "k8s/codec_pod.h"
 #include "k8s/kube.h"
 #include "k8s/payload.h"
 #include "k8s/resource.h"
@@ -150,26 +150,21 @@ static void create_pod(struct order *order) {
 
 /* --- The pod --------------------------------------------------------------------------------- */
 
-/* Read the uid; false when the pod is not this attempt's. */
+/* Note the uid; false when the pod is not this attempt's. */
 static bool is_ours(struct order *order, const struct kube_answer *answer) {
-    json_t *pod = json_loadb(answer->body, answer->body_bytes, 0, NULL);
-    json_t *meta = json_object_get(pod, "metadata");
-    json_t *labels = json_object_get(meta, "labels");
-    const char *uid = json_string_value(json_object_get(meta, "uid"));
-    const char *job_uid = json_string_value(json_object_get(labels, LABEL_JOB_UID));
-    const char *attempt = json_string_value(json_object_get(labels, LABEL_ATTEMPT));
+    struct resource_names names = {0};
+    struct field_error error = {0};
+    struct pod_state pod;
     char want_uid[64];
-    char want_attempt[16];
     bool ours;
 
     attempt_job_uid(&order->run.id, want_uid);
-    (void)snprintf(want_attempt, sizeof want_attempt, "%" PRIu32, order->run.id.attempt);
-    ours = uid != NULL && job_uid != NULL && attempt != NULL && strcmp(job_uid, want_uid) == 0 &&
-           strcmp(attempt, want_attempt) == 0;
+    ours = codec_pod_read(answer->body, answer->body_bytes, &names, &pod, NULL, &error) == OK &&
+           strcmp(pod.job_uid, want_uid) == 0 && pod.attempt == order->run.id.attempt;
     if (ours) {
-        (void)snprintf(order->pod_uid, sizeof order->pod_uid, "%s", uid);
+        (void)snprintf(order->pod_uid, sizeof order->pod_uid, "%s", pod.uid);
     }
-    json_decref(pod);
+    resource_names_finish(&names);
     return ours;
 }
 

@@ -141,12 +141,10 @@ struct submission_work *submission_read(struct daemon *daemon, struct api_call *
     work->namespace =
         mem_copy_text(either(call->default_namespace, daemon->config.default_namespace));
     work->team = mem_copy_text(either(call->default_team, daemon->config.default_team));
-    if (manifest_set_parse_with(&(struct manifest_defaults){.spark_image =
-                                                                daemon->config.spark_image,
-                                                            .spark_version =
-                                                                daemon->config.spark_version},
-                                call->body, call->body_bytes, &work->manifests,
-                                &problems) == OK) {
+    if (manifest_set_parse_with(
+            &(struct manifest_defaults){.spark_image = daemon->config.spark_image,
+                                        .spark_version = daemon->config.spark_version},
+            call->body, call->body_bytes, &work->manifests, &problems) == OK) {
         work->jobs = mem_alloc(work->manifests.count, sizeof *work->jobs);
         for (size_t i = 0; i < work->manifests.count; i++) {
             read_job(daemon, call, work, i, &problems);

@@ -1,4 +1,4 @@
-/* scheduler/view.h - the core's own picture of the queue: entries, shapes, what is to be cleaned up.
+/* scheduler/view.h - the core's own picture of the queue: entries, shapes, pods to clean up.
  *
  * Private to scheduler/core: view.c keeps the containers, lifecycle.c moves jobs, pass.c starts
  * them, core.c is the door.

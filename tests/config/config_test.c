@@ -126,7 +126,6 @@ static const char full[] =
     "  namespaces: [a, b]\n"
     "  qps: 0.25\n"
     "  burst: 7\n"
-    "  timeouts: {connect: 1500ms, request: 1m30s}\n"
     "scheduling: {order: priority, maxStartsPerTurn: 3, startTimeout: 25h}\n"
     "jobs: {defaultNamespace: n, defaultTeam: T_1, ttlAfterFinished: 0s}\n"
     "retry: {maxRetries: 0, infraRetries: 1, backoff: {initial: 1s, max: 1d}}\n"
@@ -157,8 +156,6 @@ TEST(config_print__reads_back_as_the_same_values) {
     CHECK_EQ(again.namespace_count, 2, "namespaces");
     CHECK_STR(again.namespaces[1], "b", "second namespace");
     CHECK_EQ(again.kube_qps_milli, 250, "rate");
-    CHECK_EQ(again.kube_connect_timeout_us, 1500000, "milliseconds");
-    CHECK_EQ(again.kube_request_timeout_us, 90000000, "two units");
     CHECK_EQ(again.start_timeout_us, INT64_C(90000000000), "25 h");
     CHECK_EQ(again.ttl_us, 0, "nothing");
     CHECK_EQ(again.body_bytes_max, 65536, "bytes");
