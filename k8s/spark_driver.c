@@ -318,7 +318,12 @@ static struct json_t *make_resources(const struct spark_attempt *attempt) {
     put_milli(requests, "cpu", size->cpu_request_milli);
     json_put_text(requests, "memory", text);
     json_put_text(limits, "memory", text);
-    json_put_copy(limits, "memory", attempt->app->driver, "memoryLimit");
+    if (attempt->app->driver_memory_limit_bytes > 0) {
+        char limit[QUANTITY_BYTES_MAX];
+
+        quantity_print_bytes(attempt->app->driver_memory_limit_bytes, limit);
+        json_put_text(limits, "memory", limit);
+    }
     if (size->cpu_limit_milli > 0) {
         put_milli(limits, "cpu", size->cpu_limit_milli);
     }

@@ -203,11 +203,18 @@ static int leave_text(struct reader *reader, const struct json_at *at, const cha
     return json_get_text(at, &value, reader->error);
 }
 
-static int leave_bytes(struct reader *reader, const struct json_at *at, const char *key) {
-    int64_t value;
+/* memoryLimit: 4g as Spark writes it, or 4Gi as Kubernetes does. As the latter, 512m would be
+ * half a byte. */
+static int read_memory_limit(struct reader *reader, const struct json_at *at, const char *key) {
+    int64_t *bytes = &reader->app->driver_memory_limit_bytes;
+    const char *text = "";
+    int r = json_get_text(at, &text, reader->error);
 
     (void)key;
-    return json_get_units(at, &value, reader->error);
+    if (r < 0 || spark_size_parse(text, 1, bytes) == OK) {
+        return r;
+    }
+    return json_get_units(at, bytes, reader->error);
 }
 
 /* Walk an object's members through a table; what it does not know is refused. */
@@ -601,7 +608,7 @@ static int read_driver(struct reader *reader, const struct json_at *at, const ch
         {"envVars", map_to_conf, "spark.kubernetes.driverEnv."},
         {"serviceLabels", map_to_conf, "spark.kubernetes.driver.service.label."},
         {"serviceAnnotations", map_to_conf, "spark.kubernetes.driver.service.annotation."},
-        {"memoryLimit", leave_bytes, NULL},
+        {"memoryLimit", read_memory_limit, NULL},
         {"gpu", read_gpu, NULL},
         {"env", leave_list, NULL},
         {"envFrom", leave_list, NULL},

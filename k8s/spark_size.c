@@ -11,6 +11,7 @@
 #include "k8s/codec_json.h"
 #include "k8s/spark_app.h"
 
+#define BYTES_PER_MIB          ((int64_t)1 << 20)
 #define HEAP_DEFAULT_MIB       1024
 #define OVERHEAD_MIN_MIB       384
 #define FACTOR_JVM             0.1
@@ -268,6 +269,20 @@ static int check_count(const struct spark_app *app, struct field_error *error) {
     return ERR_FULL;
 }
 
+static int check_memory_limit(const struct spark_app *app, struct field_error *error) {
+    struct json_at top = json_at_root(app->root);
+    struct json_at spec = json_at_key(&top, "spec");
+    struct json_at driver = json_at_key(&spec, "driver");
+    struct json_at limit = json_at_key(&driver, "memoryLimit");
+
+    if (!json_is_there(&limit) ||
+        app->driver_memory_limit_bytes >= app->driver_size.memory_mib * BYTES_PER_MIB) {
+        return OK;
+    }
+    return json_fail(&limit, error, ERR_INVALID, "is below the driver's request of %" PRId64 "Mi",
+                     app->driver_size.memory_mib);
+}
+
 int spark_size_resolve(struct spark_app *app, struct field_error *error) {
     int r;
 
@@ -277,6 +292,7 @@ int spark_size_resolve(struct spark_app *app, struct field_error *error) {
     r = r < 0 ? r : resolve_role(app, "driver", &app->driver_size, error);
     r = r < 0 ? r : resolve_role(app, "executor", &app->executor_size, error);
     r = r < 0 ? r : resolve_count(app, error);
+    r = r < 0 ? r : check_memory_limit(app, error);
     return r < 0 ? r : check_count(app, error);
 }
 

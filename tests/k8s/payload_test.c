@@ -339,7 +339,7 @@ TEST(payload_demand__counts_whatever_runs_beside_the_driver) {
     static const char spec[] = JVM
         ",'driver':{'sidecars':[{'name':'s','image':'i','resources':{'requests':{'cpu':'250m',"
         "'memory':'100Mi'}}}],'initContainers':[{'name':'w','image':'i','resources':{'requests':"
-        "{'cpu':'3'}}}],'memoryLimit':'2Gi','gpu':{'name':'nvidia.com/gpu','quantity':1},"
+        "{'cpu':'3'}}}],'memoryLimit':'2g','gpu':{'name':'nvidia.com/gpu','quantity':1},"
         "'tolerations':[{'key':'spot','operator':'Exists'}],'nodeSelector':{'pool':'d'},"
         "'priorityClassName':'high'}";
     struct payload *payload = must_read(spec, "the spec");
@@ -651,6 +651,10 @@ TEST(payload_read__refuses_what_cannot_be_carried_out) {
          "spec.executor.tolerations", "executors"},
         {"a mount without a volume", JVM ",'driver':{'volumeMounts':[{'name':'v'}]}",
          "spec.driver.volumeMounts[0]", "spec.volumes"},
+        {"a limit below the memory", JVM ",'driver':{'memoryLimit':'512m'}",
+         "spec.driver.memoryLimit", "1408Mi"},
+        {"a limit that is none", JVM ",'driver':{'memoryLimit':'much'}", "spec.driver.memoryLimit",
+         "quantity"},
         {"a config map without a path", JVM ",'driver':{'configMaps':[{'name':'m'}]}",
          "spec.driver.configMaps[0]", "path"},
         {"a claim for the driver",
