@@ -188,6 +188,7 @@ static void set_connection(struct setup *setup, const struct kube_transfer_optio
     SET(setup, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
     SET(setup, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
     SET(setup, SOCKOPTFUNCTION, on_new_socket);
+    SET(setup, SUPPRESS_CONNECT_HEADERS, 1L); /* What a proxy says is no answer of the server. */
     /* "" keeps curl from looking for a proxy in the environment. */
     SET(setup, PROXY, access->proxy_url == NULL ? "" : access->proxy_url);
 }

@@ -74,6 +74,48 @@ TEST(kube_request__sends_what_it_was_told_and_gives_the_answer) {
     rig_close(&rig);
 }
 
+TEST(kube_request__goes_through_the_proxy_that_the_kubeconfig_names) {
+    static const struct script_step steps[] = {
+        {.expect = "GET http://k.example:8080/x HTTP/1.1\r\nHost: k.example:8080\r\n",
+         .status = 200},
+        {.expect = "CONNECT k.example:6443 HTTP/1.1\r\n", .status = 407, .then = THEN_CLOSE},
+    };
+    struct kube_call once = {.method = KUBE_POST, .path = "/x", .body = "{}", .body_bytes = 2};
+    struct rig_result result;
+    struct error error = {0};
+    struct rig rig;
+
+    rig_begin(&rig, steps, ARRAY_LEN(steps), NULL);
+    rig.access.proxy_url = rig.access.server;
+    rig.access.server = mem_copy_text("http://k.example:8080");
+    rig_connect(&rig);
+    result = rig_get(&rig, "/x");
+    CHECK_EQ(result.status.outcome, KUBE_OK, result.status.message);
+    free(rig.access.server);
+    rig.access.server = mem_copy_text("https://k.example:6443");
+    CHECK_OK(kube_set_access(rig.kube, &rig.access, &error), error.text);
+    result = rig_call(&rig, &once);
+    CHECK_EQ(result.status.outcome, KUBE_UNREACHABLE, result.status.message);
+    CHECK_EQ(result.status.execution, KUBE_NOT_EXECUTED, "the proxy refused the tunnel");
+    rig_close(&rig);
+}
+
+/* Waiting must cost nothing: curl's milliseconds may not become a timer of zero. */
+TEST(kube_request__sleeps_while_it_waits) {
+    static const struct script_step steps[] = {{.status = 200, .delay_ms = 400}};
+    uint64_t before;
+    struct rig rig;
+
+    rig_open(&rig, steps, ARRAY_LEN(steps));
+    before = poll_poller_callbacks(rig.loop);
+    CHECK_EQ(rig_get(&rig, "/x").status.outcome, KUBE_OK, "the answer");
+    CHECK(poll_poller_callbacks(rig.loop) - before < 40, "few callbacks in 400 ms");
+    before = poll_poller_callbacks(rig.loop);
+    rig_idle(&rig, 200000);
+    CHECK(poll_poller_callbacks(rig.loop) - before < 5, "and hardly any when idle");
+    rig_close(&rig);
+}
+
 /* --- Failures on the wire --------------------------------------------------------------------- */
 
 /* A create whose fate is unknown is never repeated by the client; what certainly did not
