@@ -6,6 +6,7 @@
 
 #include "base/ensure.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "policy/limit_range.h"
 #include "scheduler/view.h"
 
@@ -68,7 +69,7 @@ void core_load_job(struct core *core, const struct job *job, struct demand *dema
     if (job_state_is_active(job->state)) {
         ENSURE(entry->run != NULL);
         if (entry->shape != NULL) {
-            ledger_reserve(core->ledger, job->id, job->namespace, entry->shape->applied);
+            view_reserve(core, entry);
         }
     }
     if (job_state_is_final(job->state)) {
@@ -328,6 +329,23 @@ bool core_reason(const struct core *core, uint64_t id, struct reason *out_reason
         *out_reason = reason_retry_wait(entry->job.eligible_us);
     } else {
         *out_reason = queued_reason(core, entry);
+    }
+    return true;
+}
+
+bool core_reason_print(struct core *core, uint64_t id, struct reason *out_reason,
+                       char out_text[REASON_TEXT_BYTES]) {
+    const struct entry *entry = view_entry(core, id);
+    struct error error = {0};
+
+    out_text[0] = '\0';
+    if (!core_reason(core, id, out_reason)) {
+        return false;
+    }
+    reason_print(out_reason, &core->names, out_text);
+    if (out_reason->code == REASON_LIMIT_RANGE && entry->shape != NULL &&
+        view_check_limits(core, entry->job.namespace, entry->shape->applied, &error) != OK) {
+        (void)text_copy(out_text, REASON_TEXT_BYTES, error.text);
     }
     return true;
 }

@@ -63,6 +63,10 @@ const struct attempt *core_attempt(const struct core *core, uint64_t id);
 /* Why a waiting job waits. False for a job that does not wait. */
 bool core_reason(const struct core *core, uint64_t id, struct reason *out_reason);
 
+/* The same as a code and a sentence; false and "" for a job that does not wait. */
+bool core_reason_print(struct core *core, uint64_t id, struct reason *out_reason,
+                       char out_text[REASON_TEXT_BYTES]);
+
 /* How many waiting jobs are ahead of it in the order, among those of its namespace. */
 size_t core_jobs_ahead(const struct core *core, uint64_t id);
 

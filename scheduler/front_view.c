@@ -22,8 +22,7 @@ static struct wire_reason reason_of(const struct daemon *daemon, const struct jo
                                     const struct attempt *attempt, char text[REASON_TEXT_BYTES]) {
     struct reason reason;
 
-    if (core_reason(daemon->core, job->id, &reason)) {
-        reason_print(&reason, core_resource_names(daemon->core), text);
+    if (core_reason_print(daemon->core, job->id, &reason, text)) {
         return (struct wire_reason){.code = reason_code_text((enum reason_code)reason.code),
                                     .message = text};
     }
@@ -202,12 +201,11 @@ static void check_reason(const struct daemon *daemon, const struct job *job,
     struct reason reason;
     bool is_quota;
 
-    if (!core_reason(daemon->core, job->id, &reason)) {
+    if (!core_reason_print(daemon->core, job->id, &reason, text)) {
         return;
     }
     is_quota = reason.code == REASON_QUOTA || reason.code == REASON_QUOTA_NEVER ||
                reason.code == REASON_QUOTA_MUST_SPECIFY;
-    reason_print(&reason, core_resource_names(daemon->core), text);
     if (!is_quota) {
         add_check(checks, check_of((enum reason_code)reason.code), false, mem_copy_text(text));
     }

@@ -261,7 +261,7 @@ void lifecycle_admit(struct core *core, struct entry *entry) {
 
     describe_demand(core, entry->shape->applied, what, sizeof what);
     (void)snprintf(text, sizeof text, "quota and nodes hold the whole gang: %s", what);
-    ledger_reserve(core->ledger, entry->job.id, entry->job.namespace, entry->shape->applied);
+    view_reserve(core, entry);
     entry->job.attempt++;
     entry->job.admitted_us = core->instant.now_us;
     entry->job.started_us = 0;

@@ -234,7 +234,7 @@ static char *part_body(const struct order *order) {
     return NULL;
 }
 
-static void part_path(const struct order *order, struct buf *out) {
+static void part_path(const struct order *order, const char *name, struct buf *out) {
     static const enum kube_resource resources[PART_COUNT] = {
         [PART_SERVICE] = KUBE_SERVICES,
         [PART_CONF_MAP] = KUBE_CONFIGMAPS,
@@ -243,7 +243,8 @@ static void part_path(const struct order *order, struct buf *out) {
 
     buf_init(out, LIMIT_HTTP_URL_BYTES);
     resource_add_path(out, &(struct resource_path){.resource = resources[order->part],
-                                                   .namespace_ = order->namespace});
+                                                   .namespace_ = order->namespace,
+                                                   .name = name});
 }
 
 static void create_part(struct order *order) {
@@ -257,7 +258,7 @@ static void create_part(struct order *order) {
         end(order, START_DONE, "", 0);
         return;
     }
-    part_path(order, &path);
+    part_path(order, NULL, &path);
     ask(order, KUBE_POST, buf_text(&path), body, part_answered);
     buf_finish(&path);
     free(body);
@@ -277,6 +278,30 @@ static void undo_pod(struct order *order) {
 
     pod_path(order, order->pod_name, &path);
     ask(order, KUBE_DELETE, buf_text(&path), NULL, undone);
+    buf_finish(&path);
+}
+
+static void part_found(void *context, const struct kube_answer *answer) {
+    struct order *order = context;
+
+    if (answer->status.outcome == KUBE_OK) {
+        order->part++;
+        create_part(order);
+    } else if (answer->status.outcome == KUBE_NOT_FOUND) {
+        undo_pod(order);
+    } else {
+        end(order, START_TRANSIENT, order->message, answer->status.retry_after_us);
+    }
+}
+
+/* A full quota answers before "exists already" does: what an earlier try created looks refused. */
+static void look_for_part(struct order *order) {
+    struct spark_names names;
+    struct buf path;
+
+    spark_names_make(&order->run.id, &names);
+    part_path(order, order->part == PART_SERVICE ? names.service : names.conf_map, &path);
+    ask(order, KUBE_GET, buf_text(&path), NULL, part_found);
     buf_finish(&path);
 }
 
@@ -300,7 +325,11 @@ static void part_answered(void *context, const struct kube_answer *answer) {
         return;
     }
     order->result = result;
-    undo_pod(order);
+    if (result == START_QUOTA && order->part != PART_NETWORK_POLICY) {
+        look_for_part(order);
+    } else {
+        undo_pod(order);
+    }
 }
 
 /* --- Orders ---------------------------------------------------------------------------------- */

@@ -256,6 +256,13 @@ int view_check_limits(struct core *core, const char *namespace, const struct dem
                               demand, &core->names, error);
 }
 
+void view_reserve(struct core *core, struct entry *entry) {
+    ledger_reserve(core->ledger, entry->job.id, entry->job.namespace, entry->shape->applied);
+    if (entry->job.state == JOB_STARTING || entry->job.state == JOB_RUNNING) {
+        ledger_objects_visible(core->ledger, entry->job.id);
+    }
+}
+
 /* What was submitted stays; what admission will make of it changes. Gangs that run already keep
  * the charge they were admitted with, unless we are still learning what was there at start. */
 static void apply_again(struct core *core, const char *namespace) {
@@ -274,7 +281,7 @@ static void apply_again(struct core *core, const char *namespace) {
 
         if (job_state_is_active(entry->job.state) && entry->shape != NULL &&
             strcmp(entry->job.namespace, namespace) == 0) {
-            ledger_reserve(core->ledger, entry->job.id, namespace, entry->shape->applied);
+            view_reserve(core, entry);
         }
     }
     core->pass_needed = true;

@@ -145,6 +145,9 @@ void view_note_finished(struct core *core, uint64_t id);
 /* A final job needs no shape any more. */
 void view_release_shape(struct core *core, struct entry *entry);
 
+/* Charge an active job's gang, as it stands now. */
+void view_reserve(struct core *core, struct entry *entry);
+
 void view_put_limit_range(struct core *core, const struct limit_range *range);
 void view_remove_limit_range(struct core *core, const char *namespace, const char *name);
 struct demand *view_apply_limits(struct core *core, const char *namespace, struct demand *demand);
