@@ -29,9 +29,10 @@ struct config {
     char *tls_client_ca;
     char *tokens_file;
 
-    char *kubeconfig; /* "": KUBECONFIG, then ~/.kube/config, then the pod's service account */
-    char *context;    /* "": the current one */
-    bool in_cluster;  /* only the pod's service account */
+    char *kubeconfig;    /* "": KUBECONFIG, then ~/.kube/config, then the pod's service account */
+    char *context;       /* "": the current one */
+    bool in_cluster;     /* only the pod's service account */
+    bool allow_insecure; /* accept a server that nobody vouches for */
     char **namespaces;
     size_t namespace_count; /* 0: all */
     int64_t kube_qps_milli; /* thousandths of a request per second */

@@ -56,6 +56,8 @@ const struct setting config_settings[] = {
          "empty: $KUBECONFIG, ~/.kube/config, then the pod's service account"),
     TEXT("kubernetes.context", context, "", "empty: the kubeconfig's current one"),
     FLAG("kubernetes.inCluster", in_cluster, "false", "use the pod's service account only"),
+    FLAG("kubernetes.allowInsecure", allow_insecure, "false",
+         "accept insecure-skip-tls-verify and plain http; for tests alone"),
     {.field = {.name = "kubernetes.namespaces", .type = FIELD_IGNORED},
      .store = STORE_NAMESPACES,
      AT(namespaces),

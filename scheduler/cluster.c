@@ -428,6 +428,7 @@ static int load_access(const struct config *config, struct kube_access *out_acce
         .paths = config->kubeconfig[0] != '\0' ? config->kubeconfig : NULL,
         .context = config->context[0] != '\0' ? config->context : NULL,
         .in_cluster = config->in_cluster,
+        .allow_insecure = config->allow_insecure,
     };
 
     return kubeconfig_load_default(&choice, out_access, error);
