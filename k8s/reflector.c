@@ -13,13 +13,12 @@
 #include "k8s/kube.h"
 #include "k8s/watch_event.h"
 
-#define LIST_DEADLINE_US   (90 * CLOCK_US_PER_SECOND) /* a server without its store: 60 s */
-#define WATCH_SECONDS      300                        /* and as many again at random */
-#define WATCH_SHORT_US     (1 * CLOCK_US_PER_SECOND)
-#define BACKOFF_MIN_US     (250 * CLOCK_US_PER_MS)
-#define BACKOFF_MAX_US     (30 * CLOCK_US_PER_SECOND)
-#define FAILURES_QUIET     1 /* so many in a row are repaired without a word */
-#define SILENT_WATCHES_MAX 2
+#define LIST_DEADLINE_US (90 * CLOCK_US_PER_SECOND) /* a server without its store: 60 s */
+#define WATCH_SECONDS    300                        /* and as many again at random */
+#define WATCH_SHORT_US   (1 * CLOCK_US_PER_SECOND)
+#define BACKOFF_MIN_US   (250 * CLOCK_US_PER_MS)
+#define BACKOFF_MAX_US   (30 * CLOCK_US_PER_SECOND)
+#define FAILURES_QUIET   1 /* so many in a row are repaired without a word */
 
 enum phase {
     PHASE_LIST,
@@ -40,7 +39,6 @@ struct reflector {
     struct buf line;
     int64_t phase_began_mono_us;
     bool watch_heard;
-    unsigned silent_watches;
     struct kube_status watch_failure; /* found while reading the stream; OK: none */
     unsigned failures;                /* in a row */
     bool is_synced;
@@ -219,7 +217,6 @@ static void end_list(struct reflector *reflector) {
     }
     (void)text_copy(reflector->version, sizeof reflector->version, reflector->list_version);
     reflector->failures = 0;
-    reflector->silent_watches = 0;
     tell_synced(reflector);
     start_watch(reflector);
 }
@@ -375,7 +372,6 @@ static int on_watch_bytes(void *context, const char *bytes, size_t count) {
     const char *end;
 
     reflector->watch_heard = true;
-    reflector->silent_watches = 0;
     reflector->figures.heard_mono_us = mono_us(reflector);
     expect_progress(reflector);
     while ((end = memchr(bytes, '\n', count)) != NULL) {
@@ -437,7 +433,7 @@ static void on_watch_done(void *context, const struct kube_answer *answer) {
 }
 
 /* Neither an event nor a bookmark for too long: the stream may be dead without saying so, or
- * its version lie in the server's future. */
+ * its version lie in the server's future: the second time in a row, a list ends both. */
 static void on_no_progress(struct poller_timer *timer) {
     struct reflector *reflector = timer->owner;
     struct kube_status status =
@@ -445,9 +441,6 @@ static void on_no_progress(struct poller_timer *timer) {
 
     drop_call(reflector);
     kube_distrust_connections(reflector->options.kube);
-    if (++reflector->silent_watches >= SILENT_WATCHES_MAX) {
-        reflector->phase = PHASE_LIST;
-    }
     fail(reflector, &status);
 }
 
