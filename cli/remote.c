@@ -1,0 +1,204 @@
+#include "cli/remote.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "cli/print.h"
+#include "policy/job.h"
+
+#define DEFAULT_SERVER "unix:///run/nightshift/nightshift.sock"
+#define FOUND_MAX      "50"
+
+static const char *or_environment(const char *option, const char *variable) {
+    if (option == NULL) {
+        option = getenv(variable);
+    }
+    return option != NULL && option[0] != '\0' ? option : NULL;
+}
+
+int remote_open(struct cli *cli) {
+    struct http_place place = {
+        .server = or_environment(cli->options.server, "NIGHTSHIFT_SERVER"),
+        .token_file = or_environment(cli->options.token_file, "NIGHTSHIFT_TOKEN_FILE"),
+        .ca_file = or_environment(cli->options.ca_file, "NIGHTSHIFT_CA_FILE"),
+    };
+    struct error error = {0};
+    int r;
+
+    if (place.server == NULL) {
+        place.server = DEFAULT_SERVER;
+    }
+    r = http_open(&place, &cli->http, &error);
+    if (r == OK) {
+        return CLI_OK;
+    }
+    cli_complain("%s", error.text);
+    return r == ERR_NOT_FOUND ? CLI_NOT_FOUND : CLI_USAGE;
+}
+
+static int exit_of(int status) {
+    switch (status) {
+    case 401:
+    case 403:
+        return CLI_DENIED;
+    case 404:
+        return CLI_NOT_FOUND;
+    case 429:
+        return CLI_SERVER;
+    default:
+        return status >= 400 && status < 500 ? CLI_REFUSED : CLI_SERVER;
+    }
+}
+
+/* A place in a file as compilers print it, so that editors find it. */
+static void print_detail(const struct wire_detail *detail) {
+    struct buf line;
+
+    buf_init(&line, LIMIT_HTTP_BODY_BYTES);
+    buf_add_text(&line, detail->file);
+    if (detail->line > 0) {
+        buf_add_format(&line, ":%" PRId64 ":%" PRId64, detail->line, detail->column);
+    }
+    buf_add_text(&line, ": ");
+    if (detail->path[0] != '\0') {
+        buf_add_format(&line, "%s: ", detail->path);
+    }
+    buf_add_text(&line, detail->message);
+    print_clean(stderr, buf_text(&line));
+    (void)fputc('\n', stderr);
+    buf_finish(&line);
+}
+
+static int complain_of(int status, const struct buf *body) {
+    struct wire_memory memory = {0};
+    struct wire_error told;
+    struct error error = {0};
+
+    if (wire_decode_error(buf_text(body), body->bytes, &memory, &told, &error) != OK) {
+        cli_complain("the daemon answered with HTTP status %d", status);
+    } else if (told.detail_count == 0) {
+        cli_complain("%s", told.message);
+    } else {
+        for (size_t i = 0; i < told.detail_count; i++) {
+            print_detail(&told.details[i]);
+        }
+    }
+    wire_memory_finish(&memory);
+    return exit_of(status);
+}
+
+int remote_perform(struct cli *cli, const struct http_call *call, struct buf *out_body) {
+    struct error error = {0};
+    int status = 0;
+
+    if (http_perform(cli->http, call, &status, out_body, &error) != OK) {
+        cli_complain("%s", error.text);
+        return CLI_UNREACHABLE;
+    }
+    return status >= 200 && status < 300 ? CLI_OK : complain_of(status, out_body);
+}
+
+int remote_get(struct cli *cli, const char *path, struct buf *out_body) {
+    struct http_call call = {.method = "GET", .path = path};
+
+    return remote_perform(cli, &call, out_body);
+}
+
+int remote_post(struct cli *cli, const char *path, struct buf *out_body) {
+    struct http_call call = {.method = "POST", .path = path};
+
+    return remote_perform(cli, &call, out_body);
+}
+
+int remote_garbled(const struct error *error) {
+    cli_complain("the daemon's answer is not understood: %s", error->text);
+    return CLI_SERVER;
+}
+
+static bool is_finished(const struct wire_job *job) {
+    enum job_state state;
+
+    return job_state_parse(job->state, &state) == OK && job_state_is_final(state);
+}
+
+/* Of several jobs of a name, the one that is meant. */
+static int choose(const char *name, const struct wire_job_list *list, uint64_t *out_id) {
+    size_t live = 0;
+    uint64_t id = 0;
+
+    for (size_t i = 0; i < list->item_count; i++) {
+        if (!is_finished(&list->items[i])) {
+            live++;
+            id = list->items[i].id;
+        }
+    }
+    if (live == 0 && list->item_count == 1) {
+        live = 1;
+        id = list->items[0].id;
+    }
+    if (list->item_count == 0) {
+        cli_complain("there is no job %s", name);
+        return CLI_NOT_FOUND;
+    }
+    if (live != 1 || list->next[0] != '\0') {
+        cli_complain("there are several jobs %s: take an id from nightshift ls --all --name %s",
+                     name, name);
+        return CLI_USAGE;
+    }
+    *out_id = id;
+    return CLI_OK;
+}
+
+static int find_by_name(struct cli *cli, const char *name, uint64_t *out_id) {
+    const char *slash = strchr(name, '/');
+    char namespace[LIMIT_NAME_BYTES + 1] = "";
+    struct wire_memory memory = {0};
+    struct wire_job_list list;
+    struct error error = {0};
+    struct buf path, body;
+    int status;
+
+    if (slash != NULL) {
+        (void)snprintf(namespace, sizeof namespace, "%.*s", (int)(slash - name), name);
+    } else if (cli->options.namespace != NULL) {
+        (void)text_copy(namespace, sizeof namespace, cli->options.namespace);
+    }
+    buf_init(&path, LIMIT_HTTP_URL_BYTES);
+    buf_init(&body, LIMIT_API_ANSWER_BYTES);
+    buf_add_text(&path, "/v1/jobs?limit=" FOUND_MAX);
+    http_add_query(&path, "name", slash != NULL ? slash + 1 : name);
+    http_add_query(&path, "namespace", namespace);
+    status = remote_get(cli, buf_text(&path), &body);
+    if (status == CLI_OK) {
+        status = wire_decode_job_list(buf_text(&body), body.bytes, &memory, &list, &error) == OK
+                     ? choose(name, &list, out_id)
+                     : remote_garbled(&error);
+    }
+    wire_memory_finish(&memory);
+    buf_finish(&path);
+    buf_finish(&body);
+    return status;
+}
+
+int remote_find_job(struct cli *cli, const char *name, uint64_t *out_id) {
+    int64_t id;
+
+    if (text_parse_int64(name, &id) == OK && id > 0) {
+        *out_id = (uint64_t)id;
+        return CLI_OK;
+    }
+    return find_by_name(cli, name, out_id);
+}
+
+int remote_job_path(struct cli *cli, const char *name, const char *suffix, struct buf *out_path) {
+    uint64_t id = 0;
+    int status = remote_find_job(cli, name, &id);
+
+    buf_init(out_path, LIMIT_HTTP_URL_BYTES);
+    buf_add_format(out_path, "/v1/jobs/%" PRIu64 "%s", id, suffix);
+    return status;
+}

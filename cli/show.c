@@ -1,0 +1,167 @@
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "api/wire.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "cli/cli.h"
+#include "cli/print.h"
+#include "cli/remote.h"
+
+static void line(const char *name, const char *value) {
+    printf("%-12s", name);
+    print_clean(stdout, value[0] != '\0' ? value : "-");
+    (void)putchar('\n');
+}
+
+static void time_line(const struct cli *cli, const char *name, int64_t time_us) {
+    char text[40];
+
+    print_time(cli, time_us, text);
+    line(name, text);
+}
+
+static void print_attempts(const struct cli *cli, const struct wire_job *job) {
+    static const char *const heads[] = {"ATTEMPT", "STARTED", "RAN", "FAILURE",
+                                        "EXIT",    "NODE",    "POD", "MESSAGE"};
+    struct table table;
+
+    table_init(&table, ARRAY_LEN(heads));
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+        table_add(&table, heads[i]);
+    }
+    for (size_t i = 0; i < job->attempt_list_count; i++) {
+        const struct wire_attempt *attempt = &job->attempt_list[i];
+        char started[40], ran[32];
+
+        print_time(cli, attempt->started_us, started);
+        print_span(attempt->started_us, attempt->finished_us, ran);
+        table_add_format(&table, "%" PRId64, attempt->number);
+        table_add(&table, started);
+        table_add(&table, ran);
+        table_add(&table, attempt->failure);
+        if (attempt->exit_code == WIRE_UNKNOWN) {
+            table_add(&table, "-");
+        } else {
+            table_add_format(&table, "%" PRId64, attempt->exit_code);
+        }
+        table_add(&table, attempt->node);
+        table_add(&table, attempt->pod_name);
+        table_add(&table, attempt->message);
+    }
+    (void)putchar('\n');
+    table_print(&table, cli, SIZE_MAX);
+    table_finish(&table);
+}
+
+static void print_job(const struct cli *cli, const struct wire_job *job) {
+    char number[32];
+
+    (void)snprintf(number, sizeof number, "%" PRIu64, job->id);
+    line("id", number);
+    line("name", job->name);
+    line("namespace", job->namespace);
+    line("team", job->team);
+    line("kind", job->kind);
+    line("submitter", job->submitter);
+    line("state", job->state);
+    if (job->cancel_requested) {
+        line("", "(to be cancelled)");
+    }
+    line("reason", job->reason.message[0] != '\0' ? job->reason.message : job->reason.code);
+    (void)snprintf(number, sizeof number, "%" PRId64, job->priority);
+    line("priority", number);
+    (void)snprintf(number, sizeof number, "%" PRId64, job->retries);
+    line("retries", number);
+    line("failure", job->failure);
+    time_line(cli, "submitted", job->submitted_us);
+    time_line(cli, "started", job->started_us);
+    time_line(cli, "finished", job->finished_us);
+    line("pod", job->pod_name);
+    line("node", job->node);
+    if (job->attempt_list_count > 0) {
+        print_attempts(cli, job);
+    }
+}
+
+static int print_shown(const struct cli *cli, const struct buf *body) {
+    struct wire_memory memory = {0};
+    struct error error = {0};
+    struct wire_job job;
+    int status = CLI_OK;
+
+    if (wire_decode_job(buf_text(body), body->bytes, &memory, &job, &error) != OK) {
+        status = remote_garbled(&error);
+    } else if (cli->options.output == CLI_NAME) {
+        printf("%" PRIu64 "\n", job.id);
+    } else {
+        print_job(cli, &job);
+    }
+    wire_memory_finish(&memory);
+    return status;
+}
+
+static void print_checks(const struct cli *cli, const struct wire_why *why) {
+    print_clean(stdout, why->job.name);
+    printf(" (job %" PRIu64 ") is %s", why->job.id, why->job.state);
+    if (why->job.reason.message[0] != '\0') {
+        printf(": ");
+        print_clean(stdout, why->job.reason.message);
+    }
+    (void)putchar('\n');
+    for (size_t i = 0; i < why->check_count; i++) {
+        const struct wire_check *check = &why->checks[i];
+        const char *colour = check->passed ? "\033[32m" : "\033[31m";
+
+        printf("  %s%s%s %-10s", cli->colour ? colour : "", check->passed ? "yes" : "no ",
+               cli->colour ? "\033[0m" : "", check->check);
+        print_clean(stdout, check->message);
+        (void)putchar('\n');
+    }
+    if (why->ahead > 0) {
+        printf("  %" PRId64 " waiting %s before it\n", why->ahead,
+               why->ahead == 1 ? "job is" : "jobs are");
+    }
+}
+
+static int print_why(const struct cli *cli, const struct buf *body) {
+    struct wire_memory memory = {0};
+    struct error error = {0};
+    struct wire_why why;
+    int status = CLI_OK;
+
+    if (wire_decode_why(buf_text(body), body->bytes, &memory, &why, &error) != OK) {
+        status = remote_garbled(&error);
+    } else if (cli->options.output == CLI_NAME) {
+        printf("%s\n", why.job.reason.code);
+    } else {
+        print_checks(cli, &why);
+    }
+    wire_memory_finish(&memory);
+    return status;
+}
+
+static int fetch_and_print(struct cli *cli, const char *suffix,
+                           int (*print)(const struct cli *cli, const struct buf *body)) {
+    struct buf path, body;
+    int status = remote_job_path(cli, cli->options.operands[0], suffix, &path);
+
+    buf_init(&body, LIMIT_API_ANSWER_BYTES);
+    if (status == CLI_OK) {
+        status = remote_get(cli, buf_text(&path), &body);
+    }
+    if (status == CLI_OK) {
+        status = print_is_document(cli) ? print_document(cli, &body) : print(cli, &body);
+    }
+    buf_finish(&path);
+    buf_finish(&body);
+    return status;
+}
+
+int verb_show(struct cli *cli) {
+    return fetch_and_print(cli, "", print_shown);
+}
+
+int verb_why(struct cli *cli) {
+    return fetch_and_print(cli, "/why", print_why);
+}

@@ -1,0 +1,85 @@
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "api/wire.h"
+#include "base/limits.h"
+#include "cli/cli.h"
+#include "cli/print.h"
+#include "cli/remote.h"
+
+static void line(const char *name, const char *value) {
+    printf("%-12s", name);
+    print_clean(stdout, value[0] != '\0' ? value : "-");
+    (void)putchar('\n');
+}
+
+static void counts_line(const char *name, const struct wire_count *counts, size_t count) {
+    printf("%-12s", name);
+    for (size_t i = 0; i < count; i++) {
+        printf("%s%" PRId64 " ", i > 0 ? ", " : "", counts[i].count);
+        print_clean(stdout, counts[i].name);
+    }
+    printf(count > 0 ? "\n" : "-\n");
+}
+
+static void print_status(const struct cli *cli, const struct wire_status *status) {
+    char up[32], since[40];
+
+    print_span(status->started_us, status->now_us, up);
+    print_time(cli, status->started_us, since);
+    line("version", status->version);
+    printf("%-12s%s on ", "daemon", status->ready ? "ready" : "not ready");
+    print_clean(stdout, status->host);
+    printf(", pid %" PRId64 ", up %s, since %s%s\n", status->pid, up, since,
+           status->draining ? ", draining" : "");
+    if (!status->ready) {
+        line("not ready", status->not_ready);
+    }
+    line("leader", status->is_leader ? "this one" : status->leader);
+    line("queue", status->queue_uid);
+    line("config", status->config_file);
+    line("cluster", status->cluster);
+    for (size_t i = 0; i < status->sync_count; i++) {
+        printf("  %-10s", status->syncs[i].name);
+        print_clean(stdout, status->syncs[i].state);
+        printf(", %" PRId64 "\n", status->syncs[i].objects);
+    }
+    line("nodes check",
+         status->nodes_check ? "on" : "off: no right to list nodes, only quotas are checked");
+    counts_line("jobs", status->jobs, status->job_state_count);
+    counts_line("requests", status->kube, status->kube_count);
+    counts_line("store", status->store, status->store_count);
+}
+
+static int print_answer(const struct cli *cli, const struct buf *body) {
+    struct wire_memory memory = {0};
+    struct wire_status status;
+    struct error error = {0};
+    int exit_status = CLI_OK;
+
+    if (print_is_document(cli)) {
+        return print_document(cli, body);
+    }
+    if (wire_decode_status(buf_text(body), body->bytes, &memory, &status, &error) != OK) {
+        exit_status = remote_garbled(&error);
+    } else if (cli->options.output == CLI_NAME) {
+        printf("%s\n", status.ready ? "ready" : "not-ready");
+    } else {
+        print_status(cli, &status);
+    }
+    wire_memory_finish(&memory);
+    return exit_status;
+}
+
+int verb_status(struct cli *cli) {
+    struct buf body;
+    int status;
+
+    buf_init(&body, LIMIT_API_ANSWER_BYTES);
+    status = remote_get(cli, "/v1/status", &body);
+    if (status == CLI_OK) {
+        status = print_answer(cli, &body);
+    }
+    buf_finish(&body);
+    return status;
+}

@@ -1,0 +1,205 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/limits.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "cli/jobs.h"
+#include "cli/print.h"
+#include "cli/remote.h"
+
+#define KEY_SECRET_BYTES 16
+
+/* What was accepted, of all files. */
+struct accepted {
+    struct wire_submitted *jobs;
+    size_t count;
+    bool replayed;
+    struct wire_memory memory;
+};
+
+static int read_file(const char *path, struct buf *out) {
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    char bytes[16384];
+    size_t count;
+    int status = CLI_OK;
+
+    if (file == NULL) {
+        cli_complain("%s: %s", path, strerror(errno));
+        return errno == ENOENT ? CLI_NOT_FOUND : CLI_REFUSED;
+    }
+    while ((count = fread(bytes, 1, sizeof bytes, file)) > 0) {
+        buf_add(out, bytes, count);
+    }
+    if (ferror(file) != 0) {
+        cli_complain("%s: %s", path, strerror(errno));
+        status = CLI_REFUSED;
+    } else if (out->full) {
+        cli_complain("%s: larger than %d MiB", path, LIMIT_MANIFEST_BYTES / LIMIT_MIB);
+        status = CLI_REFUSED;
+    }
+    if (file != stdin) {
+        (void)fclose(file);
+    }
+    return status;
+}
+
+/* New for each invocation and file: the daemon answers a repeated request with the same jobs. */
+static void make_key(char key[2 * KEY_SECRET_BYTES + 1]) {
+    unsigned char secret[KEY_SECRET_BYTES];
+
+    rng_secret(secret, sizeof secret);
+    digest_print_hex(secret, sizeof secret, key);
+}
+
+static int accept(struct accepted *accepted, const struct buf *body) {
+    struct wire_submit_answer answer;
+    struct error error = {0};
+
+    if (wire_decode_submit_answer(buf_text(body), body->bytes, &accepted->memory, &answer,
+                                  &error) != OK) {
+        return remote_garbled(&error);
+    }
+    accepted->jobs =
+        mem_grow(accepted->jobs, accepted->count + answer.job_count + 1, sizeof *accepted->jobs);
+    for (size_t i = 0; i < answer.job_count; i++) {
+        accepted->jobs[accepted->count++] = answer.jobs[i];
+    }
+    accepted->replayed = accepted->replayed || answer.replayed;
+    return CLI_OK;
+}
+
+static int submit_text(struct cli *cli, const char *file, const struct buf *text,
+                       struct accepted *accepted) {
+    char key[2 * KEY_SECRET_BYTES + 1];
+    struct buf path, body;
+    struct http_call call = {
+        .method = "POST",
+        .body = buf_text(text),
+        .body_bytes = text->bytes,
+        .content_type = text_ends_with(file, ".json") ? "application/json" : "application/yaml",
+        .idempotency_key = key,
+    };
+    int status;
+
+    make_key(key);
+    buf_init(&path, LIMIT_HTTP_URL_BYTES);
+    buf_init(&body, LIMIT_API_ANSWER_BYTES);
+    buf_add_text(&path, "/v1/jobs");
+    http_add_query(&path, "file", file);
+    http_add_query(&path, "namespace", cli->options.namespace);
+    http_add_query(&path, "team", cli->options.team);
+    http_add_query(&path, "hold", cli->options.hold ? "true" : "");
+    call.path = buf_text(&path);
+    status = remote_perform(cli, &call, &body);
+    if (status == CLI_OK) {
+        status = accept(accepted, &body);
+    }
+    buf_finish(&path);
+    buf_finish(&body);
+    return status;
+}
+
+/* The name that messages will have: a path's last part when all of it is too long. */
+static const char *shown_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+
+    if (strcmp(path, "-") == 0) {
+        return "stdin";
+    }
+    return strlen(path) <= LIMIT_NAME_BYTES || slash == NULL ? path : slash + 1;
+}
+
+static int submit_file(struct cli *cli, const char *path, struct accepted *accepted) {
+    struct buf text;
+    int status;
+
+    buf_init(&text, LIMIT_MANIFEST_BYTES);
+    status = read_file(path, &text);
+    if (status == CLI_OK) {
+        status = submit_text(cli, shown_name(path), &text, accepted);
+    }
+    buf_finish(&text);
+    return status;
+}
+
+static int print_accepted_document(const struct cli *cli, const struct accepted *accepted) {
+    struct wire_submit_answer answer = {accepted->jobs, accepted->count, accepted->replayed};
+    struct buf json;
+    int status;
+
+    buf_init(&json, SIZE_MAX / 2);
+    wire_encode_submit_answer(&json, &answer);
+    status = print_document(cli, &json);
+    buf_finish(&json);
+    return status;
+}
+
+static int print_accepted(const struct cli *cli, const struct accepted *accepted) {
+    static const char *const heads[] = {"ID", "NAME", "NAMESPACE", "STATE"};
+    struct table table;
+
+    if (print_is_document(cli)) {
+        return print_accepted_document(cli, accepted);
+    }
+    table_init(&table, ARRAY_LEN(heads));
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+        table_add(&table, heads[i]);
+    }
+    for (size_t i = 0; i < accepted->count; i++) {
+        const struct wire_submitted *job = &accepted->jobs[i];
+
+        if (cli->options.output == CLI_NAME) {
+            printf("%" PRIu64 "\n", job->id);
+        }
+        table_add_format(&table, "%" PRIu64, job->id);
+        table_add(&table, job->name);
+        table_add(&table, job->namespace);
+        table_add(&table, job->state);
+    }
+    if (cli->options.output != CLI_NAME) {
+        table_print(&table, cli, 3);
+    }
+    table_finish(&table);
+    (void)fflush(stdout);
+    return CLI_OK;
+}
+
+static int wait_for(struct cli *cli, const struct accepted *accepted) {
+    uint64_t *ids = mem_alloc(accepted->count + 1, sizeof *ids);
+    int status;
+
+    for (size_t i = 0; i < accepted->count; i++) {
+        ids[i] = accepted->jobs[i].id;
+    }
+    status = jobs_wait(cli, ids, accepted->count);
+    free(ids);
+    return status;
+}
+
+/* Each file is one request and taken as a whole or not at all; after one that is refused, the
+ * rest is not sent. What was taken before it is said. */
+int verb_submit(struct cli *cli) {
+    struct accepted accepted = {0};
+    int status = CLI_OK, printed = CLI_OK;
+
+    for (size_t i = 0; i < cli->options.operand_count && status == CLI_OK; i++) {
+        status = submit_file(cli, cli->options.operands[i], &accepted);
+    }
+    if (accepted.count > 0) {
+        printed = print_accepted(cli, &accepted);
+    }
+    status = status != CLI_OK ? status : printed;
+    if (status == CLI_OK && cli->options.wait) {
+        status = wait_for(cli, &accepted);
+    }
+    free(accepted.jobs);
+    wire_memory_finish(&accepted.memory);
+    return status;
+}
