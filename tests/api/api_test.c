@@ -1,4 +1,4 @@
-/* The front on real sockets: a child process serves with a fake owner who says what he was asked. */
+/* The front on real sockets: a child process serves with a fake owner who says what he was told. */
 #include "api/api.h"
 
 #include <inttypes.h>
