@@ -23,7 +23,7 @@ struct api_identity {
     const char *user;         /* "uid:1000(alice)" of the unix socket, "token:airflow" */
     const char *const *teams; /* of a token */
     size_t team_count;
-    bool local;               /* by unix socket: all teams, as its file mode was the gate */
+    bool local; /* by unix socket: all teams, as its file mode was the gate */
 };
 
 /* May it change this team's jobs and read their logs? */
