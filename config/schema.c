@@ -272,8 +272,31 @@ static void check_annotations(const struct check *c) {
     check_members(c, text_is_label_key, check_text);
 }
 
+/* Kubernetes takes a name without a prefix only if it is one of its own. */
+static void check_resource_names(const struct check *c) {
+    static const char *const known[] = {"cpu", "memory", "ephemeral-storage", "storage", "pods"};
+
+    for (uint32_t i = 0; i < c->value->count; i++) {
+        const struct text_node *member = &c->value->items[i];
+        bool is_known = strchr(member->key, '/') != NULL ||
+                        text_starts_with(member->key, "hugepages-") ||
+                        text_starts_with(member->key, "attachable-volumes-");
+
+        for (size_t k = 0; k < ARRAY_LEN(known); k++) {
+            is_known = is_known || strcmp(member->key, known[k]) == 0;
+        }
+        if (!is_known) {
+            schema_unknown(member, &(struct trail){c->trail, member->key, 0}, known,
+                           ARRAY_LEN(known), c->problems);
+        }
+    }
+}
+
 static void check_quantity_map(const struct check *c) {
     check_members(c, text_is_label_key, check_quantity);
+    if (c->value->kind == NODE_OBJECT) {
+        check_resource_names(c);
+    }
 }
 
 /* Lists and objects. */

@@ -452,15 +452,19 @@ bool plan_is_impossible(struct plan *plan, const struct plan_input *cluster,
                     shape->demand, &namespace->own, NULL, 0);
     struct place_miss miss;
 
-    if (answer.verdict > QUOTA_SHORT) {
+    if (answer.verdict == QUOTA_MUST_SPECIFY) {
         *out_reason = reason_quota(&answer, shape->demand);
         return true;
     }
     load_empty(plan, cluster->ledger);
-    if (cluster->capacity_unknown || plan->empty.node_count == 0 ||
-        !place_impossible(&plan->empty, shape->demand, &miss)) {
-        return false;
+    if (!cluster->capacity_unknown && plan->empty.node_count > 0 &&
+        place_impossible(&plan->empty, shape->demand, &miss)) {
+        *out_reason = reason_capacity(REASON_CAPACITY_NEVER, &plan->empty, shape->demand, &miss);
+        return true;
     }
-    *out_reason = reason_capacity(REASON_CAPACITY_NEVER, &plan->empty, shape->demand, &miss);
-    return true;
+    if (answer.verdict == QUOTA_NEVER) {
+        *out_reason = reason_quota(&answer, shape->demand);
+        return true;
+    }
+    return false;
 }

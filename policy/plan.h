@@ -73,7 +73,8 @@ const struct place_run *plan_start_runs(const struct plan *plan, size_t start, s
 const struct node *plan_node(const struct plan *plan, uint32_t index);
 
 /* Could the job never start as things are: it needs more than a quota's hard, does not specify
- * what a quota asks for, or would not fit on empty nodes? The reason says which. Without any
+ * what a quota asks for, or would not fit on empty nodes? The reason says which; a quota's hard is
+ * named last, for it can be raised. Without any
  * listed node, capacity is not looked at. The last pass's outcome stays as it is. */
 bool plan_is_impossible(struct plan *plan, const struct plan_input *cluster,
                         const struct plan_shape *shape, struct reason *out_reason);

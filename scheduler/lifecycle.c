@@ -221,8 +221,9 @@ static void describe_demand(const struct core *core, const struct demand *demand
 
     resource_print(&core->names, RESOURCE_CPU, demand->requests.amount[RESOURCE_CPU], cpu);
     resource_print(&core->names, RESOURCE_MEMORY, demand->requests.amount[RESOURCE_MEMORY], memory);
-    (void)snprintf(out, room, "%" PRId64 " pods, cpu %s, memory %s",
-                   demand->requests.amount[RESOURCE_PODS], cpu, memory);
+    (void)snprintf(out, room, "%" PRId64 " pod%s, cpu %s, memory %s",
+                   demand->requests.amount[RESOURCE_PODS],
+                   demand->requests.amount[RESOURCE_PODS] == 1 ? "" : "s", cpu, memory);
 }
 
 static struct run *new_run(struct core *core, struct entry *entry) {
@@ -282,6 +283,9 @@ static void end_attempt(struct core *core, struct entry *entry, enum failure fai
     run->attempt.exit_code = exit_code;
     run->attempt.finished_us =
         run->standing_finished_us != 0 ? run->standing_finished_us : core->instant.now_us;
+    if (run->attempt.finished_us < run->attempt.started_us) {
+        run->attempt.finished_us = run->attempt.started_us;
+    }
     run_set_text(&run->attempt.message, message);
     entry->job.failure = failure;
     entry->job.exit_code = exit_code;
@@ -345,8 +349,12 @@ static void running(struct core *core, struct entry *entry) {
     if (entry->job.state == JOB_RUNNING) {
         return;
     }
+    /* Kubernetes cuts its times to seconds: a pod seems to run before it was created. */
     entry->job.started_us =
         run->standing_started_us != 0 ? run->standing_started_us : core->instant.now_us;
+    if (entry->job.started_us < run->attempt.admitted_us) {
+        entry->job.started_us = run->attempt.admitted_us;
+    }
     run->attempt.started_us = entry->job.started_us;
     entry->quota_races = 0;
     view_run_changed(core, entry);

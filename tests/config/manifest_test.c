@@ -214,6 +214,10 @@ TEST(manifest__says_file_line_column_path_and_what_was_meant) {
          POD NAMED "spec: {containers: [{name: c, resources: {requests: {cpu: 1core}}}]}\n",
          "job.yaml:4:59: spec.containers[0].resources.requests.cpu: \"1core\" is not a quantity; "
          "write it like 500m, 2 or 4Gi\n"},
+        {"a resource's typo",
+         POD NAMED "spec: {containers: [{name: c, resources: {limits: {memroy: 1Gi, a/b: 1}}}]}\n",
+         "job.yaml:4:52: spec.containers[0].resources.limits.memroy: unknown field (did you mean "
+         "\"memory\"?)\n"},
         {"kinds of later versions", "apiVersion: batch/v1\nkind: Job\n",
          "job.yaml:2:7: kind: Job is not supported by this version\n"},
         {"a kind's typo", "apiVersion: nightshift/v1\nkind: BatchJbo\n",
