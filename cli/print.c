@@ -10,17 +10,23 @@
 #include "base/memory.h"
 #include "base/text.h"
 
-static bool is_control(const char *at) {
-    unsigned char byte = (unsigned char)at[0];
+/* Bytes of the control character at text, 0 if there is none. C1 controls are two bytes of UTF-8,
+ * and terminals obey them too. */
+static size_t control_bytes(const char *text) {
+    unsigned char first = (unsigned char)text[0], second = (unsigned char)text[first != 0 ? 1 : 0];
 
-    /* C1 controls are two bytes of UTF-8, and terminals obey them too. */
-    return byte < ' ' || byte == 0x7f ||
-           (byte == 0xc2 && (unsigned char)at[1] >= 0x80 && (unsigned char)at[1] < 0xa0);
+    if (first < ' ' || first == 0x7f) {
+        return 1;
+    }
+    return first == 0xc2 && second >= 0x80 && second < 0xa0 ? 2 : 0;
 }
 
 void print_clean(FILE *file, const char *text) {
-    for (; *text != '\0'; text++) {
-        (void)fputc(is_control(text) ? '?' : *text, file);
+    while (*text != '\0') {
+        size_t bytes = control_bytes(text);
+
+        (void)fputc(bytes > 0 ? '?' : *text, file);
+        text += bytes > 0 ? bytes : 1;
     }
 }
 
@@ -202,12 +208,13 @@ static void print_yaml_object(json_t *json, int indent, bool after_dash) {
     }
 }
 
-static void print_yaml_array(json_t *json, int indent) {
+static void print_yaml_array(json_t *json, int indent, bool after_dash) {
     size_t i;
     json_t *value;
 
     json_array_foreach(json, i, value) {
-        printf("%*s- ", indent, "");
+        printf("%*s- ", after_dash ? 0 : indent, "");
+        after_dash = false;
         print_yaml(value, indent + 2, true);
     }
 }
@@ -216,7 +223,7 @@ static void print_yaml(json_t *json, int indent, bool after_dash) {
     if (json_is_object(json) && json_object_size(json) > 0) {
         print_yaml_object(json, indent, after_dash);
     } else if (json_is_array(json) && json_array_size(json) > 0) {
-        print_yaml_array(json, indent);
+        print_yaml_array(json, indent, after_dash);
     } else if (json_is_string(json)) {
         print_yaml_text(json_string_value(json));
         (void)putchar('\n');

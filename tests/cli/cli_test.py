@@ -1,0 +1,347 @@
+#!/usr/bin/python3
+"""Runs `nightshift` against a scripted daemon on a unix socket: verbs, forms, exit statuses.
+
+usage: cli_test.py PROGRAM
+"""
+import http.server
+import json
+import os
+import re
+import socketserver
+import subprocess
+import sys
+import tempfile
+import threading
+from datetime import datetime, timedelta, timezone
+
+PROGRAM = os.path.abspath(sys.argv[1])
+folder = tempfile.TemporaryDirectory(prefix="cli")
+SOCKET = os.path.join(folder.name, "s")
+count = {"ok": 0, "failed": 0}
+script = []  # of (method and path, status, body) still to come; a status of 0 drops the connection
+seen = []  # of (method and path, headers, body)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def answer(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        asked = "%s %s" % (self.command, self.path)
+        seen.append((asked, self.headers, body))
+        wanted, status, answer = script.pop(0) if script else ("nothing more", 599, "")
+        if wanted != asked:
+            status, answer = 599, "wanted " + wanted
+        if status == 0:
+            self.close_connection = True
+            return
+        if not isinstance(answer, str):
+            answer = json.dumps(answer)
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(answer.encode())))
+        self.end_headers()
+        self.wfile.write(answer.encode())
+
+    do_GET = do_POST = do_DELETE = answer
+
+    def log_message(self, *args):
+        pass
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+
+    def get_request(self):
+        connection, _ = super().get_request()
+        return connection, ("unix", 0)
+
+
+def check(what, good, told=""):
+    count["ok" if good else "failed"] += 1
+    print("test %s: cli: %s" % ("ok" if good else "failed", what))
+    if not good:
+        print("    | " + str(told).replace("\n", "\n    | "))
+
+
+def run(*args, answers=(), stdin=None, env=None):
+    script[:] = answers
+    seen[:] = []
+    environment = {"PATH": os.environ["PATH"], "TZ": "UTC", "NIGHTSHIFT_SERVER": "unix:" + SOCKET}
+    environment.update(env or {})
+    return subprocess.run([PROGRAM, *args], input=stdin, env=environment, text=True, timeout=30,
+                          capture_output=True)
+
+
+def expect(what, args, status, answers=(), out=None, err=None, **more):
+    """Runs it; out and err are the whole text, or a pattern if they are compiled."""
+    done = run(*args, answers=answers, **more)
+    told = "exit %d\n%s\n%s\nasked: %s" % (done.returncode, done.stdout, done.stderr,
+                                           [ask[0] for ask in seen])
+    good = done.returncode == status and not script
+    for text, want in ((done.stdout, out), (done.stderr, err)):
+        if isinstance(want, str):
+            good = good and text == want
+        elif want is not None:
+            good = good and want.search(text) is not None
+    check(what, good, told)
+    return done
+
+
+def ago(**span):
+    return (datetime.now(timezone.utc) - timedelta(**span)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def job(number, state="QUEUED", name="etl", **more):
+    value = {"id": number, "name": name, "namespace": "team-a", "team": "a", "submitter": "uid:0",
+             "kind": "Spark", "state": state, "reason": {"code": "", "message": ""}, "priority": 0,
+             "attempts": 0, "retries": 0, "submittedAt": None}
+    value.update(more)
+    return value
+
+
+def items(*jobs, more=""):
+    return {"items": list(jobs), "continue": more}
+
+
+def refusal(code, message, **more):
+    return {"error": {"code": code, "message": message, **more}}
+
+
+LIVE = "&state=HELD,QUEUED,SUBMITTING,STARTING,RUNNING,RETRY_WAIT"
+LS = "GET /v1/jobs?limit=500" + LIVE
+FIND = "GET /v1/jobs?limit=50&name=etl"
+RE = re.compile
+
+server = Server(SOCKET, Handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+
+# --- ls ---
+two = items(job(1, "RUNNING", submittedAt=ago(hours=3, minutes=12, seconds=30), attempts=1,
+                startedAt=ago(hours=2, minutes=5, seconds=30), node="n1", podName="p"),
+            job(12, name="long-name", priority=-3, submittedAt=ago(days=2, hours=1, minutes=5),
+                reason={"code": "Quota", "message": "needs 3, free 1"}))
+expect("ls is a table", ["ls"], 0, [(LS, 200, two)], out="""\
+ID  NAME       NAMESPACE  TEAM  STATE    PRIO  ATTEMPTS  AGE    RAN   REASON
+1   etl        team-a     a     RUNNING  0     1         3h12m  2h5m  -
+12  long-name  team-a     a     QUEUED   -3    0         2d1h   -     needs 3, free 1
+""", err="")
+expect("ls -o wide has more columns", ["ls", "-o", "wide"], 0, [(LS, 200, two)],
+       out=RE(r"^ID .* KIND   SUBMITTER  STARTED .* NODE  POD  REASON\n.* Spark .* n1    p    -\n"))
+expect("ls -o name is ids", ["ls", "-oname"], 0, [(LS, 200, two)], out="1\n12\n")
+done = expect("ls -o json is a document", ["ls", "--output=json"], 0, [(LS, 200, two)])
+check("with the jobs", [j["id"] for j in json.loads(done.stdout)["items"]] == [1, 12], done.stdout)
+expect("ls of nothing", ["ls"], 0, [(LS, 200, items())], out="", err="no jobs\n")
+expect("ls filters", ["ls", "-n", "x y", "--team=t", "-s", "queued,held", "-N", "etl"], 0,
+       [("GET /v1/jobs?limit=500&namespace=x%20y&team=t&name=etl&state=QUEUED,HELD", 200, items())])
+expect("ls --all asks for all", ["ls", "--all"], 0, [("GET /v1/jobs?limit=500", 200, items())])
+expect("ls reads all pages", ["ls", "-a", "-o", "name"], 0, [
+    ("GET /v1/jobs?limit=500", 200, items(job(1), more="1")),
+    ("GET /v1/jobs?limit=499&continue=1", 200, items(job(2)))], out="1\n2\n", err="")
+expect("ls ends at its limit and says so", ["ls", "-a", "--limit", "1"], 0, [
+    ("GET /v1/jobs?limit=1", 200, items(job(1), more="1"))], err="there are more: see --limit\n")
+expect("a terminal can't be commanded", ["ls"], 0,
+       [(LS, 200, items(job(1, name="a\x1b]0;x\x07b\x9b1m")))], out=RE(r"a\?\]0;x\?b\?1m"))
+expect("ls -w in a pipe prints changes and how jobs end", ["ls", "-w"], 8, [
+    (LS, 200, items(job(1, "RUNNING"), job(2))), (LS, 200, items(job(2))),
+    ("GET /v1/jobs/1", 200, job(1, "SUCCEEDED")), (LS, 503, refusal("Unavailable", "draining"))],
+       out="1 etl RUNNING\n2 etl QUEUED\n1 etl SUCCEEDED\n")
+
+# --- submit ---
+manifest = os.path.join(folder.name, "a.yaml")
+with open(manifest, "w", encoding="utf-8") as file:
+    file.write("kind: BatchJob\n")
+asked = "POST /v1/jobs?file=" + manifest.replace("/", "%2F")
+taken = {"jobs": [{"id": 7, "name": "etl", "namespace": "team-a", "state": "QUEUED"}],
+         "replayed": False}
+expect("submit", ["submit", manifest], 0, [(asked, 201, taken)],
+       out="ID  NAME  NAMESPACE  STATE\n7   etl   team-a     QUEUED\n")
+check("the text is sent as it is", seen[0][2] == b"kind: BatchJob\n", seen[0][2])
+check("as YAML", seen[0][1]["Content-Type"] == "application/yaml")
+expect("submit asks again when the answer is lost", ["submit", manifest, "-o", "name"], 0,
+       [(asked, 0, None), (asked, 201, taken)], out="7\n")
+check("with the same key", len(seen) == 2 and len(seen[0][1]["Idempotency-Key"]) == 32 and
+      seen[0][1]["Idempotency-Key"] == seen[1][1]["Idempotency-Key"])
+key = seen[0][1]["Idempotency-Key"]
+expect("but not for ever", ["submit", manifest], 5, [(asked, 0, None)] * 3)
+check("and each invocation has its own key", seen[0][1]["Idempotency-Key"] != key)
+expect("submit from stdin, with defaults", ["submit", "-", "-n", "x", "-t", "y", "--hold"], 0,
+       [("POST /v1/jobs?file=stdin&namespace=x&team=y&hold=true", 201, taken)], stdin="{}")
+expect("submit tells each mistake and its place", ["submit", manifest], 3,
+       [(asked, 422, refusal("Invalid", "2 problems", details=[
+           {"file": "a.yaml", "line": 3, "column": 5, "path": "spec.x", "message": "unknown field"},
+           {"file": "a.yaml", "line": 9, "column": 1, "path": "", "message": "odd"}]))],
+       out="", err="a.yaml:3:5: spec.x: unknown field\na.yaml:9:1: odd\n")
+expect("submit stops at the first file that is refused", ["submit", manifest, manifest], 3,
+       [(asked, 409, refusal("Exists", "the key was used"))], err="nightshift: the key was used\n")
+expect("submit of a file that is not there", ["submit", "/nowhere.yaml"], 4,
+       err="nightshift: /nowhere.yaml: No such file or directory\n")
+expect("submit --wait", ["submit", "-w", "-oname", manifest], 1,
+       [(asked, 201, taken), ("GET /v1/jobs/7", 200, job(7, "RUNNING")),
+        ("GET /v1/jobs/7", 200, job(7, "FAILED"))], out="7\n")
+
+# --- wait ---
+expect("wait until it succeeded", ["wait", "7"], 0,
+       [("GET /v1/jobs/7", 200, job(7)), ("GET /v1/jobs/7", 200, job(7, "SUCCEEDED"))],
+       out="7 etl SUCCEEDED\n")
+expect("wait for several, one fails", ["wait", "7", "8"], 1,
+       [("GET /v1/jobs/7", 200, job(7, "CANCELLED")),
+        ("GET /v1/jobs/8", 200, job(8, "SUCCEEDED"))], out="7 etl CANCELLED\n8 etl SUCCEEDED\n")
+expect("wait no longer than that", ["wait", "--timeout", "0s", "7"], 7,
+       [("GET /v1/jobs/7", 200, job(7))])
+
+# --- one job ---
+shown = job(7, "RETRY_WAIT", attempts=1, submittedAt="2026-11-22T22:00:00.000000Z", failure="oom",
+            reason={"code": "RetryWait", "message": "again at 22:05"},
+            attemptList=[{"number": 1, "podName": "p", "startedAt": "2026-11-22T22:00:00Z",
+                          "finishedAt": "2026-11-22T22:01:30Z", "failure": "oom", "exitCode": 137,
+                          "message": "killed"}])
+expect("show", ["show", "7"], 0, [("GET /v1/jobs/7", 200, shown)], out="""\
+id          7
+name        etl
+namespace   team-a
+team        a
+kind        Spark
+submitter   uid:0
+state       RETRY_WAIT
+reason      again at 22:05
+priority    0
+retries     0
+failure     oom
+submitted   2026-11-22 22:00:00
+started     -
+finished    -
+pod         -
+node        -
+
+ATTEMPT  STARTED              RAN    FAILURE  EXIT  NODE  POD  MESSAGE
+1        2026-11-22 22:00:00  1m30s  oom      137   -     p    killed
+""")
+expect("times are local", ["show", "7"], 0, [("GET /v1/jobs/7", 200, shown)],
+       out=RE("submitted   2026-11-22 23:00:00\n"), env={"TZ": "UTC-1"})
+expect("or UTC", ["show", "7", "--utc"], 0, [("GET /v1/jobs/7", 200, shown)],
+       out=RE("submitted   2026-11-22 22:00:00Z\n"), env={"TZ": "UTC-1"})
+expect("show -o yaml", ["show", "-o", "yaml", "7"], 0,
+       [("GET /v1/jobs/7", 200, {"id": 7, "name": "true", "at": "2026-11-22", "a": [1, {"b": []}],
+                                 "o": {"x": None, "y": "a: b", "z": "plain"}, "e": {}, "f": True,
+                                 "l": [["p"]]})],
+       out="""\
+id: 7
+name: "true"
+at: "2026-11-22"
+a:
+- 1
+- b: []
+o:
+  x: null
+  "y": "a: b"
+  z: plain
+e: {}
+f: true
+l:
+- - p
+""")
+expect("show -o json", ["show", "-o", "json", "7"], 0, [("GET /v1/jobs/7", 200, {"id": 7})],
+       out='{\n  "id": 7\n}\n')
+expect("why", ["why", "7"], 0, [("GET /v1/jobs/7/why", 200, {
+    "job": job(7, reason={"code": "Quota", "message": "needs 3, free 1"}), "ahead": 2,
+    "checks": [{"check": "order", "passed": True, "message": "first"},
+               {"check": "quota", "passed": False, "message": "needs 3, free 1"}]})], out="""\
+etl (job 7) is QUEUED: needs 3, free 1
+  yes order     first
+  no  quota     needs 3, free 1
+  2 waiting jobs are before it
+""")
+event = {"jobId": 7, "sequence": 1, "at": "2026-11-22T22:00:00Z", "attempt": 1, "state": "RUNNING",
+         "kind": "started", "text": "on n1"}
+expect("events", ["events", "7"], 0, [("GET /v1/jobs/7/events", 200, {"items": [event]})], out="""\
+TIME                 ATTEMPT  STATE    EVENT    TEXT
+2026-11-22 22:00:00  1        RUNNING  started  on n1
+""")
+expect("events -f", ["events", "-f", "7"], 0,
+       [("GET /v1/jobs/7/events?follow=true", 200, json.dumps(event) + "\n\n" +
+         json.dumps(event) + "\n")],
+       out="2026-11-22 22:00:00  1  RUNNING  started  on n1\n" * 2)
+expect("logs", ["logs", "7", "--tail", "5", "--attempt=2", "-f"], 0,
+       [("GET /v1/jobs/7/logs?attempt=2&tail=5&follow=true", 200, "one\ntwo\n")], out="one\ntwo\n")
+expect("logs that are not there", ["logs", "7"], 4,
+       [("GET /v1/jobs/7/logs", 404, refusal("NotFound", "no pod yet"))],
+       out="", err="nightshift: no pod yet\n")
+for verb in "cancel", "hold", "release":
+    expect(verb, [verb, "7"], 0, [("POST /v1/jobs/7/" + verb, 200, job(7, "HELD"))],
+           out="7 etl HELD\n")
+expect("all are tried, the worst counts", ["cancel", "7", "8"], 4,
+       [("POST /v1/jobs/7/cancel", 404, refusal("NotFound", "no job 7")),
+        ("POST /v1/jobs/8/cancel", 200, job(8, "CANCELLED"))], out="8 etl CANCELLED\n")
+
+# --- names ---
+show7 = ("GET /v1/jobs/7", 200, job(7))
+expect("a name", ["show", "etl"], 0, [(FIND, 200, items(job(7))), show7])
+expect("a name means the one that lives", ["show", "etl"], 0,
+       [(FIND, 200, items(job(3, "FAILED"), job(7))), show7])
+expect("with its namespace", ["show", "team-a/etl"], 0,
+       [(FIND + "&namespace=team-a", 200, items(job(7))), show7])
+expect("or by an option", ["show", "-n", "b", "etl"], 0,
+       [(FIND + "&namespace=b", 200, items(job(7))), show7])
+expect("no such name", ["show", "etl"], 4, [(FIND, 200, items())],
+       err="nightshift: there is no job etl\n")
+expect("several that live", ["show", "etl"], 2, [(FIND, 200, items(job(3), job(7)))])
+expect("several that ended", ["show", "etl"], 2,
+       [(FIND, 200, items(job(3, "FAILED"), job(7, "FAILED")))])
+
+# --- status, config, help ---
+status = {"version": "1", "queueUid": "q", "isLeader": True, "host": "h", "pid": 3, "ready": False,
+          "notReady": "pods not listed", "configFile": "/c", "nodesCheck": False, "cluster": "https://k",
+          "startedAt": "2026-11-22T22:00:00Z", "now": "2026-11-23T00:00:00Z",
+          "syncs": [{"name": "pods", "state": "listing", "objects": 5}],
+          "jobs": {"QUEUED": 3, "RUNNING": 1}, "kube": {}, "store": {}}
+expect("status", ["status"], 0, [("GET /v1/status", 200, status)], out="""\
+version     1
+daemon      not ready on h, pid 3, up 2h, since 2026-11-22 22:00:00
+not ready   pods not listed
+leader      this one
+queue       q
+config      /c
+cluster     https://k
+  pods      listing, 5
+nodes check off: no right to list nodes, only quotas are checked
+jobs        3 QUEUED, 1 RUNNING
+requests    -
+store       -
+""")
+expect("version", ["version"], 0, out=RE(r"^nightshift \d+\.\d+\.\d+\n$"))
+expect("help", ["help"], 0, out=RE(r"submit FILE\.\.\."))
+expect("help of a verb", ["help", "wait"], 0, out=RE(r"--timeout TIME"))
+expect("--help", ["ls", "--help"], 0, out=RE(r"-s, --state STATE"))
+good, bad = os.path.join(folder.name, "good"), os.path.join(folder.name, "bad")
+for path, text in ((good, "{}\n"), (bad, "dataDri: /x\n")):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+expect("config check of a good file", ["config", "check", good], 0, out=good + ": good\n")
+expect("of a bad one", ["config", "check", bad], 3, err=RE(r"bad:1:1: .*dataDri"))
+expect("of none", ["config", "check", "/nowhere"], 4)
+expect("config needs a word", ["config", "chekc", good], 2)
+
+# --- exit statuses ---
+for code, want in ((400, 3), (401, 6), (403, 6), (404, 4), (409, 3), (413, 3), (422, 3), (429, 8),
+                   (500, 8), (503, 8)):
+    expect("HTTP %d is exit %d" % (code, want), ["status"], want,
+           [("GET /v1/status", code, refusal("X", "because"))], err="nightshift: because\n")
+expect("an answer of others", ["status"], 8, [("GET /v1/status", 502, "<html>")],
+       err="nightshift: the daemon answered with HTTP status 502\n")
+expect("an answer that is no JSON", ["status"], 8, [("GET /v1/status", 200, "{")])
+expect("an answer of a wrong type", ["status"], 8, [("GET /v1/status", 200, {"pid": "x"})],
+       err=RE("pid: expected a whole number"))
+expect("nobody there", ["status", "--server", "unix:///nowhere/s"], 5)
+for what, args in (("no verb", []), ("an unknown verb", ["lst"]), ("an unknown option", ["ls", "-x"]),
+                   ("an option of others", ["status", "--all"]), ("no operand", ["show"]),
+                   ("too many operands", ["show", "1", "2"]), ("no value", ["ls", "-o"]),
+                   ("an unknown form", ["ls", "-o", "xml"]), ("no number", ["ls", "-l", "many"]),
+                   ("no duration", ["wait", "--timeout", "5", "7"]),
+                   ("http without TLS", ["ls", "--server", "http://localhost:1"])):
+    expect(what + " is exit 2", args, 2)
+
+server.shutdown()
+server.server_close()
+folder.cleanup()
+print("%(ok)d passed, %(failed)d failed" % count)
+sys.exit(1 if count["failed"] else 0)
