@@ -1,10 +1,12 @@
 #include "scheduler/daemon.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/ensure.h"
@@ -357,9 +359,15 @@ static void on_hangup(int signal_number, void *owner) {
 /* --- Opening and closing --------------------------------------------------------------------- */
 
 static int open_queue(struct daemon *daemon, struct error *error) {
-    char *folder = mem_format("%s/queue", daemon->config.data_dir);
-    int r = queue_open(folder, error, &daemon->queue);
+    char *folder;
+    int r;
 
+    if (mkdir(daemon->config.data_dir, 0700) != 0 && errno != EEXIST) {
+        return error_set(error, ERR_IO, "can't make the folder %s (dataDir): %s",
+                         daemon->config.data_dir, strerror(errno));
+    }
+    folder = mem_format("%s/queue", daemon->config.data_dir);
+    r = queue_open(folder, error, &daemon->queue);
     free(folder);
     return r == OK ? load_queue(daemon, error) : r;
 }
@@ -448,6 +456,7 @@ int daemon_main(const char *config_path) {
     }
     (void)!log_level_parse(daemon.config.log_level, &daemon.log.level);
     daemon.started_us = clock_sample().now_us;
+    (void)signal(SIGPIPE, SIG_IGN); /* A peer that has gone is an error of the write. */
     daemon.loop = loop_create();
     if (daemon.loop == NULL) {
         (void)fputs("nightshiftd: the system has no file descriptors left\n", stderr);

@@ -6,6 +6,7 @@ With nightshift the queue lets them in as they fit, and all ten succeed. With
 the quota, no executor fits, and all hang. Nothing is left running either way.
 """
 import argparse
+import base64
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -32,10 +34,10 @@ apiVersion: v1
 kind: ResourceQuota
 metadata: {name: compute, namespace: etl}
 spec:
-  hard: {requests.cpu: "15", requests.memory: 21Gi, pods: "15", services: "10", configmaps: "20"}
+  hard: {requests.cpu: "9", requests.memory: 12800Mi, pods: "9", services: "10", configmaps: "40"}
 """
 
-# Five pods of 1 cpu and 1408Mi each: driver, four executors.
+# Three pods of 1 cpu and 1408Mi each: the driver and two executors.
 APPLICATION = """\
 apiVersion: nightshift/v1
 kind: BatchJob
@@ -48,8 +50,8 @@ spec:
     image: apache/spark:3.5.6
     mainClass: org.apache.spark.examples.SparkPi
     mainApplicationFile: local:///opt/spark/examples/jars/spark-examples_2.12-3.5.6.jar
-    driver: {{cores: 1, memory: 1g, annotations: {{kubesim/runtime: 4s}}}}
-    executor: {{cores: 1, memory: 1g, instances: 4}}
+    driver: {{cores: 1, memory: 1g, annotations: {{kubesim/runtime: {runtime}}}}}
+    executor: {{cores: 1, memory: 1g, instances: 2}}
 """
 
 CONFIG = """\
@@ -60,7 +62,7 @@ kubernetes: {{kubeconfig: {folder}/kubeconfig}}
 
 
 def program(name):
-    path = os.path.join(ROOT, "bin", name)
+    path = os.path.join(os.environ.get("NIGHTSHIFT_BIN", os.path.join(ROOT, "bin")), name)
     if not os.access(path, os.X_OK):
         sys.exit("demo: %s is not built: ./run build" % path)
     return path
@@ -85,7 +87,6 @@ class Cluster:
         self.server = re.search(r"server: (\S+)", config).group(1)
         self.token = re.search(r"token: (\S+)", config).group(1).strip('"')
         authority = re.search(r"certificate-authority-data: (\S+)", config).group(1).strip('"')
-        import base64
         self.tls = ssl.create_default_context(cadata=base64.b64decode(authority).decode())
 
     def is_up(self):
@@ -191,10 +192,11 @@ def jobs_now(folder):
     return json.loads(answer.stdout)["items"]
 
 
-def write_applications(folder):
+def write_applications(folder, runtime):
     path = os.path.join(folder, "applications.yaml")
     with open(path, "w") as out:
-        out.write("---\n".join(APPLICATION.format(number=i + 1) for i in range(APPLICATIONS)))
+        out.write("---\n".join(APPLICATION.format(number=i + 1, runtime=runtime)
+                               for i in range(APPLICATIONS)))
     return path
 
 
@@ -211,13 +213,13 @@ def summary(cluster, jobs):
 
 
 def print_quota(stats):
-    for quota in stats["quotas"]:
-        if quota.get("namespace") == NAMESPACE:
-            for key, amount in sorted(quota["keys"].items()):
-                print("quota %s: peak %s of %s" % (key, amount["peak"], amount["hard"]))
+    for name, keys in sorted(stats["quotas"].items()):
+        for key, amount in sorted(keys.items()):
+            print("quota %s %s: peak %s of %s" % (name, key, amount["peak"],
+                                                  amount.get("hard", "unknown")))
 
 
-def with_queue(folder, cluster):
+def with_queue(folder, cluster, runtime):
     config = os.path.join(folder, "nightshift.yaml")
     with open(config, "w") as out:
         out.write(CONFIG.format(folder=folder))
@@ -228,11 +230,11 @@ def with_queue(folder, cluster):
         socket = os.path.join(folder, "nightshift.sock")
         wait_for("nightshiftd", lambda: os.path.exists(socket) or daemon.poll() is not None)
         started = time.monotonic()
-        submitted = cli(folder, "submit", write_applications(folder))
+        submitted = cli(folder, "submit", write_applications(folder, runtime))
         if submitted.returncode != 0:
             log.seek(0)
             sys.exit("demo: nightshift submit: %s\n%s" % (submitted.stderr, log.read()))
-        print("submitted %d applications of 5 pods each; the quota of namespace %s holds 15 pods\n"
+        print("submitted %d applications of 3 pods each; the quota of namespace %s holds 9 pods\n"
               % (APPLICATIONS, NAMESPACE))
         screen = Screen()
         while True:
@@ -255,9 +257,9 @@ def create(cluster, line):
     return cluster.ask("/api/v1/namespaces/%s/%s" % (NAMESPACE, kinds[body["kind"]]), line)[0]
 
 
-def without_queue(folder, cluster):
+def without_queue(folder, cluster, runtime):
     objects = subprocess.run(
-        [os.environ["NIGHTSHIFT_DRIVER_OBJECTS"], write_applications(folder)],
+        [os.environ["NIGHTSHIFT_DRIVER_OBJECTS"], write_applications(folder, runtime)],
         stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
     for line in objects:
         create(cluster, line)
@@ -280,7 +282,7 @@ def without_queue(folder, cluster):
             break
     stats = cluster.stats()["cluster"]
     print("\nnothing has moved for %d s: %d drivers hold the quota, %d of the %d executors they "
-          "need run" % (quiet, last[0], last[1], 4 * APPLICATIONS))
+          "need run" % (quiet, last[0], last[1], 2 * APPLICATIONS))
     print_quota(stats)
     print("403s seen for exceeded quota: %d, and counting" % stats["quotaRefusals"])
     print("This is the deadlock that nightshift ends: run it again without --without-queue.")
@@ -292,6 +294,8 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--without-queue", action="store_true",
                         help="show what happens without nightshift")
+    parser.add_argument("--runtime", default="4s", metavar="DURATION",
+                        help="how long each application works (default: 4s)")
     given = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(130))
@@ -299,7 +303,7 @@ def main():
     cluster = None
     try:
         cluster = Cluster(folder)
-        return (without_queue if given.without_queue else with_queue)(folder, cluster)
+        return (without_queue if given.without_queue else with_queue)(folder, cluster, given.runtime)
     except KeyboardInterrupt:
         return 130
     finally:
