@@ -273,9 +273,7 @@ def memory_of(programs, jobs, argument):
         rig.load(body, requests=jobs // BULK)
         grown_kib = rig.rss_kib()
         grown = rig.queue_bytes()
-        began = time.monotonic()
-        rig.restart_daemon()
-        restart = time.monotonic() - began
+        restart = rig.restart_daemon()
         return {"idle": idle_kib / 1024, "job": (grown_kib - idle_kib) * 1024 / jobs,
                 "restarted": (rig.rss_kib() - idle_kib) * 1024 / jobs,
                 "file": (grown - first) / jobs, "restart": restart}
@@ -297,7 +295,7 @@ def bench_memory(programs, runs):
                    [run["restarted"] for run in measured])
             figure("memory", case + "the queue's file", "bytes/job",
                    [run["file"] for run in measured])
-            figure("memory", case + "stop, start, ready", "s",
+            figure("memory", case + "start to ready", "s",
                    [run["restart"] for run in measured])
     figure("memory", "idle daemon, resident", "MiB", idle)
 

@@ -134,8 +134,11 @@ class Rig:
         self.wait_ready()
 
     def restart_daemon(self):
+        """Returns the seconds from its start until it is ready."""
         stop(self.daemon)
+        began = time.monotonic()
         self.start_daemon()
+        return time.monotonic() - began
 
     def wait_ready(self):
         deadline = time.monotonic() + 60
@@ -198,7 +201,7 @@ def pod_job(name, namespace="full", runtime=None, argument=""):
 
 def spark_job(name, namespace="full", runtime=None, argument="1000"):
     """A Spark application as people write them."""
-    driver = {"cores": 1, "memory": "512m", "serviceAccount": "spark"}
+    driver = {"cores": 1, "memory": "512m"}
     if runtime:
         driver["annotations"] = {"kubesim/runtime": runtime}
     return {"apiVersion": "sparkoperator.k8s.io/v1beta2", "kind": "SparkApplication",
