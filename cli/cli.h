@@ -52,6 +52,8 @@ struct cli {
     struct http *http; /* opened when the verb needs the daemon */
     bool terminal;     /* stdout is one */
     bool colour;
+    bool reached; /* the daemon has answered */
+    bool patient; /* once reached, a lost connection is not worth a word: the verb tries again */
 };
 
 struct verb {

@@ -19,6 +19,7 @@
 #define STATES_BYTES   512
 #define PAUSE_FIRST_US (50 * CLOCK_US_PER_MS)
 #define PAUSE_LAST_US  CLOCK_US_PER_SECOND
+#define PATIENCE_US    (30 * CLOCK_US_PER_SECOND)
 
 void job_set_finish(struct job_set *set) {
     free(set->items);
@@ -246,8 +247,8 @@ void jobs_pause(int64_t us) {
     (void)nanosleep(&pause, NULL);
 }
 
-/* Look once; *out_done tells. The worse of the two statuses. */
-static int look(struct cli *cli, uint64_t id, int status, bool *out_done) {
+/* Look once; *out_done tells whether there is more to come. */
+static int look(struct cli *cli, uint64_t id, bool *out_done) {
     struct job_set set = {0};
     int r = jobs_get(cli, id, &set);
 
@@ -260,17 +261,34 @@ static int look(struct cli *cli, uint64_t id, int status, bool *out_done) {
         r = strcmp(set.items[0].state, "SUCCEEDED") == 0 ? CLI_OK : CLI_JOB_FAILED;
     }
     job_set_finish(&set);
-    return r > status ? r : status;
+    return r;
 }
 
-int jobs_wait(struct cli *cli, const uint64_t *ids, size_t count) {
-    int64_t pause_us = PAUSE_FIRST_US, begin_us = clock_sample().mono_us;
-    int status = CLI_OK;
+/* The daemon did not answer: may we go on? Says so the first time. */
+static bool bear_loss(int64_t *lost_us) {
+    int64_t now_us = clock_sample().mono_us;
+
+    if (*lost_us == 0) {
+        *lost_us = now_us;
+        cli_complain("the connection is lost; waiting for the daemon to come back");
+    }
+    return now_us - *lost_us < PATIENCE_US;
+}
+
+static int wait_all(struct cli *cli, const uint64_t *ids, size_t count) {
+    int64_t pause_us = PAUSE_FIRST_US, begin_us = clock_sample().mono_us, lost_us = 0;
+    int worst = CLI_OK;
 
     for (size_t i = 0; i < count;) {
         bool done = false;
+        int status = look(cli, ids[i], &done);
 
-        status = look(cli, ids[i], status, &done);
+        if (status == CLI_UNREACHABLE && cli->reached && bear_loss(&lost_us)) {
+            done = false;
+        } else {
+            lost_us = 0;
+            worst = status > worst ? status : worst;
+        }
         if (done) {
             i++;
             continue;
@@ -283,5 +301,14 @@ int jobs_wait(struct cli *cli, const uint64_t *ids, size_t count) {
         jobs_pause(pause_us);
         pause_us = 2 * pause_us < PAUSE_LAST_US ? 2 * pause_us : PAUSE_LAST_US;
     }
+    return worst;
+}
+
+int jobs_wait(struct cli *cli, const uint64_t *ids, size_t count) {
+    int status;
+
+    cli->patient = true;
+    status = wait_all(cli, ids, count);
+    cli->patient = false;
     return status;
 }

@@ -31,7 +31,8 @@ void jobs_print_line(const struct cli *cli, const struct wire_job *job);
 
 bool job_is_finished(const struct wire_job *job);
 
-/* Ask after these jobs until all have finished; says of each how it ended. An exit status. */
+/* Ask after these jobs until all have finished; says of each how it ended. An exit status. A daemon
+ * that has answered once may be away for half a minute: it restarts. */
 int jobs_wait(struct cli *cli, const uint64_t *ids, size_t count);
 
 /* Sleep between two looks. */

@@ -96,9 +96,12 @@ int remote_perform(struct cli *cli, const struct http_call *call, struct buf *ou
     int status = 0;
 
     if (http_perform(cli->http, call, &status, out_body, &error) != OK) {
-        cli_complain("%s", error.text);
+        if (!cli->patient || !cli->reached) {
+            cli_complain("%s", error.text);
+        }
         return CLI_UNREACHABLE;
     }
+    cli->reached = true;
     return status >= 200 && status < 300 ? CLI_OK : complain_of(status, out_body);
 }
 

@@ -14,12 +14,17 @@ static void line(const char *name, const char *value) {
 }
 
 static void counts_line(const char *name, const struct wire_count *counts, size_t count) {
+    bool any = false;
+
     printf("%-12s", name);
     for (size_t i = 0; i < count; i++) {
-        printf("%s%" PRId64 " ", i > 0 ? ", " : "", counts[i].count);
-        print_clean(stdout, counts[i].name);
+        if (counts[i].count != 0) {
+            printf("%s%" PRId64 " ", any ? ", " : "", counts[i].count);
+            print_clean(stdout, counts[i].name);
+            any = true;
+        }
     }
-    printf(count > 0 ? "\n" : "-\n");
+    printf(any ? "\n" : "-\n");
 }
 
 static void print_status(const struct cli *cli, const struct wire_status *status) {
@@ -40,7 +45,7 @@ static void print_status(const struct cli *cli, const struct wire_status *status
     line("config", status->config_file);
     line("cluster", status->cluster);
     for (size_t i = 0; i < status->sync_count; i++) {
-        printf("  %-10s", status->syncs[i].name);
+        printf("  %-16s", status->syncs[i].name);
         print_clean(stdout, status->syncs[i].state);
         printf(", %" PRId64 "\n", status->syncs[i].objects);
     }

@@ -186,6 +186,10 @@ expect("wait until it succeeded", ["wait", "7"], 0,
 expect("wait for several, one fails", ["wait", "7", "8"], 1,
        [("GET /v1/jobs/7", 200, job(7, "CANCELLED")),
         ("GET /v1/jobs/8", 200, job(8, "SUCCEEDED"))], out="7 etl CANCELLED\n8 etl SUCCEEDED\n")
+expect("wait while the daemon restarts", ["wait", "7"], 0,
+       [("GET /v1/jobs/7", 200, job(7)), ("GET /v1/jobs/7", 0, None), ("GET /v1/jobs/7", 0, None),
+        ("GET /v1/jobs/7", 200, job(7, "SUCCEEDED"))], out="7 etl SUCCEEDED\n",
+       err="nightshift: the connection is lost; waiting for the daemon to come back\n")
 expect("wait no longer than that", ["wait", "--timeout", "0s", "7"], 7,
        [("GET /v1/jobs/7", 200, job(7))])
 
@@ -293,7 +297,7 @@ status = {"version": "1", "queueUid": "q", "isLeader": True, "host": "h", "pid":
           "notReady": "pods not listed", "configFile": "/c", "nodesCheck": False, "cluster": "https://k",
           "startedAt": "2026-11-22T22:00:00Z", "now": "2026-11-23T00:00:00Z",
           "syncs": [{"name": "pods", "state": "listing", "objects": 5}],
-          "jobs": {"QUEUED": 3, "RUNNING": 1}, "kube": {}, "store": {}}
+          "jobs": {"HELD": 0, "QUEUED": 3, "RUNNING": 1}, "kube": {}, "store": {}}
 expect("status", ["status"], 0, [("GET /v1/status", 200, status)], out="""\
 version     1
 daemon      not ready on h, pid 3, up 2h, since 2026-11-22 22:00:00
@@ -302,7 +306,7 @@ leader      this one
 queue       q
 config      /c
 cluster     https://k
-  pods      listing, 5
+  pods            listing, 5
 nodes check off: no right to list nodes, only quotas are checked
 jobs        3 QUEUED, 1 RUNNING
 requests    -
