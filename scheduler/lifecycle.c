@@ -618,8 +618,11 @@ void lifecycle_started(struct core *core, const struct started_event *started) {
 
 /* --- Deleting -------------------------------------------------------------------------------- */
 
-static void deleted_of_job(struct core *core, struct entry *entry) {
-    if (job_state_is_active(entry->job.state) && entry->job.cancel_requested &&
+static void deleted_of_job(struct core *core, struct entry *entry, const char *pod_name) {
+    bool is_current_pod =
+        entry->run != NULL && strcmp(entry->run->attempt.pod_name, pod_name) == 0;
+
+    if (job_state_is_active(entry->job.state) && entry->job.cancel_requested && is_current_pod &&
         !entry->run->start_in_flight) {
         finish(core, entry, FAILURE_CANCELLED, -1, "its pod was deleted");
     } else if (entry->deletes_pending > 0 && --entry->deletes_pending == 0) {
@@ -646,7 +649,7 @@ void lifecycle_deleted(struct core *core, const struct deleted_event *deleted) {
     entry = view_entry(core, cleanup->job_id);
     cleanup_done(core, cleanup);
     if (entry != NULL) {
-        deleted_of_job(core, entry);
+        deleted_of_job(core, entry, deleted->name);
         lifecycle_tick(core, entry);
     }
 }
