@@ -21,6 +21,7 @@ struct submission_work {
     unsigned char request_hash[SPEC_HASH_BYTES];
     char *namespace; /* of jobs that do not say theirs */
     char *team;
+    bool denied; /* a job is for a team that the caller has no right to */
 };
 
 static const char *either(const char *first, const char *second) {
@@ -107,6 +108,7 @@ static void read_job(struct daemon *daemon, const struct api_call *call,
         }
     }
     if (!api_call_permits(call, job->team)) {
+        work->denied = true;
         problems_add(problems, manifest->place, "", "%s may not submit for team %s",
                      call->identity.user, job->team);
         return;
@@ -114,7 +116,7 @@ static void read_job(struct daemon *daemon, const struct api_call *call,
     job->demand = read_demand(daemon, manifest, job->namespace, problems);
 }
 
-static void refuse(struct api_call *call, struct problems *problems) {
+static void refuse(struct api_call *call, int code, struct problems *problems) {
     struct wire_detail *details = mem_alloc(problems->count, sizeof *details);
 
     problems_sort(problems);
@@ -125,7 +127,7 @@ static void refuse(struct api_call *call, struct problems *problems) {
                                           .path = problems->items[i].path,
                                           .message = problems->items[i].message};
     }
-    api_reply_details(call, ERR_INVALID, "the manifest is refused, nothing was submitted", details,
+    api_reply_details(call, code, "the manifest is refused, nothing was submitted", details,
                       problems->count);
     free(details);
     problems_finish(problems);
@@ -151,7 +153,7 @@ struct submission_work *submission_read(struct daemon *daemon, struct api_call *
         }
     }
     if (problems.count > 0) {
-        refuse(call, &problems);
+        refuse(call, work->denied ? ERR_DENIED : ERR_INVALID, &problems);
         submission_destroy(work);
         return NULL;
     }
