@@ -46,7 +46,7 @@ void front_job_fill(const struct daemon *daemon, const struct job *job, struct f
         .reason = reason_of(daemon, job, attempt, out_job->reason),
         .priority = job->priority,
         .attempts = job->attempt,
-        .retries = job->retries + job->infra_retries,
+        .retries = job->retries,
         .failure = job->failure != FAILURE_NONE ? failure_text(job->failure) : "",
         .exit_code = job->exit_code,
         .submitted_us = job->submitted_us,
