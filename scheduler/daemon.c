@@ -128,13 +128,8 @@ static bool is_drained(const struct daemon *daemon) {
            starter_in_flight(daemon->starter) == 0;
 }
 
-/* Once per round of the loop, when its callbacks are through. True: more work waits. */
-static bool take_turn(void *owner) {
-    struct daemon *daemon = owner;
-
-    if (is_drained(daemon)) {
-        loop_stop(daemon->loop);
-    }
+/* True: more work waits. */
+static bool take_turn(struct daemon *daemon) {
     if (daemon->stalled) {
         if (daemon->turn_due) {
             daemon->turn_due = false;
@@ -152,6 +147,17 @@ static bool take_turn(void *owner) {
                    &daemon->turn);
     finish_turn(daemon);
     return daemon->inbox.count > 0 && !daemon->stalled;
+}
+
+/* Once per round of the loop, when its callbacks are through. True: the next one is not to wait. */
+static bool on_round(void *owner) {
+    struct daemon *daemon = owner;
+    bool more = take_turn(daemon);
+
+    if (is_drained(daemon)) {
+        loop_stop(daemon->loop);
+    }
+    return more;
 }
 
 static void on_wake(struct poller_timer *timer) {
@@ -375,7 +381,7 @@ static int open_queue(struct daemon *daemon, struct error *error) {
 static void prepare_loop(struct daemon *daemon) {
     daemon->wake = (struct poller_timer){.on_time = on_wake, .owner = daemon};
     daemon->stop_after = (struct poller_timer){.on_time = on_stop_after, .owner = daemon};
-    loop_before_wait(daemon->loop, take_turn, daemon);
+    loop_before_wait(daemon->loop, on_round, daemon);
     loop_on_signal(daemon->loop, SIGTERM, on_terminate, daemon);
     loop_on_signal(daemon->loop, SIGINT, on_terminate, daemon);
     loop_on_signal(daemon->loop, SIGHUP, on_hangup, daemon);
