@@ -8,6 +8,7 @@
 /* A quantity is worked out exactly, in billionths, as a natural number of this many 32-bit
  * limbs: 100 digits times an exbibyte fit with room to spare. */
 #define LIMB_COUNT   16
+#define LIMB_DIGITS  9 /* 10^9 < 2^32 */
 #define DIGIT_MAX    100
 #define EXPONENT_MAX 1000 /* Past it, everything is too large or rounds to one unit. */
 #define NANO_DIGITS  9
@@ -76,24 +77,38 @@ static uint32_t divide(struct natural *n, uint32_t divisor) {
     return (uint32_t)rest;
 }
 
+/* 10^exponent or, if that is more than a limb holds, the largest power that fits. */
+static uint32_t limb_of_tens(int exponent, int *out_digits) {
+    uint32_t power = 1;
+    int digits = 0;
+
+    for (; digits < exponent && digits < LIMB_DIGITS; digits++) {
+        power *= 10;
+    }
+    *out_digits = digits;
+    return power;
+}
+
 /* n = n * 10^exponent, rounded up. */
 static bool scale_by_ten(struct natural *n, int exponent) {
     bool lost = false;
+    int digits;
 
-    for (; exponent > 0 && !is_zero(n); exponent--) {
-        if (!multiply(n, 10, 0)) {
+    for (; exponent > 0 && !is_zero(n); exponent -= digits) {
+        if (!multiply(n, limb_of_tens(exponent, &digits), 0)) {
             return false;
         }
     }
-    for (; exponent < 0; exponent++) {
-        lost = divide(n, 10) != 0 || lost;
+    for (; exponent < 0 && !is_zero(n); exponent += digits) {
+        lost = divide(n, limb_of_tens(-exponent, &digits)) != 0 || lost;
     }
     return !lost || multiply(n, 1, 1);
 }
 
+/* n = n * 2^exponent, for the exponents of the binary suffixes: multiples of ten. */
 static bool scale_by_two(struct natural *n, int exponent) {
-    for (; exponent > 0; exponent--) {
-        if (!multiply(n, 2, 0)) {
+    for (; exponent > 0; exponent -= 10) {
+        if (!multiply(n, 1024, 0)) {
             return false;
         }
     }
