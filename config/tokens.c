@@ -51,15 +51,18 @@ static void token_finish(struct token *token) {
     free(token->teams);
 }
 
-/* "user,team,team": every name is one that a label may hold. */
+/* "user,team,team": every name is one that a label may hold; the team * is all of them. */
 static bool read_names(const struct line *line, const char *text, struct token *token) {
     while (true) {
         size_t length = strcspn(text, ",");
         char *name = mem_copy_text_n(text, length);
 
-        if (name[0] == '\0' || !text_is_label_value(name)) {
+        bool is_all_teams = token->user != NULL && strcmp(name, "*") == 0;
+
+        if (name[0] == '\0' || (!is_all_teams && !text_is_label_value(name))) {
             free(name);
-            return complain(line, "a user or team is 1 to 63 of letters, digits, -, _ and .");
+            return complain(line, "a user or team is 1 to 63 of letters, digits, -, _ and ., or "
+                                  "the team *");
         }
         if (token->user == NULL) {
             token->user = name;

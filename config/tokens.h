@@ -1,6 +1,6 @@
 /* config/tokens.h - the file of bearer tokens: who may come in over TCP.
  *
- * A line is `sha256:<64 hex digits> <user>[,<team>...]`; blank lines and lines that begin
+ * A line is `sha256:<64 hex digits> <user>[,<team>...]`, where the team * is all of them; blank lines and lines that begin
  * with # are skipped. The file holds hashes, never a token, yet who may write it is
  * everybody's administrator: it is refused when group or others may write it.
  */

@@ -6,6 +6,7 @@
 #include "base/ensure.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "base/version.h"
 #include "k8s/codec_limit_range.h"
 #include "k8s/codec_node.h"
 #include "k8s/codec_pod.h"
@@ -447,7 +448,7 @@ static int open_kube(struct daemon *daemon, struct error *error) {
                                          .rng = &daemon->rng,
                                          .clock = clock_sample,
                                          .access = &access,
-                                         .user_agent = "nightshiftd/0.1.0",
+                                         .user_agent = "nightshiftd/" NIGHTSHIFT_VERSION,
                                          .qps = (double)config->kube_qps_milli / 1000,
                                          .burst = (uint32_t)config->kube_burst},
                   &daemon->kube, error);

@@ -8,6 +8,7 @@
 
 #include "api/api.h"
 #include "base/memory.h"
+#include "base/version.h"
 #include "k8s/kube.h"
 #include "policy/ledger.h"
 #include "queue/queue.h"
@@ -224,7 +225,8 @@ void front_why(const struct daemon *daemon, const struct job *job, struct buf *o
     check_cluster(daemon, &checks);
     if (job_state_is_waiting(job->state)) {
         add_check(&checks, "order", ahead == 0,
-                  mem_format("%zu waiting jobs of namespace %s go first", ahead, job->namespace));
+                  mem_format("%zu waiting job%s of namespace %s go%s first", ahead,
+                             ahead == 1 ? "" : "s", job->namespace, ahead == 1 ? "es" : ""));
         if (demand != NULL) {
             check_quotas(daemon, job, demand, &checks);
         }
@@ -296,7 +298,7 @@ void front_status(struct daemon *daemon, struct buf *out_json) {
         };
 
         wire_encode_status(out_json, &(struct wire_status){
-                                         .version = "0.1.0",
+                                         .version = NIGHTSHIFT_VERSION,
                                          .queue_uid = queue_uid(daemon->queue),
                                          .leader = host,
                                          .is_leader = true,

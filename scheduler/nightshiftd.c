@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/version.h"
 #include "scheduler/daemon_main.h"
 
 #define DEFAULT_CONFIG "/etc/nightshift/nightshift.yaml"
@@ -31,7 +32,7 @@ int main(int argc, char **argv) {
             return 0;
         }
         if (strcmp(argv[i], "--version") == 0) {
-            (void)puts("nightshiftd 0.1.0");
+            (void)puts("nightshiftd " NIGHTSHIFT_VERSION);
             return 0;
         }
         if ((strcmp(argv[i], "--config") == 0 || strcmp(argv[i], "-c") == 0) && i + 1 < argc) {

@@ -39,13 +39,18 @@ TEST(token_list_parse__takes_lines_and_refuses_the_rest) {
         {"# a comment\n\n \t\n", ""},
         {HASH " ann\n" ELSE "\tbob,etl,ops \r\n", "00..ab ann\n11..ab bob etl ops\n"},
         {HASH " ann", "00..ab ann\n"},
+        {HASH " root,*\n", "00..ab root *\n"},
+        {HASH " *\n", "t:1:1: a user or team is 1 to 63 of letters, digits, -, _ and ., or the "
+                      "team *\n"},
         {"sha1:00 ann\n", "t:1:1: must begin with sha256: and 64 hexadecimal digits\n"},
         {"sha256:00ff ann\n", "t:1:1: must begin with sha256: and 64 hexadecimal digits\n"},
         {"sha256:", "t:1:1: must begin with sha256: and 64 hexadecimal digits\n"},
         {HASH "\n", "t:1:1: a user must follow the hash, after a space\n"},
         {HASH "0 ann\n", "t:1:1: a user must follow the hash, after a space\n"},
-        {HASH " a b\n", "t:1:1: a user or team is 1 to 63 of letters, digits, -, _ and .\n"},
-        {HASH " ann,\n", "t:1:1: a user or team is 1 to 63 of letters, digits, -, _ and .\n"},
+        {HASH " a b\n", "t:1:1: a user or team is 1 to 63 of letters, digits, -, _ and ., or the "
+                        "team *\n"},
+        {HASH " ann,\n", "t:1:1: a user or team is 1 to 63 of letters, digits, -, _ and ., or the "
+                         "team *\n"},
         {"#\n" HASH " ann\n" HASH " bob\n", "t:3:1: the same token is given above\n"},
     };
 
