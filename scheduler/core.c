@@ -145,9 +145,19 @@ static void on_release(struct core *core, struct event *event) {
     lifecycle_release(core, event);
 }
 
+/* The start time-out may be shorter now. */
 static void on_settings(struct core *core, struct event *event) {
+    struct map_entry *item;
+
     core->settings = event->settings;
     core->pass_needed = true;
+    for (size_t at = 0; (item = map_next(&core->entries, &at)) != NULL;) {
+        struct entry *entry = item->value;
+
+        if (entry->job.state == JOB_STARTING) {
+            lifecycle_tick(core, entry);
+        }
+    }
 }
 
 static void on_drain(struct core *core, struct event *event) {

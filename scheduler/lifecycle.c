@@ -457,6 +457,7 @@ static void note_standing(struct core *core, struct entry *entry, const struct p
     struct run *run = entry->run;
 
     run->seen = true;
+    run->gone = false; /* Made anew, if it was. */
     run->standing = pod->standing;
     run->standing_failure = pod->failure;
     run->standing_exit_code = pod->exit_code;
@@ -520,10 +521,23 @@ void lifecycle_pod_gone(struct core *core, const char *namespace, const char *na
 
 /* --- Starting -------------------------------------------------------------------------------- */
 
+/* What the watch has told of may be a pod of an earlier try, deleted since. */
+static void forget_other_pod(struct run *run, const char *uid) {
+    if (strcmp(run->attempt.pod_uid, uid) != 0) {
+        run->seen = run->gone = false;
+        run->standing = POD_STANDS_WAITING;
+        run->standing_failure = FAILURE_NONE;
+        run->standing_started_us = run->standing_finished_us = 0;
+        free(run->standing_message);
+        run->standing_message = NULL;
+    }
+}
+
 static void start_done(struct core *core, struct entry *entry,
                        const struct started_event *started) {
     struct run *run = entry->run;
 
+    forget_other_pod(run, started->pod_uid);
     run->attempt.created_us = core->instant.now_us;
     run_set_text(&run->attempt.pod_uid, started->pod_uid);
     run_set_text(&run->attempt.pod_name, started->pod_name);
@@ -592,10 +606,9 @@ static void start_transient(struct core *core, struct entry *entry,
                        outbox_format(&core->outbox, "%s; asked again in %s, until it is known",
                                      started->message, wait));
     }
-    if (entry->job.cancel_requested) {
-        run_set_text(&run->attempt.pod_name, started->pod_name); /* Deleted, not asked for again. */
+    if (strcmp(run->attempt.pod_name, started->pod_name) != 0) {
+        run_set_text(&run->attempt.pod_name, started->pod_name); /* It may exist: for a cancel. */
         view_run_changed(core, entry);
-        delete_run_pod(core, entry);
     }
 }
 
@@ -750,10 +763,10 @@ static void tick_submitting(struct core *core, struct entry *entry) {
     }
     if (entry->job.cancel_requested && !run->start_may_exist) {
         finish(core, entry, FAILURE_CANCELLED, -1, "before its pod was created");
-    } else if (run->start_due_us > core->instant.mono_us) {
-        wake_at(core, entry->job.id, run->start_due_us);
     } else if (entry->job.cancel_requested && run->attempt.pod_name[0] != '\0') {
         delete_run_pod(core, entry); /* It may exist: an earlier try's fate is unknown. */
+    } else if (run->start_due_us > core->instant.mono_us) {
+        wake_at(core, entry->job.id, run->start_due_us);
     } else {
         start(core, entry);
     }
@@ -860,6 +873,16 @@ void lifecycle_adopt(struct core *core) {
     }
 }
 
+/* Once, not in every turn: the heap would grow until the first one is due. */
+static void wake_to_forget(struct core *core, int64_t finished_us) {
+    int64_t due_us = mono_of(core, finished_us + core->settings.history_age_us);
+
+    if (core->forget_due_us <= core->instant.mono_us || due_us < core->forget_due_us) {
+        core->forget_due_us = due_us;
+        wake_at(core, 0, due_us);
+    }
+}
+
 void lifecycle_forget(struct core *core) {
     int64_t before_us = core->instant.now_us - core->settings.history_age_us;
 
@@ -870,8 +893,7 @@ void lifecycle_forget(struct core *core) {
 
         ENSURE(entry != NULL);
         if (!too_many && entry->job.finished_us > before_us) {
-            wake_at(core, id,
-                    mono_of(core, entry->job.finished_us + core->settings.history_age_us));
+            wake_to_forget(core, entry->job.finished_us);
             return;
         }
         if (entry->changed || (!entry->job.pods_deleted && entry->job.ttl_s != JOB_TTL_NEVER)) {
