@@ -12,21 +12,21 @@ static void run_seeds(struct world_options options) {
     }
 }
 
-TEST_WITHIN(core__runs_every_job_once_in_a_quiet_cluster, 60) {
+TEST_WITHIN(core__runs_every_job_once_in_a_quiet_cluster, 180) {
     run_seeds((struct world_options){.jobs = 20, .nodes = 4});
 }
 
-TEST_WITHIN(core__survives_lost_requests_and_replies, 60) {
+TEST_WITHIN(core__survives_lost_requests_and_replies, 180) {
     run_seeds((struct world_options){
         .jobs = 15, .nodes = 4, .request_lost = 150, .reply_lost = 150, .pod_fails = 100});
 }
 
-TEST_WITHIN(core__survives_crashes_between_commit_and_act, 60) {
+TEST_WITHIN(core__survives_crashes_between_commit_and_act, 180) {
     run_seeds((struct world_options){
         .jobs = 12, .nodes = 4, .crash = 60, .reply_lost = 50, .pod_fails = 100});
 }
 
-TEST_WITHIN(core__survives_everything_at_once, 60) {
+TEST_WITHIN(core__survives_everything_at_once, 180) {
     run_seeds((struct world_options){.jobs = 15,
                                      .nodes = 3,
                                      .request_lost = 80,
