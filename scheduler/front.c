@@ -510,6 +510,7 @@ static int listen_network(struct daemon *daemon, struct error *error) {
         .certificate_file = config->tls_cert,
         .key_file = config->tls_key,
         .client_ca_file = config->tls_client_ca[0] != '\0' ? config->tls_client_ca : NULL,
+        .client_required = config->tls_client_ca[0] != '\0',
     };
     char host[256];
     uint16_t port;
