@@ -70,6 +70,9 @@
 #define LIMIT_TURN_EVENTS 4096
 #define LIMIT_TURN_STARTS 256
 
+/* Demands of specs kept to be found again: a few KiB each. */
+#define LIMIT_DEMANDS_KEPT 4096
+
 _Static_assert(LIMIT_SPEC_BYTES <= LIMIT_MANIFEST_BYTES, "one spec fits a manifest");
 _Static_assert(LIMIT_MANIFEST_BYTES <= LIMIT_HTTP_BODY_BYTES, "a manifest fits a request");
 _Static_assert(LIMIT_KUBE_OBJECT_BYTES <= LIMIT_KUBE_LIST_BYTES, "one object fits a page");

@@ -193,11 +193,16 @@ static int keep_attempt(void *context, const struct attempt *attempt) {
 
 /* The demand of a stored spec; NULL if it can't be read any more. */
 static struct demand *load_demand(struct daemon *daemon, const struct job *job) {
+    const struct demand_key key = {
+        .kind = job->kind, .namespace = job->namespace, .spec_hash = job->spec_hash};
     struct buf text;
     struct payload *payload = NULL;
-    struct demand *demand = NULL;
+    struct demand *demand = demands_get(&daemon->demands, &key);
     struct field_error error = {0};
 
+    if (demand != NULL) {
+        return demand;
+    }
     buf_init(&text, LIMIT_SPEC_BYTES);
     if (queue_get_spec(daemon->queue, job->spec_hash, &text) == OK &&
         payload_read(job->kind, text.data, text.bytes, job->namespace, &payload, &error) == OK) {
@@ -208,6 +213,8 @@ static struct demand *load_demand(struct daemon *daemon, const struct job *job) 
     if (demand == NULL) {
         log_error(&daemon->log, daemon_now(daemon).now_us,
                   "job=%" PRIu64 " event=spec_unreadable error=\"%s\"", job->id, error.error.text);
+    } else {
+        demands_put(&daemon->demands, &key, demand);
     }
     return demand;
 }
@@ -411,6 +418,7 @@ static void close_all(struct daemon *daemon) {
     front_close(daemon);
     cluster_close(daemon);
     inbox_finish(&daemon->inbox);
+    demands_finish(&daemon->demands);
     core_destroy(daemon->core);
     queue_close(daemon->queue);
     loop_destroy(daemon->loop);

@@ -17,6 +17,7 @@
 #include "base/rng.h"
 #include "config/config.h"
 #include "scheduler/core.h"
+#include "scheduler/demands.h"
 #include "scheduler/inbox.h"
 
 struct api;
@@ -36,6 +37,7 @@ struct daemon {
     struct queue *queue;
     struct core *core;
     struct inbox inbox;
+    struct demands demands;
     struct kube *kube;
     struct starter *starter;
     struct cluster *cluster;

@@ -48,22 +48,38 @@ static struct retry_policy retry_of(const struct manifest *manifest, const struc
     };
 }
 
-/* Is there a way to run it here at all? Problems get the place in the text. */
-static struct demand *read_demand(struct daemon *daemon, const struct manifest *manifest,
-                                  const char *namespace, struct problems *problems) {
+/* The demand of a spec; NULL if it has problems. */
+static struct demand *demand_of(struct daemon *daemon, const struct manifest *manifest,
+                                const struct new_job *job, struct problems *problems) {
+    const struct demand_key key = {
+        .kind = job->kind, .namespace = job->namespace, .spec_hash = job->spec_hash};
+    struct demand *demand = demands_get(&daemon->demands, &key);
     struct payload *payload = NULL;
-    struct demand *demand = NULL;
     struct field_error field = {0};
-    struct error error = {0};
 
-    if (payload_read(manifest->kind, manifest->payload, manifest->payload_bytes, namespace,
+    if (demand != NULL) {
+        return demand;
+    }
+    if (payload_read(manifest->kind, manifest->payload, manifest->payload_bytes, job->namespace,
                      &payload, &field) < 0 ||
         payload_demand(payload, core_resource_names(daemon->core), &demand, &field) < 0) {
         manifest_explain(manifest, field.path, field.error.text, problems);
-    } else if (core_check_possible(daemon->core, namespace, demand, &error) < 0) {
-        manifest_explain(manifest, "spec", error.text, problems);
+    } else {
+        demands_put(&daemon->demands, &key, demand);
     }
     payload_destroy(payload);
+    return demand;
+}
+
+/* Is there a way to run it here at all? Problems get the place in the text. */
+static struct demand *read_demand(struct daemon *daemon, const struct manifest *manifest,
+                                  const struct new_job *job, struct problems *problems) {
+    struct demand *demand = demand_of(daemon, manifest, job, problems);
+    struct error error = {0};
+
+    if (demand != NULL && core_check_possible(daemon->core, job->namespace, demand, &error) < 0) {
+        manifest_explain(manifest, "spec", error.text, problems);
+    }
     return demand;
 }
 
@@ -113,7 +129,7 @@ static void read_job(struct daemon *daemon, const struct api_call *call,
                      call->identity.user, job->team);
         return;
     }
-    job->demand = read_demand(daemon, manifest, job->namespace, problems);
+    job->demand = read_demand(daemon, manifest, job, problems);
 }
 
 static void refuse(struct api_call *call, int code, struct problems *problems) {

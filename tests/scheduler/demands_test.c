@@ -1,0 +1,72 @@
+#include "scheduler/demands.h"
+
+#include "base/limits.h"
+#include "policy/demand.h"
+#include "tests/test.h"
+
+static struct demand *make_demand(int64_t cpu_milli) {
+    struct demand *demand = demand_create();
+    struct pod_group *group = demand_add_group(demand, POD_ROLE_POD, 1);
+
+    container_demand_request(pod_demand_add_container(&group->pod, CONTAINER_MAIN), RESOURCE_CPU,
+                             cpu_milli);
+    demand_settle(demand);
+    return demand;
+}
+
+TEST(demands__are_found_by_everything_that_decides_them) {
+    static const struct {
+        const char *what;
+        enum job_kind kind;
+        const char *namespace;
+        unsigned char last_of_hash;
+        bool want;
+    } rows[] = {
+        {"the same", JOB_KIND_POD, "red", 1, true},
+        {"another spec", JOB_KIND_POD, "red", 2, false},
+        {"another namespace", JOB_KIND_POD, "redder", 1, false},
+        {"another kind", JOB_KIND_SPARK, "red", 1, false},
+    };
+    unsigned char hash[SPEC_HASH_BYTES] = {[SPEC_HASH_BYTES - 1] = 1};
+    const struct demand_key key = {.kind = JOB_KIND_POD, .namespace = "red", .spec_hash = hash};
+    struct demands demands = {0};
+    struct demand *demand = make_demand(100);
+
+    demands_put(&demands, &key, demand);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        unsigned char other[SPEC_HASH_BYTES] = {[SPEC_HASH_BYTES - 1] = rows[i].last_of_hash};
+        struct demand *found =
+            demands_get(&demands, &(struct demand_key){.kind = rows[i].kind,
+                                                       .namespace = rows[i].namespace,
+                                                       .spec_hash = other});
+
+        CHECK_EQ(found == demand, rows[i].want, rows[i].what);
+        CHECK_EQ(found == NULL, !rows[i].want, rows[i].what);
+        demand_destroy(found);
+    }
+    CHECK_EQ(demand->uses, 2, "ours and the kept one");
+    demands_finish(&demands);
+    CHECK_EQ(demand->uses, 1, "ours");
+    demand_destroy(demand);
+}
+
+TEST(demands__stay_within_their_bound) {
+    struct demands demands = {0};
+    struct demand *demand = make_demand(100);
+
+    for (unsigned i = 0; i <= 2 * LIMIT_DEMANDS_KEPT; i++) {
+        unsigned char hash[SPEC_HASH_BYTES] = {(unsigned char)(i >> 8), (unsigned char)i};
+        const struct demand_key key = {.namespace = "red", .spec_hash = hash};
+        struct demand *found;
+
+        demands_put(&demands, &key, demand);
+        demands_put(&demands, &key, demand);
+        CHECK(demands.by_key.count <= LIMIT_DEMANDS_KEPT, "bounded");
+        found = demands_get(&demands, &key);
+        CHECK(found == demand, "the last one is there");
+        demand_destroy(found);
+    }
+    demands_finish(&demands);
+    CHECK_EQ(demand->uses, 1, "all are given back");
+    demand_destroy(demand);
+}
