@@ -86,6 +86,8 @@ struct world {
     uint64_t uid_count;
     unsigned executor_refusals;
     bool is_ours_alone; /* nobody else takes quota */
+    bool died;          /* no more turns until the restart */
+    struct world_totals totals;
     unsigned succeeded_mains[WORLD_JOBS_MAX + 1];
 };
 
@@ -425,6 +427,18 @@ static enum start_result carry_out_start(struct world *world, const struct comma
     return START_DONE;
 }
 
+/* Each request is the next one; one of them may be meant to get lost, or its reply. */
+static bool is_request_lost(struct world *world) {
+    world->totals.requests++;
+    return world->totals.requests == world->options.nth_request_lost ||
+           chance(world, world->options.request_lost);
+}
+
+static bool is_reply_lost(struct world *world) {
+    return world->totals.requests == world->options.nth_reply_lost ||
+           chance(world, world->options.reply_lost);
+}
+
 static void do_start(struct world *world, const struct command *command) {
     struct note note = {.kind = NOTE_STARTED,
                         .index = (unsigned)command->job_id,
@@ -435,10 +449,10 @@ static void do_start(struct world *world, const struct command *command) {
 
     (void)snprintf(note.pod_name, sizeof note.pod_name, "j%" PRIu64 "-%" PRIu32, command->job_id,
                    command->attempt);
-    if (!chance(world, world->options.request_lost)) {
+    if (!is_request_lost(world)) {
         enum start_result result = carry_out_start(world, command, note.pod_name, note.pod_uid);
 
-        if (!chance(world, world->options.reply_lost)) {
+        if (!is_reply_lost(world)) {
             note.started.result = result;
         }
     }
@@ -447,7 +461,7 @@ static void do_start(struct world *world, const struct command *command) {
 
 static void do_delete(struct world *world, const struct command *command) {
     struct note note = {.kind = NOTE_DELETED, .index = (unsigned)command->job_id};
-    bool lost = chance(world, world->options.request_lost);
+    bool lost = is_request_lost(world);
     struct world_pod *pod = find_pod(world, command->pod_name);
 
     if (!lost && pod != NULL) {
@@ -455,8 +469,7 @@ static void do_delete(struct world *world, const struct command *command) {
     }
     (void)snprintf(note.pod_name, sizeof note.pod_name, "%s", command->pod_name);
     note.pod.namespace = strcmp(command->namespace, namespaces[1]) == 0;
-    note.started.result =
-        lost || chance(world, world->options.reply_lost) ? START_TRANSIENT : START_DONE;
+    note.started.result = lost || is_reply_lost(world) ? START_TRANSIENT : START_DONE;
     add_note(world, note, (int64_t)rng_below(&world->rng, 500000));
 }
 
@@ -574,13 +587,21 @@ static struct event event_of(struct world *world, const struct note *note, struc
 static bool turn(struct world *world, struct event *events, size_t count) {
     struct turn out;
 
+    if (world->died) {
+        return false;
+    }
     scheduler_turn(world->core, world->now, events, count, &out);
     commit(world, &out);
-    if (chance(world, world->options.crash)) {
-        return false; /* Committed, and not acted upon. */
+    world->totals.turns++;
+    if (world->totals.turns == world->options.nth_turn_dies ||
+        chance(world, world->options.crash)) {
+        world->died = true; /* Committed, and not acted upon. */
+        return false;
     }
     act(world, &out);
-    check(world);
+    if (count > 0 || out.change_count > 0 || out.command_count > 0) {
+        check(world); /* Else nothing has changed since the last check. */
+    }
     return out.wake_after_us == 0;
 }
 
@@ -646,6 +667,7 @@ static void start_core(struct world *world) {
 static void crash(struct world *world) {
     core_destroy(world->core);
     world->note_count = 0; /* Watches and replies died with the process. */
+    world->died = false;
     start_core(world);
 }
 
@@ -734,13 +756,13 @@ static void step(struct world *world) {
     for (int i = 0; i < 20 && turn(world, NULL, 0); i++) {
         continue;
     }
-    if (world->acknowledged < world->options.jobs && chance(world, 300)) {
+    if (!world->died && world->acknowledged < world->options.jobs && chance(world, 300)) {
         submit(world);
     }
-    if (world->acknowledged > 0 && chance(world, world->options.cancel)) {
+    if (!world->died && world->acknowledged > 0 && chance(world, world->options.cancel)) {
         cancel(world);
     }
-    if (chance(world, world->options.crash)) {
+    if (world->died || chance(world, world->options.crash)) {
         crash(world);
     }
 }
@@ -826,8 +848,9 @@ static void describe(const struct world *world) {
     }
 }
 
-void world_run(const struct world_options *options) {
+struct world_totals world_run(const struct world_options *options) {
     struct world *world = mem_alloc(1, sizeof *world);
+    struct world_totals totals;
 
     world->options = *options;
     world->is_ours_alone = options->foreign == 0;
@@ -851,6 +874,7 @@ void world_run(const struct world_options *options) {
         step(world);
     }
     check_end(world);
+    totals = world->totals;
     core_destroy(world->core);
     for (size_t i = 0; i < ARRAY_LEN(world->demands); i++) {
         demand_destroy(world->demands[i]);
@@ -861,4 +885,5 @@ void world_run(const struct world_options *options) {
     intern_finish(&world->texts);
     free(world->notes);
     free(world);
+    return totals;
 }

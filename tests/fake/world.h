@@ -26,9 +26,18 @@ struct world_options {
     unsigned cancel;       /* a job is cancelled at some moment */
     unsigned crash;        /* the daemon dies between commit and act, or after */
     unsigned foreign;      /* somebody else takes quota and room for a while */
+    /* Exactly one, counted from 1 over starts and deletions, or over turns; 0: none. */
+    unsigned nth_request_lost;
+    unsigned nth_reply_lost;
+    unsigned nth_turn_dies; /* the daemon dies between its commit and its commands */
+};
+
+struct world_totals {
+    unsigned requests;
+    unsigned turns;
 };
 
 /* Run to the end; what did not hold ends the process with the seed in the text. */
-void world_run(const struct world_options *options);
+struct world_totals world_run(const struct world_options *options);
 
 #endif

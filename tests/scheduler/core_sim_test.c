@@ -8,7 +8,7 @@
 static void run_seeds(struct world_options options) {
     for (uint64_t seed = 1; seed <= SEEDS; seed++) {
         options.seed = seed;
-        world_run(&options);
+        (void)world_run(&options);
     }
 }
 
@@ -37,4 +37,34 @@ TEST_WITHIN(core__survives_everything_at_once, 180) {
                                      .cancel = 20,
                                      .crash = 30,
                                      .foreign = 60});
+}
+
+/* A small history in which each request in turn, and then each reply, is the one that is lost. */
+TEST_WITHIN(core__survives_the_loss_of_each_single_request_and_reply, 60) {
+    const struct world_options quiet = {
+        .seed = 7, .jobs = 6, .nodes = 3, .pod_fails = 200, .cancel = 40};
+    unsigned last = world_run(&quiet).requests;
+
+    CHECK(last > 8, "starts and deletions");
+    for (unsigned nth = 1; nth <= last; nth++) {
+        struct world_options options = quiet;
+
+        options.nth_request_lost = nth;
+        (void)world_run(&options);
+        options.nth_request_lost = 0;
+        options.nth_reply_lost = nth;
+        (void)world_run(&options);
+    }
+}
+
+TEST_WITHIN(core__survives_dying_between_commit_and_commands_of_each_turn, 60) {
+    const struct world_options quiet = {.seed = 11, .jobs = 3, .nodes = 3, .pod_fails = 200};
+    unsigned last = world_run(&quiet).turns;
+
+    for (unsigned nth = 1; nth <= last; nth += 1 + nth / 100) {
+        struct world_options options = quiet;
+
+        options.nth_turn_dies = nth;
+        (void)world_run(&options);
+    }
 }
