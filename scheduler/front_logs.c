@@ -36,8 +36,10 @@ static void on_done(void *context, const struct kube_answer *answer) {
     struct api_call *call = fetch->call;
 
     call->context = NULL;
-    if (fetch->began) {
+    if (fetch->began && answer->status.outcome == KUBE_OK) {
         api_stream_end(call);
+    } else if (fetch->began) {
+        api_stream_abort(call); /* A log that was cut must not look whole. */
     } else if (answer->status.outcome != KUBE_OK) {
         end_without(fetch, &answer->status);
     } else {
