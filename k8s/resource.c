@@ -22,11 +22,6 @@ const char *resource_plural(enum kube_resource resource) {
     return resources[resource].plural;
 }
 
-bool resource_is_namespaced(enum kube_resource resource) {
-    ENSURE(resource < KUBE_RESOURCE_COUNT);
-    return resources[resource].is_namespaced;
-}
-
 /* Unreserved characters of RFC 3986 stay, except that "." and ".." alone would be folded. */
 static void add_encoded(struct buf *out, const char *text) {
     static const char plain[] =

@@ -35,7 +35,6 @@ enum kube_resource {
 
 /* "pods" */
 const char *resource_plural(enum kube_resource resource);
-bool resource_is_namespaced(enum kube_resource resource);
 
 /* Append the path of a collection, an object or its subresource. Each of the three texts may be
  * NULL; a namespaced resource without a namespace is that of the whole cluster. */

@@ -266,30 +266,19 @@ int spark_conf_get_factor(const struct spark_conf *conf, const char *key, double
     return OK;
 }
 
-static int get_quantity(const struct spark_conf *conf, const char *key,
-                        int (*parse)(const char *, int64_t *), int64_t *out_value,
-                        struct field_error *error) {
+int spark_conf_get_milli(const struct spark_conf *conf, const char *key, int64_t *out_milli,
+                         struct field_error *error) {
     const struct spark_conf_entry *entry = spark_conf_find(conf, key);
-    int64_t value;
+    int64_t milli;
 
     if (entry == NULL) {
         return OK;
     }
-    if (parse(entry->value, &value) < 0 || value <= 0) {
+    if (quantity_parse_milli(entry->value, &milli) < 0 || milli <= 0) {
         return spark_conf_fail(entry, error, ERR_INVALID,
                                "%s: \"%s\" is not a quantity above 0, such as 500m, 1.5 or 4Gi",
                                key, entry->value);
     }
-    *out_value = value;
+    *out_milli = milli;
     return OK;
-}
-
-int spark_conf_get_milli(const struct spark_conf *conf, const char *key, int64_t *out_milli,
-                         struct field_error *error) {
-    return get_quantity(conf, key, quantity_parse_milli, out_milli, error);
-}
-
-int spark_conf_get_units(const struct spark_conf *conf, const char *key, int64_t *out_units,
-                         struct field_error *error) {
-    return get_quantity(conf, key, quantity_parse_units, out_units, error);
 }

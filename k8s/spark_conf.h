@@ -70,8 +70,6 @@ int spark_conf_get_factor(const struct spark_conf *conf, const char *key, double
 /* A Kubernetes quantity, above 0. */
 int spark_conf_get_milli(const struct spark_conf *conf, const char *key, int64_t *out_milli,
                          struct field_error *error) MUST_CHECK;
-int spark_conf_get_units(const struct spark_conf *conf, const char *key, int64_t *out_units,
-                         struct field_error *error) MUST_CHECK;
 
 /* "4g", "512m", "1536k": digits and a unit (b k kb m mb g gb t tb p pb, any case, powers of
  * 1024); a bare number counts bytes_per_bare. ERR_INVALID: not such a size; ERR_FULL: it

@@ -104,10 +104,3 @@ void job_move(struct job *job, enum job_state to) {
     ENSURE(job_may_move(job->state, to));
     job->state = to;
 }
-
-int job_order(const struct job *a, const struct job *b) {
-    if (a->priority != b->priority) {
-        return a->priority > b->priority ? -1 : 1;
-    }
-    return a->id < b->id ? -1 : a->id > b->id;
-}

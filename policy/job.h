@@ -136,7 +136,4 @@ struct job {
 /* Change the state; an illegal transition is our bug (ENSURE). */
 void job_move(struct job *job, enum job_state to);
 
-/* Queue order: priority first (higher before lower), then submission. A total order. */
-int job_order(const struct job *a, const struct job *b);
-
 #endif

@@ -158,28 +158,6 @@ static int parse_member(const char *name, const json_t *member, int64_t *out_val
     return ERR_INVALID;
 }
 
-int amounts_add_json(struct amounts *set, const json_t *object, const char **out_bad) {
-    struct amounts parsed = {0};
-    const char *name;
-    json_t *value;
-
-    json_object_foreach(tree_walkable(object), name, value) {
-        int64_t number;
-        bool binary;
-        int r = parse_member(name, value, &number, &binary);
-
-        if (r != OK) {
-            *out_bad = name;
-            amounts_finish(&parsed);
-            return r;
-        }
-        amounts_add(&parsed, name, number, binary);
-    }
-    amounts_add_all(set, &parsed);
-    amounts_finish(&parsed);
-    return OK;
-}
-
 void amounts_add_readable(struct amounts *set, const json_t *object) {
     const char *name;
     json_t *value;
@@ -226,17 +204,4 @@ void amounts_print(const struct amounts *set, struct buf *out) {
         amount_print(&set->items[i], text);
         buf_add_format(out, "%s%s=%s", i > 0 ? "," : "", set->items[i].name, text);
     }
-}
-
-bool amounts_equal(const struct amounts *a, const struct amounts *b) {
-    if (a->count != b->count) {
-        return false;
-    }
-    for (size_t i = 0; i < a->count; i++) {
-        if (a->items[i].value != b->items[i].value ||
-            strcmp(a->items[i].name, b->items[i].name) != 0) {
-            return false;
-        }
-    }
-    return true;
 }

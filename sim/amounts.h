@@ -50,12 +50,8 @@ void amounts_add_all(struct amounts *set, const struct amounts *more);
 void amounts_raise(struct amounts *set, const char *name, int64_t value, bool binary);
 void amounts_raise_all(struct amounts *set, const struct amounts *more);
 
-/* Add every member of a JSON object {"cpu": "1", ...}; NULL adds nothing. Nothing is added when
- * a quantity does not parse: ERR_INVALID or ERR_FULL, *out_bad is the name (borrowed). */
-int amounts_add_json(struct amounts *set, const struct json_t *object,
-                     const char **out_bad) MUST_CHECK;
-
-/* The same, leaving out what does not parse: for objects that validation has let pass. */
+/* Add every member of a JSON object {"cpu": "1", ...}, leaving out what does not parse:
+ * validation has refused it where it matters. NULL adds nothing. */
 void amounts_add_readable(struct amounts *set, const struct json_t *object);
 
 /* A new JSON object, owned by the caller. */
@@ -70,7 +66,5 @@ void amounts_print(const struct amounts *set, struct buf *out);
 /* One quantity in the unit its name wants. */
 int amount_parse(const char *name, const char *text, int64_t *out_value,
                  bool *out_binary) MUST_CHECK;
-
-bool amounts_equal(const struct amounts *a, const struct amounts *b);
 
 #endif

@@ -98,11 +98,3 @@ void sim_json_set_time(struct json_t *object, const char *key, int64_t time_us) 
     rfc3339_print(time_us, text);
     sim_json_set_text(object, key, text);
 }
-
-char *sim_json_quoted(const char *text) {
-    json_t *value = json_string(text);
-    char *quoted = value == NULL ? NULL : json_dumps(value, JSON_ENCODE_ANY);
-
-    json_decref(value);
-    return quoted == NULL ? mem_copy_text("\"\"") : quoted;
-}

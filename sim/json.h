@@ -38,7 +38,4 @@ void sim_json_default_int(struct json_t *object, const char *key, int64_t value)
 /* "2026-11-22T22:00:00Z" */
 void sim_json_set_time(struct json_t *object, const char *key, int64_t time_us);
 
-/* A text drawn from a Go-like %q: with quotes and escapes. Owned. */
-char *sim_json_quoted(const char *text);
-
 #endif

@@ -134,15 +134,3 @@ const char *pod_node(const json_t *pod) {
 
     return node != NULL && node[0] != '\0' ? node : NULL;
 }
-
-bool pod_condition_true(const json_t *object, const char *type) {
-    size_t i;
-    json_t *condition;
-
-    json_array_foreach(tree_at(object, "status/conditions"), i, condition) {
-        if (tree_is(condition, "type", type)) {
-            return tree_is(condition, "status", "True");
-        }
-    }
-    return false;
-}

@@ -26,7 +26,4 @@ bool pod_terminating(const struct json_t *pod);
 /* The node it is bound to; NULL when not bound. */
 const char *pod_node(const struct json_t *pod);
 
-/* Is the condition of this type "True"? */
-bool pod_condition_true(const struct json_t *object, const char *type);
-
 #endif

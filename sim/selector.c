@@ -333,14 +333,3 @@ bool sim_selector_matches(const struct sim_selector *selector, const struct json
     }
     return true;
 }
-
-const char *sim_selector_name(const struct sim_selector *selector) {
-    for (size_t i = 0; i < selector->count; i++) {
-        const struct sim_term *term = &selector->terms[i];
-
-        if (term->field && term->kind == TERM_IN && strcmp(term->key, "metadata.name") == 0) {
-            return term->values[0];
-        }
-    }
-    return NULL;
-}

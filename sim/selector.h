@@ -27,7 +27,4 @@ void sim_selector_finish(struct sim_selector *selector);
 
 bool sim_selector_matches(const struct sim_selector *selector, const struct json_t *object);
 
-/* The value that metadata.name must equal by a field selector, or NULL. */
-const char *sim_selector_name(const struct sim_selector *selector);
-
 #endif

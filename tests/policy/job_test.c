@@ -115,29 +115,3 @@ TEST(retry_backoff_us__doubles_up_to_the_cap) {
                  rows[i].what);
     }
 }
-
-TEST(job_order__is_priority_then_submission) {
-    static const struct {
-        const char *what;
-        int32_t a_priority;
-        uint64_t a_id;
-        int32_t b_priority;
-        uint64_t b_id;
-        int want;
-    } rows[] = {
-        {"equal priority: the older", 0, 1, 0, 2, -1},
-        {"equal priority: the younger", 0, 2, 0, 1, 1},
-        {"higher priority first, though younger", 5, 9, 4, 1, -1},
-        {"negative is lower", -1, 1, 0, 2, 1},
-        {"the ends do not overflow", INT32_MIN, 1, INT32_MAX, 2, 1},
-        {"the same job", 3, 3, 3, 3, 0},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        const struct job a = {.id = rows[i].a_id, .priority = rows[i].a_priority};
-        const struct job b = {.id = rows[i].b_id, .priority = rows[i].b_priority};
-
-        CHECK_EQ(job_order(&a, &b), rows[i].want, rows[i].what);
-        CHECK_EQ(job_order(&b, &a), -rows[i].want, rows[i].what);
-    }
-}
