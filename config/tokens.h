@@ -1,8 +1,8 @@
 /* config/tokens.h - the file of bearer tokens: who may come in over TCP.
  *
- * A line is `sha256:<64 hex digits> <user>[,<team>...]`, where the team * is all of them; blank lines and lines that begin
- * with # are skipped. The file holds hashes, never a token, yet who may write it is
- * everybody's administrator: it is refused when group or others may write it.
+ * A line is `sha256:<64 hex digits> <user>[,<team>...]`, where the team * is all of them; blank
+ * lines and lines that begin with # are skipped. The file holds hashes, never a token, yet who may
+ * write it is everybody's administrator: it is refused when group or others may write it.
  */
 #ifndef CONFIG_TOKENS_H
 #define CONFIG_TOKENS_H

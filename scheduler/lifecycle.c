@@ -632,8 +632,7 @@ void lifecycle_started(struct core *core, const struct started_event *started) {
 /* --- Deleting -------------------------------------------------------------------------------- */
 
 static void deleted_of_job(struct core *core, struct entry *entry, const char *pod_name) {
-    bool is_current_pod =
-        entry->run != NULL && strcmp(entry->run->attempt.pod_name, pod_name) == 0;
+    bool is_current_pod = entry->run != NULL && strcmp(entry->run->attempt.pod_name, pod_name) == 0;
 
     if (job_state_is_active(entry->job.state) && entry->job.cancel_requested && is_current_pod &&
         !entry->run->start_in_flight) {

@@ -111,7 +111,7 @@ struct core {
     size_t finished_end;
     size_t finished_room;
     int64_t forget_due_us; /* monotonic: when the timer to forget the first one is set */
-    uint64_t *changed; /* entries to store at the end of the turn */
+    uint64_t *changed;     /* entries to store at the end of the turn */
     size_t changed_count;
     size_t changed_room;
     struct core_counts counts;
