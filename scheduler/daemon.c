@@ -307,16 +307,39 @@ static void on_terminate(int signal_number, void *owner) {
     poller_timer_set(loop_poller(daemon->loop), &daemon->stop_after, DRAIN_US);
 }
 
-/* What can't change while we run. */
+static bool same_namespaces(const struct config *now, const struct config *next) {
+    bool same = now->namespace_count == next->namespace_count;
+
+    for (size_t i = 0; same && i < now->namespace_count; i++) {
+        same = strcmp(now->namespaces[i], next->namespaces[i]) == 0;
+    }
+    return same;
+}
+
+static bool same_doors(const struct config *now, const struct config *next) {
+    return strcmp(now->unix_path, next->unix_path) == 0 && now->unix_mode == next->unix_mode &&
+           strcmp(now->unix_group, next->unix_group) == 0 &&
+           strcmp(now->tcp_address, next->tcp_address) == 0 &&
+           strcmp(now->tls_cert, next->tls_cert) == 0 && strcmp(now->tls_key, next->tls_key) == 0 &&
+           strcmp(now->tls_client_ca, next->tls_client_ca) == 0;
+}
+
+static bool same_cluster(const struct config *now, const struct config *next) {
+    return strcmp(now->kubeconfig, next->kubeconfig) == 0 &&
+           strcmp(now->context, next->context) == 0 && now->in_cluster == next->in_cluster &&
+           now->allow_insecure == next->allow_insecure && same_namespaces(now, next) &&
+           now->kube_qps_milli == next->kube_qps_milli && now->kube_burst == next->kube_burst;
+}
+
+/* What can't change while we run: nobody watches the quotas of a namespace that comes later. */
 static const char *unchangeable(const struct config *now, const struct config *next) {
     if (strcmp(now->data_dir, next->data_dir) != 0) {
         return "dataDir";
     }
-    if (strcmp(now->unix_path, next->unix_path) != 0 ||
-        strcmp(now->tcp_address, next->tcp_address) != 0) {
-        return "listen";
+    if (!same_doors(now, next)) {
+        return "listen (all but listen.tcp.tokensFile)";
     }
-    return NULL;
+    return same_cluster(now, next) ? NULL : "kubernetes";
 }
 
 static int reload(struct daemon *daemon, struct error *error) {

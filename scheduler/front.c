@@ -533,6 +533,25 @@ static int listen_network(struct daemon *daemon, struct error *error) {
     return r;
 }
 
+static int listen_local(struct daemon *daemon, struct error *error) {
+    const struct config *config = &daemon->config;
+    int r;
+
+    if (config->unix_path[0] == '\0') {
+        return OK;
+    }
+    r = api_listen_unix(
+        daemon->front->api,
+        &(struct http_unix){.path = config->unix_path,
+                            .mode = (mode_t)config->unix_mode,
+                            .group = config->unix_group[0] != '\0' ? config->unix_group : NULL},
+        error);
+    if (r == OK) {
+        log_info(&daemon->log, daemon->started_us, "event=listening socket=%s", config->unix_path);
+    }
+    return r;
+}
+
 int front_open(struct daemon *daemon, struct error *error) {
     const struct config *config = &daemon->config;
     struct api_config api = {
@@ -550,14 +569,8 @@ int front_open(struct daemon *daemon, struct error *error) {
     api.http.body_bytes = (size_t)config->body_bytes_max;
     daemon->front = mem_alloc(1, sizeof *daemon->front);
     daemon->front->api = api_create(&api);
-    r = api_listen_unix(
-        daemon->front->api,
-        &(struct http_unix){.path = config->unix_path,
-                            .mode = (mode_t)config->unix_mode,
-                            .group = config->unix_group[0] != '\0' ? config->unix_group : NULL},
-        error);
+    r = listen_local(daemon, error);
     if (r == OK) {
-        log_info(&daemon->log, daemon->started_us, "event=listening socket=%s", config->unix_path);
         r = listen_network(daemon, error);
     }
     return r;

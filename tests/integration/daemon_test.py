@@ -721,7 +721,7 @@ def not_ready(world):
 class Door:
     """The daemon's TCP port, with a certificate made for it and tokens for ann, bob and eve."""
 
-    def __init__(self, world):
+    def __init__(self, world, ready=True, **tls):
         self.world = world
         folder = world.daemon.folder
         self.files = {name: os.path.join(folder, name) for name in ("cert", "key", "tokens")}
@@ -734,9 +734,10 @@ class Door:
         settings = world.daemon.settings
         settings["listen"]["tcp"] = {
             "address": "127.0.0.1:0", "tokensFile": self.files["tokens"],
-            "tls": {"cert": self.files["cert"], "key": self.files["key"]}}
+            "tls": dict(tls, cert=self.files["cert"], key=self.files["key"])}
         world.daemon.write_config(settings)
-        world.daemon.start()
+        world.daemon.start(ready)
+        until("the port is known", lambda: " port=" in world.daemon.log())
         self.port = int(re.findall(r"address=127.0.0.1 port=(\d+)", world.daemon.log())[-1])
 
     def write_tokens(self, tokens):
@@ -745,9 +746,9 @@ class Door:
             for token, who in tokens.items():
                 file.write("sha256:%s %s\n" % (hashlib.sha256(token.encode()).hexdigest(), who))
 
-    def ask(self, method, path, token=None, body=None):
+    def ask(self, method, path, token=None, body=None, trust=None):
         """Returns (status, answer)."""
-        trust = ssl.create_default_context(cafile=self.files["cert"])
+        trust = trust or ssl.create_default_context(cafile=self.files["cert"])
         head = {"Content-Type": "application/json"}
         if token is not None:
             head["Authorization"] = "Bearer " + token
@@ -780,6 +781,27 @@ def network_door(world):
     except OSError:
         pass
     holds(world.daemon.get("/metrics"), "nightshift_api_unauthenticated_total 4")
+
+
+@row("without a socket the network door is the only one", start=False)
+def no_socket(world):
+    world.daemon.settings["listen"]["unix"]["path"] = ""
+    door = Door(world, ready=False)
+    same(door.statuses("GET", "/v1/jobs", None, "ann-token"), [401, 200])
+    same(os.path.exists(world.daemon.socket), False)
+
+
+@row("with a clientCA nobody comes in without a certificate of it", start=False)
+def client_certificates(world):
+    door = Door(world, clientCA=os.path.join(world.daemon.folder, "cert"))
+    try:
+        raise AssertionError("was let in: %d" % door.ask("GET", "/v1/jobs", "ann-token")[0])
+    except OSError:
+        pass
+    trust = ssl.create_default_context(cafile=door.files["cert"])
+    trust.load_cert_chain(door.files["cert"], door.files["key"])
+    for token, status in ((None, 401), ("ann-token", 200)):
+        same(door.ask("GET", "/v1/jobs", token, trust=trust)[0], status, token)
 
 
 @row("a token acts for its user's teams only", start=False)
@@ -841,7 +863,10 @@ def reloaded(world):
     for number, (bad, why) in enumerate((
             ({"scheduling": {"startTimeOut": "2s"}}, "startTimeOut"),
             ({"scheduling": {"startTimeout": "2"}}, "startTimeout"),
-            ({"dataDir": "/elsewhere"}, "dataDir"))):
+            ({"dataDir": "/elsewhere"}, "dataDir"),
+            ({"listen": {"unix": {"path": "/elsewhere"}}}, "listen"),
+            ({"kubernetes": dict(settings["kubernetes"], namespaces=["default"])},
+             "kubernetes can't change"))):
         daemon.write_config(dict(settings, **bad))
         daemon.process.send_signal(signal.SIGHUP)
         until("the refusal is told",
