@@ -16,7 +16,7 @@ from rig import Failed, Rig, figure, pod_job, spark_job
 
 SUBMIT_SECONDS = 1.5
 BULK = 1000
-TURNS = 200
+TURNS = 100
 GOAL_TURN_MS = 10
 
 
@@ -53,8 +53,11 @@ def yaml_of(value, depth):
 
 def submit_rate(rig, run, jobs_of_request, body, **options):
     """Jobs a second, durable when answered."""
+    before = rig.cpu_seconds()
     measured = rig.load(body, key="run%d" % run, seconds=SUBMIT_SECONDS, **options)
-    return measured["requests"] * jobs_of_request / measured["seconds"], measured
+    jobs = measured["requests"] * jobs_of_request
+    measured["cpu_us"] = (rig.cpu_seconds() - before) * 1e6 / jobs
+    return jobs / measured["seconds"], measured
 
 
 def bench_submit(programs, runs):
@@ -75,6 +78,7 @@ def bench_submit(programs, runs):
     ]
     rates = {case[0]: [] for case in cases}
     waits = {case[0]: [] for case in cases}
+    costs = {case[0]: [] for case in cases}
     peers = {case[5]: [] for case in cases}
     syncs = []
     for run in range(runs):
@@ -84,6 +88,7 @@ def bench_submit(programs, runs):
                 rate, measured = submit_rate(rig, run, jobs, body, clients=clients, type=mime)
             rates[what].append(rate)
             waits[what].append(measured["p99_us"] / 1000)
+            costs[what].append(measured["cpu_us"])
         with Rig(programs) as rig:
             syncs.append(rig.raw(0.5, "fsync"))
             for batch in peers:
@@ -94,31 +99,32 @@ def bench_submit(programs, runs):
         figure("submit", what, "jobs/s", rates[what],
                peer=("raw LMDB, %d a commit" % batch, peers[batch]))
         figure("submit", what + ": p99 of an answer", "ms", waits[what])
+        figure("submit", what + ": the daemon's processor time", "us/job", costs[what])
 
 
 # --- turn ------------------------------------------------------------------------------------
 
+# Jobs, shapes (demands that differ), and what is full.
+QUEUES = [(1000, 10, "quota"), (1000, 1000, "quota"), (10000, 10, "quota"),
+          (10000, 10000, "quota"), (100000, 10, "quota"), (100000, 10, "nodes"),
+          (100000, 10000, "quota"), (100000, 10000, "nodes"), (100000, 100000, "quota"),
+          (100000, 100000, "nodes")]
+
+
 def bench_turn(programs, runs):
-    shapes = {"10 shapes": lambda jobs: 10, "a shape per 10 jobs": lambda jobs: jobs // 10,
-              "all jobs differ": lambda jobs: jobs}
-    for jobs in (1000, 10000, 100000):
-        for what, shape_count in shapes.items():
-            for blocked_by in ("quota", "nodes"):
-                say("turn: %d jobs, %s, %s" % (jobs, what, blocked_by))
-                p50, p99 = {}, {}
-                for _ in range(runs):
-                    said = subprocess.run(
-                        [os.path.join(programs, "bench/turn_times"), str(jobs),
-                         str(shape_count(jobs)), blocked_by, str(TURNS)],
-                        check=True, capture_output=True, text=True)
-                    for line in map(json.loads, said.stdout.splitlines()):
-                        p50.setdefault(line["turn"], []).append(line["p50_us"] / 1000)
-                        p99.setdefault(line["turn"], []).append(line["p99_us"] / 1000)
-                for turn in p50:
-                    case = "%dk jobs, %s, %s full: %s" % (jobs // 1000, what, blocked_by, turn)
-                    figure("turn", case + ", p50", "ms", p50[turn])
-                    figure("turn", case + ", p99", "ms", p99[turn],
-                           goal=("< %d ms" % GOAL_TURN_MS, lambda value: value < GOAL_TURN_MS))
+    for jobs, shapes, full in QUEUES:
+        say("turn: %d jobs, %d shapes, %s" % (jobs, shapes, full))
+        p99 = {}
+        for _ in range(runs):
+            said = subprocess.run([os.path.join(programs, "bench/turn_times"), str(jobs),
+                                   str(shapes), full, str(TURNS)],
+                                  check=True, capture_output=True, text=True)
+            for line in map(json.loads, said.stdout.splitlines()):
+                p99.setdefault(line["turn"], []).append(line["p99_us"] / 1000)
+        for turn, values in p99.items():
+            figure("turn", "{:,} jobs, {:,} shapes, {} full: {}, p99".format(
+                jobs, shapes, full, turn), "ms", values,
+                   goal=("< %d ms" % GOAL_TURN_MS, lambda value: value < GOAL_TURN_MS))
 
 
 # --- latency ---------------------------------------------------------------------------------
@@ -281,22 +287,21 @@ def memory_of(programs, jobs, argument):
 
 def bench_memory(programs, runs):
     idle = []
-    for jobs in (10000, 100000):
-        for what, argument in (("equal specs", "1000"), ("distinct specs", "@@@@@@@@")):
-            measured = []
-            for run in range(runs):
-                say("memory: %d jobs, %s, run %d of %d" % (jobs, what, run + 1, runs))
-                measured.append(memory_of(programs, jobs, argument))
-            idle += [run["idle"] for run in measured]
-            case = "%dk queued jobs, %s: " % (jobs // 1000, what)
-            figure("memory", case + "resident after submitting", "bytes/job",
-                   [run["job"] for run in measured])
-            figure("memory", case + "resident after a restart", "bytes/job",
-                   [run["restarted"] for run in measured])
-            figure("memory", case + "the queue's file", "bytes/job",
-                   [run["file"] for run in measured])
-            figure("memory", case + "start to ready", "s",
-                   [run["restart"] for run in measured])
+    for jobs, what, argument in ((10000, "equal specs", "1000"),
+                                 (10000, "distinct specs", "@@@@@@@@"),
+                                 (100000, "equal specs", "1000")):
+        measured = []
+        for run in range(runs):
+            say("memory: %d jobs, %s, run %d of %d" % (jobs, what, run + 1, runs))
+            measured.append(memory_of(programs, jobs, argument))
+        idle += [run["idle"] for run in measured]
+        case = "%dk queued jobs, %s: " % (jobs // 1000, what)
+        figure("memory", case + "resident after submitting", "bytes/job",
+               [run["job"] for run in measured])
+        figure("memory", case + "resident after a restart", "bytes/job",
+               [run["restarted"] for run in measured])
+        figure("memory", case + "the queue's file", "bytes/job", [run["file"] for run in measured])
+        figure("memory", case + "start to ready", "s", [run["restart"] for run in measured])
     figure("memory", "idle daemon, resident", "MiB", idle)
 
 

@@ -175,6 +175,12 @@ class Rig:
         with open("/proc/%d/status" % self.daemon.pid) as file:
             return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
 
+    def cpu_seconds(self):
+        """Processor time of the daemon so far: the neighbours' noise hardly moves it."""
+        with open("/proc/%d/stat" % self.daemon.pid) as file:
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def queue_bytes(self):
         """What the queue's file takes on the disk."""
         return os.stat(self.path("queue/data.mdb")).st_blocks * 512
