@@ -320,11 +320,11 @@ static struct reason queued_reason(const struct core *core, const struct entry *
     if (shape->blocked_id == 0 || entry->job.id < shape->blocked_id) {
         return reason_plain(REASON_WAITING_TURN);
     }
-    if (entry->job.id == shape->blocked_id || shape->reason.code == REASON_CLUSTER_UNKNOWN ||
-        shape->reason.code == REASON_DRAINING) {
-        return shape->reason;
+    if (entry->job.id == shape->blocked_id || shape->reason->code == REASON_CLUSTER_UNKNOWN ||
+        shape->reason->code == REASON_DRAINING) {
+        return *shape->reason;
     }
-    return reason_behind(shape->blocked_id, (enum reason_code)shape->reason.code);
+    return reason_behind(shape->blocked_id, (enum reason_code)shape->reason->code);
 }
 
 bool core_reason(const struct core *core, uint64_t id, struct reason *out_reason) {

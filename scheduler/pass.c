@@ -4,13 +4,6 @@
 #include "base/memory.h"
 #include "scheduler/view.h"
 
-/* The shapes of a pass beside the plan's own view of them. */
-struct candidates {
-    struct shape **shapes;
-    struct plan_shape *plan_shapes;
-    size_t count;
-};
-
 bool pass_is_possible(const struct core *core) {
     const bool *synced = core->counts.synced;
     const bool *denied = core->counts.denied;
@@ -21,30 +14,42 @@ bool pass_is_possible(const struct core *core) {
            (synced[CLUSTER_NODES] || denied[CLUSTER_NODES]);
 }
 
-static void block(struct shape *shape, struct reason reason) {
+static void block(struct core *core, struct shape *shape, enum reason_code code) {
+    core->plain_reasons[code] = reason_plain(code);
     shape->blocked_id = shape->waiting[shape->first];
-    shape->reason = reason;
+    shape->reason = &core->plain_reasons[code];
 }
 
-/* Every shape with jobs that may start; those that a LimitRange refuses are blocked here. */
-static void collect(struct core *core, struct candidates *out) {
-    struct map_entry *item;
+static void make_room(struct core *core) {
+    if (core->candidate_room < core->shapes.count) {
+        core->candidate_room = 2 * core->shapes.count;
+        core->candidates =
+            mem_grow(core->candidates, core->candidate_room, sizeof *core->candidates);
+        core->candidate_plans =
+            mem_grow(core->candidate_plans, core->candidate_room, sizeof *core->candidate_plans);
+    }
+}
 
-    out->shapes = mem_alloc(core->shapes.count, sizeof *out->shapes);
-    out->plan_shapes = mem_alloc(core->shapes.count, sizeof *out->plan_shapes);
+/* Every shape with jobs that may start, into the candidates; how many. Those that a LimitRange
+ * refuses are blocked here. */
+static size_t collect(struct core *core) {
+    struct map_entry *item;
+    struct error error = {0}; /* Nobody reads it: the reason says what people need. */
+    size_t count = 0;
+
+    make_room(core);
     for (size_t at = 0; (item = map_next(&core->shapes, &at)) != NULL;) {
         struct shape *shape = item->value;
-        struct error error = {0};
 
         if (shape->waiting_end == shape->first) {
             continue;
         }
         if (view_check_limits(core, shape->namespace, shape->applied, &error) != OK) {
-            block(shape, reason_plain(REASON_LIMIT_RANGE));
+            block(core, shape, REASON_LIMIT_RANGE);
             continue;
         }
-        out->shapes[out->count] = shape;
-        out->plan_shapes[out->count++] = (struct plan_shape){
+        core->candidates[count] = shape;
+        core->candidate_plans[count++] = (struct plan_shape){
             .namespace_index = shape->namespace_index,
             .demand = shape->applied,
             .priority = shape->priority,
@@ -52,23 +57,22 @@ static void collect(struct core *core, struct candidates *out) {
             .job_count = shape->waiting_end - shape->first,
         };
     }
+    return count;
 }
 
 /* Admitting changes the lists that the plan looked at: copy its outcome first. */
-static void admit(struct core *core, const struct candidates *candidates) {
+static void admit(struct core *core, size_t candidate_count) {
     size_t count = plan_start_count(core->plan);
     uint64_t *ids = mem_alloc(count, sizeof *ids);
 
     for (size_t i = 0; i < count; i++) {
         ids[i] = plan_starts(core->plan)[i].job_id;
     }
-    for (size_t i = 0; i < candidates->count; i++) {
+    for (size_t i = 0; i < candidate_count; i++) {
         struct plan_wait wait = plan_wait(core->plan, i);
 
-        candidates->shapes[i]->blocked_id = wait.job_id;
-        if (wait.reason != NULL) {
-            candidates->shapes[i]->reason = *wait.reason;
-        }
+        core->candidates[i]->blocked_id = wait.job_id;
+        core->candidates[i]->reason = wait.reason;
     }
     for (size_t i = 0; i < count; i++) {
         struct entry *entry = view_entry(core, ids[i]);
@@ -88,14 +92,14 @@ static void block_all(struct core *core, enum reason_code code) {
         struct shape *shape = item->value;
 
         if (shape->waiting_end > shape->first) {
-            block(shape, reason_plain(code));
+            block(core, shape, code);
         }
     }
     core->pass_needed = false;
 }
 
 void pass_run(struct core *core) {
-    struct candidates candidates = {0};
+    size_t count;
 
     if (!pass_is_possible(core)) {
         block_all(core, REASON_CLUSTER_UNKNOWN);
@@ -105,14 +109,12 @@ void pass_run(struct core *core) {
         block_all(core, REASON_DRAINING);
         return;
     }
-    collect(core, &candidates);
+    count = collect(core);
     plan_run(core->plan,
              &(struct plan_input){.ledger = core->ledger,
-                                  .shapes = candidates.plan_shapes,
-                                  .shape_count = candidates.count,
+                                  .shapes = core->candidate_plans,
+                                  .shape_count = count,
                                   .starts_max = core->settings.starts_per_turn_max,
                                   .capacity_unknown = core->counts.denied[CLUSTER_NODES]});
-    admit(core, &candidates);
-    free(candidates.shapes);
-    free(candidates.plan_shapes);
+    admit(core, count);
 }

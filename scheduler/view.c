@@ -115,6 +115,12 @@ size_t view_waiting_before(const struct shape *shape, uint64_t id) {
     return waiting_place(shape, id) - shape->first;
 }
 
+/* Behind a job of its own shape that waits, by the last pass: another pass would say no more. */
+static bool is_behind_blocked(const struct shape *shape, uint64_t id) {
+    return shape->blocked_id != 0 && shape->first < shape->waiting_end &&
+           shape->waiting[shape->first] == shape->blocked_id && shape->blocked_id < id;
+}
+
 void view_list(struct core *core, struct entry *entry) {
     struct shape *shape = entry->shape;
     size_t at;
@@ -123,7 +129,9 @@ void view_list(struct core *core, struct entry *entry) {
         return;
     }
     entry->is_listed = true;
-    core->pass_needed = true;
+    if (!is_behind_blocked(shape, entry->job.id)) {
+        core->pass_needed = true;
+    }
     if (shape->first > 0 && shape->waiting_end == shape->waiting_room) {
         memmove(shape->waiting, shape->waiting + shape->first,
                 (shape->waiting_end - shape->first) * sizeof *shape->waiting);
@@ -252,6 +260,9 @@ int view_check_limits(struct core *core, const char *namespace, const struct dem
                       struct error *error) {
     const struct namespace_limits *limits = limits_of(core, namespace);
 
+    if (limits->count == 0) {
+        return OK; /* Without a look at the demand: a pass asks for every shape. */
+    }
     return limit_ranges_check((const struct limit_range *const *)limits->ranges, limits->count,
                               demand, &core->names, error);
 }
@@ -374,6 +385,8 @@ void view_finish(struct core *core) {
     map_finish(&core->limits);
     map_finish(&core->pods);
     map_finish(&core->cleanups);
+    free(core->candidates);
+    free(core->candidate_plans);
     free(core->finished);
     free(core->changed);
 }

@@ -33,21 +33,22 @@ struct run {
     char *standing_message;
 };
 
-/* Equal jobs: same namespace, priority and demand. */
+/* Equal jobs: same namespace, priority and demand. What a pass looks at comes first: with many
+ * shapes it waits for nothing but memory. */
 struct shape {
-    char *key;
-    const char *namespace; /* interned */
     size_t namespace_index;
     int32_t priority;
-    struct demand *demand;  /* as submitted */
     struct demand *applied; /* with the namespace's LimitRanges */
     uint64_t *waiting;      /* ids of jobs that may start now, ascending; from `first` on */
     size_t first;
     size_t waiting_end;
+    uint64_t blocked_id; /* the first that waits, by the last pass; 0: none, or no pass yet */
+    const struct reason *reason; /* why it does; the plan's or the core's, until the next pass */
+    const char *namespace;       /* interned */
+    char *key;
+    struct demand *demand; /* as submitted */
     size_t waiting_room;
-    size_t jobs;          /* that have this shape, in any state that is not final */
-    uint64_t blocked_id;  /* the first that waits, by the last pass; 0: none, or no pass yet */
-    struct reason reason; /* why it does */
+    size_t jobs; /* that have this shape, in any state that is not final */
 };
 
 struct entry {
@@ -100,6 +101,10 @@ struct core {
     struct resource_names names;
     struct ledger *ledger;
     struct plan *plan;
+    struct shape **candidates; /* of the last pass; room kept for the next */
+    struct plan_shape *candidate_plans;
+    size_t candidate_room;
+    struct reason plain_reasons[REASON_CODE_COUNT];
     struct map entries;   /* id -> struct entry, in id order */
     struct map shapes;    /* key -> struct shape */
     struct map limits;    /* namespace -> struct namespace_limits */
