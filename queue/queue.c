@@ -511,14 +511,6 @@ static int try_commit(struct commit *commit, const struct queue_change *changes,
     return mdb_txn_commit(commit->txn);
 }
 
-static bool grow_map(struct queue *queue) {
-    if (queue->map_bytes >= LIMIT_QUEUE_MAP_BYTES_LAST) {
-        return false;
-    }
-    queue->map_bytes *= 2;
-    return mdb_env_set_mapsize(queue->env, queue->map_bytes) == 0;
-}
-
 /* After a failed write LMDB may refuse everything until the file is opened anew. */
 static void reopen(struct queue *queue) {
     struct error error = {0};
@@ -531,6 +523,19 @@ static void reopen(struct queue *queue) {
             queue->env = NULL;
         }
     }
+}
+
+/* When the map can't grow, LMDB has none at all: the file is opened anew with the old one. */
+static bool grow_map(struct queue *queue) {
+    if (queue->map_bytes >= LIMIT_QUEUE_MAP_BYTES_LAST) {
+        return false;
+    }
+    if (mdb_env_set_mapsize(queue->env, queue->map_bytes * 2) != 0) {
+        reopen(queue);
+        return false;
+    }
+    queue->map_bytes *= 2;
+    return true;
 }
 
 int queue_commit(struct queue *queue, const struct queue_change *changes, size_t count,

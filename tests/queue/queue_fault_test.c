@@ -42,6 +42,7 @@ static struct {
     int code;
     int calls_left;
     bool hit;
+    bool no_more_maps;
     bool recording;
     struct disk_write *writes;
     size_t write_count;
@@ -192,6 +193,14 @@ int fdatasync(int fd) {
     }
     record(0, "", 0, true);
     return CALL_REAL(fdatasync, fd);
+}
+
+void *mmap(void *address, size_t bytes, int protection, int flags, int fd, off_t at) {
+    if (faults.no_more_maps) {
+        errno = ENOMEM;
+        return MAP_FAILED;
+    }
+    return CALL_REAL(mmap, address, bytes, protection, flags, fd, at);
 }
 
 /* --- A history ------------------------------------------------------------------------------- */
@@ -464,6 +473,31 @@ TEST_WITHIN(queue_commit__survives_the_failure_of_its_nth_call, 60) {
         }
         CHECK(nth > 2, fault_rows[i].what);
     }
+    free_all(texts);
+}
+
+/* The map is full and the system has no address space for a larger one: LMDB has no map at all
+ * then. */
+TEST(queue_commit__survives_a_map_that_cannot_grow) {
+    struct history_commit history[HISTORY_COMMITS];
+    char *texts[HISTORY_COMMITS + 1];
+    struct queue *queue = must_open(test_folder());
+
+    fill(history);
+    describe_all(texts, history);
+    must_commit(queue, &history[0]);
+    arm(LAYER_LMDB, 2, MDB_MAP_FULL, false);
+    faults.no_more_maps = true;
+    CHECK(commit(queue, &history[1]) < 0, "it is told");
+    CHECK(commit(queue, &history[1]) < 0, "and told again");
+    faults.no_more_maps = false;
+    disarm();
+    must_commit(queue, &history[1]);
+    check_holds(queue, texts[2], "the system has room again");
+    queue_close(queue);
+    queue = must_open(test_folder());
+    check_holds(queue, texts[2], "and it is on disk");
+    queue_close(queue);
     free_all(texts);
 }
 
