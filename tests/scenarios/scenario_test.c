@@ -376,12 +376,12 @@ int main(int argc, char **argv) {
         free(pattern);
         return 2;
     }
+    free(pattern);
     for (size_t i = 0; i < files.gl_pathc; i++) {
         tell(run_in_child(files.gl_pathv[i], update, seen), strrchr(files.gl_pathv[i], '/') + 1,
              &failed);
     }
     tell(check_transitions(seen), "every transition of the table is done or explained", &failed);
     globfree(&files);
-    free(pattern);
     return failed > 0 && !update;
 }
