@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "policy/limit_range.h"
+#include "scheduler/lifecycle.h"
 #include "scheduler/view.h"
 
 #define SUBMISSION_KEPT_US  (24 * 3600 * CLOCK_US_PER_SECOND)
@@ -81,11 +82,11 @@ void core_load_job(struct core *core, const struct job *job, struct demand *dema
 /* --- Events ---------------------------------------------------------------------------------- */
 
 static void on_pod(struct core *core, struct event *event) {
-    lifecycle_pod(core, &event->pod);
+    pods_put(core, &event->pod);
 }
 
 static void on_pod_gone(struct core *core, struct event *event) {
-    lifecycle_pod_gone(core, event->gone.namespace, event->gone.name);
+    pods_gone(core, event->gone.namespace, event->gone.name);
 }
 
 static void on_node(struct core *core, struct event *event) {
@@ -126,23 +127,23 @@ static void on_synced(struct core *core, struct event *event) {
 }
 
 static void on_started(struct core *core, struct event *event) {
-    lifecycle_started(core, &event->started);
+    attempt_started(core, &event->started);
 }
 
 static void on_deleted(struct core *core, struct event *event) {
-    lifecycle_deleted(core, &event->deleted);
+    pods_deleted(core, &event->deleted);
 }
 
 static void on_cancel(struct core *core, struct event *event) {
-    lifecycle_cancel(core, event);
+    requests_cancel(core, event);
 }
 
 static void on_hold(struct core *core, struct event *event) {
-    lifecycle_hold(core, event);
+    requests_hold(core, event);
 }
 
 static void on_release(struct core *core, struct event *event) {
-    lifecycle_release(core, event);
+    requests_release(core, event);
 }
 
 /* The start time-out may be shorter now. */
@@ -167,7 +168,7 @@ static void on_drain(struct core *core, struct event *event) {
 }
 
 static void (*const handlers[EVENT_KIND_COUNT])(struct core *core, struct event *event) = {
-    [EVENT_SUBMIT] = lifecycle_submit,
+    [EVENT_SUBMIT] = requests_submit,
     [EVENT_CANCEL] = on_cancel,
     [EVENT_HOLD] = on_hold,
     [EVENT_RELEASE] = on_release,
@@ -201,7 +202,7 @@ static void tick_all_due(struct core *core) {
         }
     }
     if (cleanups) {
-        lifecycle_tick_cleanups(core);
+        pods_tick_cleanups(core);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/ensure.h"
 #include "base/memory.h"
+#include "scheduler/lifecycle.h"
 #include "scheduler/view.h"
 
 bool pass_is_possible(const struct core *core) {
@@ -78,7 +79,7 @@ static void admit(struct core *core, size_t candidate_count) {
         struct entry *entry = view_entry(core, ids[i]);
 
         ENSURE(entry != NULL);
-        lifecycle_admit(core, entry);
+        attempt_admit(core, entry);
     }
     free(ids);
     /* What was admitted is charged already; only a full turn has to look again at once. */

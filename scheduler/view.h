@@ -1,7 +1,7 @@
 /* scheduler/view.h - the core's own picture of the queue: entries, shapes, pods to clean up.
  *
- * Private to scheduler/core: view.c keeps the containers, lifecycle.c moves jobs, pass.c starts
- * them, core.c is the door.
+ * Private to scheduler/core: view.c keeps the containers, lifecycle.h's files move jobs, pass.c
+ * chooses whom to start, core.c is the door.
  */
 #ifndef SCHEDULER_VIEW_H
 #define SCHEDULER_VIEW_H
@@ -162,35 +162,6 @@ int view_check_limits(struct core *core, const char *namespace, const struct dem
 
 void view_finish(struct core *core);
 void run_set_text(const char **slot, const char *text); /* owned copy, the old one freed */
-
-/* --- lifecycle.c ----------------------------------------------------------------------------- */
-
-/* Change state, with an event that says why. */
-void lifecycle_move(struct core *core, struct entry *entry, enum job_state to, const char *kind,
-                    const char *text);
-void lifecycle_note(struct core *core, struct entry *entry, const char *kind, const char *text);
-
-void lifecycle_submit(struct core *core, struct event *event);
-void lifecycle_cancel(struct core *core, const struct event *event);
-void lifecycle_hold(struct core *core, const struct event *event);
-void lifecycle_release(struct core *core, const struct event *event);
-void lifecycle_pod(struct core *core, const struct pod_event *pod);
-void lifecycle_pod_gone(struct core *core, const char *namespace, const char *name);
-void lifecycle_started(struct core *core, const struct started_event *started);
-void lifecycle_deleted(struct core *core, const struct deleted_event *deleted);
-
-/* Give the job an attempt and ask for its pod. */
-void lifecycle_admit(struct core *core, struct entry *entry);
-
-/* Once the pods are known: jobs whose pod should be there and is not. */
-void lifecycle_adopt(struct core *core);
-
-/* Do what is due for the job, and set its next timer. */
-void lifecycle_tick(struct core *core, struct entry *entry);
-void lifecycle_tick_cleanups(struct core *core);
-
-/* Forget old finished jobs, a few at a time. */
-void lifecycle_forget(struct core *core);
 
 /* --- pass.c ---------------------------------------------------------------------------------- */
 

@@ -1,0 +1,301 @@
+#include "scheduler/lifecycle.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+bool attempt_is_current(const struct entry *entry, uint32_t attempt) {
+    return entry->run != NULL && entry->run->attempt.number == attempt &&
+           job_state_is_active(entry->job.state);
+}
+
+static void describe_demand(const struct core *core, const struct demand *demand, char *out,
+                            size_t room) {
+    char cpu[QUANTITY_BYTES_MAX];
+    char memory[QUANTITY_BYTES_MAX];
+
+    resource_print(&core->names, RESOURCE_CPU, demand->requests.amount[RESOURCE_CPU], cpu);
+    resource_print(&core->names, RESOURCE_MEMORY, demand->requests.amount[RESOURCE_MEMORY], memory);
+    (void)snprintf(out, room, "%" PRId64 " pod%s, cpu %s, memory %s",
+                   demand->requests.amount[RESOURCE_PODS],
+                   demand->requests.amount[RESOURCE_PODS] == 1 ? "" : "s", cpu, memory);
+}
+
+static struct run *new_run(struct core *core, struct entry *entry) {
+    struct run *run = entry->run != NULL ? entry->run : mem_alloc(1, sizeof *run);
+    struct attempt old = run->attempt;
+
+    free(run->standing_message);
+    *run = (struct run){.attempt = {.job_id = entry->job.id,
+                                    .number = entry->job.attempt,
+                                    .pod_name = old.pod_name,
+                                    .pod_uid = old.pod_uid,
+                                    .node = old.node,
+                                    .message = old.message,
+                                    .admitted_us = core->instant.now_us,
+                                    .exit_code = -1}};
+    run_set_text(&run->attempt.pod_name, "");
+    run_set_text(&run->attempt.pod_uid, "");
+    run_set_text(&run->attempt.node, "");
+    run_set_text(&run->attempt.message, "");
+    return run;
+}
+
+void attempt_start(struct core *core, struct entry *entry) {
+    entry->run->start_in_flight = true;
+    outbox_add_command(&core->outbox, &(struct command){.kind = COMMAND_START,
+                                                        .job_id = entry->job.id,
+                                                        .attempt = entry->run->attempt.number,
+                                                        .namespace = entry->job.namespace,
+                                                        .look_first = entry->run->start_may_exist});
+    entry->run->start_may_exist = true;
+}
+
+void attempt_admit(struct core *core, struct entry *entry) {
+    char text[160];
+    char what[128];
+
+    describe_demand(core, entry->shape->applied, what, sizeof what);
+    (void)snprintf(text, sizeof text, "quota and nodes hold the whole gang: %s", what);
+    view_reserve(core, entry);
+    entry->job.attempt++;
+    entry->job.admitted_us = core->instant.now_us;
+    entry->job.started_us = 0;
+    entry->job.finished_us = 0;
+    entry->run = new_run(core, entry);
+    view_run_changed(core, entry);
+    core->counts.admissions++;
+    lifecycle_move(core, entry, JOB_SUBMITTING, "admitted", text);
+    attempt_start(core, entry);
+}
+
+/* Close the books of the attempt; the job then goes wherever its caller says. */
+static void end_attempt(struct core *core, struct entry *entry, enum failure failure,
+                        int32_t exit_code, const char *message) {
+    struct run *run = entry->run;
+
+    run->attempt.failure = failure;
+    run->attempt.exit_code = exit_code;
+    run->attempt.finished_us =
+        run->standing_finished_us != 0 ? run->standing_finished_us : core->instant.now_us;
+    if (run->attempt.finished_us < run->attempt.started_us) {
+        run->attempt.finished_us = run->attempt.started_us;
+    }
+    run_set_text(&run->attempt.message, message);
+    entry->job.failure = failure;
+    entry->job.exit_code = exit_code;
+    view_run_changed(core, entry);
+    ledger_release(core->ledger, entry->job.id);
+}
+
+static void retry_or_fail(struct core *core, struct entry *entry, const char *message) {
+    struct job *job = &entry->job;
+    bool spends = failure_spends_retry(job->failure);
+    uint32_t *spent = spends ? &job->retries : &job->infra_retries;
+    uint32_t most = spends ? job->retry.retries_max : job->retry.infra_retries_max;
+    char wait[32];
+    int64_t wait_us;
+
+    job->failures++;
+    if (!failure_may_retry(job->failure) || *spent >= most || job->attempt >= LIMIT_JOB_ATTEMPTS) {
+        lifecycle_move(core, entry, JOB_FAILED, "failed",
+                       outbox_format(&core->outbox, "%s: %s (%s %" PRIu32 " of %" PRIu32 " used)",
+                                     failure_text(job->failure), message,
+                                     spends ? "retries" : "infrastructure retries", *spent, most));
+        return;
+    }
+    (*spent)++;
+    wait_us = retry_backoff_us(&job->retry, job->failures, rng_unit(&core->rng));
+    job->eligible_us = core->instant.now_us + wait_us;
+    text_print_duration(wait_us, wait);
+    lifecycle_move(core, entry, JOB_RETRY_WAIT, "retry",
+                   outbox_format(&core->outbox,
+                                 "%s: %s; tried again in %s (%s %" PRIu32 " of %" PRIu32 ")",
+                                 failure_text(job->failure), message, wait,
+                                 spends ? "retry" : "infrastructure retry", *spent, most));
+}
+
+/* The attempt is over, one way or another. */
+void attempt_finish(struct core *core, struct entry *entry, enum failure failure, int32_t exit_code,
+                    const char *message) {
+    if (entry->job.cancel_requested) {
+        end_attempt(core, entry, FAILURE_CANCELLED, exit_code, message);
+        lifecycle_move(core, entry, JOB_CANCELLED, "cancelled", message);
+        return;
+    }
+    end_attempt(core, entry, failure, exit_code, message);
+    if (failure == FAILURE_NONE) {
+        lifecycle_move(core, entry, JOB_SUCCEEDED, "succeeded", message);
+    } else {
+        retry_or_fail(core, entry, message);
+    }
+}
+
+void attempt_delete_pod(struct core *core, struct entry *entry) {
+    if (entry->run->attempt.pod_name[0] != '\0') {
+        pods_clean_up(core, entry->job.namespace, entry->run->attempt.pod_name,
+                      entry->run->attempt.pod_uid, entry->job.id);
+    }
+}
+
+static void running(struct core *core, struct entry *entry) {
+    struct run *run = entry->run;
+
+    if (entry->job.state == JOB_RUNNING) {
+        return;
+    }
+    /* Kubernetes cuts its times to seconds: a pod seems to run before it was created. */
+    entry->job.started_us =
+        run->standing_started_us != 0 ? run->standing_started_us : core->instant.now_us;
+    if (entry->job.started_us < run->attempt.admitted_us) {
+        entry->job.started_us = run->attempt.admitted_us;
+    }
+    run->attempt.started_us = entry->job.started_us;
+    entry->quota_races = 0;
+    view_run_changed(core, entry);
+    lifecycle_move(core, entry, JOB_RUNNING, "running",
+                   outbox_format(&core->outbox, "pod %s on node %s", run->attempt.pod_name,
+                                 run->attempt.node));
+}
+
+/* Follow what the pod shows. Not while its creation is under way: that comes to its end first. */
+void attempt_observe(struct core *core, struct entry *entry) {
+    struct run *run = entry->run;
+    const char *message;
+
+    if (entry->job.state != JOB_STARTING && entry->job.state != JOB_RUNNING) {
+        return;
+    }
+    message = run->standing_message != NULL ? run->standing_message : "";
+    if (run->seen && run->standing == POD_STANDS_SUCCEEDED) {
+        running(core, entry);
+        attempt_finish(core, entry, FAILURE_NONE, 0, message[0] != '\0' ? message : "exit code 0");
+    } else if (run->seen && run->standing == POD_STANDS_FAILED) {
+        attempt_finish(core, entry, run->standing_failure, run->standing_exit_code, message);
+    } else if (run->gone) {
+        attempt_finish(core, entry,
+                       run->standing_failure != FAILURE_NONE ? run->standing_failure
+                                                             : FAILURE_NODE_LOST,
+                       -1, message[0] != '\0' ? message : "its pod is gone");
+    } else if (run->seen && run->standing == POD_STANDS_HOPELESS) {
+        attempt_delete_pod(core, entry);
+        attempt_finish(core, entry, run->standing_failure, -1, message);
+    } else if (run->seen && run->standing == POD_STANDS_RUNNING) {
+        running(core, entry);
+    }
+}
+
+/* --- Starting -------------------------------------------------------------------------------- */
+
+/* What the watch has told of may be a pod of an earlier try, deleted since. */
+static void forget_other_pod(struct run *run, const char *uid) {
+    if (strcmp(run->attempt.pod_uid, uid) != 0) {
+        run->seen = run->gone = false;
+        run->standing = POD_STANDS_WAITING;
+        run->standing_failure = FAILURE_NONE;
+        run->standing_started_us = run->standing_finished_us = 0;
+        free(run->standing_message);
+        run->standing_message = NULL;
+    }
+}
+
+static void start_done(struct core *core, struct entry *entry,
+                       const struct started_event *started) {
+    struct run *run = entry->run;
+
+    forget_other_pod(run, started->pod_uid);
+    run->attempt.created_us = core->instant.now_us;
+    run_set_text(&run->attempt.pod_uid, started->pod_uid);
+    run_set_text(&run->attempt.pod_name, started->pod_name);
+    view_run_changed(core, entry);
+    ledger_objects_visible(core->ledger, entry->job.id);
+    lifecycle_move(core, entry, JOB_STARTING, "starting",
+                   outbox_format(&core->outbox, "created pod %s", started->pod_name));
+    if (entry->job.cancel_requested) {
+        attempt_delete_pod(core, entry);
+    }
+    attempt_observe(core, entry);
+}
+
+static void start_quota(struct core *core, struct entry *entry,
+                        const struct started_event *started) {
+    int64_t wait_us = lifecycle_backoff_us(core, ++entry->quota_races, 0);
+
+    core->counts.quota_races++;
+    end_attempt(core, entry, FAILURE_QUOTA_RACE, -1, started->message);
+    entry->job.eligible_us = core->instant.now_us + wait_us;
+    if (entry->job.cancel_requested) {
+        lifecycle_move(core, entry, JOB_CANCELLED, "cancelled", "before its pod was created");
+    } else if (entry->job.attempt >= LIMIT_JOB_ATTEMPTS) {
+        lifecycle_move(core, entry, JOB_FAILED, "failed", "too many attempts");
+    } else {
+        lifecycle_move(core, entry, JOB_QUEUED, "quota_race",
+                       outbox_format(&core->outbox, "back in the queue, no retry spent: %s",
+                                     started->message));
+    }
+}
+
+static void start_refused(struct core *core, struct entry *entry,
+                          const struct started_event *started) {
+    end_attempt(core, entry, FAILURE_REJECTED, -1, started->message);
+    if (entry->job.cancel_requested) {
+        lifecycle_move(core, entry, JOB_CANCELLED, "cancelled", "before its pod was created");
+    } else {
+        lifecycle_move(core, entry, JOB_REJECTED, "rejected", started->message);
+    }
+}
+
+/* The name belongs to somebody else's pod: the next attempt has another name. */
+static void start_conflict(struct core *core, struct entry *entry,
+                           const struct started_event *started) {
+    end_attempt(core, entry, FAILURE_SUBMIT_TRANSIENT, -1, started->message);
+    if (entry->job.cancel_requested) {
+        lifecycle_move(core, entry, JOB_CANCELLED, "cancelled", "before its pod was created");
+    } else if (entry->job.attempt >= LIMIT_JOB_ATTEMPTS) {
+        lifecycle_move(core, entry, JOB_FAILED, "failed", "too many attempts");
+    } else {
+        entry->job.eligible_us = core->instant.now_us;
+        lifecycle_move(core, entry, JOB_QUEUED, "conflict", started->message);
+    }
+}
+
+static void start_transient(struct core *core, struct entry *entry,
+                            const struct started_event *started) {
+    struct run *run = entry->run;
+    int64_t wait_us = lifecycle_backoff_us(core, ++run->start_failures, started->retry_after_us);
+    char wait[32];
+
+    run->start_due_us = core->instant.mono_us + wait_us;
+    text_print_duration(wait_us, wait);
+    if (run->start_failures == 1) { /* Once is enough: an outage would fill the history. */
+        lifecycle_note(core, entry, "submit_transient",
+                       outbox_format(&core->outbox, "%s; asked again in %s, until it is known",
+                                     started->message, wait));
+    }
+    if (strcmp(run->attempt.pod_name, started->pod_name) != 0) {
+        run_set_text(&run->attempt.pod_name, started->pod_name); /* It may exist: for a cancel. */
+        view_run_changed(core, entry);
+    }
+}
+
+void attempt_started(struct core *core, const struct started_event *started) {
+    static void (*const handlers[])(struct core *, struct entry *, const struct started_event *) = {
+        [START_DONE] = start_done,           [START_QUOTA] = start_quota,
+        [START_REFUSED] = start_refused,     [START_CONFLICT] = start_conflict,
+        [START_TRANSIENT] = start_transient,
+    };
+    struct entry *entry = view_entry(core, started->job_id);
+
+    if (entry == NULL || !attempt_is_current(entry, started->attempt) ||
+        entry->job.state != JOB_SUBMITTING) {
+        return;
+    }
+    entry->run->start_in_flight = false;
+    handlers[started->result](core, entry, started);
+    lifecycle_tick(core, entry);
+}

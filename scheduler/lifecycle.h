@@ -1,0 +1,71 @@
+/* scheduler/lifecycle.h - how jobs move: the core's handlers, in four files and with one table.
+ *
+ * Private to scheduler/core. Every change of state goes through lifecycle_move(), which asks
+ * policy's table and writes the event that says why.
+ */
+#ifndef SCHEDULER_LIFECYCLE_H
+#define SCHEDULER_LIFECYCLE_H
+
+#include "scheduler/view.h"
+
+/* --- lifecycle.c: moving, and what time brings ------------------------------------------------ */
+
+/* Change state, with an event that says why. */
+void lifecycle_move(struct core *core, struct entry *entry, enum job_state to, const char *kind,
+                    const char *text);
+void lifecycle_note(struct core *core, struct entry *entry, const char *kind, const char *text);
+
+/* Do what is due for the job, and set its next timer. */
+void lifecycle_tick(struct core *core, struct entry *entry);
+
+/* Look at the job (0: at the pods to be removed) at this monotonic time. */
+void lifecycle_wake_at(struct core *core, uint64_t id, int64_t mono_us);
+
+/* Before a call of ours to the cluster is repeated; never less than the server asked for. */
+int64_t lifecycle_backoff_us(struct core *core, uint32_t failures, int64_t at_least_us);
+
+/* Once the pods are known: jobs whose pod should be there and is not. */
+void lifecycle_adopt(struct core *core);
+
+/* Forget old finished jobs, a few at a time. */
+void lifecycle_forget(struct core *core);
+
+/* --- requests.c: what people ask for ---------------------------------------------------------- */
+
+void requests_submit(struct core *core, struct event *event);
+void requests_cancel(struct core *core, const struct event *event);
+void requests_hold(struct core *core, const struct event *event);
+void requests_release(struct core *core, const struct event *event);
+
+/* --- attempt.c: from admission to the end of one try ------------------------------------------ */
+
+/* Give the job an attempt and ask for its pod. */
+void attempt_admit(struct core *core, struct entry *entry);
+
+/* Ask (again) for the pod. */
+void attempt_start(struct core *core, struct entry *entry);
+void attempt_started(struct core *core, const struct started_event *started);
+
+/* Follow what the pod shows. */
+void attempt_observe(struct core *core, struct entry *entry);
+
+/* The attempt is over: the job succeeds, fails, waits for its next try or is cancelled. */
+void attempt_finish(struct core *core, struct entry *entry, enum failure failure, int32_t exit_code,
+                    const char *message);
+void attempt_delete_pod(struct core *core, struct entry *entry);
+
+/* Is the job in this attempt, and not over? */
+bool attempt_is_current(const struct entry *entry, uint32_t number);
+
+/* --- pods.c: pods as they come, go, and are removed ------------------------------------------- */
+
+void pods_put(struct core *core, const struct pod_event *pod);
+void pods_gone(struct core *core, const char *namespace, const char *name);
+void pods_deleted(struct core *core, const struct deleted_event *deleted);
+
+/* See to it that the pod goes, however often that must be asked for. */
+void pods_clean_up(struct core *core, const char *namespace, const char *name, const char *uid,
+                   uint64_t job_id);
+void pods_tick_cleanups(struct core *core);
+
+#endif

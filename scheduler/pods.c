@@ -1,0 +1,232 @@
+#include "scheduler/lifecycle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+static char *pod_key(const char *namespace, const char *name) {
+    return mem_format("%s/%s", namespace, name);
+}
+
+void pods_clean_up(struct core *core, const char *namespace, const char *name, const char *uid,
+                   uint64_t job_id) {
+    char *key = pod_key(namespace, name);
+    struct cleanup *cleanup = map_get(&core->cleanups, key);
+
+    if (cleanup != NULL) {
+        free(key);
+        return;
+    }
+    cleanup = mem_alloc(1, sizeof *cleanup);
+    cleanup->key = key;
+    cleanup->namespace = mem_copy_text(namespace);
+    cleanup->name = mem_copy_text(name);
+    cleanup->uid = mem_copy_text(uid);
+    cleanup->job_id = job_id;
+    cleanup->due_us = core->instant.mono_us;
+    (void)map_put(&core->cleanups, key, cleanup);
+    lifecycle_wake_at(core, 0, cleanup->due_us);
+}
+
+void pods_tick_cleanups(struct core *core) {
+    struct map_entry *item;
+
+    for (size_t at = 0; (item = map_next(&core->cleanups, &at)) != NULL;) {
+        struct cleanup *cleanup = item->value;
+
+        if (cleanup->in_flight) {
+            continue;
+        }
+        if (cleanup->due_us > core->instant.mono_us) {
+            lifecycle_wake_at(core, 0, cleanup->due_us);
+            continue;
+        }
+        cleanup->in_flight = true;
+        outbox_add_command(&core->outbox,
+                           &(struct command){
+                               .kind = COMMAND_DELETE,
+                               .job_id = cleanup->job_id,
+                               .namespace = outbox_text(&core->outbox, cleanup->namespace),
+                               .pod_name = outbox_text(&core->outbox, cleanup->name),
+                               .pod_uid = outbox_text(&core->outbox, cleanup->uid),
+                           });
+    }
+}
+
+static void cleanup_done(struct core *core, struct cleanup *cleanup) {
+    (void)map_remove(&core->cleanups, cleanup->key);
+    free(cleanup->namespace);
+    free(cleanup->name);
+    free(cleanup->uid);
+    free(cleanup->key);
+    free(cleanup);
+}
+
+/* --- Pods ------------------------------------------------------------------------------------ */
+
+static void link_main_pod(struct core *core, struct pod_note *note) {
+    struct entry *entry = note->is_main ? view_entry(core, note->job_id) : NULL;
+
+    if (entry != NULL) {
+        note->next_of_job = entry->main_pods;
+        entry->main_pods = note;
+    }
+}
+
+static void unlink_main_pod(struct core *core, struct pod_note *note) {
+    struct entry *entry = note->is_main ? view_entry(core, note->job_id) : NULL;
+
+    for (struct pod_note **at = entry != NULL ? &entry->main_pods : NULL; at != NULL && *at != NULL;
+         at = &(*at)->next_of_job) {
+        if (*at == note) {
+            *at = note->next_of_job;
+            break;
+        }
+    }
+}
+
+static void note_destroy(struct core *core, struct pod_note *note) {
+    unlink_main_pod(core, note);
+    core->counts.pods--;
+    ledger_remove_pod(core->ledger, note->uid);
+    free(note->key);
+    free(note->uid);
+    free(note);
+}
+
+static void keep_pod(struct core *core, const struct pod_event *pod, bool finished) {
+    char *key = pod_key(pod->namespace, pod->name);
+    struct pod_note *note = map_get(&core->pods, key);
+
+    if (note != NULL && strcmp(note->uid, pod->uid) != 0) {
+        (void)map_remove(&core->pods, key);
+        note_destroy(core, note); /* Deleted and made again between two looks. */
+        note = NULL;
+    }
+    if (note == NULL) {
+        note = mem_alloc(1, sizeof *note);
+        *note = (struct pod_note){.key = mem_copy_text(key),
+                                  .job_id = pod->job_id,
+                                  .attempt = pod->attempt,
+                                  .is_main = pod->is_main && pod->job_id != 0,
+                                  .uid = mem_copy_text(pod->uid)};
+        (void)map_put(&core->pods, key, note);
+        core->counts.pods++;
+        link_main_pod(core, note);
+    }
+    note->finished = finished;
+    ledger_put_pod(core->ledger,
+                   &(struct ledger_pod){.uid = pod->uid,
+                                        .namespace = pod->namespace,
+                                        .node = pod->node[0] != '\0' ? pod->node : NULL,
+                                        .finished = finished,
+                                        .job_id = pod->job_id,
+                                        .role = pod->role,
+                                        .demand = pod->demand});
+    free(key);
+}
+
+static void note_standing(struct core *core, struct entry *entry, const struct pod_event *pod) {
+    struct run *run = entry->run;
+
+    run->seen = true;
+    run->gone = false; /* Made anew, if it was. */
+    run->standing = pod->standing;
+    run->standing_failure = pod->failure;
+    run->standing_exit_code = pod->exit_code;
+    run->standing_started_us = pod->started_us;
+    run->standing_finished_us = pod->finished_us;
+    free(run->standing_message);
+    run->standing_message = mem_copy_text(pod->message);
+    if (strcmp(run->attempt.node, pod->node) != 0 || strcmp(run->attempt.pod_uid, pod->uid) != 0) {
+        run_set_text(&run->attempt.node, pod->node);
+        run_set_text(&run->attempt.pod_uid, pod->uid);
+        run_set_text(&run->attempt.pod_name, pod->name);
+        view_run_changed(core, entry);
+    }
+}
+
+void pods_put(struct core *core, const struct pod_event *pod) {
+    bool finished = pod->standing == POD_STANDS_SUCCEEDED || pod->standing == POD_STANDS_FAILED;
+    struct entry *entry = pod->job_id != 0 ? view_entry(core, pod->job_id) : NULL;
+
+    keep_pod(core, pod, finished);
+    core->pass_needed = true;
+    if (entry == NULL || !pod->is_main) {
+        return;
+    }
+    if (attempt_is_current(entry, pod->attempt)) {
+        note_standing(core, entry, pod);
+        attempt_observe(core, entry);
+        lifecycle_tick(core, entry);
+        return;
+    }
+    if (!finished && !pod->terminating) {
+        /* A creation that came through after all, when nobody waited for it any more. */
+        pods_clean_up(core, pod->namespace, pod->name, pod->uid, pod->job_id);
+    }
+    lifecycle_tick(core, entry);
+}
+
+void pods_gone(struct core *core, const char *namespace, const char *name) {
+    char *key = pod_key(namespace, name);
+    struct pod_note *note = map_remove(&core->pods, key);
+    struct entry *entry;
+    uint32_t attempt;
+
+    free(key);
+    if (note == NULL) {
+        return;
+    }
+    core->pass_needed = true;
+    entry = note->is_main ? view_entry(core, note->job_id) : NULL;
+    attempt = note->attempt;
+    note_destroy(core, note);
+    if (entry == NULL) {
+        return;
+    }
+    if (attempt_is_current(entry, attempt)) {
+        entry->run->gone = true;
+        attempt_observe(core, entry);
+    }
+    lifecycle_tick(core, entry);
+}
+
+/* --- Deleting -------------------------------------------------------------------------------- */
+
+static void deleted_of_job(struct core *core, struct entry *entry, const char *pod_name) {
+    bool is_current_pod = entry->run != NULL && strcmp(entry->run->attempt.pod_name, pod_name) == 0;
+
+    if (job_state_is_active(entry->job.state) && entry->job.cancel_requested && is_current_pod &&
+        !entry->run->start_in_flight) {
+        attempt_finish(core, entry, FAILURE_CANCELLED, -1, "its pod was deleted");
+    } else if (entry->deletes_pending > 0 && --entry->deletes_pending == 0) {
+        entry->job.pods_deleted = true;
+        view_changed(core, entry);
+    }
+}
+
+void pods_deleted(struct core *core, const struct deleted_event *deleted) {
+    char *key = pod_key(deleted->namespace, deleted->name);
+    struct cleanup *cleanup = map_get(&core->cleanups, key);
+    struct entry *entry;
+
+    free(key);
+    if (cleanup == NULL) {
+        return;
+    }
+    if (!deleted->gone) {
+        cleanup->in_flight = false;
+        cleanup->due_us =
+            core->instant.mono_us + lifecycle_backoff_us(core, ++cleanup->failures, 0);
+        lifecycle_wake_at(core, 0, cleanup->due_us);
+        return;
+    }
+    entry = view_entry(core, cleanup->job_id);
+    cleanup_done(core, cleanup);
+    if (entry != NULL) {
+        deleted_of_job(core, entry, deleted->name);
+        lifecycle_tick(core, entry);
+    }
+}

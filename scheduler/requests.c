@@ -1,0 +1,139 @@
+#include "scheduler/lifecycle.h"
+
+#include <string.h>
+
+static void reply(struct core *core, uint64_t token, int code, const char *text) {
+    if (token != 0) {
+        outbox_add_reply(&core->outbox,
+                         &(struct reply){.token = token, .code = code, .count = 1, .text = text});
+    }
+}
+
+static size_t waiting_count(const struct core *core) {
+    return core->counts.jobs[JOB_QUEUED] + core->counts.jobs[JOB_HELD] +
+           core->counts.jobs[JOB_RETRY_WAIT];
+}
+
+static void submit_one(struct core *core, const struct new_job *new_job, const char *submitter) {
+    struct job job = {
+        .id = core->next_id++,
+        .name = new_job->name,
+        .namespace = new_job->namespace,
+        .team = new_job->team,
+        .submitter = submitter,
+        .kind = new_job->kind,
+        .state = new_job->hold ? JOB_HELD : JOB_QUEUED,
+        .priority = new_job->priority,
+        .ttl_s = new_job->ttl_s,
+        .retry = new_job->retry,
+        .submitted_us = core->instant.now_us,
+        .eligible_us = core->instant.now_us,
+        .expected_runtime_us = new_job->expected_runtime_us,
+        .exit_code = -1,
+    };
+    struct entry *entry;
+
+    memcpy(job.spec_hash, new_job->spec_hash, sizeof job.spec_hash);
+    outbox_add_change(&core->outbox,
+                      &(struct queue_change){
+                          .kind = CHANGE_SPEC_ADD,
+                          .spec = {.text = new_job->spec, .bytes = new_job->spec_bytes},
+                      });
+    memcpy(core->outbox.changes[core->outbox.change_count - 1].spec.hash, new_job->spec_hash,
+           SPEC_HASH_BYTES);
+    entry = view_add(core, &job, new_job->demand);
+    if (job.state == JOB_QUEUED) {
+        view_list(core, entry);
+    }
+    lifecycle_note(core, entry, "submitted", outbox_format(&core->outbox, "by %s", submitter));
+}
+
+void requests_submit(struct core *core, struct event *event) {
+    const struct submit_event *submit = &event->submit;
+    uint64_t first_id = core->next_id;
+
+    if (waiting_count(core) + submit->count > core->settings.jobs_waiting_max) {
+        reply(core, event->token, ERR_FULL,
+              outbox_format(&core->outbox,
+                            "the queue holds %zu waiting jobs and may hold %zu; submit later, or "
+                            "raise limits.jobsWaiting",
+                            waiting_count(core), core->settings.jobs_waiting_max));
+        return;
+    }
+    for (size_t i = 0; i < submit->count; i++) {
+        submit_one(core, &submit->jobs[i], submit->submitter);
+    }
+    if (submit->key != NULL) {
+        struct queue_change change = {
+            .kind = CHANGE_SUBMISSION_PUT,
+            .submission = {.key = submit->key,
+                           .first_id = first_id,
+                           .count = (uint32_t)submit->count,
+                           .at_us = core->instant.now_us},
+        };
+
+        memcpy(change.submission.request_hash, submit->request_hash, SPEC_HASH_BYTES);
+        outbox_add_change(&core->outbox, &change);
+    }
+    outbox_add_reply(&core->outbox, &(struct reply){.token = event->token,
+                                                    .first_id = first_id,
+                                                    .count = submit->count,
+                                                    .text = ""});
+}
+
+void requests_cancel(struct core *core, const struct event *event) {
+    struct entry *entry = view_entry(core, event->job_id);
+
+    if (entry == NULL) {
+        reply(core, event->token, ERR_NOT_FOUND, "there is no such job");
+        return;
+    }
+    if (job_state_is_final(entry->job.state)) {
+        reply(core, event->token, ERR_STALE,
+              outbox_format(&core->outbox, "the job is %s already",
+                            job_state_text(entry->job.state)));
+        return;
+    }
+    if (!job_state_is_active(entry->job.state)) {
+        entry->job.cancel_requested = true;
+        lifecycle_move(core, entry, JOB_CANCELLED, "cancelled", "while it waited");
+    } else if (!entry->job.cancel_requested) {
+        entry->job.cancel_requested = true;
+        lifecycle_note(core, entry, "cancel", "asked for; its pod is being deleted");
+    }
+    lifecycle_tick(core, entry);
+    reply(core, event->token, OK, "");
+}
+
+void requests_hold(struct core *core, const struct event *event) {
+    struct entry *entry = view_entry(core, event->job_id);
+
+    if (entry == NULL) {
+        reply(core, event->token, ERR_NOT_FOUND, "there is no such job");
+    } else if (entry->job.state == JOB_HELD) {
+        reply(core, event->token, OK, "");
+    } else if (!job_may_move(entry->job.state, JOB_HELD)) {
+        reply(core, event->token, ERR_STALE,
+              outbox_format(&core->outbox, "a job that is %s can't be held",
+                            job_state_text(entry->job.state)));
+    } else {
+        lifecycle_move(core, entry, JOB_HELD, "held", "by hand");
+        reply(core, event->token, OK, "");
+    }
+}
+
+void requests_release(struct core *core, const struct event *event) {
+    struct entry *entry = view_entry(core, event->job_id);
+
+    if (entry == NULL) {
+        reply(core, event->token, ERR_NOT_FOUND, "there is no such job");
+    } else if (entry->job.state != JOB_HELD) {
+        reply(core, event->token, ERR_STALE,
+              outbox_format(&core->outbox, "the job is %s, not held",
+                            job_state_text(entry->job.state)));
+    } else {
+        lifecycle_move(core, entry, JOB_QUEUED, "released", "by hand");
+        lifecycle_tick(core, entry);
+        reply(core, event->token, OK, "");
+    }
+}
