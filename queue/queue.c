@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/digest.h"
@@ -18,6 +19,7 @@
 #include "queue/record.h"
 
 #define QUEUE_FORMAT "nightshift-queue-1"
+#define QUEUE_COMMIT_BLOCKS 256 /* with fewer left, a failed write was for want of room */
 
 enum table {
     TABLE_META,
@@ -538,6 +540,18 @@ static bool grow_map(struct queue *queue) {
     return true;
 }
 
+/* LMDB tells of a short write as an input/output error: say it when the disk is full. */
+static int fail_commit(const struct queue *queue, int code, struct error *error) {
+    struct statvfs disk;
+
+    if ((code == EIO || code == ENOSPC) && statvfs(queue->folder, &disk) == 0 &&
+        disk.f_bavail < QUEUE_COMMIT_BLOCKS) {
+        return error_set(error, ERR_IO, "can't write the queue's file: no room on the disk of %s",
+                         queue->folder);
+    }
+    return fail(error, code, "can't write the queue's file");
+}
+
 int queue_commit(struct queue *queue, const struct queue_change *changes, size_t count,
                  struct error *error) {
     struct commit commit;
@@ -563,7 +577,7 @@ int queue_commit(struct queue *queue, const struct queue_change *changes, size_t
     if (err_from_lmdb(r) == ERR_IO) {
         reopen(queue);
     }
-    return fail(error, r, "can't write the queue's file");
+    return fail_commit(queue, r, error);
 }
 
 /* --- Reading ---------------------------------------------------------------------------- */
