@@ -50,7 +50,10 @@ spec:
     image: apache/spark:3.5.6
     mainClass: org.apache.spark.examples.SparkPi
     mainApplicationFile: local:///opt/spark/examples/jars/spark-examples_2.12-3.5.6.jar
-    driver: {{cores: 1, memory: 1g, annotations: {{kubesim/runtime: {runtime}}}}}
+    driver:
+      cores: 1
+      memory: 1g
+      annotations: {{kubesim/runtime: {runtime}, kubesim/start-delay: {start}}}
     executor: {{cores: 1, memory: 1g, instances: 2}}
 """
 
@@ -192,10 +195,11 @@ def jobs_now(folder):
     return json.loads(answer.stdout)["items"]
 
 
-def write_applications(folder, runtime):
+def write_applications(folder, runtime, start="200ms"):
     path = os.path.join(folder, "applications.yaml")
     with open(path, "w") as out:
-        out.write("---\n".join(APPLICATION.format(number=i + 1, runtime=runtime)
+        out.write("---\n".join(APPLICATION.format(number=i + 1, runtime=runtime,
+                                                  start=start)
                                for i in range(APPLICATIONS)))
     return path
 
@@ -258,8 +262,10 @@ def create(cluster, line):
 
 
 def without_queue(folder, cluster, runtime):
+    # A driver's JVM takes its seconds: all are there before the first asks for executors.
+    applications = write_applications(folder, runtime, start="5s")
     objects = subprocess.run(
-        [os.environ["NIGHTSHIFT_DRIVER_OBJECTS"], write_applications(folder, runtime)],
+        [os.environ["NIGHTSHIFT_DRIVER_OBJECTS"], applications],
         stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
     for line in objects:
         create(cluster, line)
