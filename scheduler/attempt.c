@@ -52,7 +52,8 @@ void attempt_start(struct core *core, struct entry *entry) {
                                                         .job_id = entry->job.id,
                                                         .attempt = entry->run->attempt.number,
                                                         .namespace = entry->job.namespace,
-                                                        .look_first = entry->run->start_may_exist});
+                                                        .look_first = entry->run->start_may_exist,
+                                                        .only_look = entry->job.cancel_requested});
     entry->run->start_may_exist = true;
 }
 

@@ -407,6 +407,7 @@ static void start(struct daemon *daemon, const struct command *command) {
                                                          .namespace = job->namespace,
                                                          .admitted_us = attempt->admitted_us,
                                                          .look_first = command->look_first,
+                                                         .only_look = command->only_look,
                                                          .payload = payload});
 }
 

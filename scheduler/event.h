@@ -180,6 +180,7 @@ struct command {
     const char *pod_name; /* of COMMAND_DELETE */
     const char *pod_uid;  /* of COMMAND_DELETE: a precondition; "": any */
     bool look_first;      /* of COMMAND_START: an earlier try may have created it */
+    bool only_look; /* of COMMAND_START: it is cancelled, so START_REFUSED if it is not there */
 };
 
 /* The answer to a client's event. */

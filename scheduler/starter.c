@@ -37,6 +37,7 @@ struct order {
     struct payload_run run;
     char pod_name[LIMIT_NAME_BYTES + 1];
     char pod_uid[64];
+    bool only_look;
     bool looked; /* after "exists": a second one is no news */
     enum part part;
     enum start_result result; /* to tell after the pod was deleted again */
@@ -177,6 +178,10 @@ static void look_answered(void *context, const struct kube_answer *answer) {
     struct order *order = context;
     char text[LIMIT_MESSAGE_BYTES + 1];
 
+    if (answer->status.outcome == KUBE_NOT_FOUND && order->only_look) {
+        end(order, START_REFUSED, "it was not created", 0);
+        return;
+    }
     if (answer->status.outcome == KUBE_NOT_FOUND) {
         create_pod(order);
         return;
@@ -367,6 +372,7 @@ void starter_start(struct starter *starter, const struct start_order *order_give
         .submitted_us = order_given->admitted_us,
     };
     payload_pod_name(order->payload, &order->run.id, order->pod_name);
+    order->only_look = order_given->only_look;
     if (order_given->look_first) {
         look(order);
     } else {

@@ -38,6 +38,7 @@ struct start_order {
     const char *namespace;
     int64_t admitted_us; /* of the attempt, as stored: bodies repeat byte for byte */
     bool look_first;
+    bool only_look; /* with look_first: START_REFUSED when it is not there, nothing is created */
     struct payload *payload; /* taken */
 };
 

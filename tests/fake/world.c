@@ -411,6 +411,9 @@ static enum start_result carry_out_start(struct world *world, const struct comma
     const struct demand *demand = world->demands[stored->job.spec_hash[0]];
     struct world_pod *pod = find_pod(world, name);
 
+    if (pod == NULL && command->only_look) {
+        return START_REFUSED;
+    }
     if (pod == NULL) {
         pod = create_pod(world, strcmp(command->namespace, namespaces[1]) == 0, &demand->groups[0]);
         if (pod == NULL) {

@@ -186,7 +186,9 @@ static void print_command(struct scenario *scenario, const struct command *comma
     if (command->kind == COMMAND_START) {
         buf_add_format(scenario->out, "> start %" PRIu64 ".%" PRIu32 " in %s%s\n", command->job_id,
                        command->attempt, command->namespace,
-                       command->look_first ? ", look first" : "");
+                       command->only_look    ? ", only look"
+                       : command->look_first ? ", look first"
+                                             : "");
     } else {
         buf_add_format(scenario->out, "> delete %s/%s uid=%s\n", command->namespace,
                        command->pod_name, command->pod_uid);

@@ -106,6 +106,7 @@ struct stage {
     struct rig rig;
     struct starter *starter;
     struct told told;
+    bool only_look;
 };
 
 static void open_stage(struct stage *stage, const struct script_step *steps, size_t count) {
@@ -140,6 +141,7 @@ static void order(struct stage *stage, bool look_first) {
                                                         .namespace = "a",
                                                         .admitted_us = 1700000000000000,
                                                         .look_first = look_first,
+                                                        .only_look = stage->only_look,
                                                         .payload = payload});
     rig_wait(&stage->rig, &stage->told.is_done, "the order's answer");
 }
@@ -365,6 +367,30 @@ TEST_WITHIN(starter_start__looks_for_a_part_that_quota_refuses, 60) {
         order(&stage, true);
         CHECK_EQ(stage.told.result, rows[i].want, rows[i].what);
         CHECK_EQ(count_of(&stage, DEL_POD), rows[i].want_deletes, rows[i].what);
+        close_stage(&stage);
+    }
+}
+
+TEST(starter_start__creates_nothing_for_a_cancelled_job) {
+    static const struct {
+        const char *what;
+        const char *looked_at;
+        enum start_result want;
+    } rows[] = {
+        {"not there", NULL, START_REFUSED},
+        {"there, and deleted by the next command", OUR_POD, START_DONE},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct script_step steps[10];
+        size_t count = make_steps(steps, "", FAULT_NONE, rows[i].looked_at);
+        struct stage stage;
+
+        open_stage(&stage, steps, count);
+        stage.only_look = true;
+        order(&stage, true);
+        CHECK_EQ(stage.told.result, rows[i].want, rows[i].what);
+        CHECK_EQ(count_of(&stage, POST_POD), 0, rows[i].what);
         close_stage(&stage);
     }
 }
