@@ -18,7 +18,7 @@
 #include "base/rng.h"
 #include "queue/record.h"
 
-#define QUEUE_FORMAT "nightshift-queue-1"
+#define QUEUE_FORMAT        "nightshift-queue-1"
 #define QUEUE_COMMIT_BLOCKS 256 /* with fewer left, a failed write was for want of room */
 
 enum table {
