@@ -100,10 +100,13 @@ class Nightshiftd:
         with open(self.config_file, "w", encoding="utf-8") as file:
             json.dump(settings, file)
 
-    def start(self, ready=True):
+    def spawn(self):
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen([self.program, "--config", self.config_file],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            return subprocess.Popen([self.program, "--config", self.config_file],
+                                    stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def start(self, ready=True):
+        self.process = self.spawn()
         LIVING.add(self.process)
         if ready:
             until("nightshiftd is ready", self.is_ready)
@@ -210,7 +213,7 @@ class Nightshiftd:
 class World:
     """A kubesim and a nightshiftd on it. Use it in a with statement."""
 
-    def __init__(self, programs, sim=(), config=None):
+    def __init__(self, programs, sim=(), config=None, daemon=Nightshiftd):
         self.folder = tempfile.TemporaryDirectory(prefix="ns-", dir="/tmp")
         self.sim = None
         self.daemon = None
@@ -218,8 +221,8 @@ class World:
             self.sim = Kubesim(programs["kubesim"], "--nodes", "2", "--start-delay", "20ms",
                                "--runtime", "100ms", "--watch-log", "1000000", *sim)
             LIVING.add(self.sim.process)
-            self.daemon = Nightshiftd(programs["nightshiftd"], self.folder.name,
-                                      self.sim.kubeconfig, config or {})
+            self.daemon = daemon(programs["nightshiftd"], self.folder.name,
+                                 self.sim.kubeconfig, config or {})
         except BaseException:
             self.close()
             raise
