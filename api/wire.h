@@ -125,7 +125,7 @@ struct wire_count {
 
 struct wire_sync {
     const char *name;  /* "pods" */
-    const char *state; /* "synced", "listing", "denied" */
+    const char *state; /* "synced", "listing", "denied", "lost: " and why */
     int64_t objects;
 };
 

@@ -206,6 +206,8 @@ static const struct {
     [REASON_WAITING_TURN] = {"not looked at yet", NULL},
     [REASON_DRAINING] = {"the scheduler is draining and starts nothing", NULL},
     [REASON_NOT_LEADER] = {"another scheduler holds the lease", NULL},
+    [REASON_POD_REMAINS] = {"the pod of an earlier attempt has neither finished nor gone yet",
+                            NULL},
 };
 
 void reason_print(const struct reason *reason, const struct resource_names *names,

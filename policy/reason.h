@@ -32,7 +32,8 @@
     X(REASON_START_RATE, "StartRate")         /* enough starts for now */                      \
     X(REASON_WAITING_TURN, "WaitingTurn")     /* not looked at yet */                          \
     X(REASON_DRAINING, "Draining")            /* the daemon starts nothing more */             \
-    X(REASON_NOT_LEADER, "NotLeader")
+    X(REASON_NOT_LEADER, "NotLeader")                                                          \
+    X(REASON_POD_REMAINS, "PodRemains") /* an earlier attempt's pod is not gone yet */
 
 enum reason_code {
 #define REASON_ENUM(name, text) name,

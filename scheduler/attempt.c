@@ -213,6 +213,7 @@ static void start_done(struct core *core, struct entry *entry,
     run->attempt.created_us = core->instant.now_us;
     run_set_text(&run->attempt.pod_uid, started->pod_uid);
     run_set_text(&run->attempt.pod_name, started->pod_name);
+    run_set_text(&run->attempt.message, "");
     view_run_changed(core, entry);
     ledger_objects_visible(core->ledger, entry->job.id);
     lifecycle_move(core, entry, JOB_STARTING, "starting",
@@ -260,7 +261,8 @@ static void start_conflict(struct core *core, struct entry *entry,
     } else if (entry->job.attempt >= LIMIT_JOB_ATTEMPTS) {
         lifecycle_move(core, entry, JOB_FAILED, "failed", "too many attempts");
     } else {
-        entry->job.eligible_us = core->instant.now_us;
+        entry->job.eligible_us =
+            core->instant.now_us + lifecycle_backoff_us(core, ++entry->quota_races, 0);
         lifecycle_move(core, entry, JOB_QUEUED, "conflict", started->message);
     }
 }
@@ -273,6 +275,10 @@ static void start_transient(struct core *core, struct entry *entry,
 
     run->start_due_us = core->instant.mono_us + wait_us;
     text_print_duration(wait_us, wait);
+    if (strcmp(run->attempt.message, started->message) != 0) {
+        run_set_text(&run->attempt.message, started->message); /* Shown while it is asked again. */
+        view_run_changed(core, entry);
+    }
     if (run->start_failures == 1) { /* Once is enough: an outage would fill the history. */
         lifecycle_note(core, entry, "submit_transient",
                        outbox_format(&core->outbox, "%s; asked again in %s, until it is known",

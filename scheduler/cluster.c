@@ -6,6 +6,7 @@
 #include "base/ensure.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "k8s/codec_limit_range.h"
 #include "k8s/codec_node.h"
@@ -507,8 +508,8 @@ struct cluster_status cluster_status(const struct daemon *daemon) {
 
         status.objects[watch->part] += reflector_figures(watch->reflector).objects;
         if (watch->trouble[0] != '\0') {
-            (void)snprintf(status.trouble, sizeof status.trouble, "%s: %s",
-                           cluster_part_text(watch->part), watch->trouble);
+            (void)text_copy(status.trouble[watch->part], sizeof status.trouble[watch->part],
+                            watch->trouble);
         }
     }
     return status;

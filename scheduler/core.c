@@ -310,13 +310,19 @@ const struct demand *core_demand(const struct core *core, uint64_t id) {
     return entry != NULL && entry->shape != NULL ? entry->shape->applied : NULL;
 }
 
+/* Not among those that may start: its time has not come, or the last attempt's pod is there. */
+static struct reason unlisted_reason(const struct core *core, const struct entry *entry) {
+    if (entry->job.eligible_us > core->instant.now_us) {
+        return reason_retry_wait(entry->job.eligible_us);
+    }
+    return reason_plain(lifecycle_has_live_pod(entry) ? REASON_POD_REMAINS : REASON_WAITING_TURN);
+}
+
 static struct reason queued_reason(const struct core *core, const struct entry *entry) {
     const struct shape *shape = entry->shape;
 
     if (!entry->is_listed || shape == NULL) {
-        return entry->job.eligible_us > core->instant.now_us
-                   ? reason_retry_wait(entry->job.eligible_us)
-                   : reason_plain(REASON_WAITING_TURN);
+        return unlisted_reason(core, entry);
     }
     if (shape->blocked_id == 0 || entry->job.id < shape->blocked_id) {
         return reason_plain(REASON_WAITING_TURN);
@@ -337,7 +343,7 @@ bool core_reason(const struct core *core, uint64_t id, struct reason *out_reason
     if (entry->job.state == JOB_HELD) {
         *out_reason = reason_plain(REASON_HELD);
     } else if (entry->job.state == JOB_RETRY_WAIT) {
-        *out_reason = reason_retry_wait(entry->job.eligible_us);
+        *out_reason = unlisted_reason(core, entry);
     } else {
         *out_reason = queued_reason(core, entry);
     }

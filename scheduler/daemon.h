@@ -85,7 +85,7 @@ void cluster_command(struct daemon *daemon, const struct command *command);
 struct cluster_status {
     const char *server;
     size_t objects[CLUSTER_PART_COUNT];
-    char trouble[256]; /* of a watch that ages; "" if none does */
+    char trouble[CLUSTER_PART_COUNT][160]; /* of a watch that is cut off; "" if none is */
 };
 struct cluster_status cluster_status(const struct daemon *daemon);
 

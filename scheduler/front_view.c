@@ -14,6 +14,8 @@
 #include "queue/queue.h"
 #include "scheduler/daemon.h"
 
+#define SYNC_STATE_BYTES 192
+
 static const char *kind_text(enum job_kind kind) {
     return kind == JOB_KIND_SPARK ? "Spark" : "Pod";
 }
@@ -244,14 +246,27 @@ void front_why(const struct daemon *daemon, const struct job *job, struct buf *o
 
 /* --- Status ---------------------------------------------------------------------------------- */
 
+/* "lost: " and why, while a watch is cut off: what it showed last still counts. */
+static const char *sync_state(const struct core_counts *counts,
+                              const struct cluster_status *cluster, size_t part,
+                              char text[SYNC_STATE_BYTES]) {
+    if (counts->denied[part]) {
+        return "denied";
+    }
+    if (cluster->trouble[part][0] != '\0') {
+        (void)snprintf(text, SYNC_STATE_BYTES, "lost: %s", cluster->trouble[part]);
+        return text;
+    }
+    return counts->synced[part] ? "synced" : "listing";
+}
+
 static void fill_syncs(const struct core_counts *counts, const struct cluster_status *cluster,
+                       char texts[CLUSTER_PART_COUNT][SYNC_STATE_BYTES],
                        struct wire_sync *out_syncs) {
     for (size_t i = 0; i < CLUSTER_PART_COUNT; i++) {
         out_syncs[i] = (struct wire_sync){
             .name = cluster_part_text((enum cluster_part)i),
-            .state = counts->denied[i]   ? "denied"
-                     : counts->synced[i] ? "synced"
-                                         : "listing",
+            .state = sync_state(counts, cluster, i, texts[i]),
             .objects = (int64_t)cluster->objects[i],
         };
     }
@@ -268,6 +283,7 @@ void front_status(struct daemon *daemon, struct buf *out_json) {
     struct queue_stats store = {0};
     struct wire_count states[JOB_STATE_COUNT];
     struct wire_sync syncs[CLUSTER_PART_COUNT];
+    char sync_texts[CLUSTER_PART_COUNT][SYNC_STATE_BYTES];
     char host[256] = "";
     const char *why;
     bool ready = daemon_is_ready(daemon, &why);
@@ -277,7 +293,7 @@ void front_status(struct daemon *daemon, struct buf *out_json) {
     for (size_t i = 0; i < JOB_STATE_COUNT; i++) {
         states[i] = count_of(job_state_text((enum job_state)i), counts.jobs[i]);
     }
-    fill_syncs(&counts, &cluster, syncs);
+    fill_syncs(&counts, &cluster, sync_texts, syncs);
     {
         const struct wire_count kube_counts[] = {
             count_of("requests", kube.requests),

@@ -59,7 +59,7 @@ void lifecycle_move(struct core *core, struct entry *entry, enum job_state to, c
 
 /* Two drivers of one job could both write its output: the next attempt waits until the pod of the
  * last one has finished or gone. */
-static bool has_live_pod(const struct entry *entry) {
+bool lifecycle_has_live_pod(const struct entry *entry) {
     for (const struct pod_note *note = entry->main_pods; note != NULL; note = note->next_of_job) {
         if (!note->finished) {
             return true;
@@ -75,7 +75,7 @@ static void tick_waiting(struct core *core, struct entry *entry) {
                        "rejected", "its stored specification can't be read any more");
     } else if (entry->job.eligible_us > core->instant.now_us) {
         lifecycle_wake_at(core, entry->job.id, mono_of(core, entry->job.eligible_us));
-    } else if (has_live_pod(entry)) {
+    } else if (lifecycle_has_live_pod(entry)) {
         view_unlist(core, entry); /* Looked at again when that pod changes. */
     } else if (entry->job.state == JOB_RETRY_WAIT) {
         lifecycle_move(core, entry, JOB_QUEUED, "queued", "its back-off is over");

@@ -24,6 +24,9 @@ void lifecycle_wake_at(struct core *core, uint64_t id, int64_t mono_us);
 /* Before a call of ours to the cluster is repeated; never less than the server asked for. */
 int64_t lifecycle_backoff_us(struct core *core, uint32_t failures, int64_t at_least_us);
 
+/* Is a main pod of any of its attempts neither finished nor gone? */
+bool lifecycle_has_live_pod(const struct entry *entry);
+
 /* Once the pods are known: jobs whose pod should be there and is not. */
 void lifecycle_adopt(struct core *core);
 

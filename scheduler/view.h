@@ -57,7 +57,7 @@ struct entry {
     struct run *run;      /* NULL before the first attempt */
     bool changed;         /* to be stored at the end of the turn */
     bool is_listed;       /* in its shape's list of waiting ids */
-    uint32_t quota_races; /* in a row */
+    uint32_t quota_races; /* and names that were taken: starts refused in a row */
     uint32_t deletes_pending;
     struct pod_note *main_pods; /* the visible ones of all its attempts */
 };
