@@ -11,7 +11,7 @@ set -eu
 packages="
   build-essential ca-certificates curl git openssl pkg-config procps python3 tzdata
   libcmocka-dev libcurl4-openssl-dev libev-dev libjansson-dev liblmdb-dev libssl-dev
-  libyaml-dev libzstd-dev node-llhttp
+  libyaml-dev libzstd-dev node-llhttp zlib1g-dev
 "
 dev_packages="
   clang clang-format libclang-rt-dev shellcheck

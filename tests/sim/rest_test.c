@@ -138,7 +138,7 @@ static char *read_file(const char *name) {
     snprintf(path, sizeof path, FOLDER "%s.http", name);
     file = fopen(path, "r");
     CHECK(file != NULL, path);
-    (void)fread(text, 1, (1 << 20) - 1, file);
+    CHECK(fread(text, 1, (1 << 20) - 1, file) > 0, path);
     fclose(file);
     return text;
 }
