@@ -518,7 +518,7 @@ def cut_watch(world):
 
 @row("a dropped event is made good by the next one of its pod")
 def dropped_event(world):
-    # Only the pod's last event would be missed until the next list, see the manual.
+    # A pod's last event has no next one: it would be missed until the pods are listed again.
     daemon = world.daemon
     world.sim.fault(fault="drop-event", resource="pods", count=2)
     job_id = daemon.submit(pod_job(sim={"runtime": "300ms"}))
