@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/rfc3339.h"
-#include "k8s/base64.h"
 #include "k8s/file.h"
 #include "k8s/kubeconfig.h"
 
@@ -119,11 +119,11 @@ static char *ca_text(const struct kube_access *access) {
     char *text = NULL;
 
     if (access->ca.data != NULL) {
-        return base64_encode(access->ca.data, access->ca.data_bytes);
+        return base64_encode(access->ca.data, access->ca.data_bytes, BASE64_USUAL);
     }
     buf_init(&file, LIMIT_CONFIG_BYTES);
     if (access->ca.file != NULL && kube_file_read(access->ca.file, &file, NULL) == OK) {
-        text = base64_encode(buf_text(&file), file.bytes);
+        text = base64_encode(buf_text(&file), file.bytes, BASE64_USUAL);
     }
     buf_finish(&file);
     return text;

@@ -7,11 +7,11 @@
 /* Elsewhere YAML belongs to config/; a kubeconfig is YAML too, and siblings share nothing. */
 #include <yaml.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "k8s/base64.h"
 #include "k8s/environment.h"
 #include "k8s/file.h"
 
@@ -211,7 +211,7 @@ static int read_material(const struct place *parent, const char *key,
     if (text == NULL) {
         return read_path(parent, key, &out_material->file, error);
     }
-    if (base64_decode(text, &out_material->data, &out_material->data_bytes) != OK) {
+    if (base64_decode(text, BASE64_USUAL, &out_material->data, &out_material->data_bytes) != OK) {
         struct place place = place_member(parent, data_key);
 
         r = place_fail(&place, error, "is not base64");

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/digest.h"
@@ -23,7 +24,6 @@
 #include "base/text.h"
 #include "scheduler/loop.h"
 #include "sim/api_faults.h"
-#include "sim/base64.h"
 #include "sim/builtin.h"
 #include "sim/cluster.h"
 #include "sim/objects.h"
@@ -533,8 +533,8 @@ static int write_kubeconfig(struct kubesim *sim, const char *url, struct error *
     int r;
 
     if (sim->options.tls) {
-        char *encoded =
-            sim_base64(sim->certificates.authority, strlen(sim->certificates.authority));
+        char *encoded = base64_encode(sim->certificates.authority,
+                                      strlen(sim->certificates.authority), BASE64_USUAL);
 
         authority = mem_format("\n    certificate-authority-data: %s", encoded);
         free(encoded);

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "sim/base64.h"
 #include "sim/collection.h"
 #include "sim/json.h"
 #include "sim/rest_parts.h"
@@ -58,7 +58,7 @@ static char *token_of(const struct listing *listing, int64_t version, const char
         listing->namespace != NULL ? mem_copy_text(name) : mem_format("%s/%s", namespace, name);
     char *text = mem_format("{\"v\":\"%s\",\"rv\":%" PRId64 ",\"start\":\"%s\\u0000\"}",
                             TOKEN_VERSION, version, key);
-    char *token = sim_base64_url(text, strlen(text));
+    char *token = base64_encode(text, strlen(text), BASE64_URL);
 
     free(key);
     free(text);
@@ -73,9 +73,13 @@ static json_t *bad_token(void) {
 /* The token's text ends in NUL, which jansson only takes when told to. */
 static json_t *decode_token(const char *token) {
     size_t bytes;
-    char *text = sim_base64_url_decode(token, &bytes);
-    json_t *value = text == NULL ? NULL : json_loadb(text, bytes, JSON_ALLOW_NUL, NULL);
+    char *text;
+    json_t *value;
 
+    if (base64_decode(token, BASE64_URL, &text, &bytes) != OK) {
+        return NULL;
+    }
+    value = json_loadb(text, bytes, JSON_ALLOW_NUL, NULL);
     free(text);
     return value;
 }

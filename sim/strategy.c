@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "sim/base64.h"
 #include "sim/json.h"
 #include "sim/pod.h"
 #include "sim/quantities.h"
@@ -148,7 +148,8 @@ static void move_text_to_data(json_t *object) {
     data = sim_json_make_object(object, "data");
     json_object_foreach(text, key, value) {
         const char *plain = json_string_value(value);
-        char *encoded = sim_base64(plain == NULL ? "" : plain, json_string_length(value));
+        char *encoded =
+            base64_encode(plain == NULL ? "" : plain, json_string_length(value), BASE64_USUAL);
 
         sim_json_set_text(data, key, encoded);
         free(encoded);
