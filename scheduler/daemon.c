@@ -39,14 +39,18 @@ struct instant daemon_now(const struct daemon *daemon) {
 
 bool daemon_is_ready(const struct daemon *daemon, const char **out_why) {
     struct core_counts counts = core_counts(daemon->core);
+    bool listed = counts.synced[CLUSTER_PODS];
 
+    for (size_t i = 0; i < CLUSTER_PART_COUNT; i++) {
+        listed = listed && (counts.synced[i] || counts.denied[i]);
+    }
     *out_why = "";
     if (daemon->stalled) {
         *out_why = daemon->stall.text;
     } else if (daemon->draining) {
         *out_why = "stopping";
-    } else if (!counts.synced[CLUSTER_PODS]) {
-        *out_why = "the cluster's pods are not listed yet";
+    } else if (!listed) {
+        *out_why = "the cluster's pods, nodes and quotas are not all listed yet";
     }
     return (*out_why)[0] == '\0';
 }
