@@ -173,6 +173,22 @@ struct map_entry *map_next(const struct map *map, size_t *at) {
     return NULL;
 }
 
+size_t map_seek_id(const struct map *map, uint64_t id) {
+    size_t low = 0;
+    size_t high = map->entry_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (map->entries[middle].id <= id) { /* Holes keep their ids. */
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 void map_verify(const struct map *map) {
     size_t live = 0;
     size_t used_slots = 0;

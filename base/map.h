@@ -46,6 +46,10 @@ void *map_remove_id(struct map *map, uint64_t id);
  * just returned is allowed; inserting during an iteration is not. */
 struct map_entry *map_next(const struct map *map, size_t *at);
 
+/* Where map_next() goes on behind an id, in a map whose ids were all put in ascending order.
+ * O(log n). */
+size_t map_seek_id(const struct map *map, uint64_t id);
+
 /* Every invariant, by ENSURE. O(n). */
 void map_verify(const struct map *map);
 

@@ -287,15 +287,10 @@ const struct job *core_job(const struct core *core, uint64_t id) {
 }
 
 const struct job *core_next_job(const struct core *core, uint64_t after_id) {
-    /* Ids are dense but for what was forgotten; the map keeps id order. */
-    for (uint64_t id = after_id + 1; id < core->next_id; id++) {
-        const struct entry *entry = view_entry(core, id);
+    size_t at = map_seek_id(&core->entries, after_id);
+    const struct map_entry *item = map_next(&core->entries, &at);
 
-        if (entry != NULL) {
-            return &entry->job;
-        }
-    }
-    return NULL;
+    return item != NULL ? &((const struct entry *)item->value)->job : NULL;
 }
 
 const struct attempt *core_attempt(const struct core *core, uint64_t id) {

@@ -122,3 +122,30 @@ TEST(map__stays_small_when_used_as_a_queue) {
     map_verify(&map);
     map_finish(&map);
 }
+
+TEST(map_seek_id__goes_on_behind_an_id) {
+    struct map map = {0};
+    int value = 0;
+
+    for (uint64_t id = 2; id <= 200; id += 2) {
+        (void)map_put_id(&map, id, &value);
+    }
+    for (uint64_t id = 50; id <= 150; id += 2) {
+        (void)map_remove_id(&map, id);
+    }
+    for (uint64_t id = 0; id <= 201; id++) {
+        uint64_t want = id < 48    ? id - id % 2 + 2
+                        : id < 152 ? (id < 48 ? 48 : 152)
+                                   : id - id % 2 + 2;
+        size_t at = map_seek_id(&map, id);
+        const struct map_entry *entry = map_next(&map, &at);
+
+        if (want > 200) {
+            CHECK(entry == NULL, "nothing is behind the last");
+        } else {
+            CHECK(entry != NULL, "there is one");
+            CHECK_EQ(entry->id, want, "the next one that is there");
+        }
+    }
+    map_finish(&map);
+}
