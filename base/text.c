@@ -193,9 +193,9 @@ static bool is_dns_byte(char byte) {
 }
 
 /* One label of the first `bytes` bytes. */
-static bool is_dns_label(const char *text, size_t bytes) {
-    if (bytes == 0 || bytes > LABEL_BYTES_MAX || !is_dns_byte(text[0]) ||
-        !is_dns_byte(text[bytes - 1])) {
+/* A label of whatever length. */
+static bool is_dns_part(const char *text, size_t bytes) {
+    if (bytes == 0 || !is_dns_byte(text[0]) || !is_dns_byte(text[bytes - 1])) {
         return false;
     }
     for (size_t i = 0; i < bytes; i++) {
@@ -207,10 +207,12 @@ static bool is_dns_label(const char *text, size_t bytes) {
 }
 
 bool text_is_dns_label(const char *text) {
-    return is_dns_label(text, strlen(text));
+    const size_t bytes = strlen(text);
+
+    return bytes <= LABEL_BYTES_MAX && is_dns_part(text, bytes);
 }
 
-/* The same of the first `bytes` bytes. Kubernetes bounds the whole, not each label. */
+/* Of the first `bytes` bytes. Kubernetes bounds the whole, not each label. */
 static bool is_dns_subdomain(const char *text, size_t bytes) {
     size_t start = 0;
 
@@ -219,7 +221,7 @@ static bool is_dns_subdomain(const char *text, size_t bytes) {
     }
     for (size_t i = 0; i <= bytes; i++) {
         if (i == bytes || text[i] == '.') {
-            if (!is_dns_label(text + start, i - start)) {
+            if (!is_dns_part(text + start, i - start)) {
                 return false;
             }
             start = i + 1;

@@ -27,7 +27,8 @@ void text_print_duration(int64_t us, char out_text[32]);
  * or NULL. Ties go to the first. */
 const char *text_closest(const char *text, const char *const *candidates, size_t count);
 
-/* RFC 1123: a DNS label (at most 63 bytes) or a subdomain of labels (at most 253). */
+/* RFC 1123: a DNS label (at most 63 bytes) or a subdomain (at most 253; Kubernetes does not
+ * bound its parts). */
 bool text_is_dns_label(const char *text);
 bool text_is_dns_subdomain(const char *text);
 

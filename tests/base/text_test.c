@@ -183,7 +183,7 @@ TEST(text_is__knows_the_names_of_kubernetes) {
         {"/os", false, false, false, false},
         {"a/b/c", false, false, false, false},
         {LABEL_63, true, true, true, true},
-        {LABEL_63 "d", false, false, false, false},
+        {LABEL_63 "d", false, true, false, false},
         {LABEL_63 "." LABEL_63 "." LABEL_63 "." SIXTY "a", false, true, false, false},
         {LABEL_63 "." LABEL_63 "." LABEL_63 "." SIXTY "ab", false, false, false, false},
         {LABEL_63 "." LABEL_63 "." LABEL_63 "." SIXTY "a/" LABEL_63, false, false, false, true},
