@@ -247,6 +247,11 @@ void payload_pod_name(const struct payload *payload, const struct attempt_id *id
                    payload->kind == JOB_KIND_SPARK ? names.pod : names.prefix);
 }
 
+const char *payload_log_container(const struct payload *payload) {
+    return payload->kind == JOB_KIND_SPARK ? CONTAINER_SPARK_DRIVER
+                                           : pod_payload_log_container(payload->root);
+}
+
 char *payload_pod_body(const struct payload *payload, const struct payload_run *run) {
     return payload->kind == JOB_KIND_SPARK ? spark_driver_pod(payload->app, run)
                                            : pod_payload_body(payload->root, run);

@@ -42,6 +42,10 @@ void payload_explain(const struct payload *payload, struct buf *out_text);
 void payload_pod_name(const struct payload *payload, const struct attempt_id *id,
                       char out_name[LIMIT_NAME_BYTES + 1]);
 
+/* Which of the pod's containers is meant by "its log", borrowed: Spark's driver; of a plain pod
+ * what the annotation that kubectl obeys names, else the first. */
+const char *payload_log_container(const struct payload *payload);
+
 /* Bodies to POST, owned by the caller. The pod comes first; the others belong to it: owner_uid
  * is the created pod's metadata.uid, NULL leaves the owner out. NULL: this payload has none. */
 char *payload_pod_body(const struct payload *payload, const struct payload_run *run);

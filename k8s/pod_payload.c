@@ -145,3 +145,15 @@ char *pod_payload_body(const struct json_t *root, const struct payload_run *run)
     json_put_text(spec, "restartPolicy", "Never");
     return json_print_take(pod);
 }
+
+const char *pod_payload_log_container(const struct json_t *root) {
+    const struct json_t *annotations =
+        json_object_get(json_object_get(root, "metadata"), "annotations");
+    const struct json_t *containers = json_object_get(json_object_get(root, "spec"), "containers");
+    const char *chosen =
+        json_string_value(json_object_get(annotations, "kubectl.kubernetes.io/default-container"));
+
+    return chosen != NULL
+               ? chosen
+               : json_string_value(json_object_get(json_array_get(containers, 0), "name"));
+}

@@ -19,4 +19,7 @@ int pod_payload_check(const struct json_at *root, struct field_error *error) MUS
 /* The Pod to POST, owned. root was checked. */
 char *pod_payload_body(const struct json_t *root, const struct payload_run *run);
 
+/* See payload_log_container(). */
+const char *pod_payload_log_container(const struct json_t *root);
+
 #endif

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "k8s/codec_json.h"
 #include "k8s/codec_limit_range.h"
 #include "k8s/codec_node.h"
 #include "k8s/codec_pod.h"
@@ -385,18 +386,10 @@ static void start(struct daemon *daemon, const struct command *command) {
     const struct attempt *attempt = core_attempt(daemon->core, command->job_id);
     struct payload *payload = NULL;
     struct field_error error = {0};
-    struct buf spec;
-    int r;
 
     ENSURE(job != NULL);
     ENSURE(attempt != NULL && attempt->number == command->attempt);
-    buf_init(&spec, LIMIT_SPEC_BYTES);
-    r = queue_get_spec(daemon->queue, job->spec_hash, &spec);
-    if (r == OK) {
-        r = payload_read(job->kind, spec.data, spec.bytes, job->namespace, &payload, &error);
-    }
-    buf_finish(&spec);
-    if (r < 0) {
+    if (daemon_read_payload(daemon, job, &payload, &error) < 0) {
         refuse_start(daemon, command,
                      error.error.code != OK ? error.error.text
                                             : "its stored specification can't be read");

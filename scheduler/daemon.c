@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "config/problem.h"
+#include "k8s/codec_json.h"
 #include "k8s/kube.h"
 #include "k8s/payload.h"
 #include "queue/queue.h"
@@ -37,22 +38,36 @@ struct instant daemon_now(const struct daemon *daemon) {
     return clock_sample();
 }
 
-bool daemon_is_ready(const struct daemon *daemon, const char **out_why) {
+/* What keeps the cluster from being listed, in the words of who said so; "" if nobody has yet. */
+static const char *first_trouble(const struct cluster_status *cluster) {
+    for (size_t i = 0; i < CLUSTER_PART_COUNT; i++) {
+        if (cluster->trouble[i][0] != '\0') {
+            return cluster->trouble[i];
+        }
+    }
+    return "";
+}
+
+bool daemon_is_ready(const struct daemon *daemon, struct error *out_why) {
     struct core_counts counts = core_counts(daemon->core);
     bool listed = counts.synced[CLUSTER_PODS];
 
     for (size_t i = 0; i < CLUSTER_PART_COUNT; i++) {
         listed = listed && (counts.synced[i] || counts.denied[i]);
     }
-    *out_why = "";
     if (daemon->stalled) {
-        *out_why = daemon->stall.text;
+        *out_why = daemon->stall;
     } else if (daemon->draining) {
-        *out_why = "stopping";
+        (void)error_set(out_why, ERR_BUSY, "stopping");
     } else if (!listed) {
-        *out_why = "the cluster's pods, nodes and quotas are not all listed yet";
+        struct cluster_status cluster = cluster_status(daemon);
+        const char *trouble = first_trouble(&cluster);
+
+        (void)error_set(out_why, ERR_BUSY,
+                        "the cluster's pods, nodes and quotas are not all listed yet%s%s",
+                        trouble[0] != '\0' ? ": " : "", trouble);
     }
-    return (*out_why)[0] == '\0';
+    return out_why->code == OK;
 }
 
 void daemon_wake(struct daemon *daemon) {
@@ -196,10 +211,22 @@ static int keep_attempt(void *context, const struct attempt *attempt) {
 }
 
 /* The demand of a stored spec; NULL if it can't be read any more. */
+int daemon_read_payload(struct daemon *daemon, const struct job *job, struct payload **out_payload,
+                        struct field_error *error) {
+    struct buf text;
+    int r;
+
+    buf_init(&text, LIMIT_SPEC_BYTES);
+    r = queue_get_spec(daemon->queue, job->spec_hash, &text);
+    r = r < 0 ? r
+              : payload_read(job->kind, text.data, text.bytes, job->namespace, out_payload, error);
+    buf_finish(&text);
+    return r;
+}
+
 static struct demand *load_demand(struct daemon *daemon, const struct job *job) {
     const struct demand_key key = {
         .kind = job->kind, .namespace = job->namespace, .spec_hash = job->spec_hash};
-    struct buf text;
     struct payload *payload = NULL;
     struct demand *demand = demands_get(&daemon->demands, &key);
     struct field_error error = {0};
@@ -207,13 +234,10 @@ static struct demand *load_demand(struct daemon *daemon, const struct job *job) 
     if (demand != NULL) {
         return demand;
     }
-    buf_init(&text, LIMIT_SPEC_BYTES);
-    if (queue_get_spec(daemon->queue, job->spec_hash, &text) == OK &&
-        payload_read(job->kind, text.data, text.bytes, job->namespace, &payload, &error) == OK) {
+    if (daemon_read_payload(daemon, job, &payload, &error) == OK) {
         (void)!payload_demand(payload, core_resource_names(daemon->core), &demand, &error);
     }
     payload_destroy(payload);
-    buf_finish(&text);
     if (demand == NULL) {
         log_error(&daemon->log, daemon_now(daemon).now_us,
                   "job=%" PRIu64 " event=spec_unreadable error=\"%s\"", job->id, error.error.text);

@@ -22,9 +22,11 @@
 
 struct api;
 struct cluster;
+struct field_error;
 struct front;
 struct kube;
 struct loop;
+struct payload;
 struct queue;
 struct starter;
 
@@ -56,8 +58,13 @@ struct daemon {
 
 struct instant daemon_now(const struct daemon *daemon);
 
-/* ready: accepts and starts work. Else why not. */
-bool daemon_is_ready(const struct daemon *daemon, const char **out_why);
+/* ready: accepts and starts work. Else out_why (not NULL, empty) says why not. */
+bool daemon_is_ready(const struct daemon *daemon, struct error *out_why);
+
+/* What a job was submitted with, the caller's to destroy. ERR_NOT_FOUND, ERR_CORRUPT, ERR_INVALID:
+ * the store's record or its text can't be read; error may say more. */
+int daemon_read_payload(struct daemon *daemon, const struct job *job, struct payload **out_payload,
+                        struct field_error *error) MUST_CHECK;
 
 /* Ask for a turn in this round. */
 void daemon_wake(struct daemon *daemon);

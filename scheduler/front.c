@@ -299,12 +299,12 @@ static void on_metrics(struct daemon *daemon, struct api_call *call) {
 }
 
 static void on_ready(struct daemon *daemon, struct api_call *call) {
-    const char *why;
+    struct error why = {0};
 
     if (daemon_is_ready(daemon, &why)) {
         api_reply_text(call, 200, "text/plain", "ok\n", 3);
     } else {
-        char *text = mem_format("not ready: %s\n", why);
+        char *text = mem_format("not ready: %s\n", why.text);
 
         api_reply_text(call, 503, "text/plain", text, strlen(text));
         free(text);

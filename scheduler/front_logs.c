@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "k8s/codec_json.h"
 #include "k8s/kube.h"
 #include "k8s/payload.h"
 #include "k8s/resource.h"
@@ -74,6 +75,8 @@ static int match_attempt(void *context, const struct attempt *attempt) {
 
 void front_logs(struct daemon *daemon, struct api_call *call, const struct job *job) {
     struct find_pod find = {.attempt = call->attempt};
+    struct payload *payload = NULL;
+    struct field_error error = {0};
     struct log_fetch *fetch;
     struct buf path;
     struct buf query;
@@ -82,6 +85,10 @@ void front_logs(struct daemon *daemon, struct api_call *call, const struct job *
         find.name[0] == '\0') {
         api_reply_error(call, ERR_NOT_FOUND, "job %llu has no pod yet",
                         (unsigned long long)job->id);
+        return;
+    }
+    if (daemon_read_payload(daemon, job, &payload, &error) < 0) {
+        api_reply_error(call, ERR_CORRUPT, "the job's stored specification can't be read");
         return;
     }
     fetch = mem_alloc(1, sizeof *fetch);
@@ -93,12 +100,11 @@ void front_logs(struct daemon *daemon, struct api_call *call, const struct job *
                                                      .namespace_ = job->namespace,
                                                      .name = find.name,
                                                      .subresource = "log"});
-    resource_add_log_query(
-        &query, &(struct resource_log_query){
-                    .container = job->kind == JOB_KIND_SPARK ? CONTAINER_SPARK_DRIVER : NULL,
-                    .tail_lines = call->tail_lines > 0 ? call->tail_lines : 0,
-                    .limit_bytes = call->follow ? 0 : LOG_FETCH_BYTES,
-                    .follow = call->follow});
+    resource_add_log_query(&query, &(struct resource_log_query){
+                                       .container = payload_log_container(payload),
+                                       .tail_lines = call->tail_lines > 0 ? call->tail_lines : 0,
+                                       .limit_bytes = call->follow ? 0 : LOG_FETCH_BYTES,
+                                       .follow = call->follow});
     fetch->request = kube_request(daemon->kube,
                                   &(struct kube_call){
                                       .method = KUBE_GET,
@@ -110,6 +116,7 @@ void front_logs(struct daemon *daemon, struct api_call *call, const struct job *
                                       .on_bytes = call->follow ? on_bytes : NULL,
                                   },
                                   on_done, fetch);
+    payload_destroy(payload);
     buf_finish(&path);
     buf_finish(&query);
 }

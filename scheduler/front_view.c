@@ -7,9 +7,13 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "base/buf.h"
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/version.h"
+#include "k8s/codec_json.h"
 #include "k8s/kube.h"
+#include "k8s/payload.h"
 #include "policy/ledger.h"
 #include "queue/queue.h"
 #include "scheduler/daemon.h"
@@ -209,7 +213,8 @@ static void check_reason(const struct daemon *daemon, const struct job *job,
     }
     is_quota = reason.code == REASON_QUOTA || reason.code == REASON_QUOTA_NEVER ||
                reason.code == REASON_QUOTA_MUST_SPECIFY;
-    if (!is_quota) {
+    /* The cluster has its own check. */
+    if (!is_quota && reason.code != REASON_CLUSTER_UNKNOWN) {
         add_check(checks, check_of((enum reason_code)reason.code), false, mem_copy_text(text));
     }
     if (counts.denied[CLUSTER_NODES]) {
@@ -217,7 +222,26 @@ static void check_reason(const struct daemon *daemon, const struct job *job,
     }
 }
 
-void front_why(const struct daemon *daemon, const struct job *job, struct buf *out_json) {
+/* How the gang's size comes about, a line a role; nothing for a plain pod, which says it itself. */
+static void add_arithmetic(struct daemon *daemon, const struct job *job, struct checks *checks) {
+    struct payload *payload = NULL;
+    struct field_error error = {0};
+    struct buf text;
+
+    if (daemon_read_payload(daemon, job, &payload, &error) < 0) {
+        return; /* Such a job is not waiting for long, and its reason says so. */
+    }
+    buf_init(&text, LIMIT_SPEC_BYTES);
+    payload_explain(payload, &text);
+    for (const char *line = buf_text(&text), *end; (end = strchr(line, '\n')) != NULL;
+         line = end + 1) {
+        add_check(checks, "demand", true, mem_format("%.*s", (int)(end - line), line));
+    }
+    buf_finish(&text);
+    payload_destroy(payload);
+}
+
+void front_why(struct daemon *daemon, const struct job *job, struct buf *out_json) {
     const struct demand *demand = core_demand(daemon->core, job->id);
     struct checks checks = {0};
     struct front_job shown;
@@ -226,6 +250,7 @@ void front_why(const struct daemon *daemon, const struct job *job, struct buf *o
     front_job_fill(daemon, job, &shown);
     check_cluster(daemon, &checks);
     if (job_state_is_waiting(job->state)) {
+        add_arithmetic(daemon, job, &checks);
         add_check(&checks, "order", ahead == 0,
                   mem_format("%zu waiting job%s of namespace %s go%s first", ahead,
                              ahead == 1 ? "" : "s", job->namespace, ahead == 1 ? "es" : ""));
@@ -285,7 +310,7 @@ void front_status(struct daemon *daemon, struct buf *out_json) {
     struct wire_sync syncs[CLUSTER_PART_COUNT];
     char sync_texts[CLUSTER_PART_COUNT][SYNC_STATE_BYTES];
     char host[256] = "";
-    const char *why;
+    struct error why = {0};
     bool ready = daemon_is_ready(daemon, &why);
 
     (void)!queue_get_stats(daemon->queue, &store);
@@ -324,7 +349,7 @@ void front_status(struct daemon *daemon, struct buf *out_json) {
                                          .started_us = daemon->started_us,
                                          .now_us = daemon_now(daemon).now_us,
                                          .ready = ready,
-                                         .not_ready = why,
+                                         .not_ready = why.text,
                                          .draining = daemon->draining,
                                          .nodes_check = !counts.denied[CLUSTER_NODES],
                                          .cluster = cluster.server,
@@ -383,7 +408,7 @@ void front_metrics(struct daemon *daemon, const struct api_stats *stats, struct 
     struct core_counts counts = core_counts(daemon->core);
     struct kube_figures kube = kube_figures(daemon->kube);
     struct queue_stats store = {0};
-    const char *why;
+    struct error why = {0};
 
     (void)!queue_get_stats(daemon->queue, &store);
     metric(out_text, "nightshift_ready", "gauge", "1 while new work is taken and started.",

@@ -392,6 +392,38 @@ TEST(payload_demand__places_each_role_by_its_own_selectors) {
     payload_destroy(payload);
 }
 
+TEST(payload_log_container__is_the_one_that_kubectl_would_take) {
+    static const struct {
+        const char *what;
+        const char *json;
+        const char *want;
+    } rows[] = {
+        {"the first of several",
+         "{\"metadata\":{},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"i\"},"
+         "{\"name\":\"b\",\"image\":\"i\"}]}}",
+         "a"},
+        {"the one that is named",
+         "{\"metadata\":{\"annotations\":{\"kubectl.kubernetes.io/default-container\":\"b\"}},"
+         "\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"i\"},"
+         "{\"name\":\"b\",\"image\":\"i\"}]}}",
+         "b"},
+    };
+    struct payload *spark = must_read(SPEC_72, "the spec");
+
+    CHECK_STR(payload_log_container(spark), "spark-kubernetes-driver", "Spark's driver");
+    payload_destroy(spark);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct payload *payload = NULL;
+        struct field_error error = {0};
+
+        CHECK_OK(
+            payload_read(JOB_KIND_POD, rows[i].json, strlen(rows[i].json), "n", &payload, &error),
+            rows[i].what);
+        CHECK_STR(payload_log_container(payload), rows[i].want, rows[i].what);
+        payload_destroy(payload);
+    }
+}
+
 TEST(payload_explain__shows_the_arithmetic) {
     struct payload *payload = must_read(SPEC_72, "the spec");
     struct buf text;
