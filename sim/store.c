@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/ensure.h"
 #include "base/error.h"
 #include "base/limits.h"
@@ -17,25 +16,10 @@
 #include "sim/json.h"
 #include "sim/meta.h"
 #include "sim/owners.h"
-#include "sim/pod.h"
 #include "sim/status.h"
+#include "sim/store_inside.h"
 #include "sim/strategy.h"
 #include "sim/version.h"
-
-#define COLLECT_MAX       256
-#define POD_GRACE_SECONDS 30
-
-struct sim_store {
-    struct sim_collection collections[SIM_RESOURCE_COUNT];
-    int64_t version;
-    struct rng rng;
-    struct sim_admission admission;
-    struct sim_observer observers[LIMIT_SIM_OBSERVERS];
-    size_t observer_count;
-    bool notifying;
-    struct sim_owners owners;
-    size_t terminating_namespaces;
-};
 
 struct sim_store *sim_store_create(const struct sim_store_options *options) {
     struct sim_store *store = mem_alloc(1, sizeof *store);
@@ -72,14 +56,14 @@ void sim_store_observe(struct sim_store *store, const struct sim_observer *obser
 
 /* Reading. */
 
-static struct sim_version *find(const struct sim_store *store, enum sim_resource_id id,
-                                const char *namespace, const char *name) {
+struct sim_version *sim_store_find(const struct sim_store *store, enum sim_resource_id id,
+                                   const char *namespace, const char *name) {
     return sim_collection_get(&store->collections[id], namespace, name);
 }
 
 struct json_t *sim_store_get(const struct sim_store *store, enum sim_resource_id id,
                              const char *namespace, const char *name) {
-    const struct sim_version *version = find(store, id, namespace, name);
+    const struct sim_version *version = sim_store_find(store, id, namespace, name);
 
     return version == NULL ? NULL : version->object;
 }
@@ -137,11 +121,11 @@ void sim_answer_finish(struct sim_answer *answer) {
     *answer = (struct sim_answer){0};
 }
 
-static struct sim_answer refused(json_t *status_take) {
+struct sim_answer sim_answer_refuse(json_t *status_take) {
     return (struct sim_answer){.code = sim_status_code(status_take), .body = status_take};
 }
 
-static struct sim_answer accepted(int code, json_t *object) {
+struct sim_answer sim_answer_accept(int code, json_t *object) {
     return (struct sim_answer){.code = code, .body = json_incref(object)};
 }
 
@@ -154,10 +138,9 @@ static void notify(struct sim_store *store, const struct sim_change *change) {
     store->notifying = false;
 }
 
-/* Store a state, log it, tell everybody. old may be NULL. Returns the object, borrowed. */
-static json_t *commit(struct sim_store *store, enum sim_change_type type, enum sim_resource_id id,
-                      const char *namespace, const char *name, json_t *object_take,
-                      int64_t now_us) {
+json_t *sim_store_commit(struct sim_store *store, enum sim_change_type type,
+                         enum sim_resource_id id, const char *namespace, const char *name,
+                         json_t *object_take, int64_t now_us) {
     struct sim_collection *collection = &store->collections[id];
     struct sim_version *old = sim_collection_get(collection, namespace, name);
     struct sim_version *version;
@@ -256,19 +239,19 @@ static struct sim_answer store_new(struct sim_store *store, struct sim_attempt *
     json_t *refusal = admit(store, attempt);
     json_t *object;
 
-    if (refusal == NULL && find(store, id, attempt->namespace, attempt->name) != NULL) {
+    if (refusal == NULL && sim_store_find(store, id, attempt->namespace, attempt->name) != NULL) {
         refusal = sim_status_exists(attempt->resource, attempt->name);
     }
     if (refusal != NULL) {
-        return refused(refusal);
+        return sim_answer_refuse(refusal);
     }
     complete(store, attempt);
     object = sim_meta_ordered(attempt->resource, draft);
     if (attempt->dry_run) {
         return (struct sim_answer){.code = 201, .body = object};
     }
-    object =
-        commit(store, SIM_ADDED, id, attempt->namespace, attempt->name, object, attempt->now_us);
+    object = sim_store_commit(store, SIM_ADDED, id, attempt->namespace, attempt->name, object,
+                              attempt->now_us);
     json_incref(object); /* Filling a namespace writes too. */
     if (id == SIM_NAMESPACES) {
         sim_builtin_fill_namespace(store, attempt->name, attempt->now_us);
@@ -302,7 +285,7 @@ struct sim_answer sim_store_post(struct sim_store *store, const struct sim_write
         refusal = name == NULL ? sim_meta_no_name(resource) : NULL;
     }
     attempt.name = name;
-    answer = refusal != NULL ? refused(refusal) : store_new(store, &attempt, draft);
+    answer = refusal != NULL ? sim_answer_refuse(refusal) : store_new(store, &attempt, draft);
     free(name);
     json_decref(draft);
     return answer;
@@ -310,18 +293,18 @@ struct sim_answer sim_store_post(struct sim_store *store, const struct sim_write
 
 /* Replacing. */
 
-static bool finalized(const json_t *object) {
+bool sim_store_may_go(const json_t *object) {
     return json_array_size(sim_json_at(object, "metadata.finalizers")) == 0;
 }
 
-static struct sim_answer remove_now(struct sim_store *store, enum sim_resource_id id,
-                                    const char *namespace, const char *name, int64_t now_us) {
+struct sim_answer sim_store_remove(struct sim_store *store, enum sim_resource_id id,
+                                   const char *namespace, const char *name, int64_t now_us) {
     json_t *last = json_copy(sim_store_get(store, id, namespace, name));
     struct sim_answer answer;
 
     json_object_set_new(last, "metadata", json_copy(json_object_get(last, "metadata")));
-    answer = accepted(200, last);
-    (void)commit(store, SIM_DELETED, id, namespace, name, last, now_us);
+    answer = sim_answer_accept(200, last);
+    (void)sim_store_commit(store, SIM_DELETED, id, namespace, name, last, now_us);
     return answer;
 }
 
@@ -340,15 +323,15 @@ static struct sim_answer store_changed(struct sim_store *store, const struct sim
         return (struct sim_answer){.code = 200, .body = object_take};
     }
     json_incref(object_take);
-    (void)commit(store, SIM_MODIFIED, id, attempt->namespace, attempt->name, object_take,
-                 attempt->now_us);
+    (void)sim_store_commit(store, SIM_MODIFIED, id, attempt->namespace, attempt->name, object_take,
+                           attempt->now_us);
     answer = (struct sim_answer){.code = 200, .body = object_take};
-    if (going && finalized(object_take) &&
+    if (going && sim_store_may_go(object_take) &&
         (id != SIM_PODS ||
          sim_json_int(object_take, "metadata.deletionGracePeriodSeconds", 0) == 0) &&
         id != SIM_NAMESPACES) {
         struct sim_answer gone =
-            remove_now(store, id, attempt->namespace, attempt->name, attempt->now_us);
+            sim_store_remove(store, id, attempt->namespace, attempt->name, attempt->now_us);
 
         sim_answer_finish(&gone);
     }
@@ -379,7 +362,7 @@ static struct sim_answer replace(struct sim_store *store, const struct sim_write
     }
     if (refusal != NULL) {
         json_decref(attempt.object);
-        return refused(refusal);
+        return sim_answer_refuse(refusal);
     }
     answer = store_changed(store, &attempt, attempt.object);
     return answer;
@@ -395,17 +378,17 @@ struct sim_answer sim_store_put(struct sim_store *store, const struct sim_write 
     json_t *refusal;
 
     if (name == NULL) {
-        return refused(sim_meta_no_name(resource));
+        return sim_answer_refuse(sim_meta_no_name(resource));
     }
-    old = find(store, write->id, write->namespace, name);
+    old = sim_store_find(store, write->id, write->namespace, name);
     if (old == NULL) {
         return resource->upsert && write->subresource == NULL
                    ? sim_store_post(store, write, object)
-                   : refused(sim_status_not_found(resource, name));
+                   : sim_answer_refuse(sim_status_not_found(resource, name));
     }
     refusal = sim_meta_check_update(resource, write->namespace, name, old->object, object);
     if (refusal != NULL) {
-        return refused(refusal);
+        return sim_answer_refuse(refusal);
     }
     sim_version_share(old);
     draft = json_deep_copy(object);
@@ -417,7 +400,7 @@ struct sim_answer sim_store_put(struct sim_store *store, const struct sim_write 
 
 bool sim_store_put_raw(struct sim_store *store, enum sim_resource_id id, const char *namespace,
                        const char *name, const struct json_t *object, int64_t now_us) {
-    struct sim_version *old = find(store, id, namespace, name);
+    struct sim_version *old = sim_store_find(store, id, namespace, name);
     struct sim_attempt attempt = {
         .resource = sim_resource(id), .namespace = namespace, .name = name, .now_us = now_us};
     struct sim_answer answer;
@@ -486,15 +469,15 @@ struct sim_answer sim_store_bind(struct sim_store *store, const struct sim_write
     json_t *copy;
 
     if (pod == NULL) {
-        return refused(sim_status_not_found(sim_resource(SIM_PODS), write->name));
+        return sim_answer_refuse(sim_status_not_found(sim_resource(SIM_PODS), write->name));
     }
     if (assigned != NULL && assigned[0] != '\0') {
-        return refused(conflict_binding(write->name, assigned));
+        return sim_answer_refuse(conflict_binding(write->name, assigned));
     }
     if (sim_json_at(pod, "metadata.deletionTimestamp") != NULL) {
-        return refused(sim_status_conflict(sim_resource(SIM_PODS), write->name,
-                                           "pod %s is being deleted, cannot be assigned to a host",
-                                           write->name));
+        return sim_answer_refuse(sim_status_conflict(
+            sim_resource(SIM_PODS), write->name,
+            "pod %s is being deleted, cannot be assigned to a host", write->name));
     }
     if (!write->dry_run) {
         copy = bound(pod, node, write->now_us);
@@ -502,320 +485,5 @@ struct sim_answer sim_store_bind(struct sim_store *store, const struct sim_write
                                 write->now_us);
         json_decref(copy);
     }
-    return refused(sim_status_success(201));
-}
-
-/* Deleting. */
-
-static json_t *check_preconditions(const struct sim_delete *request, const json_t *object) {
-    const struct sim_resource *resource = sim_resource(request->id);
-    const char *uid = sim_json_text(object, "metadata.uid");
-    const char *version = sim_json_text(object, "metadata.resourceVersion");
-    json_t *status = NULL;
-
-    if (request->uid != NULL && strcmp(request->uid, uid) != 0) {
-        status = sim_status(
-            409, "Conflict", resource, request->name,
-            "Operation cannot be fulfilled on %s \"%s\": the UID in the precondition (%s) does not "
-            "match the UID in record (%s). The object might have been deleted and then recreated",
-            resource->kind, request->name, request->uid, uid);
-    } else if (request->version != NULL && strcmp(request->version, version) != 0) {
-        status = sim_status(
-            409, "Conflict", resource, request->name,
-            "Operation cannot be fulfilled on %s \"%s\": the ResourceVersion in the precondition "
-            "(%s) does not match the ResourceVersion in record (%s). The object might have been "
-            "modified",
-            resource->kind, request->name, request->version, version);
-    }
-    if (status != NULL) {
-        sim_json_set_text(json_object_get(status, "details"), "kind", resource->kind);
-    }
-    return status;
-}
-
-static int64_t pod_grace(const struct sim_delete *request, const json_t *pod) {
-    const char *node = sim_json_text(pod, "spec.nodeName");
-
-    if (node == NULL || node[0] == '\0' || sim_pod_is_finished(pod)) {
-        return 0;
-    }
-    if (request->grace_seconds >= 0) {
-        return request->grace_seconds;
-    }
-    return sim_json_int(pod, "spec.terminationGracePeriodSeconds", POD_GRACE_SECONDS);
-}
-
-/* The object with deletionTimestamp = now + grace. New. */
-static json_t *marked(const json_t *object, int64_t grace_seconds, int64_t now_us,
-                      bool show_grace) {
-    json_t *copy = sim_json_copy(object);
-    json_t *metadata = json_copy(json_object_get(object, "metadata"));
-
-    json_object_set_new(copy, "metadata", metadata);
-    sim_json_set_time(metadata, "deletionTimestamp", now_us + grace_seconds * CLOCK_US_PER_SECOND);
-    if (show_grace) {
-        sim_json_set_int(metadata, "deletionGracePeriodSeconds", grace_seconds);
-    }
-    return copy;
-}
-
-static json_t *mark(struct sim_store *store, const struct sim_delete *request, const json_t *object,
-                    int64_t grace_seconds, bool show_grace) {
-    json_t *next = marked(object, grace_seconds, request->now_us, show_grace);
-
-    return commit(store, SIM_MODIFIED, request->id, request->namespace, request->name, next,
-                  request->now_us);
-}
-
-static struct sim_answer delete_pod(struct sim_store *store, const struct sim_delete *request,
-                                    const json_t *pod) {
-    int64_t grace = pod_grace(request, pod);
-    int64_t left = sim_json_int(pod, "metadata.deletionGracePeriodSeconds", INT64_MAX);
-    json_t *next;
-
-    if (grace > 0 && left <= grace) {
-        return accepted(200, sim_store_get(store, SIM_PODS, request->namespace, request->name));
-    }
-    next = mark(store, request, pod, grace, true);
-    if (grace > 0 || !finalized(next)) {
-        return accepted(200, next);
-    }
-    return remove_now(store, SIM_PODS, request->namespace, request->name, request->now_us);
-}
-
-static struct sim_answer delete_namespace(struct sim_store *store, const struct sim_delete *request,
-                                          const json_t *namespace) {
-    json_t *next;
-
-    if (sim_json_at(namespace, "metadata.deletionTimestamp") != NULL) {
-        return accepted(200, sim_store_get(store, SIM_NAMESPACES, "", request->name));
-    }
-    next = marked(namespace, 0, request->now_us, false);
-    json_object_set_new(next, "status", json_pack("{s:s}", "phase", "Terminating"));
-    store->terminating_namespaces++;
-    return accepted(
-        200, commit(store, SIM_MODIFIED, SIM_NAMESPACES, "", request->name, next, request->now_us));
-}
-
-/* These answer with the object, all others with a Status. */
-static bool returns_object(enum sim_resource_id id) {
-    return id == SIM_SERVICEACCOUNTS || id == SIM_RESOURCEQUOTAS ||
-           id == SIM_PERSISTENTVOLUMECLAIMS;
-}
-
-static struct sim_answer delete_plain(struct sim_store *store, const struct sim_delete *request,
-                                      const json_t *object) {
-    const struct sim_resource *resource = sim_resource(request->id);
-    struct sim_answer answer;
-    json_t *status;
-
-    if (!finalized(object)) {
-        if (sim_json_at(object, "metadata.deletionTimestamp") != NULL) {
-            return accepted(200,
-                            sim_store_get(store, request->id, request->namespace, request->name));
-        }
-        return accepted(200, mark(store, request, object, 0, true));
-    }
-    answer = remove_now(store, request->id, request->namespace, request->name, request->now_us);
-    if (returns_object(request->id)) {
-        return answer;
-    }
-    status = sim_status_success(200);
-    json_object_set_new(status, "details",
-                        json_pack("{s:s, s:s, s:s}", "name", request->name, "kind",
-                                  resource->plural, "uid",
-                                  sim_json_text(answer.body, "metadata.uid")));
-    if (resource->group[0] != '\0') {
-        sim_json_set_text(json_object_get(status, "details"), "group", resource->group);
-    }
-    sim_answer_finish(&answer);
-    return (struct sim_answer){.code = 200, .body = status};
-}
-
-static void orphan_one(struct sim_store *store, const struct sim_ref *ref, const char *uid,
-                       int64_t now_us) {
-    json_t *object = sim_store_get(store, ref->id, ref->namespace, ref->name);
-    json_t *copy;
-    json_t *references;
-
-    if (object == NULL) {
-        return;
-    }
-    copy = json_deep_copy(object);
-    references = sim_json_at(copy, "metadata.ownerReferences");
-    for (size_t i = json_array_size(references); i-- > 0;) {
-        const char *of = sim_json_text(json_array_get(references, i), "uid");
-
-        if (of != NULL && strcmp(of, uid) == 0) {
-            json_array_remove(references, i);
-        }
-    }
-    (void)sim_store_put_raw(store, ref->id, ref->namespace, ref->name, copy, now_us);
-    json_decref(copy);
-}
-
-static void orphan(struct sim_store *store, const char *uid, int64_t now_us) {
-    const struct sim_ref *refs = NULL;
-    size_t count;
-
-    while ((count = sim_owners_dependents(&store->owners, uid, &refs)) > 0) {
-        struct sim_ref ref = {.id = refs[0].id,
-                              .namespace = mem_copy_text(refs[0].namespace),
-                              .name = mem_copy_text(refs[0].name)};
-
-        orphan_one(store, &ref, uid, now_us);
-        sim_ref_finish(&ref);
-        if (sim_owners_dependents(&store->owners, uid, &refs) >= count) {
-            return; /* It can't be let go: never loop. */
-        }
-    }
-}
-
-static struct sim_answer delete_kind(struct sim_store *store, const struct sim_delete *request,
-                                     const json_t *object) {
-    switch (request->id) {
-    case SIM_PODS:
-        return delete_pod(store, request, object);
-    case SIM_NAMESPACES:
-        return delete_namespace(store, request, object);
-    default:
-        return delete_plain(store, request, object);
-    }
-}
-
-struct sim_answer sim_store_delete(struct sim_store *store, const struct sim_delete *request) {
-    struct sim_version *old = find(store, request->id, request->namespace, request->name);
-    struct sim_answer answer;
-    json_t *refusal;
-
-    if (old == NULL) {
-        return refused(sim_status_not_found(sim_resource(request->id), request->name));
-    }
-    refusal = check_preconditions(request, old->object);
-    if (refusal != NULL) {
-        return refused(refusal);
-    }
-    if (request->dry_run) {
-        return accepted(200, old->object);
-    }
-    sim_version_share(old);
-    if (request->orphan) {
-        orphan(store, sim_json_text(old->object, "metadata.uid"), request->now_us);
-    }
-    answer = delete_kind(store, request, old->object);
-    sim_version_drop(old);
-    return answer;
-}
-
-/* Collecting. */
-
-static void delete_ref(struct sim_store *store, const struct sim_ref *ref, int64_t now_us) {
-    struct sim_delete request = {
-        .id = ref->id,
-        .namespace = ref->namespace,
-        .name = ref->name,
-        .now_us = now_us,
-        .grace_seconds = SIM_GRACE_DEFAULT,
-    };
-    struct sim_answer answer = sim_store_delete(store, &request);
-
-    sim_answer_finish(&answer);
-}
-
-/* One object of this namespace that isn't going yet; the caller finishes *out_ref. */
-static bool find_staying(const struct sim_store *store, const char *namespace,
-                         struct sim_ref *out_ref) {
-    for (unsigned id = 0; id < SIM_RESOURCE_COUNT; id++) {
-        struct sim_walk walk = {0};
-        const json_t *object;
-
-        if (!sim_resource((enum sim_resource_id)id)->namespaced) {
-            continue;
-        }
-        while ((object = sim_store_next(store, (enum sim_resource_id)id, namespace, &walk)) !=
-               NULL) {
-            if (sim_json_at(object, "metadata.deletionTimestamp") == NULL) {
-                *out_ref =
-                    (struct sim_ref){.id = (enum sim_resource_id)id,
-                                     .namespace = mem_copy_text(namespace),
-                                     .name = mem_copy_text(sim_json_text(object, "metadata.name"))};
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static bool is_empty(const struct sim_store *store, const char *namespace) {
-    for (unsigned id = 0; id < SIM_RESOURCE_COUNT; id++) {
-        if (sim_resource((enum sim_resource_id)id)->namespaced &&
-            sim_store_count(store, (enum sim_resource_id)id, namespace) > 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* True while there is more to do at once. */
-static bool empty_namespace(struct sim_store *store, const char *name, int64_t now_us) {
-    struct sim_ref ref;
-
-    for (size_t done = 0; done < COLLECT_MAX; done++) {
-        if (!find_staying(store, name, &ref)) {
-            break;
-        }
-        delete_ref(store, &ref, now_us);
-        sim_ref_finish(&ref);
-    }
-    if (is_empty(store, name)) {
-        struct sim_answer gone = remove_now(store, SIM_NAMESPACES, "", name, now_us);
-
-        sim_answer_finish(&gone);
-        store->terminating_namespaces--;
-        return true;
-    }
-    if (!find_staying(store, name, &ref)) {
-        return false; /* The rest waits for its grace to end. */
-    }
-    sim_ref_finish(&ref);
-    return true;
-}
-
-static bool empty_namespaces(struct sim_store *store, int64_t now_us) {
-    struct sim_walk walk = {0};
-    const json_t *namespace;
-
-    if (store->terminating_namespaces == 0) {
-        return false;
-    }
-    while ((namespace = sim_store_next(store, SIM_NAMESPACES, "", &walk)) != NULL) {
-        if (sim_json_at(namespace, "metadata.deletionTimestamp") != NULL) {
-            char *name = mem_copy_text(sim_json_text(namespace, "metadata.name"));
-            bool more = empty_namespace(store, name, now_us);
-
-            free(name);
-            if (more) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-bool sim_store_collect(struct sim_store *store, int64_t now_us) {
-    struct sim_ref ref;
-
-    for (size_t done = 0; done < COLLECT_MAX; done++) {
-        const json_t *object;
-
-        if (!sim_owners_next(&store->owners, &ref)) {
-            return empty_namespaces(store, now_us);
-        }
-        object = sim_store_get(store, ref.id, ref.namespace, ref.name);
-        if (object != NULL && sim_owners_abandoned(&store->owners, object)) {
-            delete_ref(store, &ref, now_us);
-        }
-        sim_ref_finish(&ref);
-    }
-    return true;
+    return sim_answer_refuse(sim_status_success(201));
 }
