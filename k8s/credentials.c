@@ -11,7 +11,7 @@
 #include "k8s/exec_credential.h"
 #include "k8s/exec_plugin.h"
 #include "k8s/file.h"
-#include "k8s/kubeconfig.h"
+#include "k8s/kube_access.h"
 
 #define TOKEN_FILE_EVERY_US     (10 * CLOCK_US_PER_SECOND)
 #define PLUGIN_TIME_LIMIT_US    (60 * CLOCK_US_PER_SECOND)

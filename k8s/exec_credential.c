@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "base/rfc3339.h"
 #include "k8s/file.h"
-#include "k8s/kubeconfig.h"
+#include "k8s/kube_access.h"
 
 /* --- The answer ------------------------------------------------------------------------------- */
 

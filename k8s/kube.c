@@ -10,9 +10,9 @@
 #include "base/poller.h"
 #include "base/rng.h"
 #include "k8s/credentials.h"
+#include "k8s/kube_access.h"
 #include "k8s/kube_pool.h"
 #include "k8s/kube_transfer.h"
-#include "k8s/kubeconfig.h"
 #include "k8s/rate_limit.h"
 
 #define ATTEMPTS_MAX    5

@@ -13,7 +13,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "k8s/kubeconfig.h"
+#include "k8s/kube_access.h"
 
 #define KEEPALIVE_IDLE_S     15L
 #define KEEPALIVE_INTERVAL_S 5L

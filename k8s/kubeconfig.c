@@ -12,7 +12,6 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "k8s/environment.h"
 #include "k8s/file.h"
 
 #define FILE_COUNT_MAX 32
@@ -221,10 +220,6 @@ static int read_material(const struct place *parent, const char *key,
     return r;
 }
 
-static bool has_material(const struct kube_material *material) {
-    return material->data != NULL || material->file != NULL;
-}
-
 static int refuse_member(const struct place *parent, const char *key, const char *why,
                          struct error *error) {
     struct place place = place_member(parent, key);
@@ -289,7 +284,7 @@ static int check_insecure(const struct place *cluster, const struct kubeconfig_c
     if (!access->insecure_skip_tls_verify) {
         return OK;
     }
-    if (has_material(&access->ca)) {
+    if (kube_material_is_set(&access->ca)) {
         return place_fail(&place, error, "contradicts the certificate authority given beside it");
     }
     if (!choice->allow_insecure) {
@@ -479,9 +474,9 @@ static int refuse_outdated(const struct place *user, struct error *error) {
 
 static int check_pair(const struct place *user, const struct kube_access *access,
                       struct error *error) {
-    if (has_material(&access->client_cert) != has_material(&access->client_key)) {
+    if (kube_material_is_set(&access->client_cert) != kube_material_is_set(&access->client_key)) {
         return place_fail(user, error, "has %s",
-                          has_material(&access->client_cert)
+                          kube_material_is_set(&access->client_cert)
                               ? "a client-certificate but no client-key"
                               : "a client-key but no client-certificate");
     }
@@ -751,228 +746,4 @@ int kubeconfig_parse(const char *text, size_t bytes, const char *file_name,
     sources_finish(sources);
     free(sources);
     return r;
-}
-
-/* --- In a cluster ------------------------------------------------------------------------------
- */
-
-static char *trimmed_text(const struct buf *text) {
-    size_t length = strcspn(buf_text(text), " \t\r\n");
-
-    return length == 0 ? NULL : mem_copy_text_n(buf_text(text), length);
-}
-
-int kubeconfig_load_in_cluster(const struct kubeconfig_in_cluster *in,
-                               struct kube_access *out_access, struct error *error) {
-    bool is_ipv6 = in->host != NULL && strchr(in->host, ':') != NULL;
-    struct kube_access access = {0};
-    struct buf text;
-    int r;
-
-    if (in->host == NULL) {
-        return error_set(error, ERR_NOT_FOUND,
-                         "not in a cluster: KUBERNETES_SERVICE_HOST is not set");
-    }
-    access.token_file = mem_format("%s/token", in->folder);
-    buf_init(&text, LIMIT_CONFIG_BYTES);
-    r = kube_file_read(access.token_file, &text, error);
-    if (text.data != NULL) {
-        explicit_bzero(text.data, text.bytes);
-    }
-    buf_clear(&text);
-    access.ca.file = mem_format("%s/ca.crt", in->folder);
-    if (r == OK) {
-        r = kube_file_read(access.ca.file, &text, error);
-    }
-    buf_clear(&text);
-    if (r == OK) {
-        char *path = mem_format("%s/namespace", in->folder);
-
-        if (kube_file_read(path, &text, NULL) == OK) {
-            access.namespace_ = trimmed_text(&text);
-        }
-        free(path);
-    }
-    buf_finish(&text);
-    if (r != OK) {
-        error_prefix(error, "service account of this pod");
-        kube_access_finish(&access);
-        return r;
-    }
-    access.server = mem_format("https://%s%s%s:%s", is_ipv6 ? "[" : "", in->host,
-                               is_ipv6 ? "]" : "", in->port == NULL ? "443" : in->port);
-    access.source = mem_format("service account in %s", in->folder);
-    *out_access = access;
-    return OK;
-}
-
-static int load_service_account(struct kube_access *out_access, struct error *error) {
-    struct kubeconfig_in_cluster in = {
-        .folder = "/var/run/secrets/kubernetes.io/serviceaccount",
-        .host = environment_get("KUBERNETES_SERVICE_HOST"),
-        .port = environment_get("KUBERNETES_SERVICE_PORT"),
-    };
-
-    return kubeconfig_load_in_cluster(&in, out_access, error);
-}
-
-static int load_home(const struct kubeconfig_choice *choice, struct kube_access *out_access,
-                     struct error *error) {
-    const char *home = environment_get("HOME");
-    char *path = mem_format("%s/.kube/config", home == NULL ? "" : home);
-    struct kubeconfig_choice found = *choice;
-    int r;
-
-    found.paths = path;
-    r = kubeconfig_load(&found, out_access, error);
-    free(path);
-    return r;
-}
-
-int kubeconfig_load_default(const struct kubeconfig_choice *choice, struct kube_access *out_access,
-                            struct error *error) {
-    struct kubeconfig_choice found = *choice;
-    struct error problem = {0};
-    int r;
-
-    if (choice->in_cluster) {
-        return load_service_account(out_access, error);
-    }
-    if (found.paths == NULL) {
-        found.paths = environment_get("KUBECONFIG");
-    }
-    if (found.paths != NULL) {
-        return kubeconfig_load(&found, out_access, error);
-    }
-    r = load_home(choice, out_access, &problem);
-    if (r != ERR_NOT_FOUND) {
-        return r == OK ? OK : error_set(error, r, "%s", problem.text);
-    }
-    r = load_service_account(out_access, error);
-    if (r == ERR_NOT_FOUND) {
-        error_prefix(error, "no cluster is configured: KUBECONFIG is not set; %s", problem.text);
-    }
-    return r;
-}
-
-/* --- The value -------------------------------------------------------------------------------- */
-
-static int check_material(const struct kube_material *material, const char *what,
-                          struct error *error) {
-    struct buf text;
-    int r = OK;
-
-    if (!has_material(material)) {
-        return OK;
-    }
-    buf_init(&text, LIMIT_CONFIG_BYTES);
-    if (material->data != NULL) {
-        buf_add(&text, material->data, material->data_bytes);
-    } else {
-        r = kube_file_read(material->file, &text, error);
-    }
-    if (r == OK && strstr(buf_text(&text), "-----BEGIN ") == NULL) {
-        r = error_set(error, ERR_INVALID, "%s: is not PEM (-----BEGIN ...)",
-                      material->data != NULL ? "the inline data" : material->file);
-    }
-    if (r != OK) {
-        error_prefix(error, "%s", what);
-    }
-    if (text.data != NULL) {
-        explicit_bzero(text.data, text.bytes);
-    }
-    buf_finish(&text);
-    return r;
-}
-
-int kube_access_check(const struct kube_access *access, struct error *error) {
-    int r = check_material(&access->ca, "certificate-authority", error);
-
-    if (r == OK) {
-        r = check_material(&access->client_cert, "client-certificate", error);
-    }
-    if (r == OK) {
-        r = check_material(&access->client_key, "client-key", error);
-    }
-    if (r != OK && access->source != NULL) {
-        error_prefix(error, "%s", access->source);
-    }
-    return r;
-}
-
-static struct kube_material copy_material(const struct kube_material *material) {
-    struct kube_material copy = {.file = mem_copy_text(material->file),
-                                 .data_bytes = material->data_bytes};
-
-    if (material->data != NULL) {
-        copy.data = mem_copy_text_n(material->data, material->data_bytes);
-    }
-    return copy;
-}
-
-static char **copy_texts(char *const *texts) {
-    static char *const none[] = {NULL};
-
-    return texts == NULL ? NULL : environment_extend(texts, none);
-}
-
-struct kube_access kube_access_copy(const struct kube_access *access) {
-    struct kube_access copy = *access;
-
-    copy.source = mem_copy_text(access->source);
-    copy.server = mem_copy_text(access->server);
-    copy.proxy_url = mem_copy_text(access->proxy_url);
-    copy.tls_server_name = mem_copy_text(access->tls_server_name);
-    copy.namespace_ = mem_copy_text(access->namespace_);
-    copy.ca = copy_material(&access->ca);
-    copy.client_cert = copy_material(&access->client_cert);
-    copy.client_key = copy_material(&access->client_key);
-    copy.token = mem_copy_text(access->token);
-    copy.token_file = mem_copy_text(access->token_file);
-    copy.exec.command = mem_copy_text(access->exec.command);
-    copy.exec.args = copy_texts(access->exec.args);
-    copy.exec.env = copy_texts(access->exec.env);
-    copy.exec.api_version = mem_copy_text(access->exec.api_version);
-    copy.exec.install_hint = mem_copy_text(access->exec.install_hint);
-    return copy;
-}
-
-/* --- The end -----------------------------------------------------------------------------------
- */
-
-static void free_secret(char *text) {
-    if (text != NULL) {
-        explicit_bzero(text, strlen(text));
-        free(text);
-    }
-}
-
-static void material_finish(struct kube_material *material) {
-    if (material->data != NULL) {
-        explicit_bzero(material->data, material->data_bytes);
-    }
-    free(material->data);
-    free(material->file);
-}
-
-void kube_access_finish(struct kube_access *access) {
-    if (access == NULL) {
-        return;
-    }
-    free(access->source);
-    free(access->server);
-    free(access->proxy_url);
-    free(access->tls_server_name);
-    free(access->namespace_);
-    material_finish(&access->ca);
-    material_finish(&access->client_cert);
-    material_finish(&access->client_key);
-    free_secret(access->token);
-    free(access->token_file);
-    free(access->exec.command);
-    environment_free(access->exec.args);
-    environment_free(access->exec.env);
-    free(access->exec.api_version);
-    free(access->exec.install_hint);
-    *access = (struct kube_access){0};
 }
