@@ -56,7 +56,7 @@ void requests_submit(struct core *core, struct event *event) {
         reply(core, event->token, ERR_FULL,
               outbox_format(&core->outbox,
                             "the queue holds %zu waiting jobs and may hold %zu; submit later, or "
-                            "raise limits.jobsWaiting",
+                            "raise limits.waitingJobs",
                             waiting_count(core), core->settings.jobs_waiting_max));
         return;
     }
