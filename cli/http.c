@@ -21,6 +21,7 @@ struct http {
     char *base;        /* "http://localhost", "https://host:port" */
     char *token_header;
     char *ca_file;
+    char words[CURL_ERROR_SIZE]; /* of the last failure; "" if curl says no more than its code */
 };
 
 static int read_token(const char *path, char **out_header, struct error *error) {
@@ -165,6 +166,8 @@ static void set_up(struct http *http, const struct http_call *call, struct recei
     CURL *curl = http->curl;
 
     curl_easy_reset(curl);
+    http->words[0] = '\0';
+    (void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, http->words);
     (void)curl_easy_setopt(curl, CURLOPT_URL, url);
     (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
@@ -194,6 +197,25 @@ static bool is_lost(CURLcode code) {
            code == CURLE_PARTIAL_FILE || code == CURLE_OPERATION_TIMEDOUT;
 }
 
+/* Why there was no answer: the system's words if it has any, for curl's say less. */
+static int tell_failure(const struct http *http, CURLcode code, const struct buf *body,
+                        struct error *error) {
+    const char *where = http->socket_path != NULL ? http->socket_path : http->base;
+    long number = 0;
+
+    (void)curl_easy_getinfo(http->curl, CURLINFO_OS_ERRNO, &number);
+    if (code == CURLE_COULDNT_CONNECT && number != 0) {
+        return error_set(error, number == EACCES || number == EPERM ? ERR_DENIED : ERR_IO,
+                         "%s: %s%s", where, strerror((int)number),
+                         number == ENOENT || number == ECONNREFUSED ? "; is nightshiftd running?"
+                                                                    : "");
+    }
+    return error_set(error, ERR_IO, "%s: %s", where,
+                     body->full               ? "its answer is too large"
+                     : http->words[0] != '\0' ? http->words
+                                              : curl_easy_strerror(code));
+}
+
 int http_perform(struct http *http, const struct http_call *call, int *out_status,
                  struct buf *out_body, struct error *error) {
     struct receiver receiver = {.http = http, .call = call, .body = out_body};
@@ -210,9 +232,7 @@ int http_perform(struct http *http, const struct http_call *call, int *out_statu
     } while (is_lost(code) && call->idempotency_key != NULL && ++tries < TRIES);
     (void)curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
     if (code != CURLE_OK && !receiver.enough) {
-        r = error_set(error, ERR_IO, "%s: %s",
-                      http->socket_path != NULL ? http->socket_path : http->base,
-                      out_body->full ? "its answer is too large" : curl_easy_strerror(code));
+        r = tell_failure(http, code, out_body, error);
     } else {
         *out_status = (int)status;
     }

@@ -36,7 +36,8 @@ struct http_call {
     void *context;
 };
 
-/* *out_status is the HTTP status; out_body is cleared first. ERR_IO: no answer. */
+/* *out_status is the HTTP status; out_body is cleared first. ERR_IO: no answer;
+ * ERR_DENIED: the socket is not for this user. */
 int http_perform(struct http *http, const struct http_call *call, int *out_status,
                  struct buf *out_body, struct error *error) MUST_CHECK;
 

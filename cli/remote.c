@@ -94,12 +94,13 @@ static int complain_of(int status, const struct buf *body) {
 int remote_perform(struct cli *cli, const struct http_call *call, struct buf *out_body) {
     struct error error = {0};
     int status = 0;
+    int r = http_perform(cli->http, call, &status, out_body, &error);
 
-    if (http_perform(cli->http, call, &status, out_body, &error) != OK) {
+    if (r != OK) {
         if (!cli->patient || !cli->reached) {
             cli_complain("%s", error.text);
         }
-        return CLI_UNREACHABLE;
+        return r == ERR_DENIED ? CLI_DENIED : CLI_UNREACHABLE;
     }
     cli->reached = true;
     return status >= 200 && status < 300 ? CLI_OK : complain_of(status, out_body);

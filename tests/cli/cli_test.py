@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import re
+import shutil
 import socketserver
 import subprocess
 import sys
@@ -164,6 +165,18 @@ check("with the same key", len(seen) == 2 and len(seen[0][1]["Idempotency-Key"])
 key = seen[0][1]["Idempotency-Key"]
 expect("but not for ever", ["submit", manifest], 5, [(asked, 0, None)] * 3)
 check("and each invocation has its own key", seen[0][1]["Idempotency-Key"] != key)
+expect("no daemon", ["ls", "--server", "unix:/nowhere/sock"], 5,
+       err="nightshift: /nowhere/sock: No such file or directory; is nightshiftd running?\n")
+with tempfile.TemporaryDirectory(dir="/tmp") as open_folder:
+    os.chmod(open_folder, 0o755)
+    try:
+        other = subprocess.run([shutil.copy(PROGRAM, open_folder), "ls", "--server", SOCKET],
+                               user=65534, capture_output=True, text=True, timeout=30)
+        check("a socket for others", other.returncode == 6 and
+              other.stderr == "nightshift: %s: Permission denied\n" % SOCKET,
+              "exit %d\n%s" % (other.returncode, other.stderr))
+    except OSError:
+        print("test skipped: cli: a socket for others (this may not become another user)")
 expect("submit from stdin, with defaults", ["submit", "-", "-n", "x", "-t", "y", "--hold"], 0,
        [("POST /v1/jobs?file=stdin&namespace=x&team=y&hold=true", 201, taken)], stdin="{}")
 expect("submit tells each mistake and its place", ["submit", manifest], 3,
