@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,6 +25,19 @@ const char *err_sentence(int code) {
 #undef ERROR_SENTENCE
     default:
         return "an unknown error";
+    }
+}
+
+int err_from_errno(int number) {
+    switch (number) {
+    case ENOENT:
+    case ENOTDIR:
+        return ERR_NOT_FOUND;
+    case EACCES:
+    case EPERM:
+        return ERR_DENIED;
+    default:
+        return ERR_IO;
     }
 }
 

@@ -40,6 +40,9 @@ const char *err_name(int code);
 /* The code's sentence. Never NULL. */
 const char *err_sentence(int code);
 
+/* What a failed open() or exec() means: ERR_NOT_FOUND, ERR_DENIED, else ERR_IO. */
+int err_from_errno(int number);
+
 #define ERROR_TEXT_BYTES_MAX 1024
 
 /* A code with words. The first cause wins: error_set() on an error that already

@@ -13,23 +13,10 @@ static int complain(struct problems *problems, int code, const char *message) {
     return code;
 }
 
-static int from_errno(int number) {
-    switch (number) {
-    case ENOENT:
-    case ENOTDIR:
-        return ERR_NOT_FOUND;
-    case EACCES:
-    case EPERM:
-        return ERR_DENIED;
-    default:
-        return ERR_IO;
-    }
-}
-
 static int fail(struct problems *problems, int number) {
     char text[128];
 
-    return complain(problems, from_errno(number), strerror_r(number, text, sizeof text));
+    return complain(problems, err_from_errno(number), strerror_r(number, text, sizeof text));
 }
 
 static int check_file(int fd, enum file_mode forbidden, struct problems *problems) {

@@ -123,9 +123,7 @@ out:
 }
 
 static int fail(const char *command, int number, struct error *error) {
-    int code = number == ENOENT ? ERR_NOT_FOUND : number == EACCES ? ERR_DENIED : ERR_IO;
-
-    return error_set(error, code, "can't run %s: %s", command, strerror(number));
+    return error_set(error, err_from_errno(number), "can't run %s: %s", command, strerror(number));
 }
 
 /* --- Ending ----------------------------------------------------------------------------------- */

@@ -6,23 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int code_of_errno(int number) {
-    switch (number) {
-    case ENOENT:
-    case ENOTDIR:
-        return ERR_NOT_FOUND;
-    case EACCES:
-    case EPERM:
-        return ERR_DENIED;
-    default:
-        return ERR_IO;
-    }
-}
-
 static int fail(const char *path, struct error *error) {
     int number = errno;
 
-    return error_set(error, code_of_errno(number), "%s: %s", path, strerror(number));
+    return error_set(error, err_from_errno(number), "%s: %s", path, strerror(number));
 }
 
 static int read_all(int fd, const char *path, struct buf *out, struct error *error) {

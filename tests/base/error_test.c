@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "tests/test.h"
@@ -54,4 +55,19 @@ TEST(error__cuts_what_is_too_long) {
     (void)error_set(&error, ERR_INVALID, "small");
     error_prefix(&error, "%s", text);
     CHECK_EQ(strlen(error.text), ERROR_TEXT_BYTES_MAX - 1, "a long prefix is cut too");
+}
+
+TEST(err_from_errno__says_what_to_do_next) {
+    static const struct {
+        int number;
+        int want;
+    } rows[] = {
+        {ENOENT, ERR_NOT_FOUND}, {ENOTDIR, ERR_NOT_FOUND},
+        {EACCES, ERR_DENIED},    {EPERM, ERR_DENIED},
+        {EIO, ERR_IO},           {EMFILE, ERR_IO},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CHECK_EQ(err_from_errno(rows[i].number), rows[i].want, strerror(rows[i].number));
+    }
 }
