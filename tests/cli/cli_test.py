@@ -280,6 +280,10 @@ expect("events -f", ["events", "-f", "7"], 0,
        out="2026-11-22 22:00:00  1  RUNNING  started  on n1\n" * 2)
 expect("logs", ["logs", "7", "--tail", "5", "--attempt=2", "-f"], 0,
        [("GET /v1/jobs/7/logs?attempt=2&tail=5&follow=true", 200, "one\ntwo\n")], out="one\ntwo\n")
+expect("logs -f waits for their beginning", ["logs", "7", "-f"], 0,
+       [("GET /v1/jobs/7", 200, job(7)), ("GET /v1/jobs/7", 200, job(7, "STARTING")),
+        ("GET /v1/jobs/7", 200, job(7, "RUNNING")),
+        ("GET /v1/jobs/7/logs?follow=true", 200, "one\n")], out="one\n")
 expect("logs that are not there", ["logs", "7"], 4,
        [("GET /v1/jobs/7/logs", 404, refusal("NotFound", "no pod yet"))],
        out="", err="nightshift: no pod yet\n")
