@@ -475,6 +475,17 @@ int cluster_open(struct daemon *daemon, struct error *error) {
     return OK;
 }
 
+int cluster_reload(struct daemon *daemon, const struct config *config, struct error *error) {
+    struct kube_access access = {0};
+    int r = load_access(config, &access, error);
+
+    if (r == OK) {
+        r = kube_set_access(daemon->kube, &access, error);
+    }
+    kube_access_finish(&access);
+    return r;
+}
+
 void cluster_close(struct daemon *daemon) {
     struct cluster *cluster = daemon->cluster;
 

@@ -389,6 +389,9 @@ static int reload(struct daemon *daemon, struct error *error) {
     if (fixed != NULL) {
         r = error_set(error, ERR_INVALID, "%s can't change without a restart", fixed);
     } else {
+        r = cluster_reload(daemon, &next, error);
+    }
+    if (r == OK) {
         r = front_reload(daemon, &next, error);
     }
     if (r < 0) {

@@ -86,6 +86,10 @@ void front_tell_events(struct daemon *daemon, const struct queue_change *changes
 int cluster_open(struct daemon *daemon, struct error *error) MUST_CHECK;
 void cluster_close(struct daemon *daemon);
 
+/* Read the kubeconfig again: its content may have changed. On failure nothing has. */
+int cluster_reload(struct daemon *daemon, const struct config *config,
+                   struct error *error) MUST_CHECK;
+
 /* Carry out a turn's command. */
 void cluster_command(struct daemon *daemon, const struct command *command);
 

@@ -876,6 +876,31 @@ def reloaded(world):
     holds(daemon.wait_final(job_id, "FAILED")["reason"]["message"], "not running 1s")
 
 
+@row("SIGHUP reads the kubeconfig again, and one that can't be read changes nothing")
+def kubeconfig_reloaded(world):
+    daemon = world.daemon
+    path = daemon.settings["kubernetes"]["kubeconfig"]
+    with open(path, encoding="utf-8") as file:
+        good = file.read()
+
+    def reload_with(text, event):
+        told = daemon.log().count(event)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        daemon.process.send_signal(signal.SIGHUP)
+        until(event + " is told", lambda: daemon.log().count(event) == told + 1)
+
+    reload_with("clusters: [", "event=reload_refused")
+    daemon.wait_final(daemon.submit(pod_job()), "SUCCEEDED")
+    reload_with(re.sub(r"token: .*", "token: wrong", good), "event=reloaded")
+    job_id = daemon.submit(pod_job())
+    until("the server refuses us",
+          lambda: "Unauthorized" in daemon.job(job_id)["reason"]["message"])
+    same(daemon.job(job_id)["state"], "SUBMITTING")
+    reload_with(good, "event=reloaded")
+    daemon.wait_final(job_id, "SUCCEEDED")
+
+
 @row("SIGTERM ends it with 0, and after the next start running jobs go on as the same attempt")
 def stop_and_adopt(world):
     daemon = world.daemon
