@@ -22,7 +22,7 @@
     X(JOB_SUCCEEDED, "SUCCEEDED")                                                            \
     X(JOB_FAILED, "FAILED")                                                                  \
     X(JOB_CANCELLED, "CANCELLED")                                                            \
-    X(JOB_REJECTED, "REJECTED") /* could never start: larger than the quota or any node */   \
+    X(JOB_REJECTED, "REJECTED") /* refused for good by the API server, or unreadable */      \
     X(JOB_SKIPPED, "SKIPPED")   /* its time passed */
 
 enum job_state {

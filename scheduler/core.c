@@ -17,7 +17,6 @@
 struct core *core_create(const struct core_options *options) {
     struct core *core = mem_alloc(1, sizeof *core);
 
-    core->queue_uid = mem_copy_text(options->queue_uid);
     core->next_id = options->next_id;
     core->settings = options->settings;
     rng_init(&core->rng, options->seed);
@@ -38,7 +37,6 @@ void core_destroy(struct core *core) {
     outbox_finish(&core->outbox);
     resource_names_finish(&core->names);
     intern_finish(&core->texts);
-    free(core->queue_uid);
     free(core);
 }
 

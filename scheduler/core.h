@@ -16,7 +16,6 @@ struct core;
 struct ledger;
 
 struct core_options {
-    const char *queue_uid;
     uint64_t next_id; /* for the next job submitted */
     uint64_t seed;
     struct core_settings settings;

@@ -289,7 +289,6 @@ static int load_queue(struct daemon *daemon, struct error *error) {
 
     rng_init(&daemon->rng, seed);
     daemon->core = core_create(&(struct core_options){
-        .queue_uid = queue_uid(daemon->queue),
         .next_id = queue_next_id(daemon->queue),
         .seed = rng_next(&daemon->rng),
         .settings = settings_of(&daemon->config),

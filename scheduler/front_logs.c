@@ -18,10 +18,8 @@
 
 /* A log on its way from the API server to a client. Hangs on the call. */
 struct log_fetch {
-    struct daemon *daemon;
-    struct api_call *call; /* NULL: the client has left */
+    struct api_call *call;
     uint64_t request;
-    bool streams;
     bool began;
 };
 
@@ -92,7 +90,7 @@ void front_logs(struct daemon *daemon, struct api_call *call, const struct job *
         return;
     }
     fetch = mem_alloc(1, sizeof *fetch);
-    *fetch = (struct log_fetch){.daemon = daemon, .call = call, .streams = call->follow};
+    *fetch = (struct log_fetch){.call = call};
     call->context = fetch;
     buf_init(&path, LIMIT_HTTP_URL_BYTES);
     buf_init(&query, LIMIT_HTTP_URL_BYTES);

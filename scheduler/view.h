@@ -92,7 +92,6 @@ struct pod_note {
 };
 
 struct core {
-    char *queue_uid;
     uint64_t next_id;
     struct core_settings settings;
     struct rng rng;

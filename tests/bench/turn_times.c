@@ -237,7 +237,6 @@ static void open_bench(struct bench *bench) {
     bench->now = (struct instant){.now_us = INT64_C(1700000000000000), .mono_us = 1};
     make_nodes(bench);
     bench->core = core_create(&(struct core_options){
-        .queue_uid = "bench",
         .next_id = bench->jobs + 1,
         .seed = 1,
         .settings = {.starts_per_turn_max = 64,

@@ -645,7 +645,6 @@ static void tell_everything(struct world *world) {
 
 static void start_core(struct world *world) {
     world->core = core_create(&(struct core_options){
-        .queue_uid = "test",
         .next_id = world->next_id,
         .seed = rng_next(&world->rng),
         .settings = {.starts_per_turn_max = 8,

@@ -27,10 +27,8 @@ _Noreturn void scenario_bad(const struct scenario *scenario, const char *why, co
 /* --- One scenario ---------------------------------------------------------------------------- */
 
 static void make_core(struct scenario *scenario) {
-    scenario->core = core_create(&(struct core_options){.queue_uid = "store",
-                                                        .next_id = scenario->next_id,
-                                                        .seed = 1,
-                                                        .settings = scenario->settings});
+    scenario->core = core_create(&(struct core_options){
+        .next_id = scenario->next_id, .seed = 1, .settings = scenario->settings});
 }
 
 static void need_core(struct scenario *scenario) {
