@@ -1,0 +1,274 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "base/ensure.h"
+#include "base/limits.h"
+#include "queue/record.h"
+#include "queue/store.h"
+
+#define QUEUE_COMMIT_BLOCKS 256 /* with fewer left, a failed write was for want of room */
+
+/* One turn's transaction. next_id is the queue's only once it is committed. */
+struct commit {
+    struct queue *queue;
+    MDB_txn *txn;
+    uint64_t next_id;
+};
+
+static int put_scratch(struct commit *commit, enum store_table table, MDB_val key) {
+    struct buf *scratch = &commit->queue->scratch;
+    MDB_val val = store_val(scratch->data, scratch->bytes);
+
+    return mdb_put(commit->txn, commit->queue->tables[table], &key, &val, 0);
+}
+
+/* Add or remove one user of a spec; the last one takes the spec with it. */
+static int count_user(struct commit *commit, const unsigned char *hash, bool more) {
+    MDB_dbi users_table = commit->queue->tables[TABLE_USERS];
+    MDB_val key = store_val(hash, SPEC_HASH_BYTES);
+    MDB_val val;
+    uint32_t users = 0;
+    int r = mdb_get(commit->txn, users_table, &key, &val);
+
+    if (r != 0 && r != MDB_NOTFOUND) {
+        return r;
+    }
+    if (r == 0 && record_decode_users(val.mv_data, val.mv_size, &users) != OK) {
+        return MDB_CORRUPTED;
+    }
+    if (!more && users <= 1) {
+        r = mdb_del(commit->txn, commit->queue->tables[TABLE_SPECS], &key, NULL);
+        if (r == 0 || r == MDB_NOTFOUND) {
+            r = mdb_del(commit->txn, users_table, &key, NULL);
+        }
+        return r == MDB_NOTFOUND ? 0 : r;
+    }
+    buf_clear(&commit->queue->scratch);
+    record_encode_users(&commit->queue->scratch, more ? users + 1 : users - 1);
+    return put_scratch(commit, TABLE_USERS, key);
+}
+
+static int apply_job_put(struct commit *commit, const struct queue_change *change) {
+    const struct job *job = &change->job;
+    struct store_key key;
+    MDB_val id = store_id_key(&key, job->id);
+    MDB_val old;
+    int r = mdb_get(commit->txn, commit->queue->tables[TABLE_JOBS], &id, &old);
+
+    if (r == MDB_NOTFOUND) {
+        r = count_user(commit, job->spec_hash, true);
+    }
+    if (r != 0) {
+        return r;
+    }
+    if (job->id >= commit->next_id) {
+        commit->next_id = job->id + 1;
+    }
+    buf_clear(&commit->queue->scratch);
+    record_encode_job(&commit->queue->scratch, job);
+    return put_scratch(commit, TABLE_JOBS, id);
+}
+
+/* Delete all records of a table whose key begins with the job's id. */
+static int drop_parts(struct commit *commit, enum store_table table, uint64_t job_id) {
+    MDB_cursor *cursor;
+    struct store_key key;
+    MDB_val at = store_part_key(&key, job_id, 0);
+    MDB_val val;
+    int r = mdb_cursor_open(commit->txn, commit->queue->tables[table], &cursor);
+
+    if (r != 0) {
+        return r;
+    }
+    r = mdb_cursor_get(cursor, &at, &val, MDB_SET_RANGE);
+    while (r == 0 && at.mv_size == 12 && store_key_id(at) == job_id) {
+        r = mdb_cursor_del(cursor, 0);
+        if (r == 0) {
+            r = mdb_cursor_get(cursor, &at, &val, MDB_NEXT);
+        }
+    }
+    mdb_cursor_close(cursor);
+    return r == MDB_NOTFOUND ? 0 : r;
+}
+
+static int apply_job_drop(struct commit *commit, const struct queue_change *change) {
+    struct store_key key;
+    MDB_val id = store_id_key(&key, change->job_id);
+    MDB_val val;
+    struct job job;
+    int r = mdb_get(commit->txn, commit->queue->tables[TABLE_JOBS], &id, &val);
+
+    if (r != 0) {
+        return r == MDB_NOTFOUND ? 0 : r;
+    }
+    if (record_decode_job(val.mv_data, val.mv_size, &job) != OK) {
+        return MDB_CORRUPTED;
+    }
+    r = count_user(commit, job.spec_hash, false);
+    if (r == 0) {
+        r = mdb_del(commit->txn, commit->queue->tables[TABLE_JOBS], &id, NULL);
+    }
+    if (r == 0) {
+        r = drop_parts(commit, TABLE_ATTEMPTS, change->job_id);
+    }
+    return r == 0 ? drop_parts(commit, TABLE_EVENTS, change->job_id) : r;
+}
+
+static int apply_attempt_put(struct commit *commit, const struct queue_change *change) {
+    struct store_key key;
+
+    buf_clear(&commit->queue->scratch);
+    record_encode_attempt(&commit->queue->scratch, &change->attempt);
+    return put_scratch(commit, TABLE_ATTEMPTS,
+                       store_part_key(&key, change->attempt.job_id, change->attempt.number));
+}
+
+static int apply_event_add(struct commit *commit, const struct queue_change *change) {
+    struct store_key key;
+
+    buf_clear(&commit->queue->scratch);
+    record_encode_event(&commit->queue->scratch, &change->event);
+    return put_scratch(commit, TABLE_EVENTS,
+                       store_part_key(&key, change->event.job_id, change->event.sequence));
+}
+
+static int apply_spec_add(struct commit *commit, const struct queue_change *change) {
+    MDB_val key = store_val(change->spec.hash, SPEC_HASH_BYTES);
+    MDB_val val;
+    int r = mdb_get(commit->txn, commit->queue->tables[TABLE_SPECS], &key, &val);
+
+    if (r != MDB_NOTFOUND) {
+        return r;
+    }
+    buf_clear(&commit->queue->scratch);
+    record_encode_spec(&commit->queue->scratch, change->spec.text, change->spec.bytes);
+    return put_scratch(commit, TABLE_SPECS, key);
+}
+
+static int apply_submission_put(struct commit *commit, const struct queue_change *change) {
+    const struct submission *submission = &change->submission;
+
+    ENSURE(strlen(submission->key) <= LIMIT_IDEMPOTENCY_KEY_BYTES);
+    buf_clear(&commit->queue->scratch);
+    record_encode_submission(&commit->queue->scratch, submission);
+    return put_scratch(commit, TABLE_SUBMISSIONS,
+                       store_val(submission->key, strlen(submission->key)));
+}
+
+static int apply_submissions_expire(struct commit *commit, const struct queue_change *change) {
+    MDB_cursor *cursor;
+    MDB_val key;
+    MDB_val val;
+    struct submission submission;
+    int r = mdb_cursor_open(commit->txn, commit->queue->tables[TABLE_SUBMISSIONS], &cursor);
+
+    if (r != 0) {
+        return r;
+    }
+    while ((r = mdb_cursor_get(cursor, &key, &val, MDB_NEXT)) == 0) {
+        if (record_decode_submission(val.mv_data, val.mv_size, &submission) == OK &&
+            submission.at_us < change->before_us) {
+            r = mdb_cursor_del(cursor, 0);
+            if (r != 0) {
+                break;
+            }
+        }
+    }
+    mdb_cursor_close(cursor);
+    return r == MDB_NOTFOUND ? 0 : r;
+}
+
+static int (*const appliers[])(struct commit *commit, const struct queue_change *change) = {
+    [CHANGE_JOB_PUT] = apply_job_put,
+    [CHANGE_JOB_DROP] = apply_job_drop,
+    [CHANGE_ATTEMPT_PUT] = apply_attempt_put,
+    [CHANGE_EVENT_ADD] = apply_event_add,
+    [CHANGE_SPEC_ADD] = apply_spec_add,
+    [CHANGE_SUBMISSION_PUT] = apply_submission_put,
+    [CHANGE_SUBMISSIONS_EXPIRE] = apply_submissions_expire,
+};
+
+static int apply_all(struct commit *commit, const struct queue_change *changes, size_t count) {
+    char next[24];
+    int r = 0;
+
+    for (size_t i = 0; i < count && r == 0; i++) {
+        ENSURE(changes[i].kind < ARRAY_LEN(appliers));
+        r = appliers[changes[i].kind](commit, &changes[i]);
+    }
+    if (r == 0 && commit->next_id != commit->queue->next_id) {
+        (void)snprintf(next, sizeof next, "%llu", (unsigned long long)commit->next_id);
+        r = store_put_meta(commit->queue, commit->txn, "next-id", next);
+    }
+    return r;
+}
+
+/* One try: LMDB's code. */
+static int try_commit(struct commit *commit, const struct queue_change *changes, size_t count) {
+    int r = mdb_txn_begin(commit->queue->env, NULL, 0, &commit->txn);
+
+    if (r != 0) {
+        return r;
+    }
+    r = apply_all(commit, changes, count);
+    if (r != 0) {
+        mdb_txn_abort(commit->txn);
+        return r;
+    }
+    return mdb_txn_commit(commit->txn);
+}
+
+/* When the map can't grow, LMDB has none at all: the file is opened anew with the old one. */
+static bool grow_map(struct queue *queue) {
+    if (queue->map_bytes >= LIMIT_QUEUE_MAP_BYTES_LAST) {
+        return false;
+    }
+    if (mdb_env_set_mapsize(queue->env, queue->map_bytes * 2) != 0) {
+        store_reopen(queue);
+        return false;
+    }
+    queue->map_bytes *= 2;
+    return true;
+}
+
+/* LMDB tells of a short write as an input/output error: say it when the disk is full. */
+static int fail_commit(const struct queue *queue, int code, struct error *error) {
+    struct statvfs disk;
+
+    if ((code == EIO || code == ENOSPC) && statvfs(queue->folder, &disk) == 0 &&
+        disk.f_bavail < QUEUE_COMMIT_BLOCKS) {
+        return error_set(error, ERR_IO, "can't write the queue's file: no room on the disk of %s",
+                         queue->folder);
+    }
+    return store_fail(error, code, "can't write the queue's file");
+}
+
+int queue_commit(struct queue *queue, const struct queue_change *changes, size_t count,
+                 struct error *error) {
+    struct commit commit;
+    int r;
+
+    if (count == 0) {
+        return OK;
+    }
+    if (queue->env == NULL) {
+        store_reopen(queue);
+    }
+    if (queue->env == NULL) {
+        return error_set(error, ERR_IO, "the queue's file can't be opened again");
+    }
+    do {
+        commit = (struct commit){.queue = queue, .next_id = queue->next_id};
+        r = try_commit(&commit, changes, count);
+    } while (r == MDB_MAP_FULL && grow_map(queue));
+    if (r == 0) {
+        queue->next_id = commit.next_id;
+        return OK;
+    }
+    if (store_err(r) == ERR_IO) {
+        store_reopen(queue);
+    }
+    return fail_commit(queue, r, error);
+}

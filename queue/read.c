@@ -1,0 +1,192 @@
+#include <string.h>
+
+#include "base/digest.h"
+#include "queue/record.h"
+#include "queue/store.h"
+
+int queue_each_job(struct queue *queue, int (*visit)(void *context, const struct job *job),
+                   void *context, uint64_t *out_damaged) {
+    MDB_txn *txn = NULL;
+    MDB_cursor *cursor = NULL;
+    MDB_val key;
+    MDB_val val;
+    uint64_t damaged = 0;
+    struct job job;
+    int r = store_begin_read(queue, &txn);
+
+    if (r < 0) {
+        return r;
+    }
+    r = store_err(mdb_cursor_open(txn, queue->tables[TABLE_JOBS], &cursor));
+    while (r == OK && (r = store_err(mdb_cursor_get(cursor, &key, &val, MDB_NEXT))) == OK) {
+        if (record_decode_job(val.mv_data, val.mv_size, &job) != OK || key.mv_size != 8 ||
+            store_key_id(key) != job.id) {
+            damaged++;
+            continue;
+        }
+        r = visit(context, &job);
+    }
+    mdb_cursor_close(cursor);
+    mdb_txn_abort(txn);
+    if (r < 0 && r != ERR_NOT_FOUND) {
+        return r;
+    }
+    *out_damaged = damaged;
+    return OK;
+}
+
+/* Walk the parts of one job; `decode_and_visit` gets each record. */
+static int each_part(struct queue *queue, enum store_table table, uint64_t job_id, uint32_t from,
+                     int (*decode_and_visit)(void *context, MDB_val val), void *context) {
+    MDB_txn *txn = NULL;
+    MDB_cursor *cursor = NULL;
+    struct store_key first;
+    MDB_val key = store_part_key(&first, job_id, from);
+    MDB_val val;
+    int r = store_begin_read(queue, &txn);
+
+    if (r < 0) {
+        return r;
+    }
+    r = store_err(mdb_cursor_open(txn, queue->tables[table], &cursor));
+    if (r == OK) {
+        r = store_err(mdb_cursor_get(cursor, &key, &val, MDB_SET_RANGE));
+    }
+    while (r == OK && key.mv_size == 12 && store_key_id(key) == job_id) {
+        r = decode_and_visit(context, val);
+        if (r == OK) {
+            r = store_err(mdb_cursor_get(cursor, &key, &val, MDB_NEXT));
+        }
+    }
+    mdb_cursor_close(cursor);
+    mdb_txn_abort(txn);
+    return r == ERR_NOT_FOUND ? OK : r;
+}
+
+struct attempt_visit {
+    int (*visit)(void *context, const struct attempt *attempt);
+    void *context;
+};
+
+static int visit_attempt(void *context, MDB_val val) {
+    struct attempt_visit *visit = context;
+    struct attempt attempt;
+    int r = record_decode_attempt(val.mv_data, val.mv_size, &attempt);
+
+    return r < 0 ? r : visit->visit(visit->context, &attempt);
+}
+
+int queue_each_attempt(struct queue *queue, uint64_t job_id,
+                       int (*visit)(void *context, const struct attempt *attempt), void *context) {
+    struct attempt_visit both = {.visit = visit, .context = context};
+
+    return each_part(queue, TABLE_ATTEMPTS, job_id, 0, visit_attempt, &both);
+}
+
+struct event_visit {
+    int (*visit)(void *context, const struct job_event *event);
+    void *context;
+};
+
+static int visit_event(void *context, MDB_val val) {
+    struct event_visit *visit = context;
+    struct job_event event;
+    int r = record_decode_event(val.mv_data, val.mv_size, &event);
+
+    return r < 0 ? r : visit->visit(visit->context, &event);
+}
+
+int queue_each_event(struct queue *queue, uint64_t job_id, uint32_t from_sequence,
+                     int (*visit)(void *context, const struct job_event *event), void *context) {
+    struct event_visit both = {.visit = visit, .context = context};
+
+    return each_part(queue, TABLE_EVENTS, job_id, from_sequence, visit_event, &both);
+}
+
+int queue_get_spec(struct queue *queue, const unsigned char hash[SPEC_HASH_BYTES],
+                   struct buf *out_text) {
+    MDB_txn *txn = NULL;
+    MDB_val key = store_val(hash, SPEC_HASH_BYTES);
+    MDB_val val;
+    const char *text;
+    size_t bytes;
+    unsigned char found[SPEC_HASH_BYTES];
+    int r = store_begin_read(queue, &txn);
+
+    if (r < 0) {
+        return r;
+    }
+    r = store_err(mdb_get(txn, queue->tables[TABLE_SPECS], &key, &val));
+    if (r == OK) {
+        r = record_decode_spec(val.mv_data, val.mv_size, &text, &bytes);
+    }
+    if (r == OK) {
+        digest_sha256(text, bytes, found);
+        r = memcmp(found, hash, SPEC_HASH_BYTES) == 0 ? OK : ERR_CORRUPT;
+    }
+    if (r == OK) {
+        buf_add(out_text, text, bytes);
+        r = out_text->full ? ERR_FULL : OK;
+    }
+    mdb_txn_abort(txn);
+    return r;
+}
+
+int queue_get_submission(struct queue *queue, const char *key_text,
+                         struct submission *out_submission) {
+    MDB_txn *txn = NULL;
+    MDB_val key = store_val(key_text, strlen(key_text));
+    MDB_val val;
+    struct submission submission;
+    int r = store_begin_read(queue, &txn);
+
+    if (r < 0) {
+        return r;
+    }
+    r = store_err(mdb_get(txn, queue->tables[TABLE_SUBMISSIONS], &key, &val));
+    if (r == OK) {
+        r = record_decode_submission(val.mv_data, val.mv_size, &submission);
+    }
+    if (r == OK) {
+        submission.key = key_text;
+        *out_submission = submission;
+    }
+    mdb_txn_abort(txn);
+    return r;
+}
+
+int queue_get_stats(struct queue *queue, struct queue_stats *out_stats) {
+    struct queue_stats stats = {.map_bytes = queue->map_bytes};
+    uint64_t *const counts[TABLE_COUNT] = {
+        [TABLE_JOBS] = &stats.jobs,
+        [TABLE_ATTEMPTS] = &stats.attempts,
+        [TABLE_EVENTS] = &stats.events,
+        [TABLE_SPECS] = &stats.specs,
+    };
+    MDB_txn *txn = NULL;
+    MDB_envinfo info;
+    MDB_stat stat;
+    int r = store_begin_read(queue, &txn);
+
+    if (r < 0) {
+        return r;
+    }
+    for (size_t i = 0; i < TABLE_COUNT && r == OK; i++) {
+        r = store_err(mdb_stat(txn, queue->tables[i], &stat));
+        if (r == OK && counts[i] != NULL) {
+            *counts[i] = stat.ms_entries;
+        }
+    }
+    if (r == OK) {
+        r = store_err(mdb_env_info(queue->env, &info));
+    }
+    if (r == OK) {
+        r = store_err(mdb_env_stat(queue->env, &stat));
+    }
+    if (r == OK) {
+        stats.file_bytes = (info.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
+        *out_stats = stats;
+    }
+    mdb_txn_abort(txn);
+    return r;
+}
