@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <lmdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>

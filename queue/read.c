@@ -1,3 +1,4 @@
+#include <lmdb.h>
 #include <string.h>
 
 #include "base/digest.h"

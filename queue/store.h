@@ -6,7 +6,6 @@
 #ifndef QUEUE_STORE_H
 #define QUEUE_STORE_H
 
-#include <lmdb.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,6 +13,11 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "queue/queue.h"
+
+/* LMDB's own, complete where lmdb.h is included first. */
+struct MDB_env;
+struct MDB_txn;
+struct MDB_val;
 
 enum store_table {
     TABLE_META,
@@ -29,8 +33,8 @@ enum store_table {
 struct queue {
     char *folder;
     int lock_fd;
-    MDB_env *env; /* NULL after a failed write, until the file can be opened again */
-    MDB_dbi tables[TABLE_COUNT];
+    struct MDB_env *env; /* NULL after a failed write, until the file can be opened again */
+    unsigned int tables[TABLE_COUNT];
     size_t map_bytes;
     char uid[QUEUE_UID_BYTES];
     uint64_t next_id;
@@ -47,21 +51,21 @@ struct store_key {
     unsigned char bytes[12];
 };
 
-MDB_val store_id_key(struct store_key *key, uint64_t id);
-MDB_val store_part_key(struct store_key *key, uint64_t id, uint32_t part);
-uint64_t store_key_id(MDB_val key); /* of either */
-MDB_val store_val(const void *bytes, size_t count);
+struct MDB_val store_id_key(struct store_key *key, uint64_t id);
+struct MDB_val store_part_key(struct store_key *key, uint64_t id, uint32_t part);
+uint64_t store_key_id(struct MDB_val key); /* of either */
+struct MDB_val store_val(const void *bytes, size_t count);
 
 /* --- The file --------------------------------------------------------------------------------- */
 
 /* LMDB's code. */
-int store_put_meta(struct queue *queue, MDB_txn *txn, const char *name, const char *value);
+int store_put_meta(struct queue *queue, struct MDB_txn *txn, const char *name, const char *value);
 
 /* After a failed write LMDB may refuse everything until the file is opened anew; env is NULL if
  * that fails too. */
 void store_reopen(struct queue *queue);
 
 /* A transaction that reads. ERR_IO while the file can't be opened. */
-int store_begin_read(struct queue *queue, MDB_txn **out_txn) MUST_CHECK;
+int store_begin_read(struct queue *queue, struct MDB_txn **out_txn) MUST_CHECK;
 
 #endif
