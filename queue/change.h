@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "policy/job.h"
+#include "queue/fact.h"
 
 #define SPEC_HASH_BYTES 32 /* SHA-256: digest_sha256() */
 
@@ -64,6 +65,8 @@ enum queue_change_kind {
     CHANGE_SPEC_ADD, /* nothing if it is there already */
     CHANGE_SUBMISSION_PUT,
     CHANGE_SUBMISSIONS_EXPIRE, /* all older than `before_us` */
+    CHANGE_FACT_PUT,           /* insert or replace */
+    CHANGE_FACT_DROP,          /* its value does not matter */
 };
 
 struct queue_change {
@@ -76,6 +79,7 @@ struct queue_change {
         struct spec spec;
         struct submission submission;
         int64_t before_us;
+        struct fact fact;
     };
 };
 

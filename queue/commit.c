@@ -36,7 +36,7 @@ static int count_user(struct commit *commit, const unsigned char *hash, bool mor
     if (r != 0 && r != MDB_NOTFOUND) {
         return r;
     }
-    if (r == 0 && record_decode_users(val.mv_data, val.mv_size, &users) != OK) {
+    if (r == 0 && record_decode_users(hash, val.mv_data, val.mv_size, &users) != OK) {
         return MDB_CORRUPTED;
     }
     if (!more && users <= 1) {
@@ -47,7 +47,7 @@ static int count_user(struct commit *commit, const unsigned char *hash, bool mor
         return r == MDB_NOTFOUND ? 0 : r;
     }
     buf_clear(&commit->queue->scratch);
-    record_encode_users(&commit->queue->scratch, more ? users + 1 : users - 1);
+    record_encode_users(&commit->queue->scratch, hash, more ? users + 1 : users - 1);
     return put_scratch(commit, TABLE_USERS, key);
 }
 
@@ -104,7 +104,7 @@ static int apply_job_drop(struct commit *commit, const struct queue_change *chan
     if (r != 0) {
         return r == MDB_NOTFOUND ? 0 : r;
     }
-    if (record_decode_job(val.mv_data, val.mv_size, &job) != OK) {
+    if (record_decode_job(change->job_id, val.mv_data, val.mv_size, &job) != OK) {
         return MDB_CORRUPTED;
     }
     r = count_user(commit, job.spec_hash, false);
@@ -144,7 +144,8 @@ static int apply_spec_add(struct commit *commit, const struct queue_change *chan
         return r;
     }
     buf_clear(&commit->queue->scratch);
-    record_encode_spec(&commit->queue->scratch, change->spec.text, change->spec.bytes);
+    record_encode_spec(&commit->queue->scratch, change->spec.hash, change->spec.text,
+                       change->spec.bytes);
     return put_scratch(commit, TABLE_SPECS, key);
 }
 
@@ -163,13 +164,15 @@ static int apply_submissions_expire(struct commit *commit, const struct queue_ch
     MDB_val key;
     MDB_val val;
     struct submission submission;
+    char text[STORE_KEY_BYTES];
     int r = mdb_cursor_open(commit->txn, commit->queue->tables[TABLE_SUBMISSIONS], &cursor);
 
     if (r != 0) {
         return r;
     }
     while ((r = mdb_cursor_get(cursor, &key, &val, MDB_NEXT)) == 0) {
-        if (record_decode_submission(val.mv_data, val.mv_size, &submission) == OK &&
+        (void)snprintf(text, sizeof text, "%.*s", (int)key.mv_size, (const char *)key.mv_data);
+        if (record_decode_submission(text, val.mv_data, val.mv_size, &submission) == OK &&
             submission.at_us < change->before_us) {
             r = mdb_cursor_del(cursor, 0);
             if (r != 0) {
@@ -181,6 +184,23 @@ static int apply_submissions_expire(struct commit *commit, const struct queue_ch
     return r == MDB_NOTFOUND ? 0 : r;
 }
 
+static int apply_fact_put(struct commit *commit, const struct queue_change *change) {
+    const struct fact *fact = &change->fact;
+    struct store_key key;
+
+    buf_clear(&commit->queue->scratch);
+    record_encode_fact(&commit->queue->scratch, fact);
+    return put_scratch(commit, TABLE_FACTS, store_fact_key(&key, fact->kind, fact->key));
+}
+
+static int apply_fact_drop(struct commit *commit, const struct queue_change *change) {
+    struct store_key room;
+    MDB_val key = store_fact_key(&room, change->fact.kind, change->fact.key);
+    int r = mdb_del(commit->txn, commit->queue->tables[TABLE_FACTS], &key, NULL);
+
+    return r == MDB_NOTFOUND ? 0 : r;
+}
+
 static int (*const appliers[])(struct commit *commit, const struct queue_change *change) = {
     [CHANGE_JOB_PUT] = apply_job_put,
     [CHANGE_JOB_DROP] = apply_job_drop,
@@ -189,6 +209,8 @@ static int (*const appliers[])(struct commit *commit, const struct queue_change 
     [CHANGE_SPEC_ADD] = apply_spec_add,
     [CHANGE_SUBMISSION_PUT] = apply_submission_put,
     [CHANGE_SUBMISSIONS_EXPIRE] = apply_submissions_expire,
+    [CHANGE_FACT_PUT] = apply_fact_put,
+    [CHANGE_FACT_DROP] = apply_fact_drop,
 };
 
 static int apply_all(struct commit *commit, const struct queue_change *changes, size_t count) {

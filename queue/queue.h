@@ -69,6 +69,12 @@ int queue_get_spec(struct queue *queue, const unsigned char hash[SPEC_HASH_BYTES
 int queue_get_submission(struct queue *queue, const char *key,
                          struct submission *out_submission) MUST_CHECK;
 
+/* Call back for each fact of a kind, in the order of their keys. Texts live until the callback
+ * returns. A callback's negative result ends the scan and is returned. */
+int queue_each_fact(struct queue *queue, enum fact_kind kind,
+                    int (*visit)(void *context, const struct fact *fact), void *context,
+                    uint64_t *out_damaged) MUST_CHECK;
+
 int queue_get_stats(struct queue *queue, struct queue_stats *out_stats) MUST_CHECK;
 
 /* Read every record of every kind and check it, and each job's spec, attempts and events

@@ -20,8 +20,8 @@ int queue_each_job(struct queue *queue, int (*visit)(void *context, const struct
     }
     r = store_err(mdb_cursor_open(txn, queue->tables[TABLE_JOBS], &cursor));
     while (r == OK && (r = store_err(mdb_cursor_get(cursor, &key, &val, MDB_NEXT))) == OK) {
-        if (record_decode_job(val.mv_data, val.mv_size, &job) != OK || key.mv_size != 8 ||
-            store_key_id(key) != job.id) {
+        if (key.mv_size != 8 ||
+            record_decode_job(store_key_id(key), val.mv_data, val.mv_size, &job) != OK) {
             damaged++;
             continue;
         }
@@ -38,7 +38,8 @@ int queue_each_job(struct queue *queue, int (*visit)(void *context, const struct
 
 /* Walk the parts of one job; `decode_and_visit` gets each record. */
 static int each_part(struct queue *queue, enum store_table table, uint64_t job_id, uint32_t from,
-                     int (*decode_and_visit)(void *context, MDB_val val), void *context) {
+                     int (*decode_and_visit)(void *context, MDB_val key, MDB_val val),
+                     void *context) {
     MDB_txn *txn = NULL;
     MDB_cursor *cursor = NULL;
     struct store_key first;
@@ -54,7 +55,7 @@ static int each_part(struct queue *queue, enum store_table table, uint64_t job_i
         r = store_err(mdb_cursor_get(cursor, &key, &val, MDB_SET_RANGE));
     }
     while (r == OK && key.mv_size == 12 && store_key_id(key) == job_id) {
-        r = decode_and_visit(context, val);
+        r = decode_and_visit(context, key, val);
         if (r == OK) {
             r = store_err(mdb_cursor_get(cursor, &key, &val, MDB_NEXT));
         }
@@ -69,10 +70,11 @@ struct attempt_visit {
     void *context;
 };
 
-static int visit_attempt(void *context, MDB_val val) {
+static int visit_attempt(void *context, MDB_val key, MDB_val val) {
     struct attempt_visit *visit = context;
     struct attempt attempt;
-    int r = record_decode_attempt(val.mv_data, val.mv_size, &attempt);
+    int r = record_decode_attempt(store_key_id(key), store_key_part(key), val.mv_data, val.mv_size,
+                                  &attempt);
 
     return r < 0 ? r : visit->visit(visit->context, &attempt);
 }
@@ -89,10 +91,11 @@ struct event_visit {
     void *context;
 };
 
-static int visit_event(void *context, MDB_val val) {
+static int visit_event(void *context, MDB_val key, MDB_val val) {
     struct event_visit *visit = context;
     struct job_event event;
-    int r = record_decode_event(val.mv_data, val.mv_size, &event);
+    int r = record_decode_event(store_key_id(key), store_key_part(key), val.mv_data, val.mv_size,
+                                &event);
 
     return r < 0 ? r : visit->visit(visit->context, &event);
 }
@@ -119,7 +122,7 @@ int queue_get_spec(struct queue *queue, const unsigned char hash[SPEC_HASH_BYTES
     }
     r = store_err(mdb_get(txn, queue->tables[TABLE_SPECS], &key, &val));
     if (r == OK) {
-        r = record_decode_spec(val.mv_data, val.mv_size, &text, &bytes);
+        r = record_decode_spec(hash, val.mv_data, val.mv_size, &text, &bytes);
     }
     if (r == OK) {
         digest_sha256(text, bytes, found);
@@ -146,13 +149,60 @@ int queue_get_submission(struct queue *queue, const char *key_text,
     }
     r = store_err(mdb_get(txn, queue->tables[TABLE_SUBMISSIONS], &key, &val));
     if (r == OK) {
-        r = record_decode_submission(val.mv_data, val.mv_size, &submission);
+        r = record_decode_submission(key_text, val.mv_data, val.mv_size, &submission);
     }
     if (r == OK) {
-        submission.key = key_text;
         *out_submission = submission;
     }
     mdb_txn_abort(txn);
+    return r;
+}
+
+/* A key as it was put: a byte for the kind, a text, its NUL. */
+static bool is_fact_key(MDB_val key, enum fact_kind kind) {
+    const char *bytes = key.mv_data;
+
+    return key.mv_size > 2 && bytes[0] == (char)kind && bytes[key.mv_size - 1] == '\0' &&
+           strlen(bytes + 1) == key.mv_size - 2;
+}
+
+int queue_each_fact(struct queue *queue, enum fact_kind kind,
+                    int (*visit)(void *context, const struct fact *fact), void *context,
+                    uint64_t *out_damaged) {
+    unsigned char first = (unsigned char)kind;
+    MDB_txn *txn = NULL;
+    MDB_cursor *cursor = NULL;
+    MDB_val key = store_val(&first, 1);
+    MDB_val val;
+    struct fact fact = {.kind = kind};
+    uint64_t damaged = 0;
+    int r = store_begin_read(queue, &txn);
+
+    if (r < 0) {
+        return r;
+    }
+    r = store_err(mdb_cursor_open(txn, queue->tables[TABLE_FACTS], &cursor));
+    if (r == OK) {
+        r = store_err(mdb_cursor_get(cursor, &key, &val, MDB_SET_RANGE));
+    }
+    while (r == OK && *(const unsigned char *)key.mv_data == first) {
+        fact.key = (const char *)key.mv_data + 1;
+        if (is_fact_key(key, kind) &&
+            record_decode_fact(kind, fact.key, val.mv_data, val.mv_size, &fact.value) == OK) {
+            r = visit(context, &fact);
+        } else {
+            damaged++;
+        }
+        if (r == OK) {
+            r = store_err(mdb_cursor_get(cursor, &key, &val, MDB_NEXT));
+        }
+    }
+    mdb_cursor_close(cursor);
+    mdb_txn_abort(txn);
+    if (r == OK || r == ERR_NOT_FOUND) {
+        *out_damaged = damaged;
+        return OK;
+    }
     return r;
 }
 

@@ -1,60 +1,99 @@
 #include "queue/record.h"
 
-#include <stdint.h>
 #include <string.h>
 #include <zlib.h>
 
 #include "base/ensure.h"
-#include "base/limits.h"
+#include "queue/fields.h"
 
-#define RECORD_VERSION    1
-#define RECORD_HEAD_BYTES 8 /* kind, version: 16 bits each; checksum: 32 bits */
+#define RECORD_HEAD_BYTES 5 /* kind; checksum: 32 bits */
 
+/* The first byte. Format 1's records began with other values. */
 enum record_kind {
-    RECORD_JOB = 0x4a4f,
-    RECORD_ATTEMPT = 0x4154,
-    RECORD_EVENT = 0x4556,
-    RECORD_SUBMISSION = 0x5355,
-    RECORD_SPEC = 0x5350,
-    RECORD_USERS = 0x5553,
+    RECORD_JOB = 0x81,
+    RECORD_ATTEMPT = 0x82,
+    RECORD_EVENT = 0x83,
+    RECORD_SUBMISSION = 0x84,
+    RECORD_SPEC = 0x85,
+    RECORD_USERS = 0x86,
+    RECORD_FACT = 0x87,
 };
 
-static void put_number(struct buf *out, uint64_t value, size_t bytes) {
-    unsigned char raw[8];
+/* --- The fields ------------------------------------------------------------------------------ */
 
-    for (size_t i = 0; i < bytes; i++) {
-        raw[i] = (unsigned char)(value >> (8 * i));
-    }
-    buf_add(out, raw, bytes);
-}
+/* Next tag: 31. */
+static const struct field job_fields[] = {
+    FIELD(1, FIELD_I64, struct job, submitted_us),
+    FIELD(2, FIELD_TEXT, struct job, name),
+    FIELD(3, FIELD_TEXT, struct job, namespace),
+    FIELD(4, FIELD_TEXT, struct job, team),
+    FIELD(5, FIELD_TEXT, struct job, submitter),
+    FIELD_BOUND(6, FIELD_ENUM, struct job, kind, JOB_KIND_COUNT),
+    FIELD_BOUND(7, FIELD_ENUM, struct job, state, JOB_STATE_COUNT),
+    FIELD(8, FIELD_I32, struct job, priority),
+    FIELD(9, FIELD_U32, struct job, attempt),
+    FIELD(10, FIELD_U32, struct job, failures),
+    FIELD(11, FIELD_U32, struct job, retries),
+    FIELD(12, FIELD_U32, struct job, infra_retries),
+    FIELD(13, FIELD_U32, struct job, ttl_s),
+    FIELD_UNLESS(14, FIELD_U32, struct job, event_count, 1),
+    FIELD(15, FIELD_U32, struct job, retry.retries_max),
+    FIELD(16, FIELD_U32, struct job, retry.infra_retries_max),
+    FIELD(17, FIELD_I64, struct job, retry.backoff_first_us),
+    FIELD(18, FIELD_I64, struct job, retry.backoff_max_us),
+    FIELD_TIME(19, struct job, eligible_us, submitted_us, FIELD_AS_BASE),
+    FIELD_TIME(20, struct job, admitted_us, submitted_us, 0),
+    FIELD_TIME(21, struct job, started_us, submitted_us, 0),
+    FIELD_TIME(22, struct job, finished_us, submitted_us, 0),
+    FIELD(23, FIELD_I64, struct job, expected_runtime_us),
+    FIELD_BOUND(24, FIELD_ENUM, struct job, failure, FAILURE_COUNT),
+    FIELD_UNLESS(25, FIELD_I32, struct job, exit_code, -1),
+    FIELD(26, FIELD_BOOL, struct job, cancel_requested),
+    FIELD(27, FIELD_BOOL, struct job, pods_deleted),
+    FIELD_BOUND(30, FIELD_BYTES, struct job, spec_hash, SPEC_HASH_BYTES),
+};
 
-static void put_u16(struct buf *out, uint64_t value) {
-    ENSURE(value <= UINT16_MAX);
-    put_number(out, value, 2);
-}
+/* Next tag: 12. */
+static const struct field attempt_fields[] = {
+    FIELD(1, FIELD_I64, struct attempt, admitted_us),
+    FIELD(2, FIELD_TEXT, struct attempt, pod_name),
+    FIELD(3, FIELD_TEXT, struct attempt, pod_uid),
+    FIELD(4, FIELD_TEXT, struct attempt, node),
+    FIELD_TIME(5, struct attempt, created_us, admitted_us, 0),
+    FIELD_TIME(6, struct attempt, started_us, admitted_us, 0),
+    FIELD_TIME(7, struct attempt, finished_us, admitted_us, 0),
+    FIELD_BOUND(8, FIELD_ENUM, struct attempt, failure, FAILURE_COUNT),
+    FIELD_UNLESS(9, FIELD_I32, struct attempt, exit_code, -1),
+    FIELD(11, FIELD_TEXT, struct attempt, message),
+};
 
-static void put_u32(struct buf *out, uint32_t value) {
-    put_number(out, value, 4);
-}
+/* Next tag: 6. */
+static const struct field event_fields[] = {
+    FIELD(1, FIELD_I64, struct job_event, at_us),
+    FIELD(2, FIELD_U32, struct job_event, attempt),
+    FIELD_BOUND(3, FIELD_ENUM, struct job_event, state, JOB_STATE_COUNT),
+    FIELD(4, FIELD_TEXT, struct job_event, kind),
+    FIELD(5, FIELD_TEXT, struct job_event, text),
+};
 
-static void put_u64(struct buf *out, uint64_t value) {
-    put_number(out, value, 8);
-}
+/* Next tag: 5. */
+static const struct field submission_fields[] = {
+    FIELD(1, FIELD_I64, struct submission, at_us),
+    FIELD(2, FIELD_U64, struct submission, first_id),
+    FIELD_UNLESS(3, FIELD_U32, struct submission, count, 1),
+    FIELD_BOUND(4, FIELD_BYTES, struct submission, request_hash, SPEC_HASH_BYTES),
+};
 
-static void put_i64(struct buf *out, int64_t value) {
-    put_number(out, (uint64_t)value, 8);
-}
+#define TABLE(name, type)                                                                    \
+    static const struct field_table name##_table = {name##_fields, ARRAY_LEN(name##_fields), \
+                                                    sizeof(type)}
 
-static void put_text(struct buf *out, const char *text) {
-    size_t bytes = text == NULL ? 0 : strlen(text);
+TABLE(job, struct job);
+TABLE(attempt, struct attempt);
+TABLE(event, struct job_event);
+TABLE(submission, struct submission);
 
-    if (bytes > LIMIT_RECORD_TEXT_BYTES) {
-        bytes = LIMIT_RECORD_TEXT_BYTES;
-    }
-    put_u16(out, bytes);
-    buf_add(out, text, bytes);
-    buf_add_char(out, '\0');
-}
+/* --- Head and checksum ----------------------------------------------------------------------- */
 
 /* Begin a record: the place of its head, filled in by finish(). */
 static size_t begin(struct buf *out) {
@@ -65,328 +104,218 @@ static size_t begin(struct buf *out) {
     return at;
 }
 
-static uint32_t checksum(const void *bytes, size_t count) {
-    return (uint32_t)crc32_z(crc32_z(0, NULL, 0), bytes, count);
+/* The part of a checksum that a record's key makes. */
+static uint32_t key_of_bytes(const void *bytes, size_t count) {
+    return (uint32_t)crc32_z(0, bytes, count);
 }
 
-static void finish(struct buf *out, size_t at, enum record_kind kind) {
-    uint32_t sum;
+static uint32_t key_of_ids(uint64_t id, uint32_t part) {
+    unsigned char raw[12];
+
+    for (size_t i = 0; i < 8; i++) {
+        raw[i] = (unsigned char)(id >> (8 * i));
+    }
+    for (size_t i = 0; i < 4; i++) {
+        raw[8 + i] = (unsigned char)(part >> (8 * i));
+    }
+    return key_of_bytes(raw, sizeof raw);
+}
+
+static uint32_t key_of_text(const char *text) {
+    return key_of_bytes(text, strlen(text));
+}
+
+static uint32_t checksum(uint32_t key, unsigned char kind, const void *bytes, size_t count) {
+    return (uint32_t)crc32_z(crc32_z(key, &kind, 1), bytes, count);
+}
+
+static void finish(struct buf *out, size_t at, enum record_kind kind, uint32_t key) {
     unsigned char *head;
+    uint32_t sum;
 
     ENSURE(!out->full);
     head = (unsigned char *)out->data + at;
-    sum = checksum(head + RECORD_HEAD_BYTES, out->bytes - at - RECORD_HEAD_BYTES);
+    sum = checksum(key, (unsigned char)kind, head + RECORD_HEAD_BYTES,
+                   out->bytes - at - RECORD_HEAD_BYTES);
     head[0] = (unsigned char)kind;
-    head[1] = (unsigned char)(kind >> 8);
-    head[2] = RECORD_VERSION;
-    head[3] = 0;
     for (size_t i = 0; i < 4; i++) {
-        head[4 + i] = (unsigned char)(sum >> (8 * i));
+        head[1 + i] = (unsigned char)(sum >> (8 * i));
     }
 }
 
-/* Reads forward; once something is wrong everything after is 0 or "" and ok is false. */
-struct reader {
-    const unsigned char *at;
-    size_t left;
-    bool ok;
-};
-
-static uint64_t get_number(struct reader *reader, size_t bytes) {
-    uint64_t value = 0;
-
-    if (!reader->ok || reader->left < bytes) {
-        reader->ok = false;
-        return 0;
-    }
-    for (size_t i = 0; i < bytes; i++) {
-        value |= (uint64_t)reader->at[i] << (8 * i);
-    }
-    reader->at += bytes;
-    reader->left -= bytes;
-    return value;
-}
-
-static uint32_t get_u32(struct reader *reader) {
-    return (uint32_t)get_number(reader, 4);
-}
-
-static uint64_t get_u64(struct reader *reader) {
-    return get_number(reader, 8);
-}
-
-static int64_t get_i64(struct reader *reader) {
-    return (int64_t)get_number(reader, 8);
-}
-
-static const char *get_text(struct reader *reader) {
-    size_t bytes = get_number(reader, 2);
-    const char *text = (const char *)reader->at;
-
-    if (!reader->ok || reader->left < bytes + 1 || text[bytes] != '\0' ||
-        memchr(text, '\0', bytes) != NULL) {
-        reader->ok = false;
-        return "";
-    }
-    reader->at += bytes + 1;
-    reader->left -= bytes + 1;
-    return text;
-}
-
-/* A value of an enum with `count` members. */
-static unsigned get_enum(struct reader *reader, unsigned count) {
-    uint64_t value = get_number(reader, 1);
-
-    if (value >= count) {
-        reader->ok = false;
-        return 0;
-    }
-    return (unsigned)value;
-}
-
-static struct reader open_record(const void *bytes, size_t count, enum record_kind kind) {
+/* The body of a record whose head is right; NULL: it is not. */
+static const unsigned char *body_of(const void *bytes, size_t count, enum record_kind kind,
+                                    uint32_t key) {
     const unsigned char *head = bytes;
-    struct reader reader = {.at = head, .left = count, .ok = true};
-    uint64_t found_kind = get_number(&reader, 2);
-    uint64_t version = get_number(&reader, 2);
-    uint64_t sum = get_number(&reader, 4);
+    uint32_t sum = 0;
 
-    if (!reader.ok || found_kind != (uint64_t)kind || version != RECORD_VERSION ||
-        sum != checksum(reader.at, reader.left)) {
-        reader.ok = false;
+    if (count < RECORD_HEAD_BYTES || head[0] != (unsigned char)kind) {
+        return NULL;
     }
-    return reader;
+    for (size_t i = 0; i < 4; i++) {
+        sum |= (uint32_t)head[1 + i] << (8 * i);
+    }
+    if (sum != checksum(key, head[0], head + RECORD_HEAD_BYTES, count - RECORD_HEAD_BYTES)) {
+        return NULL;
+    }
+    return head + RECORD_HEAD_BYTES;
 }
 
-/* A record is good if everything was read, and nothing is left over. */
-static int close_record(const struct reader *reader) {
-    return reader->ok && reader->left == 0 ? OK : ERR_CORRUPT;
-}
-
-enum job_flag {
-    JOB_FLAG_CANCEL_REQUESTED = 1,
-    JOB_FLAG_PODS_DELETED = 2,
-    JOB_FLAG_ALL = 3,
-};
-
-void record_encode_job(struct buf *out, const struct job *job) {
+static void encode(struct buf *out, enum record_kind kind, uint32_t key,
+                   const struct field_table *table, const void *value) {
     size_t at = begin(out);
 
-    put_u64(out, job->id);
-    put_text(out, job->name);
-    put_text(out, job->namespace);
-    put_text(out, job->team);
-    put_text(out, job->submitter);
-    put_number(out, job->kind, 1);
-    put_number(out, job->state, 1);
-    put_number(out, job->failure, 1);
-    put_number(out,
-               (job->cancel_requested ? JOB_FLAG_CANCEL_REQUESTED : 0u) |
-                   (job->pods_deleted ? JOB_FLAG_PODS_DELETED : 0u),
-               1);
-    put_u32(out, (uint32_t)job->priority);
-    put_u32(out, job->attempt);
-    put_u32(out, job->failures);
-    put_u32(out, job->retries);
-    put_u32(out, job->infra_retries);
-    put_u32(out, job->ttl_s);
-    put_u32(out, job->event_count);
-    put_u32(out, job->retry.retries_max);
-    put_u32(out, job->retry.infra_retries_max);
-    put_i64(out, job->retry.backoff_first_us);
-    put_i64(out, job->retry.backoff_max_us);
-    put_i64(out, job->submitted_us);
-    put_i64(out, job->eligible_us);
-    put_i64(out, job->admitted_us);
-    put_i64(out, job->started_us);
-    put_i64(out, job->finished_us);
-    put_i64(out, job->expected_runtime_us);
-    put_u32(out, (uint32_t)job->exit_code);
-    buf_add(out, job->spec_hash, sizeof job->spec_hash);
-    finish(out, at, RECORD_JOB);
+    fields_encode(out, table, value);
+    finish(out, at, kind, key);
 }
 
-static void get_hash(struct reader *reader, unsigned char out_hash[SPEC_HASH_BYTES]) {
-    if (!reader->ok || reader->left < SPEC_HASH_BYTES) {
-        reader->ok = false;
-        return;
-    }
-    memcpy(out_hash, reader->at, SPEC_HASH_BYTES);
-    reader->at += SPEC_HASH_BYTES;
-    reader->left -= SPEC_HASH_BYTES;
+static int decode(const void *bytes, size_t count, enum record_kind kind, uint32_t key,
+                  const struct field_table *table, void *out_value) {
+    const unsigned char *body = body_of(bytes, count, kind, key);
+
+    return body != NULL ? fields_decode(table, body, count - RECORD_HEAD_BYTES, out_value)
+                        : ERR_CORRUPT;
 }
 
-int record_decode_job(const void *bytes, size_t count, struct job *out_job) {
-    struct reader reader = open_record(bytes, count, RECORD_JOB);
-    struct job job = {0};
-    uint64_t flags;
+/* --- The kinds ------------------------------------------------------------------------------- */
 
-    job.id = get_u64(&reader);
-    job.name = get_text(&reader);
-    job.namespace = get_text(&reader);
-    job.team = get_text(&reader);
-    job.submitter = get_text(&reader);
-    job.kind = (enum job_kind)get_enum(&reader, JOB_KIND_COUNT);
-    job.state = (enum job_state)get_enum(&reader, JOB_STATE_COUNT);
-    job.failure = (enum failure)get_enum(&reader, FAILURE_COUNT);
-    flags = get_number(&reader, 1);
-    job.cancel_requested = (flags & JOB_FLAG_CANCEL_REQUESTED) != 0;
-    job.pods_deleted = (flags & JOB_FLAG_PODS_DELETED) != 0;
-    job.priority = (int32_t)get_u32(&reader);
-    job.attempt = get_u32(&reader);
-    job.failures = get_u32(&reader);
-    job.retries = get_u32(&reader);
-    job.infra_retries = get_u32(&reader);
-    job.ttl_s = get_u32(&reader);
-    job.event_count = get_u32(&reader);
-    job.retry.retries_max = get_u32(&reader);
-    job.retry.infra_retries_max = get_u32(&reader);
-    job.retry.backoff_first_us = get_i64(&reader);
-    job.retry.backoff_max_us = get_i64(&reader);
-    job.submitted_us = get_i64(&reader);
-    job.eligible_us = get_i64(&reader);
-    job.admitted_us = get_i64(&reader);
-    job.started_us = get_i64(&reader);
-    job.finished_us = get_i64(&reader);
-    job.expected_runtime_us = get_i64(&reader);
-    job.exit_code = (int32_t)get_u32(&reader);
-    get_hash(&reader, job.spec_hash);
-    if (close_record(&reader) != OK || job.id == 0 || flags > JOB_FLAG_ALL) {
-        return ERR_CORRUPT;
+void record_encode_job(struct buf *out, const struct job *job) {
+    encode(out, RECORD_JOB, key_of_ids(job->id, 0), &job_table, job);
+}
+
+int record_decode_job(uint64_t id, const void *bytes, size_t count, struct job *out_job) {
+    struct job job;
+    int r = decode(bytes, count, RECORD_JOB, key_of_ids(id, 0), &job_table, &job);
+
+    if (r == OK && id == 0) {
+        r = ERR_CORRUPT;
     }
-    *out_job = job;
-    return OK;
+    if (r == OK) {
+        *out_job = job;
+        out_job->id = id;
+    }
+    return r;
 }
 
 void record_encode_attempt(struct buf *out, const struct attempt *attempt) {
-    size_t at = begin(out);
-
-    put_u64(out, attempt->job_id);
-    put_u32(out, attempt->number);
-    put_text(out, attempt->pod_name);
-    put_text(out, attempt->pod_uid);
-    put_text(out, attempt->node);
-    put_i64(out, attempt->admitted_us);
-    put_i64(out, attempt->created_us);
-    put_i64(out, attempt->started_us);
-    put_i64(out, attempt->finished_us);
-    put_number(out, attempt->failure, 1);
-    put_u32(out, (uint32_t)attempt->exit_code);
-    put_text(out, attempt->message);
-    finish(out, at, RECORD_ATTEMPT);
+    encode(out, RECORD_ATTEMPT, key_of_ids(attempt->job_id, attempt->number), &attempt_table,
+           attempt);
 }
 
-int record_decode_attempt(const void *bytes, size_t count, struct attempt *out_attempt) {
-    struct reader reader = open_record(bytes, count, RECORD_ATTEMPT);
-    struct attempt attempt = {0};
+int record_decode_attempt(uint64_t job_id, uint32_t number, const void *bytes, size_t count,
+                          struct attempt *out_attempt) {
+    struct attempt attempt;
+    int r =
+        decode(bytes, count, RECORD_ATTEMPT, key_of_ids(job_id, number), &attempt_table, &attempt);
 
-    attempt.job_id = get_u64(&reader);
-    attempt.number = get_u32(&reader);
-    attempt.pod_name = get_text(&reader);
-    attempt.pod_uid = get_text(&reader);
-    attempt.node = get_text(&reader);
-    attempt.admitted_us = get_i64(&reader);
-    attempt.created_us = get_i64(&reader);
-    attempt.started_us = get_i64(&reader);
-    attempt.finished_us = get_i64(&reader);
-    attempt.failure = (enum failure)get_enum(&reader, FAILURE_COUNT);
-    attempt.exit_code = (int32_t)get_u32(&reader);
-    attempt.message = get_text(&reader);
-    if (close_record(&reader) != OK || attempt.number == 0) {
-        return ERR_CORRUPT;
+    if (r == OK && number == 0) {
+        r = ERR_CORRUPT;
     }
-    *out_attempt = attempt;
-    return OK;
+    if (r == OK) {
+        *out_attempt = attempt;
+        out_attempt->job_id = job_id;
+        out_attempt->number = number;
+    }
+    return r;
 }
 
 void record_encode_event(struct buf *out, const struct job_event *event) {
-    size_t at = begin(out);
-
-    put_u64(out, event->job_id);
-    put_u32(out, event->sequence);
-    put_i64(out, event->at_us);
-    put_u32(out, event->attempt);
-    put_number(out, event->state, 1);
-    put_text(out, event->kind);
-    put_text(out, event->text);
-    finish(out, at, RECORD_EVENT);
+    encode(out, RECORD_EVENT, key_of_ids(event->job_id, event->sequence), &event_table, event);
 }
 
-int record_decode_event(const void *bytes, size_t count, struct job_event *out_event) {
-    struct reader reader = open_record(bytes, count, RECORD_EVENT);
-    struct job_event event = {0};
+int record_decode_event(uint64_t job_id, uint32_t sequence, const void *bytes, size_t count,
+                        struct job_event *out_event) {
+    struct job_event event;
+    int r = decode(bytes, count, RECORD_EVENT, key_of_ids(job_id, sequence), &event_table, &event);
 
-    event.job_id = get_u64(&reader);
-    event.sequence = get_u32(&reader);
-    event.at_us = get_i64(&reader);
-    event.attempt = get_u32(&reader);
-    event.state = (enum job_state)get_enum(&reader, JOB_STATE_COUNT);
-    event.kind = get_text(&reader);
-    event.text = get_text(&reader);
-    if (close_record(&reader) != OK) {
-        return ERR_CORRUPT;
+    if (r == OK) {
+        *out_event = event;
+        out_event->job_id = job_id;
+        out_event->sequence = sequence;
     }
-    *out_event = event;
-    return OK;
+    return r;
 }
 
 void record_encode_submission(struct buf *out, const struct submission *submission) {
-    size_t at = begin(out);
-
-    put_u64(out, submission->first_id);
-    put_u32(out, submission->count);
-    put_i64(out, submission->at_us);
-    buf_add(out, submission->request_hash, sizeof submission->request_hash);
-    finish(out, at, RECORD_SUBMISSION);
+    encode(out, RECORD_SUBMISSION, key_of_text(submission->key), &submission_table, submission);
 }
 
-int record_decode_submission(const void *bytes, size_t count, struct submission *out_submission) {
-    struct reader reader = open_record(bytes, count, RECORD_SUBMISSION);
-    struct submission submission = {0};
+int record_decode_submission(const char *key, const void *bytes, size_t count,
+                             struct submission *out_submission) {
+    struct submission submission;
+    int r =
+        decode(bytes, count, RECORD_SUBMISSION, key_of_text(key), &submission_table, &submission);
 
-    submission.first_id = get_u64(&reader);
-    submission.count = get_u32(&reader);
-    submission.at_us = get_i64(&reader);
-    get_hash(&reader, submission.request_hash);
-    if (close_record(&reader) != OK) {
-        return ERR_CORRUPT;
+    if (r == OK) {
+        *out_submission = submission;
+        out_submission->key = key;
     }
-    *out_submission = submission;
-    return OK;
+    return r;
 }
 
-void record_encode_spec(struct buf *out, const void *text, size_t bytes) {
+static uint32_t key_of_fact(enum fact_kind kind, const char *key) {
+    unsigned char first = (unsigned char)kind;
+
+    return (uint32_t)crc32_z(key_of_bytes(&first, 1), (const unsigned char *)key, strlen(key));
+}
+
+void record_encode_fact(struct buf *out, const struct fact *fact) {
+    encode(out, RECORD_FACT, key_of_fact(fact->kind, fact->key), fact_fields(fact->kind),
+           &fact->value);
+}
+
+int record_decode_fact(enum fact_kind kind, const char *key, const void *bytes, size_t count,
+                       union fact_value *out_value) {
+    const struct field_table *table = fact_fields(kind);
+
+    return table != NULL
+               ? decode(bytes, count, RECORD_FACT, key_of_fact(kind, key), table, out_value)
+               : ERR_CORRUPT;
+}
+
+void record_encode_spec(struct buf *out, const unsigned char hash[SPEC_HASH_BYTES],
+                        const void *text, size_t bytes) {
     size_t at = begin(out);
 
     buf_add(out, text, bytes);
-    finish(out, at, RECORD_SPEC);
+    finish(out, at, RECORD_SPEC, key_of_bytes(hash, SPEC_HASH_BYTES));
 }
 
-int record_decode_spec(const void *bytes, size_t count, const char **out_text, size_t *out_bytes) {
-    struct reader reader = open_record(bytes, count, RECORD_SPEC);
+int record_decode_spec(const unsigned char hash[SPEC_HASH_BYTES], const void *bytes, size_t count,
+                       const char **out_text, size_t *out_bytes) {
+    const unsigned char *body =
+        body_of(bytes, count, RECORD_SPEC, key_of_bytes(hash, SPEC_HASH_BYTES));
 
-    if (!reader.ok) {
+    if (body == NULL) {
         return ERR_CORRUPT;
     }
-    *out_text = (const char *)reader.at;
-    *out_bytes = reader.left;
+    *out_text = (const char *)body;
+    *out_bytes = count - RECORD_HEAD_BYTES;
     return OK;
 }
 
-void record_encode_users(struct buf *out, uint32_t users) {
-    size_t at = begin(out);
+struct users {
+    uint32_t count;
+};
 
-    put_u32(out, users);
-    finish(out, at, RECORD_USERS);
+static const struct field users_fields[] = {FIELD(1, FIELD_U32, struct users, count)};
+
+TABLE(users, struct users);
+
+void record_encode_users(struct buf *out, const unsigned char hash[SPEC_HASH_BYTES],
+                         uint32_t users) {
+    encode(out, RECORD_USERS, key_of_bytes(hash, SPEC_HASH_BYTES), &users_table,
+           &(struct users){.count = users});
 }
 
-int record_decode_users(const void *bytes, size_t count, uint32_t *out_users) {
-    struct reader reader = open_record(bytes, count, RECORD_USERS);
-    uint32_t users = get_u32(&reader);
+int record_decode_users(const unsigned char hash[SPEC_HASH_BYTES], const void *bytes, size_t count,
+                        uint32_t *out_users) {
+    struct users users;
+    int r = decode(bytes, count, RECORD_USERS, key_of_bytes(hash, SPEC_HASH_BYTES), &users_table,
+                   &users);
 
-    if (close_record(&reader) != OK || users == 0) {
-        return ERR_CORRUPT;
+    if (r == OK) {
+        *out_users = users.count;
     }
-    *out_users = users;
-    return OK;
+    return r == OK && users.count == 0 ? ERR_CORRUPT : r;
 }

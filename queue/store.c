@@ -10,14 +10,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/ensure.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/rng.h"
 
-#define QUEUE_FORMAT "nightshift-queue-1"
+#define QUEUE_FORMAT "nightshift-queue-2"
 
 static const char *const table_names[TABLE_COUNT] = {
-    "meta", "jobs", "attempts", "events", "specs", "users", "submissions",
+    "meta", "jobs", "attempts", "events", "specs", "users", "submissions", "facts",
 };
 
 int store_err(int code) {
@@ -60,14 +61,22 @@ static void put_big_endian(unsigned char *out, uint64_t value, size_t bytes) {
     }
 }
 
-uint64_t store_key_id(MDB_val key) {
+static uint64_t get_big_endian(MDB_val key, size_t from, size_t to) {
     const unsigned char *bytes = key.mv_data;
     uint64_t value = 0;
 
-    for (size_t i = 0; i < 8 && i < key.mv_size; i++) {
+    for (size_t i = from; i < to && i < key.mv_size; i++) {
         value = value << 8 | bytes[i];
     }
     return value;
+}
+
+uint64_t store_key_id(MDB_val key) {
+    return get_big_endian(key, 0, 8);
+}
+
+uint32_t store_key_part(MDB_val key) {
+    return (uint32_t)get_big_endian(key, 8, 12);
 }
 
 MDB_val store_id_key(struct store_key *key, uint64_t id) {
@@ -79,6 +88,15 @@ MDB_val store_part_key(struct store_key *key, uint64_t id, uint32_t part) {
     put_big_endian(key->bytes, id, 8);
     put_big_endian(key->bytes + 8, part, 4);
     return (MDB_val){.mv_size = 12, .mv_data = key->bytes};
+}
+
+MDB_val store_fact_key(struct store_key *key, enum fact_kind kind, const char *text) {
+    size_t bytes = strlen(text) + 1;
+
+    ENSURE(bytes > 1 && bytes - 1 <= FACT_KEY_BYTES);
+    key->bytes[0] = (unsigned char)kind;
+    memcpy(key->bytes + 1, text, bytes);
+    return (MDB_val){.mv_size = 1 + bytes, .mv_data = key->bytes};
 }
 
 MDB_val store_val(const void *bytes, size_t count) {

@@ -27,6 +27,7 @@ enum store_table {
     TABLE_SPECS,       /* SHA-256 of the text */
     TABLE_USERS,       /* the same key: how many jobs share the spec */
     TABLE_SUBMISSIONS, /* idempotency key */
+    TABLE_FACTS,       /* a byte for the kind, the key and its NUL */
     TABLE_COUNT,
 };
 
@@ -47,13 +48,17 @@ int store_fail(struct error *error, int code, const char *doing);
 
 /* --- Keys: they live in what the caller lends ------------------------------------------------- */
 
+#define STORE_KEY_BYTES 512
+
 struct store_key {
-    unsigned char bytes[12];
+    unsigned char bytes[STORE_KEY_BYTES];
 };
 
 struct MDB_val store_id_key(struct store_key *key, uint64_t id);
 struct MDB_val store_part_key(struct store_key *key, uint64_t id, uint32_t part);
-uint64_t store_key_id(struct MDB_val key); /* of either */
+uint64_t store_key_id(struct MDB_val key);   /* of either */
+uint32_t store_key_part(struct MDB_val key); /* of a part */
+struct MDB_val store_fact_key(struct store_key *key, enum fact_kind kind, const char *text);
 struct MDB_val store_val(const void *bytes, size_t count);
 
 /* --- The file --------------------------------------------------------------------------------- */

@@ -263,6 +263,51 @@ TEST(queue_get_submission__remembers_what_a_key_made) {
     queue_close(queue);
 }
 
+static int add_fact(void *context, const struct fact *fact) {
+    char *text = context;
+    size_t have = strlen(text);
+
+    (void)snprintf(text + have, 256 - have, "%s:%lld/%u ", fact->key,
+                   (long long)fact->value.usage.updated_us, fact->value.usage.count);
+    return OK;
+}
+
+TEST(queue_each_fact__gives_those_of_a_kind) {
+    struct queue *queue = open_here();
+    struct queue_change changes[] = {
+        {.kind = CHANGE_FACT_PUT,
+         .fact = {.kind = FACT_USAGE, .key = "red", .value.usage = {.updated_us = 1}}},
+        {.kind = CHANGE_FACT_PUT,
+         .fact = {.kind = FACT_USAGE,
+                  .key = "blue",
+                  .value.usage = {.updated_us = 2, .count = 2, .amounts = {0, -7}}}},
+        {.kind = CHANGE_FACT_PUT,
+         .fact = {.kind = FACT_RUNS, .key = "a/etl", .value.runs = {.updated_us = 3}}},
+    };
+    struct queue_change drop = {.kind = CHANGE_FACT_DROP,
+                                .fact = {.kind = FACT_USAGE, .key = "blue"}};
+    char seen[256] = "";
+    uint64_t damaged = 9;
+
+    commit(queue, changes, ARRAY_LEN(changes));
+    CHECK_OK(queue_each_fact(queue, FACT_USAGE, add_fact, seen, &damaged), "scan");
+    CHECK_STR(seen, "blue:2/2 red:1/0 ", "the accounts, by key");
+    CHECK_EQ(damaged, 0, "none damaged");
+    changes[0].fact.value.usage.updated_us = 4;
+    commit(queue, changes, 1);
+    commit(queue, &drop, 1);
+    commit(queue, &drop, 1); /* What is not there is not there. */
+    queue_close(queue);
+    queue = open_here();
+    seen[0] = '\0';
+    CHECK_OK(queue_each_fact(queue, FACT_USAGE, add_fact, seen, &damaged), "scan");
+    CHECK_STR(seen, "red:4/0 ", "replaced, and dropped");
+    seen[0] = '\0';
+    CHECK_OK(queue_each_fact(queue, FACT_RUNS, add_fact, seen, &damaged), "the other kind");
+    CHECK_STR(seen, "a/etl:3/0 ", "is left alone");
+    queue_close(queue);
+}
+
 /* The map is smaller than what is written: it grows by itself, nothing is lost. */
 TEST(queue_commit__grows_the_file) {
     struct queue *queue = open_here();

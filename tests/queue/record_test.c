@@ -43,7 +43,8 @@ TEST(record_job__comes_back_as_it_was) {
     buf_init(&bytes, LIMIT_MIB);
     buf_init(&again, LIMIT_MIB);
     record_encode_job(&bytes, &full_job);
-    CHECK_OK(record_decode_job(bytes.data, bytes.bytes, &job), "what was encoded decodes");
+    CHECK_OK(record_decode_job(full_job.id, bytes.data, bytes.bytes, &job),
+             "what was encoded decodes");
     CHECK_EQ(job.id, full_job.id, "id");
     CHECK_STR(job.name, "etl", "name");
     CHECK_STR(job.submitter, "uid:1000", "submitter");
@@ -68,14 +69,17 @@ TEST(record_decode__refuses_every_damage) {
     record_encode_job(&bytes, &full_job);
     for (size_t bit = 0; bit < bytes.bytes * 8; bit++) {
         bytes.data[bit / 8] = (char)(bytes.data[bit / 8] ^ (1 << (bit % 8)));
-        CHECK_EQ(record_decode_job(bytes.data, bytes.bytes, &job), ERR_CORRUPT, "a flipped bit");
+        CHECK_EQ(record_decode_job(full_job.id, bytes.data, bytes.bytes, &job), ERR_CORRUPT,
+                 "a flipped bit");
         bytes.data[bit / 8] = (char)(bytes.data[bit / 8] ^ (1 << (bit % 8)));
     }
     for (size_t cut = 0; cut < bytes.bytes; cut++) {
-        CHECK_EQ(record_decode_job(bytes.data, cut, &job), ERR_CORRUPT, "a torn record");
+        CHECK_EQ(record_decode_job(full_job.id, bytes.data, cut, &job), ERR_CORRUPT,
+                 "a torn record");
     }
     buf_add_char(&bytes, 'x');
-    CHECK_EQ(record_decode_job(bytes.data, bytes.bytes, &job), ERR_CORRUPT, "a byte too many");
+    CHECK_EQ(record_decode_job(full_job.id, bytes.data, bytes.bytes, &job), ERR_CORRUPT,
+             "a byte too many");
     buf_finish(&bytes);
 }
 
@@ -86,13 +90,60 @@ TEST(record_decode__refuses_another_kind) {
 
     buf_init(&bytes, LIMIT_MIB);
     record_encode_job(&bytes, &full_job);
-    CHECK_EQ(record_decode_event(bytes.data, bytes.bytes, &event), ERR_CORRUPT, "job as event");
-    CHECK_EQ(record_decode_attempt(bytes.data, bytes.bytes, &attempt), ERR_CORRUPT,
+    CHECK_EQ(record_decode_event(full_job.id, 0, bytes.data, bytes.bytes, &event), ERR_CORRUPT,
+             "job as event");
+    CHECK_EQ(record_decode_attempt(full_job.id, 1, bytes.data, bytes.bytes, &attempt), ERR_CORRUPT,
              "job as attempt");
     buf_finish(&bytes);
 }
 
+TEST(record_decode__refuses_another_key) {
+    struct attempt attempt = {.job_id = 7, .number = 2, .exit_code = -1};
+    struct fact fact = {.kind = FACT_USAGE, .key = "red", .value.usage = {.updated_us = 1}};
+    union fact_value value;
+    struct buf bytes;
+    struct job job;
+
+    buf_init(&bytes, LIMIT_MIB);
+    record_encode_job(&bytes, &full_job);
+    CHECK_EQ(record_decode_job(1, bytes.data, bytes.bytes, &job), ERR_CORRUPT, "another job");
+    buf_clear(&bytes);
+    record_encode_attempt(&bytes, &attempt);
+    CHECK_OK(record_decode_attempt(7, 2, bytes.data, bytes.bytes, &attempt), "the attempt");
+    CHECK_EQ(record_decode_attempt(7, 3, bytes.data, bytes.bytes, &attempt), ERR_CORRUPT,
+             "another attempt");
+    CHECK_EQ(record_decode_attempt(8, 2, bytes.data, bytes.bytes, &attempt), ERR_CORRUPT,
+             "of another job");
+    buf_clear(&bytes);
+    record_encode_fact(&bytes, &fact);
+    CHECK_OK(record_decode_fact(FACT_USAGE, "red", bytes.data, bytes.bytes, &value), "the fact");
+    CHECK_EQ(record_decode_fact(FACT_USAGE, "blue", bytes.data, bytes.bytes, &value), ERR_CORRUPT,
+             "of another team");
+    CHECK_EQ(record_decode_fact(FACT_RUNS, "red", bytes.data, bytes.bytes, &value), ERR_CORRUPT,
+             "of another kind");
+    buf_finish(&bytes);
+}
+
+/* Most jobs leave most fields as they are: that must cost nothing. */
+TEST(record_encode__is_small_for_a_plain_job) {
+    struct job job = {.id = 1000000,
+                      .name = "job-00001234",
+                      .state = JOB_QUEUED,
+                      .event_count = 1,
+                      .exit_code = -1,
+                      .submitted_us = INT64_C(1800000000000000),
+                      .eligible_us = INT64_C(1800000000000000)};
+    struct buf bytes;
+
+    buf_init(&bytes, LIMIT_MIB);
+    record_encode_job(&bytes, &job);
+    CHECK_EQ(bytes.bytes, 5 + (1 + 8) + (1 + 13) + (1 + 1),
+             "head, time of submission, name, state");
+    buf_finish(&bytes);
+}
+
 TEST(record_decode__survives_random_bytes) {
+    const unsigned char hash[SPEC_HASH_BYTES] = {0};
     unsigned char bytes[256];
     struct rng rng;
 
@@ -107,9 +158,11 @@ TEST(record_decode__survives_random_bytes) {
         for (size_t i = 0; i < count; i++) {
             bytes[i] = (unsigned char)rng_next(&rng);
         }
-        CHECK_EQ(record_decode_job(bytes, count, &job), ERR_CORRUPT, "noise is no job");
-        CHECK_EQ(record_decode_attempt(bytes, count, &attempt), ERR_CORRUPT, "nor an attempt");
-        CHECK_EQ(record_decode_spec(bytes, count, &text, &text_bytes), ERR_CORRUPT, "nor a spec");
+        CHECK_EQ(record_decode_job(1, bytes, count, &job), ERR_CORRUPT, "noise is no job");
+        CHECK_EQ(record_decode_attempt(1, 1, bytes, count, &attempt), ERR_CORRUPT,
+                 "nor an attempt");
+        CHECK_EQ(record_decode_spec(hash, bytes, count, &text, &text_bytes), ERR_CORRUPT,
+                 "nor a spec");
     }
 }
 
@@ -121,7 +174,7 @@ TEST(record_encode__cuts_a_text_that_is_too_long) {
     memset(longest, 'm', sizeof longest - 1);
     buf_init(&bytes, LIMIT_MIB);
     record_encode_attempt(&bytes, &attempt);
-    CHECK_OK(record_decode_attempt(bytes.data, bytes.bytes, &attempt), "still a record");
+    CHECK_OK(record_decode_attempt(1, 1, bytes.data, bytes.bytes, &attempt), "still a record");
     CHECK_EQ(strlen(attempt.message), LIMIT_RECORD_TEXT_BYTES, "cut at the limit");
     CHECK_STR(attempt.pod_name, "", "a missing text is empty");
     buf_finish(&bytes);

@@ -157,6 +157,14 @@ static void expire_submissions(struct scenario *scenario, const struct queue_cha
     buf_add_text(scenario->out, " ago\n");
 }
 
+static void put_fact(struct scenario *scenario, const struct queue_change *change) {
+    buf_add_format(scenario->out, "> fact %d %s\n", (int)change->fact.kind, change->fact.key);
+}
+
+static void drop_fact(struct scenario *scenario, const struct queue_change *change) {
+    buf_add_format(scenario->out, "> no fact %d %s\n", (int)change->fact.kind, change->fact.key);
+}
+
 static void (*const stores[])(struct scenario *scenario, const struct queue_change *change) = {
     [CHANGE_JOB_PUT] = put_job,
     [CHANGE_JOB_DROP] = drop_job,
@@ -165,6 +173,8 @@ static void (*const stores[])(struct scenario *scenario, const struct queue_chan
     [CHANGE_SPEC_ADD] = add_spec,
     [CHANGE_SUBMISSION_PUT] = put_submission,
     [CHANGE_SUBMISSIONS_EXPIRE] = expire_submissions,
+    [CHANGE_FACT_PUT] = put_fact,
+    [CHANGE_FACT_DROP] = drop_fact,
 };
 
 /* --- The rest -------------------------------------------------------------------------------- */

@@ -1,0 +1,61 @@
+/* queue/fact.h - small things the scheduler wants to know again after a restart.
+ *
+ * A fact is a value of a kind under a text key: the usage of a team's account, the latest run times
+ * of a job's name. The scheduler puts them with CHANGE_FACT_PUT in the turn that changes them,
+ * drops them with CHANGE_FACT_DROP, and reads all of a kind with queue_each_fact() at start.
+ *
+ * To add a kind: its struct and its member of the union here, its name in FACT_LIST, and its table
+ * of fields in fact.c. To add a field to one: a member and a row with the next tag.
+ */
+#ifndef QUEUE_FACT_H
+#define QUEUE_FACT_H
+
+#include <stdint.h>
+
+#include "queue/fields.h"
+
+#define FACT_SERIES_MAX 32
+
+/* What a team (its path as the key) has used, decayed up to an instant. */
+struct fact_usage {
+    int64_t updated_us;
+    uint32_t count;
+    int64_t amounts[FACT_SERIES_MAX];
+};
+
+/* How long jobs of one name ran that succeeded, the latest last; namespace/name as the key. */
+struct fact_runs {
+    int64_t updated_us;
+    uint32_t count;
+    int64_t runs_us[FACT_SERIES_MAX];
+};
+
+/* kind, number on disk (never used again), struct, its member of the union */
+#define FACT_LIST(X)                           \
+    X(FACT_USAGE, 1, struct fact_usage, usage) \
+    X(FACT_RUNS, 2, struct fact_runs, runs)
+
+enum fact_kind {
+#define FACT_ENUM(name, number, type, member) name = (number),
+    FACT_LIST(FACT_ENUM)
+#undef FACT_ENUM
+};
+
+union fact_value {
+#define FACT_MEMBER(name, number, type, member) type member;
+    FACT_LIST(FACT_MEMBER)
+#undef FACT_MEMBER
+};
+
+struct fact {
+    enum fact_kind kind;
+    const char *key; /* not empty, at most FACT_KEY_BYTES */
+    union fact_value value;
+};
+
+#define FACT_KEY_BYTES 480
+
+/* NULL for a number that is no kind. */
+const struct field_table *fact_fields(enum fact_kind kind);
+
+#endif
