@@ -35,8 +35,8 @@ struct runtime runtime_expect(const struct runtime_known *known);
 const char *runtime_source_text(enum runtime_source source);
 
 /* When a job that started then will end, always after now_us; RUNTIME_NEVER if nothing is
- * expected. A job that outlives its expectation is given 10 s more, then 1, 5, 15, 30 minutes, 1, 2,
- * 5, 10, 20, 50, 100 hours (each counted from the expectation), but not beyond its limit.
+ * expected. A job that outlives its expectation gets 10 s more, then 1, 5, 15, 30 minutes, 1, 2,
+ * 5, 10, 20, 50, 100 hours (each from the expected end), but not beyond its limit.
  * Source of growing corrections: Tsafrir, Etsion, Feitelson, "Backfilling Using System-Generated
  * Predictions Rather than User Runtime Estimates" (2007). */
 #define RUNTIME_NEVER INT64_MAX

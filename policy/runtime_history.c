@@ -163,52 +163,43 @@ int64_t runtime_history_quantile_us(const struct runtime_history *history, const
     return sorted[rank - 1] * US_PER_MS;
 }
 
-/* Stored: the instant of the latest in 8 bytes, then 4 bytes a run, low bytes first. */
-
-static void put_number(unsigned char *out, uint64_t number, size_t bytes) {
-    for (size_t i = 0; i < bytes; i++) {
-        out[i] = (unsigned char)(number >> (8 * i));
-    }
-}
-
-static uint64_t get_number(const unsigned char *bytes, size_t count) {
-    uint64_t number = 0;
-
-    for (size_t i = count; i-- > 0;) {
-        number = number << 8 | bytes[i];
-    }
-    return number;
-}
-
-size_t runtime_history_encode(const struct runtime_history *history, const char *key,
-                              unsigned char out_bytes[RUNTIME_RECORD_BYTES]) {
+void runtime_history_get(const struct runtime_history *history, const char *key,
+                         struct runtime_runs *out_runs) {
     const struct runs *runs = map_get(&history->names, key);
 
     ENSURE(runs != NULL);
-    put_number(out_bytes, (uint64_t)runs->last_us, 8);
+    *out_runs = (struct runtime_runs){.updated_us = runs->last_us, .count = runs->count};
     for (size_t i = 0; i < runs->count; i++) {
-        put_number(out_bytes + 8 + 4 * i, runs->ms[i], 4);
+        out_runs->runs_us[i] = runs->ms[i] * US_PER_MS;
     }
-    return 8 + 4 * runs->count;
+}
+
+static bool are_runs(const struct runtime_runs *runs) {
+    if (runs->count < 1 || runs->count > RUNTIME_RUNS_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < runs->count; i++) {
+        if (runs->runs_us[i] <= 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 int runtime_history_load(struct runtime_history *history, const char *key,
-                         const unsigned char *bytes, size_t count) {
-    struct runs *runs;
+                         const struct runtime_runs *runs) {
+    char forgotten[RUNTIME_KEY_BYTES];
 
-    if (count < 8 + 4 || count > RUNTIME_RECORD_BYTES || count % 4 != 0 ||
-        strlen(key) >= RUNTIME_KEY_BYTES || get_number(bytes, 8) > INT64_MAX) {
+    if (strlen(key) >= RUNTIME_KEY_BYTES || !are_runs(runs)) {
         return ERR_CORRUPT;
     }
-    if (map_get(&history->names, key) == NULL && history->names.count >= history->names_max) {
+    free(map_remove(&history->names, key));
+    if (history->names.count >= history->names_max) {
         return ERR_FULL;
     }
-    runs = mem_alloc(1, sizeof *runs);
-    runs->last_us = (int64_t)get_number(bytes, 8);
-    for (; 8 + 4 * runs->count < count; runs->count++) {
-        runs->ms[runs->count] = (uint32_t)get_number(bytes + 8 + 4 * runs->count, 4);
+    for (size_t i = 0; i < runs->count; i++) {
+        (void)runtime_history_add(history, key, runs->runs_us[i], runs->updated_us, forgotten);
     }
-    free(map_put(&history->names, key, runs));
     return OK;
 }
 

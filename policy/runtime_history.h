@@ -5,7 +5,7 @@
  * times: digits alone, or digits with one 't' among them and perhaps a 'z' at the end.
  * "etl-2026-11-22", "etl-20261122t0210z" and "etl-7" are runs of "etl"; "load-step2" is not one of
  * "load-step". The last RUNTIME_RUNS_MAX runs count. Beyond names_max names, the one that was
- * heard of least recently is forgotten. Pure; each name is stored as a few bytes by who owns it.
+ * heard of least recently is forgotten. Pure; whoever owns it stores each name's runs.
  */
 #ifndef POLICY_RUNTIME_HISTORY_H
 #define POLICY_RUNTIME_HISTORY_H
@@ -16,9 +16,8 @@
 
 #include "base/error.h"
 
-#define RUNTIME_RUNS_MAX     20
-#define RUNTIME_KEY_BYTES    320
-#define RUNTIME_RECORD_BYTES (8 + 4 * RUNTIME_RUNS_MAX)
+#define RUNTIME_RUNS_MAX  20
+#define RUNTIME_KEY_BYTES 320
 
 struct runtime_history;
 
@@ -38,12 +37,18 @@ bool runtime_history_add(struct runtime_history *history, const char *key, int64
 int64_t runtime_history_quantile_us(const struct runtime_history *history, const char *key,
                                     unsigned percent, unsigned *out_runs);
 
-/* A name's runs as bytes (their count), and back. ERR_CORRUPT: not what was written; ERR_FULL: as
- * many names as there may be are known. */
-size_t runtime_history_encode(const struct runtime_history *history, const char *key,
-                              unsigned char out_bytes[RUNTIME_RECORD_BYTES]);
+/* A name's runs, the latest last, to be stored; and back. ERR_CORRUPT: no runs, too many, or of
+ * no time; ERR_FULL: as many names as there may be are known. */
+struct runtime_runs {
+    int64_t updated_us; /* when the latest came to its end, wall clock */
+    size_t count;
+    int64_t runs_us[RUNTIME_RUNS_MAX];
+};
+
+void runtime_history_get(const struct runtime_history *history, const char *key,
+                         struct runtime_runs *out_runs);
 int runtime_history_load(struct runtime_history *history, const char *key,
-                         const unsigned char *bytes, size_t count) MUST_CHECK;
+                         const struct runtime_runs *runs) MUST_CHECK;
 
 size_t runtime_history_count(const struct runtime_history *history);
 

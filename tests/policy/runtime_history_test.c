@@ -81,32 +81,31 @@ TEST(runtime_history_add__forgets_the_name_not_heard_of_for_longest) {
     runtime_history_destroy(history);
 }
 
-TEST(runtime_history_load__reads_what_encode_wrote_and_nothing_else) {
+TEST(runtime_history_load__takes_what_get_gave_and_nothing_else) {
     struct runtime_history *history = runtime_history_create(2);
     struct runtime_history *copy = runtime_history_create(1);
-    unsigned char bytes[RUNTIME_RECORD_BYTES];
-    unsigned char again[RUNTIME_RECORD_BYTES];
     char forgotten[RUNTIME_KEY_BYTES];
+    struct runtime_runs runs;
+    struct runtime_runs again;
     struct rng rng;
 
     rng_init(&rng, 1);
     for (size_t n = 1; n <= RUNTIME_RUNS_MAX + 2; n++) {
-        size_t count;
-
         (void)runtime_history_add(history, "a/x", (int64_t)(rng_next(&rng) >> 20), (int64_t)n,
                                   forgotten);
-        count = runtime_history_encode(history, "a/x", bytes);
-        CHECK_OK(runtime_history_load(copy, "a/x", bytes, count), "what was written");
-        CHECK_EQ(runtime_history_encode(copy, "a/x", again), count, "the same length");
-        CHECK_MEM(again, bytes, count, "the same bytes");
-        CHECK_EQ(runtime_history_load(copy, "a/y", bytes, count), ERR_FULL, "one name only");
-        CHECK_EQ(runtime_history_load(copy, "a/x", bytes, count - 1), ERR_CORRUPT, "cut");
+        runtime_history_get(history, "a/x", &runs);
+        CHECK_OK(runtime_history_load(copy, "a/x", &runs), "what was stored");
+        runtime_history_get(copy, "a/x", &again);
+        CHECK_MEM(&again, &runs, sizeof runs, "the same runs");
+        CHECK_EQ(runtime_history_load(copy, "a/y", &runs), ERR_FULL, "one name only");
     }
-    CHECK_EQ(runtime_history_load(copy, "a/x", bytes, 8), ERR_CORRUPT, "no run");
-    CHECK_EQ(runtime_history_load(copy, "a/x", bytes, RUNTIME_RECORD_BYTES + 4), ERR_CORRUPT,
-             "too many runs");
-    memset(bytes, 0xff, 8);
-    CHECK_EQ(runtime_history_load(copy, "a/x", bytes, 12), ERR_CORRUPT, "no such instant");
+    CHECK_EQ(runs.count, RUNTIME_RUNS_MAX, "the last ones");
+    runs.runs_us[3] = 0;
+    CHECK_EQ(runtime_history_load(copy, "a/x", &runs), ERR_CORRUPT, "a run of no time");
+    runs.count = 0;
+    CHECK_EQ(runtime_history_load(copy, "a/x", &runs), ERR_CORRUPT, "no runs");
+    runs.count = RUNTIME_RUNS_MAX + 1;
+    CHECK_EQ(runtime_history_load(copy, "a/x", &runs), ERR_CORRUPT, "too many runs");
     runtime_history_destroy(history);
     runtime_history_destroy(copy);
 }
