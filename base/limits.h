@@ -48,6 +48,10 @@
 #define LIMIT_QUEUE_MAP_BYTES_FIRST ((size_t)256 * LIMIT_MIB)
 #define LIMIT_QUEUE_MAP_BYTES_LAST  ((size_t)64 * 1024 * LIMIT_MIB)
 
+/* The journal of commits that are not in the queue's file yet: doubles each time it was full. */
+#define LIMIT_QUEUE_JOURNAL_BYTES_FIRST ((size_t)64 * LIMIT_KIB)
+#define LIMIT_QUEUE_JOURNAL_BYTES_LAST  ((size_t)4 * LIMIT_MIB)
+
 /* A Spark application's payload. */
 #define LIMIT_SPARK_CONF_KEYS 4096
 #define LIMIT_SPARK_ARGUMENTS 4096

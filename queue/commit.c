@@ -11,18 +11,17 @@
 
 #define QUEUE_COMMIT_BLOCKS 256 /* with fewer left, a failed write was for want of room */
 
-/* One turn's transaction. next_id is the queue's only once it is committed. */
+/* One turn's changes. next_id is the queue's only once it is committed. */
 struct commit {
     struct queue *queue;
-    MDB_txn *txn;
+    MDB_txn *txn; /* the queue's */
     uint64_t next_id;
 };
 
 static int put_scratch(struct commit *commit, enum store_table table, MDB_val key) {
     struct buf *scratch = &commit->queue->scratch;
-    MDB_val val = store_val(scratch->data, scratch->bytes);
 
-    return mdb_put(commit->txn, commit->queue->tables[table], &key, &val, 0);
+    return store_put(commit->queue, table, key, store_val(scratch->data, scratch->bytes));
 }
 
 /* Add or remove one user of a spec; the last one takes the spec with it. */
@@ -40,9 +39,9 @@ static int count_user(struct commit *commit, const unsigned char *hash, bool mor
         return MDB_CORRUPTED;
     }
     if (!more && users <= 1) {
-        r = mdb_del(commit->txn, commit->queue->tables[TABLE_SPECS], &key, NULL);
+        r = store_del(commit->queue, TABLE_SPECS, key);
         if (r == 0 || r == MDB_NOTFOUND) {
-            r = mdb_del(commit->txn, users_table, &key, NULL);
+            r = store_del(commit->queue, TABLE_USERS, key);
         }
         return r == MDB_NOTFOUND ? 0 : r;
     }
@@ -85,7 +84,7 @@ static int drop_parts(struct commit *commit, enum store_table table, uint64_t jo
     }
     r = mdb_cursor_get(cursor, &at, &val, MDB_SET_RANGE);
     while (r == 0 && at.mv_size == 12 && store_key_id(at) == job_id) {
-        r = mdb_cursor_del(cursor, 0);
+        r = store_cursor_del(commit->queue, table, cursor);
         if (r == 0) {
             r = mdb_cursor_get(cursor, &at, &val, MDB_NEXT);
         }
@@ -109,7 +108,7 @@ static int apply_job_drop(struct commit *commit, const struct queue_change *chan
     }
     r = count_user(commit, job.spec_hash, false);
     if (r == 0) {
-        r = mdb_del(commit->txn, commit->queue->tables[TABLE_JOBS], &id, NULL);
+        r = store_del(commit->queue, TABLE_JOBS, id);
     }
     if (r == 0) {
         r = drop_parts(commit, TABLE_ATTEMPTS, change->job_id);
@@ -174,7 +173,7 @@ static int apply_submissions_expire(struct commit *commit, const struct queue_ch
         (void)snprintf(text, sizeof text, "%.*s", (int)key.mv_size, (const char *)key.mv_data);
         if (record_decode_submission(text, val.mv_data, val.mv_size, &submission) == OK &&
             submission.at_us < change->before_us) {
-            r = mdb_cursor_del(cursor, 0);
+            r = store_cursor_del(commit->queue, TABLE_SUBMISSIONS, cursor);
             if (r != 0) {
                 break;
             }
@@ -223,37 +222,29 @@ static int apply_all(struct commit *commit, const struct queue_change *changes, 
     }
     if (r == 0 && commit->next_id != commit->queue->next_id) {
         (void)snprintf(next, sizeof next, "%llu", (unsigned long long)commit->next_id);
-        r = store_put_meta(commit->queue, commit->txn, "next-id", next);
+        r = store_put_meta(commit->queue, "next-id", next);
     }
     return r;
 }
 
 /* One try: LMDB's code. */
 static int try_commit(struct commit *commit, const struct queue_change *changes, size_t count) {
-    int r = mdb_txn_begin(commit->queue->env, NULL, 0, &commit->txn);
+    int r = apply_all(commit, changes, count);
 
-    if (r != 0) {
-        return r;
-    }
-    r = apply_all(commit, changes, count);
-    if (r != 0) {
-        mdb_txn_abort(commit->txn);
-        return r;
-    }
-    return mdb_txn_commit(commit->txn);
+    return r == 0 ? store_sync(commit->queue) : r;
 }
 
-/* When the map can't grow, LMDB has none at all: the file is opened anew with the old one. */
+/* A map grows while no transaction is open; what the journal has is then played again. */
 static bool grow_map(struct queue *queue) {
     if (queue->map_bytes >= LIMIT_QUEUE_MAP_BYTES_LAST) {
         return false;
     }
-    if (mdb_env_set_mapsize(queue->env, queue->map_bytes * 2) != 0) {
-        store_reopen(queue);
-        return false;
-    }
     queue->map_bytes *= 2;
-    return true;
+    store_reopen(queue);
+    if (queue->txn == NULL) {
+        queue->map_bytes /= 2;
+    }
+    return queue->txn != NULL;
 }
 
 /* LMDB tells of a short write as an input/output error: say it when the disk is full. */
@@ -276,21 +267,21 @@ int queue_commit(struct queue *queue, const struct queue_change *changes, size_t
     if (count == 0) {
         return OK;
     }
-    if (queue->env == NULL) {
+    if (queue->txn == NULL) {
         store_reopen(queue);
     }
-    if (queue->env == NULL) {
+    if (queue->txn == NULL) {
         return error_set(error, ERR_IO, "the queue's file can't be opened again");
     }
     do {
-        commit = (struct commit){.queue = queue, .next_id = queue->next_id};
+        commit = (struct commit){.queue = queue, .txn = queue->txn, .next_id = queue->next_id};
         r = try_commit(&commit, changes, count);
     } while (r == MDB_MAP_FULL && grow_map(queue));
     if (r == 0) {
         queue->next_id = commit.next_id;
         return OK;
     }
-    if (store_err(r) == ERR_IO) {
+    if (queue->txn != NULL) {
         store_reopen(queue);
     }
     return fail_commit(queue, r, error);

@@ -1,9 +1,9 @@
 /* queue/queue.h - the durable truth: jobs, attempts, events and specs in LMDB.
  *
- * Owns one folder, which no second process may open (a lock file is held). Each
- * commit is one transaction and one fsync: all of it is on disk when it returns OK,
- * none of it otherwise. Records are versioned, little-endian and checksummed; a
- * damaged one is reported, never guessed at. Never logs, never decides.
+ * Owns one folder, which no second process may open (a lock file is held). Each commit is one
+ * transaction and one sync: all of it is on disk when it returns OK. Records are versioned,
+ * little-endian and checksummed; a damaged one is reported, never guessed at. Never logs, never
+ * decides.
  */
 #ifndef QUEUE_QUEUE_H
 #define QUEUE_QUEUE_H
@@ -42,9 +42,11 @@ const char *queue_uid(const struct queue *queue);
 /* The id after the highest ever committed; ids are never used twice. */
 uint64_t queue_next_id(const struct queue *queue);
 
-/* Write all changes in order, in one transaction. On failure nothing was written and the
- * same changes may be committed again. ERR_IO: disk full or a failed write (the queue has
- * reopened its file; try again later). ERR_CORRUPT: stop. O(changes). */
+/* Write all changes in order, durable together when it returns OK: in the journal, or, when that
+ * is full, with all that is in it in one transaction of the tables. On failure nothing is changed,
+ * and the same changes may be committed again; if the process ends first, all of them may be found
+ * the next time, or none. ERR_IO: disk full or a failed write (the queue has reopened its file; try
+ * again later). ERR_CORRUPT: stop. O(changes). */
 int queue_commit(struct queue *queue, const struct queue_change *changes, size_t count,
                  struct error *error) MUST_CHECK;
 

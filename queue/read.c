@@ -28,7 +28,6 @@ int queue_each_job(struct queue *queue, int (*visit)(void *context, const struct
         r = visit(context, &job);
     }
     mdb_cursor_close(cursor);
-    mdb_txn_abort(txn);
     if (r < 0 && r != ERR_NOT_FOUND) {
         return r;
     }
@@ -61,7 +60,6 @@ static int each_part(struct queue *queue, enum store_table table, uint64_t job_i
         }
     }
     mdb_cursor_close(cursor);
-    mdb_txn_abort(txn);
     return r == ERR_NOT_FOUND ? OK : r;
 }
 
@@ -132,7 +130,6 @@ int queue_get_spec(struct queue *queue, const unsigned char hash[SPEC_HASH_BYTES
         buf_add(out_text, text, bytes);
         r = out_text->full ? ERR_FULL : OK;
     }
-    mdb_txn_abort(txn);
     return r;
 }
 
@@ -154,7 +151,6 @@ int queue_get_submission(struct queue *queue, const char *key_text,
     if (r == OK) {
         *out_submission = submission;
     }
-    mdb_txn_abort(txn);
     return r;
 }
 
@@ -238,6 +234,5 @@ int queue_get_stats(struct queue *queue, struct queue_stats *out_stats) {
         stats.file_bytes = (info.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
         *out_stats = stats;
     }
-    mdb_txn_abort(txn);
     return r;
 }

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "queue/journal.h"
 
 #define QUEUE_FORMAT "nightshift-queue-2"
 
@@ -103,7 +104,7 @@ MDB_val store_val(const void *bytes, size_t count) {
     return (MDB_val){.mv_size = count, .mv_data = (void *)(uintptr_t)bytes};
 }
 
-/* --- Opening ---------------------------------------------------------------------------- */
+/* --- The file ---------------------------------------------------------------------------- */
 
 static int lock_folder(struct queue *queue, struct error *error) {
     char *path = mem_format("%s/lock", queue->folder);
@@ -145,18 +146,11 @@ static int open_tables(struct queue *queue, MDB_txn *txn) {
     return 0;
 }
 
-int store_put_meta(struct queue *queue, MDB_txn *txn, const char *name, const char *value) {
-    MDB_val key = store_val(name, strlen(name));
-    MDB_val val = store_val(value, strlen(value));
-
-    return mdb_put(txn, queue->tables[TABLE_META], &key, &val, 0);
-}
-
 /* Copy a text of the meta table, cut to what fits. */
-static int get_meta(struct queue *queue, MDB_txn *txn, const char *name, char *out, size_t room) {
+static int get_meta(const struct queue *queue, const char *name, char *out, size_t room) {
     MDB_val key = store_val(name, strlen(name));
     MDB_val val;
-    int r = mdb_get(txn, queue->tables[TABLE_META], &key, &val);
+    int r = mdb_get(queue->txn, queue->tables[TABLE_META], &key, &val);
 
     if (r == 0) {
         (void)snprintf(out, room, "%.*s", (int)val.mv_size, (const char *)val.mv_data);
@@ -164,39 +158,49 @@ static int get_meta(struct queue *queue, MDB_txn *txn, const char *name, char *o
     return r;
 }
 
-static int make_meta(struct queue *queue, MDB_txn *txn) {
+/* The journal's next generation is a part of what is committed. */
+static int put_generation(struct queue *queue, uint64_t generation) {
+    char text[24];
+
+    (void)snprintf(text, sizeof text, "%016llx", (unsigned long long)generation);
+    return store_put_meta(queue, "generation", text);
+}
+
+static int make_meta(struct queue *queue) {
     uint64_t uid;
     int r;
 
     rng_secret(&uid, sizeof uid);
     (void)snprintf(queue->uid, sizeof queue->uid, "%016llx", (unsigned long long)uid);
-    r = store_put_meta(queue, txn, "format", QUEUE_FORMAT);
+    r = store_put_meta(queue, "format", QUEUE_FORMAT);
     if (r == 0) {
-        r = store_put_meta(queue, txn, "uid", queue->uid);
+        r = store_put_meta(queue, "uid", queue->uid);
     }
-    return r == 0 ? store_put_meta(queue, txn, "next-id", "1") : r;
+    return r == 0 ? store_put_meta(queue, "next-id", "1") : r;
 }
 
-static int read_meta(struct queue *queue, MDB_txn *txn, struct error *error) {
+static int read_meta(struct queue *queue, struct error *error) {
     char format[64];
-    char next[24];
-    int r = get_meta(queue, txn, "format", format, sizeof format);
+    int r = get_meta(queue, "format", format, sizeof format);
 
     if (r == MDB_NOTFOUND) {
-        r = make_meta(queue, txn);
-        queue->next_id = 1;
-        return store_fail(error, r, "can't write the queue's first record");
+        return store_fail(error, make_meta(queue), "can't write the queue's first record");
     }
     if (r == 0 && strcmp(format, QUEUE_FORMAT) != 0) {
         return error_set(error, ERR_CORRUPT, "%s: its format is \"%s\", this program knows \"%s\"",
                          queue->folder, format, QUEUE_FORMAT);
     }
     if (r == 0) {
-        r = get_meta(queue, txn, "uid", queue->uid, sizeof queue->uid);
+        r = get_meta(queue, "uid", queue->uid, sizeof queue->uid);
     }
-    if (r == 0) {
-        r = get_meta(queue, txn, "next-id", next, sizeof next);
-    }
+    return store_fail(error, r, "can't read the queue's own record");
+}
+
+/* Written by every commit: read when the journal has been played. */
+static int read_next_id(struct queue *queue, struct error *error) {
+    char next[24];
+    int r = get_meta(queue, "next-id", next, sizeof next);
+
     if (r == 0) {
         queue->next_id = strtoull(next, NULL, 10);
         if (queue->next_id == 0) {
@@ -206,22 +210,129 @@ static int read_meta(struct queue *queue, MDB_txn *txn, struct error *error) {
     return store_fail(error, r, "can't read the queue's own record");
 }
 
-static int read_or_make_tables(struct queue *queue, struct error *error) {
-    MDB_txn *txn;
-    int r = mdb_txn_begin(queue->env, NULL, 0, &txn);
+/* Of the journal. One that an earlier program left has none yet. */
+static int read_generation(struct queue *queue) {
+    char text[24];
+    int r = get_meta(queue, "generation", text, sizeof text);
+
+    if (r == MDB_NOTFOUND) {
+        rng_secret(&queue->generation, sizeof queue->generation);
+        return put_generation(queue, queue->generation);
+    }
+    if (r == 0) {
+        queue->generation = strtoull(text, NULL, 16);
+    }
+    return r;
+}
+
+static int begin(struct queue *queue) {
+    int r = mdb_txn_begin(queue->env, NULL, 0, &queue->txn);
+
+    if (r != 0) {
+        queue->txn = NULL;
+    }
+    return r;
+}
+
+/* A transaction that is committed has ended, whatever came of it. */
+static int end(struct queue *queue) {
+    MDB_txn *txn = queue->txn;
+
+    queue->txn = NULL;
+    journal_drop(queue->journal);
+    return mdb_txn_commit(txn);
+}
+
+/* Tables and the queue's own record are there, and are committed if they are new. */
+static int make_tables(struct queue *queue, struct error *error) {
+    int r = store_fail(error, begin(queue), "can't begin a transaction");
+
+    if (r == OK) {
+        r = store_fail(error, open_tables(queue, queue->txn), "can't open the queue's tables");
+    }
+    if (r == OK) {
+        r = read_meta(queue, error);
+    }
+    if (r == OK) {
+        r = store_fail(error, read_generation(queue), "can't read the queue's own record");
+    }
+    return r == OK ? store_fail(error, end(queue), "can't write the queue's file") : r;
+}
+
+static int replay_op(void *context, const struct journal_op *op) {
+    struct queue *queue = context;
+    MDB_val key = store_val(op->key, op->key_bytes);
+    MDB_val val = store_val(op->value, op->value_bytes);
+    int r;
+
+    if (op->table >= TABLE_COUNT) {
+        return MDB_CORRUPTED;
+    }
+    if (op->is_delete) {
+        r = mdb_del(queue->txn, queue->tables[op->table], &key, NULL);
+        return r == MDB_NOTFOUND ? 0 : r;
+    }
+    return mdb_put(queue->txn, queue->tables[op->table], &key, &val, 0);
+}
+
+/* Begin the transaction of what only the journal has. */
+static int play_journal(struct queue *queue, struct error *error) {
+    int r = begin(queue);
 
     if (r != 0) {
         return store_fail(error, r, "can't begin a transaction");
     }
-    r = store_fail(error, open_tables(queue, txn), "can't open the queue's tables");
+    r = journal_replay(queue->journal, queue->generation, replay_op, queue);
+    if (r == ERR_IO || r == ERR_CORRUPT) {
+        return error_set(error, r, "%s/journal: %s", queue->folder, err_sentence(r));
+    }
+    if (r != 0) {
+        return store_fail(error, r, "can't read the queue's journal");
+    }
+    return read_next_id(queue, error);
+}
+
+static void close_environment(struct queue *queue) {
+    if (queue->txn != NULL) {
+        mdb_txn_abort(queue->txn);
+        queue->txn = NULL;
+    }
+    if (queue->env != NULL) {
+        mdb_env_close(queue->env);
+        queue->env = NULL;
+    }
+}
+
+static int try_open_file(struct queue *queue, struct error *error) {
+    int r = open_environment(queue, error);
+
     if (r == OK) {
-        r = read_meta(queue, txn, error);
+        r = make_tables(queue, error);
     }
-    if (r < 0) {
-        mdb_txn_abort(txn);
-        return r;
+    return r == OK ? play_journal(queue, error) : r;
+}
+
+/* What the journal has may need a larger map than what is committed. */
+static int open_file(struct queue *queue, struct error *error) {
+    struct error why = {0};
+    int r = try_open_file(queue, &why);
+
+    while (r == ERR_FULL && queue->map_bytes < LIMIT_QUEUE_MAP_BYTES_LAST) {
+        close_environment(queue);
+        queue->map_bytes *= 2;
+        why = (struct error){0};
+        r = try_open_file(queue, &why);
     }
-    return store_fail(error, mdb_txn_commit(txn), "can't write the queue's file");
+    return r == OK ? OK : error_set(error, r, "%s", why.text);
+}
+
+static int open_journal(struct queue *queue, struct error *error) {
+    char *path = mem_format("%s/journal", queue->folder);
+    int r = journal_open(path, LIMIT_QUEUE_JOURNAL_BYTES_FIRST, LIMIT_QUEUE_JOURNAL_BYTES_LAST,
+                         error, &queue->journal);
+
+    free(path);
+    return r;
 }
 
 /* A file that grew keeps its size: the map must hold it. */
@@ -239,6 +350,71 @@ static size_t map_bytes_wanted(const char *folder) {
     return bytes;
 }
 
+/* --- Writing ---------------------------------------------------------------------------- */
+
+int store_put(struct queue *queue, enum store_table table, MDB_val key, MDB_val val) {
+    const struct journal_op op = {.table = (uint8_t)table,
+                                  .key = key.mv_data,
+                                  .key_bytes = key.mv_size,
+                                  .value = val.mv_data,
+                                  .value_bytes = val.mv_size};
+
+    journal_add(queue->journal, &op);
+    return mdb_put(queue->txn, queue->tables[table], &key, &val, 0);
+}
+
+int store_del(struct queue *queue, enum store_table table, MDB_val key) {
+    const struct journal_op op = {
+        .table = (uint8_t)table, .is_delete = true, .key = key.mv_data, .key_bytes = key.mv_size};
+
+    journal_add(queue->journal, &op);
+    return mdb_del(queue->txn, queue->tables[table], &key, NULL);
+}
+
+int store_cursor_del(struct queue *queue, enum store_table table, MDB_cursor *cursor) {
+    struct journal_op op = {.table = (uint8_t)table, .is_delete = true};
+    MDB_val key;
+    MDB_val val;
+    int r = mdb_cursor_get(cursor, &key, &val, MDB_GET_CURRENT);
+
+    if (r != 0) {
+        return r;
+    }
+    op.key = key.mv_data;
+    op.key_bytes = key.mv_size;
+    journal_add(queue->journal, &op);
+    return mdb_cursor_del(cursor, 0);
+}
+
+int store_put_meta(struct queue *queue, const char *name, const char *value) {
+    return store_put(queue, TABLE_META, store_val(name, strlen(name)),
+                     store_val(value, strlen(value)));
+}
+
+/* Commit the transaction and begin the next one: the journal is empty then. */
+static int fold(struct queue *queue) {
+    uint64_t generation;
+    int r;
+
+    rng_secret(&generation, sizeof generation);
+    r = put_generation(queue, generation);
+    if (r == 0) {
+        r = end(queue);
+    }
+    if (r == 0) {
+        queue->generation = generation;
+        journal_restart(queue->journal, generation);
+        (void)begin(queue); /* If it fails, whoever comes next reopens the file. */
+    }
+    return r;
+}
+
+int store_sync(struct queue *queue) {
+    return journal_fits(queue->journal) ? journal_write(queue->journal) : fold(queue);
+}
+
+/* --- Opening and closing ---------------------------------------------------------------- */
+
 int queue_open(const char *folder, struct error *error, struct queue **out_queue) {
     struct queue *queue;
     int r;
@@ -253,12 +429,13 @@ int queue_open(const char *folder, struct error *error, struct queue **out_queue
     buf_init(&queue->scratch, LIMIT_SPEC_BYTES + 4096);
     r = lock_folder(queue, error);
     if (r == OK) {
-        r = open_environment(queue, error);
+        r = open_journal(queue, error);
     }
     if (r == OK) {
-        r = read_or_make_tables(queue, error);
+        r = open_file(queue, error);
     }
     if (r < 0) {
+        close_environment(queue); /* What was not read to its end is not committed. */
         queue_close(queue);
         return r;
     }
@@ -270,9 +447,11 @@ void queue_close(struct queue *queue) {
     if (queue == NULL) {
         return;
     }
-    if (queue->env != NULL) {
-        mdb_env_close(queue->env);
+    if (queue->txn != NULL && queue->journal != NULL && !journal_is_empty(queue->journal)) {
+        (void)fold(queue); /* For who copies the file; the journal has it all. */
     }
+    close_environment(queue);
+    journal_close(queue->journal);
     if (queue->lock_fd >= 0) {
         (void)close(queue->lock_fd);
     }
@@ -292,19 +471,19 @@ uint64_t queue_next_id(const struct queue *queue) {
 void store_reopen(struct queue *queue) {
     struct error error = {0};
 
-    mdb_env_close(queue->env);
-    queue->env = NULL;
-    if (open_environment(queue, &error) != OK || read_or_make_tables(queue, &error) != OK) {
-        if (queue->env != NULL) {
-            mdb_env_close(queue->env);
-            queue->env = NULL;
-        }
+    close_environment(queue);
+    if (open_file(queue, &error) != OK) {
+        close_environment(queue);
     }
 }
 
 int store_begin_read(struct queue *queue, MDB_txn **out_txn) {
-    if (queue->env == NULL) {
+    if (queue->txn == NULL) {
+        store_reopen(queue);
+    }
+    if (queue->txn == NULL) {
         return ERR_IO;
     }
-    return store_err(mdb_txn_begin(queue->env, NULL, MDB_RDONLY, out_txn));
+    *out_txn = queue->txn;
+    return OK;
 }

@@ -2,6 +2,10 @@
  *
  * Private to queue/. store.c opens, closes and reopens the file; commit.c writes, read.c reads and
  * verify.c checks what is in it.
+ *
+ * One transaction is always open: it holds the commits that the journal alone has made durable,
+ * and everything is read through it. When the journal is full the transaction is committed and
+ * the journal starts over. After a crash the journal is played again into a new transaction.
  */
 #ifndef QUEUE_STORE_H
 #define QUEUE_STORE_H
@@ -15,6 +19,7 @@
 #include "queue/queue.h"
 
 /* LMDB's own, complete where lmdb.h is included first. */
+struct MDB_cursor;
 struct MDB_env;
 struct MDB_txn;
 struct MDB_val;
@@ -34,7 +39,10 @@ enum store_table {
 struct queue {
     char *folder;
     int lock_fd;
-    struct MDB_env *env; /* NULL after a failed write, until the file can be opened again */
+    struct MDB_env *env; /* both NULL after a failed write, until the file can be opened again */
+    struct MDB_txn *txn;
+    struct journal *journal;
+    uint64_t generation; /* the journal's: drawn anew whenever the transaction is committed */
     unsigned int tables[TABLE_COUNT];
     size_t map_bytes;
     char uid[QUEUE_UID_BYTES];
@@ -63,14 +71,21 @@ struct MDB_val store_val(const void *bytes, size_t count);
 
 /* --- The file --------------------------------------------------------------------------------- */
 
-/* LMDB's code. */
-int store_put_meta(struct queue *queue, struct MDB_txn *txn, const char *name, const char *value);
+/* Every write goes through these: the transaction and the journal's pending record. LMDB's code. */
+int store_put(struct queue *queue, enum store_table table, struct MDB_val key, struct MDB_val val);
+int store_del(struct queue *queue, enum store_table table, struct MDB_val key);
+int store_cursor_del(struct queue *queue, enum store_table table, struct MDB_cursor *cursor);
+int store_put_meta(struct queue *queue, const char *name, const char *value);
 
-/* After a failed write LMDB may refuse everything until the file is opened anew; env is NULL if
- * that fails too. */
+/* Make durable what was put and deleted since the last time; an errno or LMDB's code. After a
+ * failure, of these or of the above, the queue must be reopened. */
+int store_sync(struct queue *queue);
+
+/* Forget what was not made durable; the file is opened anew, since after a failed write LMDB may
+ * refuse everything until then. env and txn are NULL if that fails. */
 void store_reopen(struct queue *queue);
 
-/* A transaction that reads. ERR_IO while the file can't be opened. */
+/* The transaction to read in. ERR_IO while the file can't be opened. */
 int store_begin_read(struct queue *queue, struct MDB_txn **out_txn) MUST_CHECK;
 
 #endif

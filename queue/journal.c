@@ -1,0 +1,362 @@
+#include "queue/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/buf.h"
+#include "base/ensure.h"
+#include "base/memory.h"
+
+#define MAGIC        "NSJRNL1" /* 8 bytes with its NUL */
+#define HEADER_BYTES 40
+#define OP_BYTES     8 /* before an op's key and value */
+#define UNKNOWN      UINT64_MAX
+
+struct journal {
+    int fd;
+    size_t file_bytes;
+    size_t file_bytes_last;
+    uint64_t generation;
+    size_t at;        /* where the next record goes */
+    uint64_t records; /* of this generation; UNKNOWN until they have been counted */
+    struct buf pending;
+};
+
+/* Little-endian, at fixed places: magic, generation, number, payload bytes, CRC-32 of all. */
+struct header {
+    uint64_t generation;
+    uint64_t number;
+    uint64_t bytes; /* of the payload */
+    uint32_t crc;
+};
+
+static void put_number(char *out, uint64_t value, size_t bytes) {
+    for (size_t i = 0; i < bytes; i++) {
+        out[i] = (char)(value >> 8 * i & 0xff);
+    }
+}
+
+static uint64_t get_number(const char *bytes, size_t count) {
+    uint64_t value = 0;
+
+    for (size_t i = count; i > 0; i--) {
+        value = value << 8 | (unsigned char)bytes[i - 1];
+    }
+    return value;
+}
+
+static void write_header(char out[HEADER_BYTES], const struct header *header) {
+    memcpy(out, MAGIC, 8);
+    put_number(out + 8, header->generation, 8);
+    put_number(out + 16, header->number, 8);
+    put_number(out + 24, header->bytes, 8);
+    put_number(out + 32, header->crc, 4);
+    put_number(out + 36, 0, 4);
+}
+
+static bool read_header(const char bytes[HEADER_BYTES], struct header *out) {
+    out->generation = get_number(bytes + 8, 8);
+    out->number = get_number(bytes + 16, 8);
+    out->bytes = get_number(bytes + 24, 8);
+    out->crc = (uint32_t)get_number(bytes + 32, 4);
+    return memcmp(bytes, MAGIC, 8) == 0;
+}
+
+/* Of the header before its sum, and the payload. */
+static uint32_t sum(const char *record, size_t payload_bytes) {
+    uLong crc = crc32_z(0, (const Bytef *)record, 32);
+
+    return (uint32_t)crc32_z(crc, (const Bytef *)record + HEADER_BYTES, payload_bytes);
+}
+
+static size_t whole_blocks(size_t bytes) {
+    return (bytes + JOURNAL_BLOCK_BYTES - 1) / JOURNAL_BLOCK_BYTES * JOURNAL_BLOCK_BYTES;
+}
+
+/* --- The file --------------------------------------------------------------------------------- */
+
+/* All of it, or errno. */
+static int write_at(int fd, const char *bytes, size_t count, size_t at) {
+    while (count > 0) {
+        ssize_t n = pwrite(fd, bytes, count, (off_t)at);
+
+        if (n < 0 && errno != EINTR) {
+            return errno;
+        }
+        if (n == 0) {
+            return EIO;
+        }
+        if (n > 0) {
+            bytes += n;
+            at += (size_t)n;
+            count -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
+/* Written, not only reserved: a reserved extent costs a transaction of the file system when it is
+ * first written. */
+static int fill(int fd, size_t from, size_t bytes) {
+    static const char zeros[64 * 1024];
+    int r = 0;
+
+    while (r == 0 && from < bytes) {
+        size_t part = bytes - from < sizeof zeros ? bytes - from : sizeof zeros;
+
+        r = write_at(fd, zeros, part, from);
+        from += part;
+    }
+    if (r == 0 && fsync(fd) != 0) {
+        r = errno;
+    }
+    return r;
+}
+
+/* The file's name is on disk too. */
+static int sync_folder(const char *path) {
+    char *folder = mem_copy_text(path);
+    char *slash = strrchr(folder, '/');
+    int fd;
+    int r = 0;
+
+    if (slash != NULL) {
+        *slash = '\0';
+    }
+    fd = open(slash != NULL ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) != 0) {
+        r = errno;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    free(folder);
+    return r;
+}
+
+static int prepare(struct journal *journal, const char *path, size_t bytes) {
+    struct stat info;
+    int r;
+
+    journal->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (journal->fd < 0 || fstat(journal->fd, &info) != 0) {
+        return errno;
+    }
+    journal->file_bytes = (size_t)info.st_size / JOURNAL_BLOCK_BYTES * JOURNAL_BLOCK_BYTES;
+    if (journal->file_bytes >= bytes) {
+        return 0; /* One that was made with another size does as well. */
+    }
+    r = fill(journal->fd, journal->file_bytes, bytes);
+    journal->file_bytes = bytes;
+    return r == 0 ? sync_folder(path) : r;
+}
+
+int journal_open(const char *path, size_t bytes_first, size_t bytes_last, struct error *error,
+                 struct journal **out_journal) {
+    struct journal *journal = mem_alloc(1, sizeof *journal);
+    int r;
+
+    ENSURE(bytes_first % JOURNAL_BLOCK_BYTES == 0 && bytes_last % JOURNAL_BLOCK_BYTES == 0);
+    journal->fd = -1;
+    journal->records = UNKNOWN;
+    journal->file_bytes_last = bytes_last;
+    r = prepare(journal, path, bytes_first);
+    if (r != 0) {
+        journal_close(journal);
+        return error_set(error, ERR_IO, "%s: %s", path, strerror(r));
+    }
+    buf_init(&journal->pending, bytes_last); /* More would never fit. */
+    journal_drop(journal);
+    *out_journal = journal;
+    return OK;
+}
+
+void journal_close(struct journal *journal) {
+    if (journal == NULL) {
+        return;
+    }
+    if (journal->fd >= 0) {
+        (void)close(journal->fd);
+    }
+    buf_finish(&journal->pending);
+    free(journal);
+}
+
+/* --- Reading ---------------------------------------------------------------------------------- */
+
+static void start_over(struct journal *journal, uint64_t generation) {
+    journal->generation = generation;
+    journal->at = 0;
+    journal->records = 0;
+}
+
+/* The op at the start of so many bytes; its size, 0 for damage. */
+static size_t read_op(const char *bytes, size_t count, struct journal_op *out) {
+    size_t size;
+
+    if (count < OP_BYTES) {
+        return 0;
+    }
+    *out = (struct journal_op){.is_delete = bytes[0] != 0,
+                               .table = (uint8_t)bytes[1],
+                               .key = bytes + OP_BYTES,
+                               .key_bytes = (size_t)get_number(bytes + 2, 2),
+                               .value_bytes = (size_t)get_number(bytes + 4, 4)};
+    out->value = bytes + OP_BYTES + out->key_bytes;
+    size = OP_BYTES + out->key_bytes + out->value_bytes;
+    return size <= count ? size : 0;
+}
+
+static int visit_ops(const char *payload, size_t bytes,
+                     int (*visit)(void *context, const struct journal_op *op), void *context) {
+    int r = 0;
+
+    while (r == 0 && bytes > 0) {
+        struct journal_op op;
+        size_t size = read_op(payload, bytes, &op);
+
+        if (size == 0) {
+            return ERR_CORRUPT; /* Its sum was right: not damage, but a writer we don't know. */
+        }
+        r = visit(context, &op);
+        payload += size;
+        bytes -= size;
+    }
+    return r;
+}
+
+/* The payload of the next record at `at`, if there is one. */
+static const char *find_record(const struct journal *journal, const char *file, uint64_t number,
+                               size_t *out_bytes) {
+    const char *record = file + journal->at;
+    struct header header;
+
+    if (journal->at == journal->file_bytes || !read_header(record, &header) ||
+        header.generation != journal->generation || header.number != number ||
+        header.bytes > journal->file_bytes - journal->at - HEADER_BYTES ||
+        sum(record, header.bytes) != header.crc) {
+        return NULL;
+    }
+    *out_bytes = header.bytes;
+    return record + HEADER_BYTES;
+}
+
+static int read_file(const struct journal *journal, char *out) {
+    size_t done = 0;
+
+    while (done < journal->file_bytes) {
+        ssize_t n = pread(journal->fd, out + done, journal->file_bytes - done, (off_t)done);
+
+        if (n <= 0 && !(n < 0 && errno == EINTR)) {
+            return ERR_IO;
+        }
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return OK;
+}
+
+int journal_replay(struct journal *journal, uint64_t generation,
+                   int (*visit)(void *context, const struct journal_op *op), void *context) {
+    bool is_known = journal->records != UNKNOWN && journal->generation == generation;
+    uint64_t limit = is_known ? journal->records : UINT64_MAX;
+    char *file = mem_alloc(journal->file_bytes, 1);
+    const char *payload;
+    size_t bytes;
+    int r = read_file(journal, file);
+
+    journal_drop(journal);
+    if (r == OK) {
+        start_over(journal, generation);
+    }
+    while (r == OK && journal->records < limit &&
+           (payload = find_record(journal, file, journal->records, &bytes)) != NULL) {
+        r = visit_ops(payload, bytes, visit, context);
+        journal->at += whole_blocks(HEADER_BYTES + bytes);
+        journal->records++;
+    }
+    if (r == OK && is_known && journal->records < limit) {
+        r = ERR_CORRUPT; /* What was acknowledged is not there any more. */
+    }
+    if (r != OK) {
+        journal->records = is_known ? limit : UNKNOWN;
+    }
+    free(file);
+    return r;
+}
+
+/* --- Writing ---------------------------------------------------------------------------------- */
+
+void journal_restart(struct journal *journal, uint64_t generation) {
+    size_t doubled = 2 * journal->file_bytes;
+
+    start_over(journal, generation);
+    if (doubled <= journal->file_bytes_last &&
+        fill(journal->fd, journal->file_bytes, doubled) == 0) {
+        journal->file_bytes = doubled;
+    }
+}
+
+void journal_add(struct journal *journal, const struct journal_op *op) {
+    char head[OP_BYTES];
+
+    ENSURE(op->key_bytes <= UINT16_MAX && op->value_bytes <= UINT32_MAX);
+    head[0] = (char)op->is_delete;
+    head[1] = (char)op->table;
+    put_number(head + 2, op->key_bytes, 2);
+    put_number(head + 4, op->value_bytes, 4);
+    buf_add(&journal->pending, head, sizeof head);
+    buf_add(&journal->pending, op->key, op->key_bytes);
+    buf_add(&journal->pending, op->value, op->value_bytes);
+}
+
+/* Leaves room for the header: a record is written as it lies. */
+void journal_drop(struct journal *journal) {
+    static const char room[HEADER_BYTES];
+
+    buf_clear(&journal->pending);
+    buf_add(&journal->pending, room, sizeof room);
+}
+
+bool journal_is_empty(const struct journal *journal) {
+    return journal->records == 0;
+}
+
+bool journal_fits(const struct journal *journal) {
+    return !journal->pending.full && journal->pending.bytes <= journal->file_bytes - journal->at;
+}
+
+/* Whole blocks: none is read before it is written, and no acknowledged one is written again. */
+static void pad(struct buf *record) {
+    static const char zeros[JOURNAL_BLOCK_BYTES];
+
+    buf_add(record, zeros, whole_blocks(record->bytes) - record->bytes);
+}
+
+int journal_write(struct journal *journal) {
+    struct buf *record = &journal->pending;
+    struct header header = {.generation = journal->generation,
+                            .number = journal->records,
+                            .bytes = record->bytes - HEADER_BYTES};
+    int r;
+
+    ENSURE(journal->records != UNKNOWN && journal_fits(journal));
+    write_header(record->data, &header);
+    header.crc = sum(record->data, header.bytes);
+    write_header(record->data, &header);
+    pad(record);
+    r = write_at(journal->fd, record->data, record->bytes, journal->at);
+    if (r == 0 && fdatasync(journal->fd) != 0) {
+        r = errno;
+    }
+    if (r == 0) {
+        journal->at += record->bytes;
+        journal->records++;
+    }
+    journal_drop(journal);
+    return r;
+}
