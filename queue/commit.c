@@ -195,7 +195,7 @@ static int apply_fact_put(struct commit *commit, const struct queue_change *chan
 static int apply_fact_drop(struct commit *commit, const struct queue_change *change) {
     struct store_key room;
     MDB_val key = store_fact_key(&room, change->fact.kind, change->fact.key);
-    int r = mdb_del(commit->txn, commit->queue->tables[TABLE_FACTS], &key, NULL);
+    int r = store_del(commit->queue, TABLE_FACTS, key);
 
     return r == MDB_NOTFOUND ? 0 : r;
 }

@@ -194,7 +194,6 @@ int queue_each_fact(struct queue *queue, enum fact_kind kind,
         }
     }
     mdb_cursor_close(cursor);
-    mdb_txn_abort(txn);
     if (r == OK || r == ERR_NOT_FOUND) {
         *out_damaged = damaged;
         return OK;
