@@ -15,6 +15,7 @@
 #define MAGIC        "NSJRNL1" /* 8 bytes with its NUL */
 #define HEADER_BYTES 40
 #define OP_BYTES     8 /* before an op's key and value */
+#define FILL_BYTES   65536
 #define UNKNOWN      UINT64_MAX
 
 struct journal {
@@ -103,7 +104,7 @@ static int write_at(int fd, const char *bytes, size_t count, size_t at) {
 /* Written, not only reserved: a reserved extent costs a transaction of the file system when it is
  * first written. */
 static int fill(int fd, size_t from, size_t bytes) {
-    static const char zeros[64 * 1024];
+    static const char zeros[FILL_BYTES];
     int r = 0;
 
     while (r == 0 && from < bytes) {

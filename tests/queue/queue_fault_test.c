@@ -430,7 +430,7 @@ struct fault_place {
     bool is_full;
 };
 
-static const struct fault_place fault_places[] = {{2, false}, {3, false}, {2, true}, {3, true}};
+static const struct fault_place fault_places[] = {{3, false}, {2, true}};
 
 /* A queue at that place. */
 static struct queue *open_at(const char *folder, const struct fault_place *place,
