@@ -154,6 +154,7 @@ void demand_settle(struct demand *demand) {
         group->requests = pod_demand_requests(&group->pod);
         group->limits = pod_demand_limits(&group->pod);
         group->best_effort = pod_demand_is_best_effort(&group->pod);
+        group->where_hash = pod_demand_where_hash(&group->pod);
         resources_add_times(&demand->requests, &group->requests, group->count);
         resources_add_times(&demand->limits, &group->limits, group->count);
     }

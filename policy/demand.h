@@ -104,6 +104,12 @@ void pod_demand_set_priority_class(struct pod_demand *pod, const char *name); /*
 void pod_demand_copy(const struct pod_demand *pod, struct pod_demand *out_pod);
 bool pod_demand_equal(const struct pod_demand *a, const struct pod_demand *b);
 
+/* What decides which nodes accept it: selectors, required affinity, tolerations. The hash of
+ * equal ones is equal, in every run. The copy has nothing else. */
+bool pod_demand_same_where(const struct pod_demand *a, const struct pod_demand *b);
+uint64_t pod_demand_where_hash(const struct pod_demand *pod);
+void pod_demand_copy_where(const struct pod_demand *pod, struct pod_demand *out_pod);
+
 /* What a scheduler and a quota count: max(init, main + sidecars) + overhead; a request that is
  * not set is the limit, if that is set. RESOURCE_PODS is 1. */
 struct resources pod_demand_requests(const struct pod_demand *pod);
@@ -133,6 +139,7 @@ struct pod_group {
     /* By demand_settle(): */
     struct resources requests; /* effective, of one pod; RESOURCE_PODS is 1 */
     struct resources limits;
+    uint64_t where_hash; /* pod_demand_where_hash() */
     bool best_effort;
 };
 

@@ -6,6 +6,7 @@
 #include "base/ensure.h"
 #include "base/map.h"
 #include "base/memory.h"
+#include "policy/room.h"
 #include "policy/usage.h"
 
 /* What the books keep of a visible pod. */
@@ -42,10 +43,18 @@ struct ledger {
     struct map jobs;                          /* by job id: struct kept_job */
     struct ledger_reservation **reservations; /* sorted by job id */
     size_t reservation_count;
+    struct room *room;
 };
 
 struct ledger *ledger_create(void) {
-    return mem_alloc(1, sizeof(struct ledger));
+    struct ledger *ledger = mem_alloc(1, sizeof *ledger);
+
+    ledger->room = room_create(ledger);
+    return ledger;
+}
+
+struct room *ledger_room(const struct ledger *ledger) {
+    return ledger->room;
 }
 
 static void free_values(struct map *map) {
@@ -104,6 +113,7 @@ void ledger_destroy(struct ledger *ledger) {
     free(ledger->namespaces);
     free(ledger->nodes);
     free(ledger->reservations);
+    room_destroy(ledger->room);
     free(ledger);
 }
 
@@ -183,6 +193,7 @@ static void charge_reservation(struct ledger *ledger, const struct ledger_reserv
         usage_add_group(&namespace->reserved, &demand->groups[i],
                         times * ledger_outstanding(ledger, reservation, i));
     }
+    room_touch_job(ledger->room, reservation->job_id);
     for (size_t i = 0; i < demand->object_count; i++) {
         usage_add_object(objects, demand->objects[i].key, times * demand->objects[i].amount);
     }
@@ -235,6 +246,11 @@ void ledger_release(struct ledger *ledger, uint64_t job_id) {
             (ledger->reservation_count - at) * sizeof(struct ledger_reservation *));
 }
 
+const struct ledger_reservation *ledger_find_reservation(const struct ledger *ledger,
+                                                         uint64_t job_id) {
+    return find_reservation(ledger, job_id);
+}
+
 const struct ledger_reservation *ledger_next_reservation(const struct ledger *ledger, size_t *at) {
     return *at < ledger->reservation_count ? ledger->reservations[(*at)++] : NULL;
 }
@@ -272,6 +288,7 @@ static struct ledger_node *need_node(struct ledger *ledger, const char *name) {
             (ledger->node_count - at) * sizeof(struct ledger_node *));
     ledger->nodes[at] = record;
     ledger->node_count++;
+    record->room_at = ROOM_NOWHERE;
     (void)map_put(&ledger->nodes_by_name, name, record);
     return record;
 }
@@ -292,6 +309,7 @@ static void drop_node_if_unused(struct ledger *ledger, struct ledger_node *recor
 
 static void unlist_node(struct ledger *ledger, struct ledger_node *record) {
     ledger->nodes_version++;
+    room_touch_nodes(ledger->room);
     node_finish(record->node);
     free(record->node);
     record->node = NULL;
@@ -300,13 +318,18 @@ static void unlist_node(struct ledger *ledger, struct ledger_node *record) {
 
 void ledger_put_node(struct ledger *ledger, const struct node *node) {
     struct ledger_node *record = need_node(ledger, node->name);
-    struct node *copy = mem_alloc(1, sizeof *copy);
+    struct node *copy;
 
+    if (record->node != NULL && node_equal(record->node, node)) {
+        return; /* A heartbeat: most of what nodes say. */
+    }
+    copy = mem_alloc(1, sizeof *copy);
     node_copy(node, copy);
     node_finish(record->node);
     free(record->node);
     record->node = copy;
     ledger->nodes_version++;
+    room_touch_nodes(ledger->room);
 }
 
 uint64_t ledger_nodes_version(const struct ledger *ledger) {
@@ -332,6 +355,11 @@ size_t ledger_node_count(const struct ledger *ledger) {
 }
 
 const struct ledger_node *ledger_node(const struct ledger *ledger, size_t index) {
+    ENSURE(index < ledger->node_count);
+    return ledger->nodes[index];
+}
+
+struct ledger_node *ledger_room_node(const struct ledger *ledger, size_t index) {
     ENSURE(index < ledger->node_count);
     return ledger->nodes[index];
 }
@@ -448,6 +476,7 @@ static void charge_pod(struct ledger *ledger, const struct kept_pod *pod, int ti
         pod->node->pod_count += (size_t)times;
         if (!pod->finished) {
             resources_add_times(&pod->node->used, &pod->requests, times);
+            room_touch_node(ledger->room, pod->node);
         }
     }
     count_for_job(ledger, pod, times);
@@ -455,6 +484,7 @@ static void charge_pod(struct ledger *ledger, const struct kept_pod *pod, int ti
 
 static void drop_unbound(struct ledger *ledger, struct ledger_unbound *unbound) {
     if (unbound != NULL) {
+        room_touch_unbound(ledger->room, unbound->order);
         (void)map_remove_id(&ledger->unbound, unbound->order);
         pod_demand_finish(&unbound->pod);
         free(unbound);
@@ -482,6 +512,7 @@ static struct ledger_unbound *keep_unbound(struct ledger *ledger, struct ledger_
     } else {
         pod_demand_finish(&old->pod);
     }
+    room_touch_unbound(ledger->room, old->order);
     old->job_id = pod->job_id;
     old->requests = *requests;
     pod_demand_copy(pod->demand, &old->pod);
@@ -541,6 +572,10 @@ const struct ledger_unbound *ledger_next_unbound(const struct ledger *ledger, si
     const struct map_entry *entry = map_next(&ledger->unbound, at);
 
     return entry != NULL ? entry->value : NULL;
+}
+
+const struct ledger_unbound *ledger_find_unbound(const struct ledger *ledger, uint64_t order) {
+    return map_get_id(&ledger->unbound, order);
 }
 
 /* Checks. */

@@ -21,6 +21,7 @@
 #include "policy/quota.h"
 
 struct ledger;
+struct room;
 
 /* A pod as the watch shows it; borrowed for the call. */
 struct ledger_pod {
@@ -47,6 +48,8 @@ struct ledger_node {
     struct node *node;     /* NULL: pods are bound to it, but it was not listed */
     struct resources used; /* effective requests of its live pods; RESOURCE_PODS counts them */
     size_t pod_count;      /* that name it, finished ones too */
+    uint32_t room_at;      /* room's own: its index there */
+    bool room_touched;     /* room's own: changed since room_refresh() */
 };
 
 /* A visible live pod without a node. */
@@ -93,6 +96,9 @@ void ledger_objects_visible(struct ledger *ledger, uint64_t job_id);
 /* The attempt is over (or came to nothing). Its visible pods stay charged until they go. */
 void ledger_release(struct ledger *ledger, uint64_t job_id);
 
+/* The nodes with what is free on them, kept up to date as the books change: policy/room.h. */
+struct room *ledger_room(const struct ledger *ledger);
+
 /* For the pass. Nodes are sorted by name, unbound pods by arrival, reservations by job id. */
 size_t ledger_namespace_index(struct ledger *ledger, const char *name); /* made if it is new */
 size_t ledger_namespace_count(const struct ledger *ledger);
@@ -100,8 +106,12 @@ const struct ledger_namespace *ledger_namespace(const struct ledger *ledger, siz
 uint64_t ledger_nodes_version(const struct ledger *ledger); /* new when a listed node changes */
 size_t ledger_node_count(const struct ledger *ledger);
 const struct ledger_node *ledger_node(const struct ledger *ledger, size_t index);
+struct ledger_node *ledger_room_node(const struct ledger *ledger, size_t index); /* for room.c */
 const struct ledger_unbound *ledger_next_unbound(const struct ledger *ledger, size_t *at);
+const struct ledger_unbound *ledger_find_unbound(const struct ledger *ledger, uint64_t order);
 const struct ledger_reservation *ledger_next_reservation(const struct ledger *ledger, size_t *at);
+const struct ledger_reservation *ledger_find_reservation(const struct ledger *ledger,
+                                                         uint64_t job_id);
 
 /* How many pods of a group are still to come. */
 uint32_t ledger_outstanding(const struct ledger *ledger,

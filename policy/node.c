@@ -27,6 +27,7 @@ void node_finish(struct node *node) {
     free(node->labels);
     free(node->taints);
     free(node->name);
+    free(node->pool);
     *node = (struct node){0};
 }
 
@@ -43,7 +44,43 @@ void node_copy(const struct node *node, struct node *out_node) {
     copy.allocatable = node->allocatable;
     copy.ready = node->ready;
     copy.unschedulable = node->unschedulable;
+    copy.pool = mem_copy_text(node->pool);
     *out_node = copy;
+}
+
+static bool labels_equal(const struct node *a, const struct node *b) {
+    if (a->label_count != b->label_count) {
+        return false;
+    }
+    for (size_t i = 0; i < a->label_count; i++) {
+        if (strcmp(a->labels[i].key, b->labels[i].key) != 0 ||
+            strcmp(a->labels[i].value, b->labels[i].value) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool node_taints_equal(const struct node *a, const struct node *b) {
+    if (a->taint_count != b->taint_count) {
+        return false;
+    }
+    for (size_t i = 0; i < a->taint_count; i++) {
+        if (a->taints[i].effect != b->taints[i].effect ||
+            strcmp(a->taints[i].key, b->taints[i].key) != 0 ||
+            strcmp(a->taints[i].value, b->taints[i].value) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool node_equal(const struct node *a, const struct node *b) {
+    return a->ready == b->ready && a->unschedulable == b->unschedulable &&
+           strcmp(a->name, b->name) == 0 && (a->pool == NULL) == (b->pool == NULL) &&
+           (a->pool == NULL || strcmp(a->pool, b->pool) == 0) &&
+           resources_equal(&a->allocatable, &b->allocatable) && labels_equal(a, b) &&
+           node_taints_equal(a, b);
 }
 
 void node_add_label(struct node *node, const char *key, const char *value) {

@@ -29,11 +29,16 @@ struct node {
     struct resources allocatable;
     bool ready;
     bool unschedulable; /* cordoned */
+    char *pool;         /* not a node yet, but one that this elastic pool may grow; NULL: a node */
 };
 
 void node_init(struct node *node, const char *name);
 void node_finish(struct node *node);
 void node_copy(const struct node *node, struct node *out_node);
+
+/* In every respect, labels and taints in the same order. */
+bool node_equal(const struct node *a, const struct node *b);
+bool node_taints_equal(const struct node *a, const struct node *b);
 
 /* Adders copy their texts; value may be NULL. */
 void node_add_label(struct node *node, const char *key, const char *value);

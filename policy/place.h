@@ -1,12 +1,12 @@
 /* policy/place.h - does a whole gang fit on the nodes, pod by pod?
  *
  * Aggregates are not enough: a free core on each of four nodes does not hold one pod of three.
- * Groups go largest pod first; a group goes to the nodes that hold the fewest more of its pods
- * (best fit, in units of the pod), so that roomy nodes stay whole for wide pods. When that
- * fails, a single pod beside one group (a Spark driver) goes where it costs the group least, which
- * finds a way if there is one; other gangs try the group first that the fewest nodes accept, and
- * may miss a way. All or nothing. The Kubernetes scheduler decides where pods really go; this
- * decides whether they can.
+ * Groups go largest pod first; a group goes to the first nodes with room, small nodes before
+ * large ones and special ones last (first fit decreasing, on policy/node_index.h: a pod costs
+ * about the logarithm of the number of nodes). When that fails, a single pod beside one group
+ * (a Spark driver) goes where it costs the group least, which finds a way if there is one; other
+ * gangs try the group first that the fewest nodes accept, and may miss a way. All or nothing.
+ * The Kubernetes scheduler decides where pods really go; this decides whether they can.
  */
 #ifndef POLICY_PLACE_H
 #define POLICY_PLACE_H
@@ -17,15 +17,8 @@
 
 #include "policy/demand.h"
 #include "policy/node.h"
+#include "policy/node_index.h"
 #include "policy/resources.h"
-
-/* A node in a pass. */
-struct place_node {
-    const struct node *node;
-    uint64_t held_by;      /* the job it is kept for; 0: nobody. A held node takes no pods */
-    bool plain;            /* accepts every pod that does not choose its nodes */
-    struct resources free; /* after everything that is there, or placed earlier in the pass */
-};
 
 /* `count` pods of a group on one node. */
 struct place_run {
@@ -49,18 +42,13 @@ struct place_miss {
     uint32_t node;           /* the nearest */
 };
 
-/* Nodes of a pass and room to work in; reusable, grows to the largest cluster seen. Zeroed is
- * empty and ready. */
+/* The nodes, and room to work in; reusable, grows to the largest cluster seen. Zeroed is empty
+ * and ready. */
 struct place {
-    struct place_node *nodes;
-    size_t node_count;
-    size_t node_room;
+    struct node_index index;
     struct place_run *runs; /* of the last gang that was placed */
     size_t run_count;
     size_t run_room;
-    uint32_t *fits;           /* per node: how many of a pod go there */
-    struct resources largest; /* allocatable of any node, kind by kind */
-    uint32_t held_count;
 };
 
 void place_finish(struct place *place);
@@ -69,29 +57,37 @@ void place_finish(struct place *place);
 void place_clear(struct place *place);
 void place_add_node(struct place *place, const struct node *node, const struct resources *free);
 
+/* Remember from here on what is placed and held; and take all of that back, to the mark. */
+void place_mark(struct place *place);
+void place_rewind(struct place *place);
+
 /* Place a settled demand; its room is taken from the nodes and place->runs say where. On
- * failure nothing changes but *out_miss. O(nodes * groups). */
+ * failure nothing changes but *out_miss, which may be NULL: then a miss is found out faster. */
 bool place_gang(struct place *place, const struct demand *demand, struct place_miss *out_miss);
 
-/* Place as many as possible of `count` pods of one group; how many were. Takes the room. */
+/* Place as many as possible of `count` pods of one group; how many were. Takes the room, and
+ * place->runs say where. */
 uint32_t place_pods(struct place *place, const struct pod_demand *pod,
                     const struct resources *requests, uint32_t count);
 
 /* Keep every node that accepts one of the gang's pods for the job (if it is not kept already):
- * nothing more is placed there in this pass. */
+ * nothing more is placed there. Only after place_mark(). */
 void place_hold(struct place *place, const struct demand *demand, uint64_t job_id);
 void place_hold_for_pod(struct place *place, const struct pod_demand *pod, uint64_t job_id);
 
-/* Would place_gang() place it if every node were empty, ready and not cordoned? `empty` holds
- * the nodes with all of their allocatable free, and is left so. */
-bool place_possible(struct place *empty, const struct demand *demand, struct place_miss *out_miss);
+/* There are nodes, and all are kept for somebody. */
+bool place_is_all_held(const struct place *place);
 
-/* Is it certain that the gang cannot run on these nodes, even if they were empty? */
-bool place_impossible(struct place *empty, const struct demand *demand,
+/* Would place_gang() place it on these nodes? Nothing is taken. out_miss may be NULL. */
+bool place_possible(struct place *place, const struct demand *demand, struct place_miss *out_miss);
+
+/* Is it certain that the gang cannot run on these nodes? place_gang() may miss a way, this does
+ * not call a gang impossible that is not. */
+bool place_impossible(struct place *place, const struct demand *demand,
                       struct place_miss *out_miss);
 
 /* The same as place_possible() of one pod. */
-bool place_pod_possible(const struct place *empty, const struct pod_demand *pod,
+bool place_pod_possible(struct place *place, const struct pod_demand *pod,
                         const struct resources *requests);
 
 #endif

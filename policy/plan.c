@@ -5,6 +5,7 @@
 
 #include "base/ensure.h"
 #include "base/memory.h"
+#include "policy/room.h"
 
 /* What the pass did to a namespace. */
 struct plan_namespace {
@@ -41,11 +42,7 @@ struct plan {
     size_t run_count;
     size_t run_room;
     size_t *run_ends; /* by start */
-    struct place place;
-    struct place empty; /* the same nodes with everything free */
-    bool place_loaded;
-    const struct ledger *empty_of; /* whose nodes `empty` holds, */
-    uint64_t empty_version;        /* as they were at this version */
+    struct place *place; /* the ledger's room; NULL until the pass needs it */
 };
 
 struct plan *plan_create(void) {
@@ -60,8 +57,6 @@ void plan_destroy(struct plan *plan) {
         usage_finish(&plan->namespaces[i].started);
         usage_finish(&plan->namespaces[i].kept);
     }
-    place_finish(&plan->place);
-    place_finish(&plan->empty);
     free(plan->starts);
     free(plan->waits);
     free(plan->reasons);
@@ -109,72 +104,16 @@ static void reset(struct plan *plan, const struct plan_input *input) {
     plan->heap_count = 0;
     plan->shapes_left = 0;
     plan->reason_count = 0;
-    plan->place_loaded = false;
+    plan->place = NULL;
     reset_namespaces(plan, input->ledger);
 }
 
-static void load_empty(struct plan *plan, const struct ledger *ledger) {
-    if (plan->empty_of == ledger && plan->empty_version == ledger_nodes_version(ledger)) {
-        return;
-    }
-    place_clear(&plan->empty);
-    for (size_t i = 0; i < ledger_node_count(ledger); i++) {
-        const struct ledger_node *record = ledger_node(ledger, i);
-
-        if (record->node != NULL) {
-            place_add_node(&plan->empty, record->node, &record->node->allocatable);
-        }
-    }
-    plan->empty_of = ledger;
-    plan->empty_version = ledger_nodes_version(ledger);
-}
-
-/* Pods on their way have the first right to the nodes. One of ours that finds no room keeps the
- * nodes it could use, unless it could not even be alone there. */
-static void place_coming(struct plan *plan, const struct ledger *ledger,
-                         const struct pod_demand *pod, const struct resources *requests,
-                         uint32_t count, uint64_t job_id) {
-    if (place_pods(&plan->place, pod, requests, count) == count || job_id == 0) {
-        return;
-    }
-    load_empty(plan, ledger);
-    if (place_pod_possible(&plan->empty, pod, requests)) {
-        place_hold_for_pod(&plan->place, pod, job_id);
-    }
-}
-
+/* Pods on their way have the first right to the nodes. */
 static void load_nodes(struct plan *plan, const struct ledger *ledger) {
-    const struct ledger_reservation *reservation;
-    const struct ledger_unbound *unbound;
-    size_t at = 0;
-
-    if (plan->place_loaded) {
-        return;
+    if (plan->place == NULL) {
+        room_refresh(ledger_room(ledger));
+        plan->place = room_place(ledger_room(ledger));
     }
-    place_clear(&plan->place);
-    for (size_t i = 0; i < ledger_node_count(ledger); i++) {
-        const struct ledger_node *record = ledger_node(ledger, i);
-        const struct resources free = ledger_node_free(record);
-
-        if (record->node != NULL) {
-            place_add_node(&plan->place, record->node, &free);
-        }
-    }
-    while ((unbound = ledger_next_unbound(ledger, &at)) != NULL) {
-        place_coming(plan, ledger, &unbound->pod, &unbound->requests, 1, unbound->job_id);
-    }
-    for (at = 0; (reservation = ledger_next_reservation(ledger, &at)) != NULL;) {
-        for (size_t i = 0; i < reservation->demand->group_count; i++) {
-            const struct pod_group *group = &reservation->demand->groups[i];
-            const uint32_t outstanding = ledger_outstanding(ledger, reservation, i);
-
-            if (outstanding > 0) {
-                place_coming(plan, ledger, &group->pod, &group->requests, outstanding,
-                             reservation->job_id);
-            }
-        }
-    }
-    plan->place_loaded = true;
 }
 
 /* The order of shapes: that of their next jobs. */
@@ -268,8 +207,7 @@ static void block_namespace(struct plan *plan, struct plan_namespace *namespace,
 
 /* Every node is kept for somebody: no further job finds a place. */
 static bool all_nodes_are_kept(const struct plan *plan) {
-    return plan->place_loaded && plan->place.node_count > 0 &&
-           plan->place.held_count == plan->place.node_count;
+    return plan->place != NULL && place_is_all_held(plan->place);
 }
 
 static struct quota_answer ask_quotas(const struct plan *plan, const struct plan_input *input,
@@ -306,7 +244,7 @@ static void keep_for(struct plan *plan, const struct plan_input *input, size_t a
     struct plan_namespace *namespace = &plan->namespaces[shape->namespace_index];
     const uint64_t job_id = next_job(plan, input, at);
 
-    place_hold(&plan->place, shape->demand, job_id);
+    place_hold(plan->place, shape->demand, job_id);
     usage_add_demand(&namespace->kept, shape->demand, 1);
     namespace->kept_for = namespace->kept_for != 0 ? namespace->kept_for : job_id;
 }
@@ -314,19 +252,19 @@ static void keep_for(struct plan *plan, const struct plan_input *input, size_t a
 static void stop_by_capacity(struct plan *plan, const struct plan_input *input, size_t at,
                              const struct place_miss *miss) {
     const struct demand *demand = input->shapes[at].demand;
+    struct place *empty = room_empty(ledger_room(input->ledger));
     struct place_miss never;
     struct reason reason;
 
-    load_empty(plan, input->ledger);
-    if (!place_possible(&plan->empty, demand, &never)) {
-        reason = place_impossible(&plan->empty, demand, &never)
-                     ? reason_capacity(REASON_CAPACITY_NEVER, &plan->empty, demand, &never)
-                     : reason_capacity(REASON_CAPACITY, &plan->place, demand, miss);
+    if (!place_possible(empty, demand, NULL)) {
+        reason = place_impossible(empty, demand, &never)
+                     ? reason_capacity(REASON_CAPACITY_NEVER, empty, demand, &never)
+                     : reason_capacity(REASON_CAPACITY, plan->place, demand, miss);
         wait_for(plan, input, at, add_reason(plan, &reason));
         return;
     }
     reason = miss->nodes_held > 0 ? reason_behind(miss->held_by, REASON_CAPACITY)
-                                  : reason_capacity(REASON_CAPACITY, &plan->place, demand, miss);
+                                  : reason_capacity(REASON_CAPACITY, plan->place, demand, miss);
     wait_for(plan, input, at, add_reason(plan, &reason));
     keep_for(plan, input, at);
 }
@@ -368,21 +306,22 @@ static bool try_job(struct plan *plan, const struct plan_input *input, uint32_t 
     }
     if (!input->capacity_unknown) {
         load_nodes(plan, input->ledger);
-        if (!place_gang(&plan->place, shape->demand, &miss)) {
+        if (!place_gang(plan->place, shape->demand, &miss)) {
             stop_by_capacity(plan, input, at, &miss);
             return false;
         }
     }
     usage_add_demand(&namespace->started, shape->demand, 1);
-    record_start(plan, at, next_job(plan, input, at), plan->place.runs,
-                 input->capacity_unknown ? 0 : plan->place.run_count);
+    record_start(plan, at, next_job(plan, input, at),
+                 input->capacity_unknown ? NULL : plan->place->runs,
+                 input->capacity_unknown ? 0 : plan->place->run_count);
     return true;
 }
 
 /* Nobody in the heap can start: blocked, without nodes, or too many starts already. */
 static void stop_the_rest(struct plan *plan, const struct plan_input *input) {
     const bool kept = all_nodes_are_kept(plan) && !input->capacity_unknown;
-    const struct reason reason = kept ? reason_behind(plan->place.nodes[0].held_by, REASON_CAPACITY)
+    const struct reason reason = kept ? reason_behind(node_index_holder(&plan->place->index, 0), REASON_CAPACITY)
                                       : reason_plain(REASON_START_RATE);
     const uint32_t shared = add_reason(plan, &reason);
 
@@ -439,8 +378,8 @@ const struct place_run *plan_start_runs(const struct plan *plan, size_t start, s
 }
 
 const struct node *plan_node(const struct plan *plan, uint32_t index) {
-    ENSURE(index < plan->place.node_count);
-    return plan->place.nodes[index].node;
+    ENSURE(plan->place != NULL && index < plan->place->index.node_count);
+    return plan->place->index.nodes[index].node;
 }
 
 bool plan_is_impossible(struct plan *plan, const struct plan_input *cluster,
@@ -450,16 +389,18 @@ bool plan_is_impossible(struct plan *plan, const struct plan_input *cluster,
     const struct quota_answer answer =
         quota_check((const struct quota *const *)namespace->quotas, namespace->quota_count,
                     shape->demand, &namespace->own, NULL, 0);
+    struct place *empty = room_empty(ledger_room(cluster->ledger));
     struct place_miss miss;
+
+    (void)plan;
 
     if (answer.verdict == QUOTA_MUST_SPECIFY) {
         *out_reason = reason_quota(&answer, shape->demand);
         return true;
     }
-    load_empty(plan, cluster->ledger);
-    if (!cluster->capacity_unknown && plan->empty.node_count > 0 &&
-        place_impossible(&plan->empty, shape->demand, &miss)) {
-        *out_reason = reason_capacity(REASON_CAPACITY_NEVER, &plan->empty, shape->demand, &miss);
+    if (!cluster->capacity_unknown && empty->index.node_count > 0 &&
+        place_impossible(empty, shape->demand, &miss)) {
+        *out_reason = reason_capacity(REASON_CAPACITY_NEVER, empty, shape->demand, &miss);
         return true;
     }
     if (answer.verdict == QUOTA_NEVER) {

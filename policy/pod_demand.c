@@ -110,15 +110,9 @@ void pod_demand_set_priority_class(struct pod_demand *pod, const char *name) {
     pod->priority_class = mem_copy_text(name);
 }
 
-void pod_demand_copy(const struct pod_demand *pod, struct pod_demand *out_pod) {
-    struct pod_demand copy = {.container_count = pod->container_count,
-                              .pod_level = pod->pod_level,
-                              .overhead = pod->overhead,
-                              .has_run_deadline = pod->has_run_deadline};
+void pod_demand_copy_where(const struct pod_demand *pod, struct pod_demand *out_pod) {
+    struct pod_demand copy = {.container_count = 0};
 
-    if (pod->container_count > 0) {
-        copy.containers = mem_copy(pod->containers, pod->container_count * sizeof *pod->containers);
-    }
     for (size_t i = 0; i < pod->selector_count; i++) {
         pod_demand_add_selector(&copy, pod->selectors[i].key, pod->selectors[i].value);
     }
@@ -131,6 +125,20 @@ void pod_demand_copy(const struct pod_demand *pod, struct pod_demand *out_pod) {
         for (size_t j = 0; j < pod->terms[i].rule_count; j++) {
             match_term_add_rule(term, &pod->terms[i].rules[j]);
         }
+    }
+    *out_pod = copy;
+}
+
+void pod_demand_copy(const struct pod_demand *pod, struct pod_demand *out_pod) {
+    struct pod_demand copy;
+
+    pod_demand_copy_where(pod, &copy);
+    copy.container_count = pod->container_count;
+    copy.pod_level = pod->pod_level;
+    copy.overhead = pod->overhead;
+    copy.has_run_deadline = pod->has_run_deadline;
+    if (pod->container_count > 0) {
+        copy.containers = mem_copy(pod->containers, pod->container_count * sizeof *pod->containers);
     }
     pod_demand_set_priority_class(&copy, pod->priority_class);
     *out_pod = copy;
@@ -171,7 +179,7 @@ static bool terms_equal(const struct match_term *a, const struct match_term *b) 
     return true;
 }
 
-static bool where_equal(const struct pod_demand *a, const struct pod_demand *b) {
+bool pod_demand_same_where(const struct pod_demand *a, const struct pod_demand *b) {
     if (a->selector_count != b->selector_count || a->toleration_count != b->toleration_count ||
         a->term_count != b->term_count) {
         return false;
@@ -199,6 +207,35 @@ static bool where_equal(const struct pod_demand *a, const struct pod_demand *b) 
     return true;
 }
 
+static void hash_text(uint64_t *hash, const char *text) {
+    for (; text != NULL && *text != '\0'; text++) {
+        *hash = (*hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    }
+    *hash = (*hash ^ 256) * UINT64_C(0x100000001b3);
+}
+
+uint64_t pod_demand_where_hash(const struct pod_demand *pod) {
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < pod->selector_count; i++) {
+        hash_text(&hash, pod->selectors[i].key);
+        hash_text(&hash, pod->selectors[i].value);
+    }
+    for (size_t i = 0; i < pod->toleration_count; i++) {
+        hash_text(&hash, pod->tolerations[i].key);
+        hash_text(&hash, pod->tolerations[i].value);
+    }
+    for (size_t i = 0; i < pod->term_count; i++) {
+        for (size_t j = 0; j < pod->terms[i].rule_count; j++) {
+            hash_text(&hash, pod->terms[i].rules[j].key);
+            for (size_t k = 0; k < pod->terms[i].rules[j].value_count; k++) {
+                hash_text(&hash, pod->terms[i].rules[j].values[k]);
+            }
+        }
+    }
+    return hash;
+}
+
 bool pod_demand_equal(const struct pod_demand *a, const struct pod_demand *b) {
     if (a->container_count != b->container_count || a->has_run_deadline != b->has_run_deadline ||
         !texts_equal(a->priority_class, b->priority_class) ||
@@ -211,7 +248,7 @@ bool pod_demand_equal(const struct pod_demand *a, const struct pod_demand *b) {
             return false;
         }
     }
-    return where_equal(a, b);
+    return pod_demand_same_where(a, b);
 }
 
 /* Only what is set; a request that is not set is the limit. */

@@ -86,7 +86,7 @@ struct reason reason_capacity(enum reason_code code, const struct place *place,
     reason.needs = miss->needs;
     reason.free = miss->free;
     if (miss->kind != RESOURCE_NONE) {
-        (void)text_copy(reason.name, sizeof reason.name, place->nodes[miss->node].node->name);
+        (void)text_copy(reason.name, sizeof reason.name, place->index.nodes[miss->node].node->name);
     }
     return reason;
 }

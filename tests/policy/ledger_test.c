@@ -1,6 +1,7 @@
 #include "policy/ledger.h"
 
 #include "base/rng.h"
+#include "policy/room.h"
 #include "tests/policy/samples.h"
 #include "tests/test.h"
 
@@ -313,8 +314,75 @@ TEST(ledger__balances_after_any_history) {
         for (int i = 0; i < 200; i++) {
             random_step(&books, &rng, demand);
             ledger_verify(books.ledger);
+            room_verify(ledger_room(books.ledger));
         }
         demand_destroy(demand);
         books_finish(&books);
     }
+}
+
+static int64_t free_cpu(struct books *books, uint32_t node) {
+    room_refresh(ledger_room(books->ledger));
+    return room_place(ledger_room(books->ledger))
+        ->index.nodes[node]
+        .free.amount[RESOURCE_CPU];
+}
+
+TEST(room__counts_pods_to_come_where_they_find_room) {
+    struct books books;
+    struct demand *demand;
+
+    books_init(&books);
+    put_node(&books, "node-a", "cpu=4 pods=10");
+    put_node(&books, "node-b", "cpu=4 pods=10");
+    demand = sample_demand(&books.names, "driver*1 main cpu=1 | executor*2 main cpu=2");
+    ledger_reserve(books.ledger, 7, "team-a", demand);
+    CHECK_EQ(free_cpu(&books, 0) + free_cpu(&books, 1), 3000, "the gang is expected");
+    put_pod(&books, "d", "node-b", "main cpu=1", 7, POD_ROLE_DRIVER, false);
+    CHECK_EQ(free_cpu(&books, 0) + free_cpu(&books, 1), 3000, "the driver came: the same");
+    put_pod(&books, "e1", "", "main cpu=2", 7, POD_ROLE_EXECUTOR, false);
+    CHECK_EQ(free_cpu(&books, 0) + free_cpu(&books, 1), 3000, "one is visible, and not bound");
+    put_pod(&books, "x", "node-a", "main cpu=4", 0, POD_ROLE_POD, false);
+    CHECK_EQ(free_cpu(&books, 0), 0, "somebody else took the node");
+    CHECK_EQ(free_cpu(&books, 1), 1000, "one executor moved, the other finds no room");
+    room_verify(ledger_room(books.ledger));
+    CHECK_EQ(room_place(ledger_room(books.ledger))->index.held_count, 0, "verified in peace");
+    room_refresh(ledger_room(books.ledger));
+    CHECK_EQ(room_place(ledger_room(books.ledger))->index.held_count, 2, "it keeps the nodes");
+    ledger_release(books.ledger, 7);
+    ledger_remove_pod(books.ledger, "e1");
+    CHECK_EQ(free_cpu(&books, 1), 3000, "the attempt is over, its driver is there");
+    demand_destroy(demand);
+    books_finish(&books);
+}
+
+TEST(room__adds_the_nodes_a_pool_may_grow_to) {
+    struct books books;
+    struct room_pool stand;
+    struct node_pool pool = {.node_max = 3};
+    struct demand *demand;
+
+    books_init(&books);
+    pool.node = sample_node(&books.names, "spot", "cpu=4 pods=10 @pool=spot %spot=yes");
+    put_node(&books, "node-a", "cpu=4 pods=10");
+    put_node(&books, "node-s", "cpu=4 pods=10 @pool=spot @zone=a %spot=yes");
+    room_set_pools(ledger_room(books.ledger), &pool, 1);
+    room_refresh(ledger_room(books.ledger));
+    CHECK_EQ(room_place(ledger_room(books.ledger))->index.node_count, 4, "two more may come");
+    demand = sample_demand(&books.names, "executor*3 main cpu=4 ~spot");
+    ledger_reserve(books.ledger, 7, "team-a", demand);
+    room_refresh(ledger_room(books.ledger));
+    CHECK(room_pool(ledger_room(books.ledger), "spot", &stand), "known");
+    CHECK_EQ(stand.members, 1, "one is there");
+    CHECK_EQ(stand.expected, 1, "real nodes are used first");
+    CHECK(!room_pool(ledger_room(books.ledger), "other", &stand), "not known");
+    put_node(&books, "node-t", "cpu=4 pods=10 @pool=spot @zone=b %spot=yes");
+    room_refresh(ledger_room(books.ledger));
+    CHECK(room_pool(ledger_room(books.ledger), "spot", &stand), "known");
+    CHECK_EQ(stand.members, 2, "one came");
+    CHECK_EQ(stand.expected, 0, "the pod is expected on it");
+    room_verify(ledger_room(books.ledger));
+    node_finish(&pool.node);
+    demand_destroy(demand);
+    books_finish(&books);
 }

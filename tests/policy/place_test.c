@@ -12,6 +12,7 @@ struct cluster {
     struct node nodes[NODES_MAX];
     size_t node_count;
     struct place place;
+    struct place empty; /* the same nodes, as they might be some day */
 };
 
 static void add_node(struct cluster *cluster, const char *text) {
@@ -25,8 +26,11 @@ static void add_node(struct cluster *cluster, const char *text) {
 /* After all nodes are made: the pass borrows them. */
 static void load(struct cluster *cluster) {
     place_clear(&cluster->place);
+    place_clear(&cluster->empty);
+    cluster->empty.index.some_day = true;
     for (size_t i = 0; i < cluster->node_count; i++) {
         place_add_node(&cluster->place, &cluster->nodes[i], &cluster->nodes[i].allocatable);
+        place_add_node(&cluster->empty, &cluster->nodes[i], &cluster->nodes[i].allocatable);
     }
 }
 
@@ -35,6 +39,7 @@ static void cluster_finish(struct cluster *cluster) {
         node_finish(&cluster->nodes[i]);
     }
     place_finish(&cluster->place);
+    place_finish(&cluster->empty);
     resource_names_finish(&cluster->names);
 }
 
@@ -150,8 +155,8 @@ TEST(place_gang__fits_pod_by_pod) {
         }
         load(&cluster);
         demand = sample_demand(&cluster.names, rows[i].demand);
-        CHECK_EQ(place_possible(&cluster.place, demand, &miss), rows[i].possible, rows[i].what);
-        CHECK_EQ(place_impossible(&cluster.place, demand, &miss), !rows[i].possible, rows[i].what);
+        CHECK_EQ(place_possible(&cluster.empty, demand, &miss), rows[i].possible, rows[i].what);
+        CHECK_EQ(place_impossible(&cluster.empty, demand, &miss), !rows[i].possible, rows[i].what);
         CHECK_EQ(place_gang(&cluster.place, demand, &miss), rows[i].want, rows[i].what);
         CHECK_EQ(pods_in_runs(&cluster.place),
                  rows[i].want ? demand->requests.amount[RESOURCE_PODS] : 0, rows[i].what);
@@ -178,7 +183,7 @@ TEST(place_gang__takes_the_tight_nodes_and_leaves_the_roomy) {
     CHECK_EQ(cluster.place.runs[0].count, 2, "filled");
     CHECK_EQ(cluster.place.runs[1].node, 1, "the next");
     CHECK_EQ(cluster.place.runs[1].count, 2, "with the rest");
-    CHECK_EQ(cluster.place.nodes[1].free.amount[RESOURCE_CPU], 1000, "a core is left there");
+    CHECK_EQ(cluster.place.index.nodes[1].free.amount[RESOURCE_CPU], 1000, "a core is left there");
     CHECK(place_gang(&cluster.place, wide, &miss), "the roomy node is whole");
     demand_destroy(small);
     demand_destroy(wide);
@@ -196,8 +201,8 @@ TEST(place_impossible__does_not_trust_a_heuristic) {
     load(&cluster);
     demand = sample_demand(&cluster.names, "driver*2 main cpu=4 | executor*2 main cpu=3");
     CHECK(!place_gang(&cluster.place, demand, &miss), "missed");
-    CHECK(!place_possible(&cluster.place, demand, &miss), "it would miss it again");
-    CHECK(!place_impossible(&cluster.place, demand, &miss), "but there may be a way");
+    CHECK(!place_possible(&cluster.empty, demand, &miss), "it would miss it again");
+    CHECK(!place_impossible(&cluster.empty, demand, &miss), "but there may be a way");
     demand_destroy(demand);
     cluster_finish(&cluster);
 }
@@ -269,7 +274,7 @@ TEST(place_gang__reports_the_nearest_miss) {
         CHECK_EQ(miss.needs, want->needs, rows[i].what);
         CHECK_EQ(miss.free, want->free, rows[i].what);
         for (size_t j = 0; j < cluster.node_count; j++) {
-            CHECK(resources_equal(&cluster.place.nodes[j].free, &cluster.nodes[j].allocatable),
+            CHECK(resources_equal(&cluster.place.index.nodes[j].free, &cluster.nodes[j].allocatable),
                   "all or nothing");
         }
         demand_destroy(demand);
@@ -291,11 +296,12 @@ TEST(place_hold__keeps_the_nodes_a_job_could_use) {
     small = sample_demand(&cluster.names, "pod*1 main cpu=1 @pool=a");
     other = sample_demand(&cluster.names, "pod*1 main cpu=1");
     CHECK(!place_gang(&cluster.place, waiting, &miss), "no room for two");
+    place_mark(&cluster.place);
     place_hold(&cluster.place, waiting, 7);
-    CHECK_EQ(cluster.place.held_count, 1, "one node is kept");
+    CHECK_EQ(cluster.place.index.held_count, 1, "one node is kept");
     place_hold(&cluster.place, other, 8);
-    CHECK_EQ(cluster.place.nodes[0].held_by, 7, "the first keeper stays");
-    CHECK_EQ(cluster.place.nodes[1].held_by, 8, "the other node is kept for the other");
+    CHECK_EQ(node_index_holder(&cluster.place.index, 0), 7, "the first keeper stays");
+    CHECK_EQ(node_index_holder(&cluster.place.index, 1), 8, "the other node is kept for the other");
     CHECK(!place_gang(&cluster.place, small, &miss), "there is room, but kept");
     CHECK_EQ(miss.held_by, 7, "for the job ahead");
     CHECK_EQ(miss.nodes_held, 1, "one such node");
@@ -318,8 +324,8 @@ TEST(place_pods__places_what_it_can) {
     demand = sample_demand(&cluster.names, "pod*1 main cpu=2");
     CHECK_EQ(place_pods(&cluster.place, &demand->groups[0].pod, &demand->groups[0].requests, 9), 3,
              "three of nine");
-    CHECK_EQ(cluster.place.nodes[0].free.amount[RESOURCE_CPU], 0, "room taken");
-    CHECK_EQ(cluster.place.nodes[1].free.amount[RESOURCE_CPU], 1000, "room taken");
+    CHECK_EQ(cluster.place.index.nodes[0].free.amount[RESOURCE_CPU], 0, "room taken");
+    CHECK_EQ(cluster.place.index.nodes[1].free.amount[RESOURCE_CPU], 1000, "room taken");
     demand_destroy(demand);
     cluster_finish(&cluster);
 }
@@ -352,7 +358,7 @@ static struct demand *random_demand(struct cluster *cluster, struct rng *rng) {
 
 /* What the runs say, added up, is what is gone from the nodes; and nothing is below zero. */
 static void check_runs(const struct cluster *cluster, const struct demand *demand,
-                       const struct place_node *before) {
+                       const struct indexed_node *before) {
     uint32_t placed[2] = {0};
     struct resources left[NODES_MAX];
 
@@ -368,7 +374,7 @@ static void check_runs(const struct cluster *cluster, const struct demand *deman
         resources_add_times(&left[run->node], &group->requests, -(int64_t)run->count);
     }
     for (size_t i = 0; i < cluster->node_count; i++) {
-        CHECK(resources_equal(&left[i], &cluster->place.nodes[i].free), "what is left");
+        CHECK(resources_equal(&left[i], &cluster->place.index.nodes[i].free), "what is left");
         for (size_t kind = 0; kind < RESOURCE_KIND_MAX; kind++) {
             CHECK(left[i].amount[kind] >= 0, "no node is overrun");
         }
@@ -390,20 +396,22 @@ TEST(place_gang__never_overruns_a_node) {
         random_cluster(&cluster, &rng);
         for (int i = 0; i < 12; i++) {
             struct demand *demand = random_demand(&cluster, &rng);
-            struct place_node before[NODES_MAX];
+            struct indexed_node before[NODES_MAX];
             struct place_miss miss;
             char what[32];
 
             (void)snprintf(what, sizeof what, "seed %llu", (unsigned long long)seed);
-            memcpy(before, cluster.place.nodes, cluster.node_count * sizeof *before);
+            memcpy(before, cluster.place.index.nodes, cluster.node_count * sizeof *before);
             if (place_gang(&cluster.place, demand, &miss)) {
                 placed++;
                 check_runs(&cluster, demand, before);
             } else {
                 missed++;
                 CHECK(miss.placed < miss.wanted, what);
-                CHECK(memcmp(before, cluster.place.nodes, cluster.node_count * sizeof *before) == 0,
-                      "nothing is left behind");
+                for (size_t j = 0; j < cluster.node_count; j++) {
+                    CHECK(resources_equal(&before[j].free, &cluster.place.index.nodes[j].free),
+                          "nothing is left behind");
+                }
             }
             demand_destroy(demand);
         }
@@ -475,7 +483,7 @@ TEST(place_gang__finds_a_way_for_a_driver_and_executors_if_there_is_one) {
         }
         (void)snprintf(text, sizeof text, "seed %llu", (unsigned long long)seed);
         want = search(&cluster, demand, 0, 0, free);
-        CHECK_EQ(place_impossible(&cluster.place, demand, &miss), !want, text);
+        CHECK_EQ(place_impossible(&cluster.empty, demand, &miss), !want, text);
         CHECK_EQ(place_gang(&cluster.place, demand, &miss), want, text);
         placed += want;
         missed += !want;

@@ -94,7 +94,7 @@ TEST(reason_print__says_what_nodes_lack) {
     struct node node = sample_node(&names, "worker-7", "cpu=8 memory=10Gi pods=110");
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct place place = {.node_count = 0};
+        struct place place = {.run_count = 0};
         struct demand *demand = sample_demand(&names, rows[i].demand);
         struct place_miss miss;
         struct reason reason;
