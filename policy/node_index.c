@@ -71,6 +71,7 @@ void node_index_clear(struct node_index *index) {
     index->marked = false;
     index->largest = (struct resources){{0}};
     index->kind_end = RESOURCE_FIXED_COUNT;
+    index->version++;
     index->built = false;
 }
 
@@ -437,6 +438,16 @@ static void replace(struct node_index *index, uint32_t at, const struct resource
 void node_index_set_free(struct node_index *index, uint32_t node, const struct resources *free) {
     save(index, node);
     replace(index, node, free, index->nodes[node].held_by);
+}
+
+void node_index_set_all_free(struct node_index *index, const struct resources *free) {
+    ENSURE(!index->marked);
+    for (size_t i = 0; i < index->node_count; i++) {
+        index->nodes[i].free = free[i];
+    }
+    for (size_t i = 0; index->built && i < index->class_count; i++) {
+        build_tree(index, &index->classes[i]);
+    }
 }
 
 void node_index_take(struct node_index *index, uint32_t node, const struct resources *requests,

@@ -34,6 +34,10 @@ void place_add_node(struct place *place, const struct node *node, const struct r
     node_index_add(&place->index, node, free);
 }
 
+void place_set_all_free(struct place *place, const struct resources *free) {
+    node_index_set_all_free(&place->index, free);
+}
+
 void place_mark(struct place *place) {
     node_index_mark(&place->index);
 }

@@ -57,6 +57,9 @@ void place_finish(struct place *place);
 void place_clear(struct place *place);
 void place_add_node(struct place *place, const struct node *node, const struct resources *free);
 
+/* What is free, by node: the same nodes at another time. O(nodes). Not after place_mark(). */
+void place_set_all_free(struct place *place, const struct resources *free);
+
 /* Remember from here on what is placed and held; and take all of that back, to the mark. */
 void place_mark(struct place *place);
 void place_rewind(struct place *place);

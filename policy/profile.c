@@ -53,7 +53,10 @@ struct profile {
     size_t lowered_for;       /* so many reservations */
     int64_t last_reserved_us; /* the latest start of a reservation */
     size_t reservation_count;
-    struct place place; /* the nodes at an instant, for an exact answer */
+    struct place place; /* the nodes at an instant, for an exact answer: */
+    const struct node_index *loaded; /* those of this index, as they were at this version */
+    uint64_t loaded_version;
+    struct resources *left; /* free on each of them then */
     struct usage swept; /* of one namespace */
 };
 
@@ -68,6 +71,7 @@ void profile_destroy(struct profile *profile) {
         return;
     }
     place_finish(&profile->place);
+    free(profile->left);
     usage_finish(&profile->swept);
     free(profile->changes);
     free(profile->runs);
@@ -98,11 +102,12 @@ void profile_begin(struct profile *profile, const struct place *now, int64_t now
     ENSURE(!profile->is_lowered);
     clear_dips(&profile->window);
     clear_dips(&profile->lowered);
-    if (now->node_count > profile->node_room) {
-        grow_dips(&profile->window, profile->node_room, now->node_count);
-        grow_dips(&profile->lowered, profile->node_room, now->node_count);
-        profile->node_room = now->node_count;
+    if (now->index.node_count > profile->node_room) {
+        grow_dips(&profile->window, profile->node_room, now->index.node_count);
+        grow_dips(&profile->lowered, profile->node_room, now->index.node_count);
+        profile->node_room = now->index.node_count;
         profile->free = mem_grow(profile->free, profile->node_room, sizeof *profile->free);
+        profile->left = mem_grow(profile->left, profile->node_room, sizeof *profile->left);
     }
     profile->now = now;
     profile->now_us = now_us;
@@ -288,7 +293,7 @@ void profile_lift(struct profile *profile, struct place *place) {
     for (size_t i = 0; i < profile->lowered.touched_count; i++) {
         const uint32_t node = profile->lowered.touched[i];
 
-        resources_subtract(&place->nodes[node].free, &profile->lowered.by_node[node].least);
+        node_index_take(&place->index, node, &profile->lowered.by_node[node].least, 1);
     }
     profile->is_lowered = false;
 }
@@ -312,7 +317,7 @@ void profile_lower(struct profile *profile, struct place *place, int64_t until_u
     for (size_t i = 0; i < profile->lowered.touched_count; i++) {
         const uint32_t node = profile->lowered.touched[i];
 
-        resources_add(&place->nodes[node].free, &profile->lowered.by_node[node].least);
+        node_index_take(&place->index, node, &profile->lowered.by_node[node].least, -1);
     }
     profile->is_lowered = true;
 }
@@ -406,27 +411,28 @@ static uint32_t count_fits(const struct pod_group *group, const struct resources
     return most > 0 ? (uint32_t)most : 0;
 }
 
-static bool is_usable(const struct place_node *node, const struct pod_demand *pod) {
-    return node->held_by == 0 && node_accepts(node->node, pod);
+static bool is_usable(const struct place *now, uint32_t node, const struct pod_demand *pod) {
+    return node_index_holder(&now->index, node) == 0 &&
+           node_accepts(now->index.nodes[node].node, pod);
 }
 
 static void measure_nodes(struct search *search) {
     struct profile *profile = search->profile;
     const struct demand *demand = search->ask->demand;
-    const size_t nodes = profile->now->node_count;
+    const size_t nodes = profile->now->index.node_count;
 
     if (nodes * demand->group_count > profile->fits_room) {
         profile->fits_room = nodes * demand->group_count;
         profile->fits = mem_grow(profile->fits, profile->fits_room, sizeof *profile->fits);
     }
     for (size_t n = 0; n < nodes; n++) {
-        profile->free[n] = profile->now->nodes[n].free;
+        profile->free[n] = profile->now->index.nodes[n].free;
     }
     for (size_t g = 0; g < demand->group_count; g++) {
         for (size_t n = 0; n < nodes; n++) {
             uint32_t fits = NOT_ACCEPTED;
 
-            if (is_usable(&profile->now->nodes[n], &demand->groups[g].pod)) {
+            if (is_usable(profile->now, (uint32_t)n, &demand->groups[g].pod)) {
                 fits = count_fits(&demand->groups[g], &profile->free[n]);
                 search->sums[g] += fits;
             }
@@ -442,7 +448,7 @@ static void change_node(struct search *search, const struct profile_run *run, in
 
     resources_add_times(free, run->requests, sign * (int64_t)run->count);
     for (size_t g = 0; g < demand->group_count; g++) {
-        uint32_t *fits = &profile->fits[g * profile->now->node_count + run->node];
+        uint32_t *fits = &profile->fits[g * profile->now->index.node_count + run->node];
 
         if (*fits != NOT_ACCEPTED) {
             search->sums[g] -= *fits;
@@ -479,22 +485,39 @@ static bool sums_suffice(const struct search *search) {
     return true;
 }
 
+/* The nodes of the pass, in a place of our own; only when they have changed. */
+static void load_nodes(struct profile *profile) {
+    const struct node_index *now = &profile->now->index;
+
+    if (profile->loaded == now && profile->loaded_version == now->version) {
+        return;
+    }
+    place_clear(&profile->place);
+    for (size_t n = 0; n < now->node_count; n++) {
+        place_add_node(&profile->place, now->nodes[n].node, &now->nodes[n].free);
+    }
+    profile->loaded = now;
+    profile->loaded_version = now->version;
+}
+
 /* Pod by pod, on what is left of the nodes from here until until_us. */
 static bool nodes_hold(struct search *search, int64_t until_us) {
     struct profile *profile = search->profile;
     const struct resources nothing = {{0}};
-    struct place_miss miss;
 
     find_dips(profile, search->next, until_us, &profile->window);
-    place_clear(&profile->place);
-    for (size_t n = 0; n < profile->now->node_count; n++) {
-        struct resources free = profile->free[n];
+    load_nodes(profile);
+    for (size_t n = 0; n < profile->now->index.node_count; n++) {
+        struct resources *left = &profile->left[n];
 
-        resources_add(&free, &profile->window.by_node[n].least);
-        place_add_node(&profile->place, profile->now->nodes[n].node,
-                       profile->now->nodes[n].held_by == 0 ? &free : &nothing);
+        *left = profile->free[n];
+        resources_add(left, &profile->window.by_node[n].least);
+        if (node_index_holder(&profile->now->index, (uint32_t)n) != 0) {
+            *left = nothing;
+        }
     }
-    return place_gang(&profile->place, search->ask->demand, &miss);
+    place_set_all_free(&profile->place, profile->left);
+    return place_gang(&profile->place, search->ask->demand, NULL);
 }
 
 static bool fits_at(struct search *search, int64_t at_us) {

@@ -310,17 +310,17 @@ static void check_lowered(struct rig *rig, int64_t until_us, const char *what) {
     struct resources before[NODES_MAX];
 
     for (size_t n = 0; n < rig->node_count; n++) {
-        before[n] = rig->place.nodes[n].free;
+        before[n] = rig->place.index.nodes[n].free;
     }
     profile_lower(rig->profile, &rig->place, until_us);
     for (size_t n = 0; n < rig->node_count; n++) {
         const struct resources want = least_free(rig, n, 0, until_us);
 
-        CHECK(resources_equal(&rig->place.nodes[n].free, &want), what);
+        CHECK(resources_equal(&rig->place.index.nodes[n].free, &want), what);
     }
     profile_lift(rig->profile, &rig->place);
     for (size_t n = 0; n < rig->node_count; n++) {
-        CHECK(resources_equal(&rig->place.nodes[n].free, &before[n]), what);
+        CHECK(resources_equal(&rig->place.index.nodes[n].free, &before[n]), what);
     }
 }
 
