@@ -37,6 +37,12 @@
 #define LIMIT_SPEC_BYTES         (1 * LIMIT_MIB)
 #define LIMIT_CONFIG_BYTES       (1 * LIMIT_MIB)
 
+/* Windows: of each list, of a calendar with those it includes, of its file, of a zone's file. */
+#define LIMIT_WINDOWS        1000
+#define LIMIT_CALENDAR_DAYS  100000
+#define LIMIT_CALENDAR_BYTES (4 * LIMIT_MIB)
+#define LIMIT_ZONE_BYTES     (64 * LIMIT_KIB)
+
 /* A job. */
 #define LIMIT_JOB_PODS          100000
 #define LIMIT_JOB_ATTEMPTS      1000

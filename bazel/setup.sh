@@ -10,7 +10,7 @@ set -eu
 
 packages="
   build-essential ca-certificates curl git openssl pkg-config procps python3 tzdata
-  libcmocka-dev libcurl4-openssl-dev libev-dev libjansson-dev liblmdb-dev libssl-dev
+  libcmocka-dev libcurl4-openssl-dev libev-dev libical-dev libjansson-dev liblmdb-dev libssl-dev
   libyaml-dev libzstd-dev node-llhttp zlib1g-dev
 "
 dev_packages="

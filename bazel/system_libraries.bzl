@@ -45,6 +45,13 @@ def system_libraries():
         pkg_config = "yaml-0.1",
     )
     system_library(
+        name = "libical",
+        debian_packages = ["libical-dev"],
+        headers = ["libical/ical.h"],
+        min_version = "3.0",
+        pkg_config = "libical",
+    )
+    system_library(
         name = "zlib",
         debian_packages = ["zlib1g-dev"],
         headers = ["zlib.h"],

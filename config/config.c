@@ -15,6 +15,7 @@
 #include "config/file.h"
 #include "config/schema.h"
 #include "config/settings.h"
+#include "config/windows.h"
 
 #define UNIX_PATH_BYTES_MAX 107 /* what sockaddr_un holds */
 #define SETTING_DEPTH_MAX   8
@@ -190,6 +191,16 @@ static bool is_group(const char *path_with_dot) {
     return false;
 }
 
+/* Lists of objects have readers of their own. */
+static bool is_list(const char *prefix, const char *key) {
+    for (size_t i = 0; prefix[0] == '\0' && windows_members[i] != NULL; i++) {
+        if (strcmp(windows_members[i], key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void unknown_key(const char *prefix, const struct text_node *member,
                         const struct trail *trail, struct problems *problems) {
     size_t length = strlen(prefix);
@@ -216,8 +227,12 @@ static void read_group(struct config *config, struct text_node *object, const ch
 static void read_member(struct config *config, struct text_node *member, const char *prefix,
                         const struct trail *trail, struct problems *problems) {
     const struct setting *setting = find_setting(prefix, member->key);
-    char *group = mem_format("%s%s.", prefix, member->key);
+    char *group;
 
+    if (is_list(prefix, member->key)) {
+        return;
+    }
+    group = mem_format("%s%s.", prefix, member->key);
     if (setting != NULL) {
         if (member->kind != NODE_NULL && check_value(setting, member, trail, problems)) {
             store_value(config, setting, member);
@@ -331,6 +346,7 @@ static int read_documents(const struct document_set *set, struct config *config,
         problems_add(problems, root->place, "", "must be an object (key: value)");
     } else if (root != NULL) {
         read_group(config, root, "", NULL, problems);
+        windows_read(root, config->zoneinfo_dir, &config->windows, problems);
     }
     if (problems->count == before) {
         check_between(config, root, problems);
@@ -381,6 +397,7 @@ void config_finish(struct config *config) {
         }
     }
     forget_namespaces(config);
+    window_set_finish(&config->windows);
     *config = (struct config){0};
 }
 

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "config/problem.h"
+#include "policy/window.h"
 
 /* Texts are owned and never NULL; "" is "not set". */
 struct config {
@@ -58,6 +59,9 @@ struct config {
     int64_t history_age_us;
     int64_t history_count;
     char *log_level; /* error, warn, info or debug */
+
+    char *zoneinfo_dir;
+    struct window_set windows;
 };
 
 /* The configuration of an empty file. */

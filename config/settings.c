@@ -35,6 +35,8 @@ static const char *const orders[] = {"priority", NULL};
 
 const struct setting config_settings[] = {
     TEXT("dataDir", data_dir, "/var/lib/nightshift", "folder of the queue; made when missing"),
+    TEXT("zoneinfoDir", zoneinfo_dir, "/usr/share/zoneinfo",
+         "folder of the time zones that windows name, as tzdata installs it"),
 
     TEXT("listen.unix.path", unix_path, "/run/nightshift/nightshift.sock",
          "socket for this machine; empty: none"),

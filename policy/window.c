@@ -101,7 +101,7 @@ static bool opening_at(const struct window *window, int64_t time_s, int64_t last
     struct stretch opening = {INT64_MIN, INT64_MIN}; /* of the past, so far */
 
     for (int64_t day = today - DAYS_BEFORE; day <= last_day; day++) {
-        if (opening.until_s > time_s && day > today + FOR_EVER_DAYS) {
+        if (opening.until_s > time_s + FOR_EVER_DAYS * CIVIL_DAY_S) {
             opening.until_s = INT64_MAX;
             break;
         }
@@ -199,7 +199,7 @@ bool window_span_at(const struct window_set *set, const struct window *window, i
 
 int64_t window_longest_us(const struct window *window, int64_t now_us) {
     int64_t time_s = to_s(now_us);
-    int64_t last_day = civil_day_of(zone_civil_s(window->zone, time_s)) + FOR_EVER_DAYS + 1;
+    int64_t last_day = civil_day_of(zone_civil_s(window->zone, time_s)) + FOR_EVER_DAYS + 2;
     int64_t longest_s = 0;
     struct stretch opening;
 

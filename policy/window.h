@@ -20,6 +20,7 @@
 struct zone;
 
 #define WINDOW_EVERY_DAY 0x7f
+#define WINDOW_GRACE_US  (30 * CLOCK_US_PER_SECOND) /* unless said, as pods have it */
 
 /* Days since 1970-01-01, ascending, each once. */
 struct day_set {

@@ -26,6 +26,7 @@ LIBRARY_USERS = {
     "lmdb.h": ["queue/*.c"],
     "curl/*": ["k8s/*.c", "cli/http*.c"],
     "ev.h": ["scheduler/loop.c"],
+    "libical/*": ["config/ics.c"],
     "llhttp.h": ["api/http*.c"],
     "jansson.h": ["api/wire*.c", "k8s/*.c", "config/*.c", "sim/*.c", "cli/*.c",
                   "scheduler/daemon*.c"],
