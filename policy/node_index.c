@@ -8,6 +8,7 @@
 
 #define LEAF_NODES       8  /* nodes under one leaf of a tree */
 #define LABEL_VALUES_MAX 64 /* a label with more values makes no classes */
+#define CPU_LEVEL_LEAST  INT64_C(250)
 
 /* A label that pods have asked about. */
 struct label_key {
@@ -94,31 +95,57 @@ void node_index_add(struct node_index *index, const struct node *node,
 
 /* --- Trees ----------------------------------------------------------------------------------- */
 
-static void raise_to(struct resources *most, const struct resources *other, size_t kind_end) {
+static void raise_to(struct node_most *most, const struct node_most *other, size_t kind_end) {
     for (size_t i = 0; i < kind_end; i++) {
-        most->amount[i] = other->amount[i] > most->amount[i] ? other->amount[i] : most->amount[i];
+        if (other->free.amount[i] > most->free.amount[i]) {
+            most->free.amount[i] = other->free.amount[i];
+        }
+    }
+    for (size_t i = 0; i < NODE_CPU_LEVELS; i++) {
+        if (other->memory_at[i] > most->memory_at[i]) {
+            most->memory_at[i] = other->memory_at[i];
+        }
     }
 }
 
 /* Of what no node has, nothing is free at best. */
-static struct resources lowest(size_t kind_end) {
-    struct resources low = {{0}};
+static struct node_most lowest(size_t kind_end) {
+    struct node_most low = {.free = {{0}}};
 
     for (size_t i = 0; i < kind_end; i++) {
-        low.amount[i] = INT64_MIN;
+        low.free.amount[i] = INT64_MIN;
+    }
+    for (size_t i = 0; i < NODE_CPU_LEVELS; i++) {
+        low.memory_at[i] = INT64_MIN;
     }
     return low;
 }
 
+static void raise_to_node(struct node_most *most, const struct resources *free, size_t kind_end) {
+    for (size_t i = 0; i < kind_end; i++) {
+        if (free->amount[i] > most->free.amount[i]) {
+            most->free.amount[i] = free->amount[i];
+        }
+    }
+    for (size_t i = 0; i < NODE_CPU_LEVELS; i++) {
+        if (free->amount[RESOURCE_CPU] < CPU_LEVEL_LEAST << i) {
+            break;
+        }
+        if (free->amount[RESOURCE_MEMORY] > most->memory_at[i]) {
+            most->memory_at[i] = free->amount[RESOURCE_MEMORY];
+        }
+    }
+}
+
 static void compute_leaf(const struct node_index *index, struct node_class *class, uint32_t leaf) {
     const uint32_t first = leaf * LEAF_NODES;
-    struct resources most = lowest(index->kind_end);
+    struct node_most most = lowest(index->kind_end);
 
     for (uint32_t slot = first; slot < first + LEAF_NODES && slot < class->count; slot++) {
         const struct indexed_node *node = &index->nodes[class->nodes[slot]];
 
         if (node->held_by == 0) {
-            raise_to(&most, &node->free, index->kind_end);
+            raise_to_node(&most, &node->free, index->kind_end);
         }
     }
     class->most[class->leaf_count + leaf] = most;
@@ -242,7 +269,7 @@ static void add_to_class(struct node_index *index, uint32_t class_index, uint32_
 
     /* Grows by doubling: there is room for `count` rounded up to a power of two. */
     if ((class->count & (class->count - 1)) == 0) {
-        const size_t room = class->count > 0 ? (size_t)class->count * 2 : 1;
+        const size_t room = class->count > 0 ? (size_t) class->count * 2 : 1;
 
         class->nodes = mem_grow(class->nodes, room, sizeof *class->nodes);
     }
@@ -298,7 +325,7 @@ static uint32_t class_for(struct node_index *index, struct map *by_hash, const s
         if (found == 0) {
             const uint32_t class = new_class(index);
 
-            (void)map_put_id(by_hash, hash, (void *)((uintptr_t)class + 1));
+            (void)map_put_id(by_hash, hash, (void *)((uintptr_t) class + 1));
             return class;
         }
         if (is_same_class(index, index->nodes[index->classes[found - 1].nodes[0]].node, node)) {
@@ -518,8 +545,7 @@ void node_index_mark(struct node_index *index) {
 void node_index_rewind(struct node_index *index) {
     index->marked = false;
     while (index->held_class_count > 0) {
-        struct node_class *class =
-            &index->classes[index->held_classes[--index->held_class_count]];
+        struct node_class *class = &index->classes[index->held_classes[--index->held_class_count]];
 
         index->held_count -= class->count - class->held_count;
         class->held_by = 0;
@@ -579,8 +605,7 @@ static bool asks_by_node(const struct node_index *index, const struct pod_demand
     return false;
 }
 
-static bool accepts(const struct node_index *index, const struct pod_demand *where,
-                    uint32_t node) {
+static bool accepts(const struct node_index *index, const struct pod_demand *where, uint32_t node) {
     return index->some_day ? node_might_accept(index->nodes[node].node, where)
                            : node_accepts(index->nodes[node].node, where);
 }
@@ -656,12 +681,18 @@ const struct node_choice *node_index_choice(struct node_index *index, const stru
 /* --- Searching ------------------------------------------------------------------------------- */
 
 struct node_needs node_needs_of(const struct resources *need) {
-    struct node_needs needs = {.count = 0};
+    struct node_needs needs = {.cpu_level = NODE_CPU_LEVELS,
+                               .memory = need->amount[RESOURCE_MEMORY]};
 
     for (size_t i = 0; i < RESOURCE_KIND_MAX; i++) {
         if (need->amount[i] > 0) {
             needs.kinds[needs.count] = i;
             needs.amounts[needs.count++] = need->amount[i];
+        }
+    }
+    for (size_t i = 0; i < NODE_CPU_LEVELS; i++) {
+        if (need->amount[RESOURCE_CPU] >= CPU_LEVEL_LEAST << i) {
+            needs.cpu_level = i;
         }
     }
     return needs;
@@ -674,6 +705,13 @@ static bool covers(const struct resources *free, const struct node_needs *needs)
         }
     }
     return true;
+}
+
+/* May one of these nodes have room? */
+static bool may_cover(const struct node_most *most, const struct node_needs *needs) {
+    return (needs->cpu_level == NODE_CPU_LEVELS || needs->memory <= 0 ||
+            most->memory_at[needs->cpu_level] >= needs->memory) &&
+           covers(&most->free, needs);
 }
 
 /* Behind this part of the tree; 0: it was the last. */
@@ -690,7 +728,7 @@ static uint32_t next_leaf(const struct node_class *class, const struct node_need
     uint32_t at = leaf < class->leaf_count ? class->leaf_count + leaf : 0;
 
     while (at != 0) {
-        if (!covers(&class->most[at], needs)) {
+        if (!may_cover(&class->most[at], needs)) {
             at = next_subtree(at);
         } else if (at >= class->leaf_count) {
             return at - class->leaf_count;
@@ -725,7 +763,7 @@ static uint32_t next_in_class(const struct node_index *index, const struct node_
                               uint32_t at, const struct node_needs *needs, uint32_t slot) {
     const struct node_class *class = &index->classes[choice->classes[at]];
 
-    if (class->held_by != 0 || !covers(&class->most[1], needs)) {
+    if (class->held_by != 0 || !may_cover(&class->most[1], needs)) {
         return NODE_INDEX_NONE;
     }
     slot = next_slot(index, choice, class, needs, slot);
@@ -814,8 +852,8 @@ struct nearest {
 static void nearest_in_leaf(const struct node_index *index, const struct node_choice *choice,
                             const struct node_class *class, const struct node_needs *needs,
                             uint32_t leaf, struct nearest *best) {
-    for (uint32_t slot = leaf * LEAF_NODES;
-         slot < (leaf + 1) * LEAF_NODES && slot < class->count; slot++) {
+    for (uint32_t slot = leaf * LEAF_NODES; slot < (leaf + 1) * LEAF_NODES && slot < class->count;
+         slot++) {
         const uint32_t at = class->nodes[slot];
         size_t kind;
         double part;
@@ -839,7 +877,7 @@ static void nearest_in_class(const struct node_index *index, const struct node_c
         size_t kind;
 
         if (best->node != NODE_INDEX_NONE &&
-            least_part(&class->most[at], needs, &kind) <= best->part) {
+            least_part(&class->most[at].free, needs, &kind) <= best->part) {
             at = next_subtree(at);
         } else if (at < class->leaf_count) {
             at *= 2;
@@ -893,7 +931,10 @@ static void verify_class(const struct node_index *index, const struct node_class
     ENSURE(again.leaf_count == class->leaf_count);
     for (uint32_t at = 1; at < 2 * class->leaf_count; at++) {
         for (size_t i = 0; i < index->kind_end; i++) {
-            ENSURE(again.most[at].amount[i] == class->most[at].amount[i]);
+            ENSURE(again.most[at].free.amount[i] == class->most[at].free.amount[i]);
+        }
+        for (size_t i = 0; i < NODE_CPU_LEVELS; i++) {
+            ENSURE(again.most[at].memory_at[i] == class->most[at].memory_at[i]);
         }
     }
     for (size_t i = 0; i < index->kind_end; i++) {
@@ -916,8 +957,8 @@ void node_index_verify(const struct node_index *index) {
     for (size_t i = 0; index->built && i < index->class_count; i++) {
         verify_class(index, &index->classes[i]);
         nodes += index->classes[i].count;
-        held += index->classes[i].held_by != 0 ? index->classes[i].count
-                                               : index->classes[i].held_count;
+        held +=
+            index->classes[i].held_by != 0 ? index->classes[i].count : index->classes[i].held_count;
     }
     ENSURE(!index->built || (nodes == index->node_count && held == index->held_count));
 }

@@ -1,9 +1,9 @@
 /* policy/node_index.h - nodes in classes, and a quick way to the next one with room.
  *
  * Nodes that accept the same pods are one class: equal taints, readiness, cordon and kinds of
- * resources, and equal values of the labels that any pod has asked about so far. A label with very many values (the
- * host's name) makes no classes; a pod that asks about it is checked against each node. Within
- * a class a tree of the most that is free, kind by kind, leads to the next node with room in
+ * resources, and equal values of the labels that any pod has asked about so far. A label with
+ * very many values (the host's name) makes no classes; a pod that asks about it is checked
+ * against each node. Within a class a tree of the most that is free, kind by kind, leads to the next node with room in
  * about the logarithm of their number. Nodes go from ordinary to special ones (taints, extended
  * resources; those that a pool may grow come last), then from small to large, then in the order
  * they were added.
@@ -29,10 +29,19 @@ struct indexed_node {
     const struct node *node;
     struct resources free; /* after everything that is there, or was placed */
     uint64_t held_by;      /* the job it alone is kept for; 0: none. See node_index_holder() */
-    uint32_t rank; /* in the order of searching */
+    uint32_t rank;         /* in the order of searching */
     uint32_t class_index;
     uint32_t slot; /* in its class, by rank */
     bool saved;    /* since the mark */
+};
+
+/* The most that is free on any of some nodes, kind by kind; and since the one with much memory may
+ * have no cpu left, the most memory where there is also so much cpu: 1/4, 1/2, 1, 2, ... cores. */
+#define NODE_CPU_LEVELS 9
+
+struct node_most {
+    struct resources free;
+    int64_t memory_at[NODE_CPU_LEVELS];
 };
 
 struct node_class {
@@ -41,7 +50,7 @@ struct node_class {
     uint64_t held_by;       /* the job that all of it is kept for; 0: none */
     uint32_t held_count;    /* of its nodes, kept one by one */
     uint32_t leaf_count;    /* of the tree: a power of two */
-    struct resources *most; /* the tree: its root at 1, leaves (of several nodes) at the end */
+    struct node_most *most; /* the tree: its root at 1, leaves (of several nodes) at the end */
     struct resources total; /* what is free on all nodes that are not held, where it is above 0 */
 };
 
@@ -124,6 +133,8 @@ struct node_needs {
     size_t count;
     size_t kinds[RESOURCE_KIND_MAX];
     int64_t amounts[RESOURCE_KIND_MAX];
+    size_t cpu_level; /* NODE_CPU_LEVELS: less than the lowest */
+    int64_t memory;
 };
 
 struct node_needs node_needs_of(const struct resources *need);

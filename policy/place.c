@@ -222,8 +222,8 @@ static bool place_in_order(struct place *place, const struct demand *demand, con
         uint32_t placed = 0;
 
         choose(place, &batch);
-        if (out_miss != NULL || node_index_may_hold(&place->index, batch.choice, &batch.needs,
-                                                    batch.count)) {
+        if (out_miss != NULL ||
+            node_index_may_hold(&place->index, batch.choice, &batch.needs, batch.count)) {
             placed = fill(place, &batch);
         }
         if (placed < batch.count) {
@@ -244,8 +244,7 @@ static double pod_size(const struct place *place, const struct pod_group *group)
     for (size_t i = 0; i < RESOURCE_KIND_MAX; i++) {
         if (group->requests.amount[i] > 0) {
             const int64_t most = place->index.largest.amount[i];
-            const double share =
-                (double)group->requests.amount[i] / (double)(most > 0 ? most : 1);
+            const double share = (double)group->requests.amount[i] / (double)(most > 0 ? most : 1);
 
             size = share > size ? share : size;
         }

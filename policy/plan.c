@@ -41,7 +41,7 @@ struct plan {
     struct place_run *runs;
     size_t run_count;
     size_t run_room;
-    size_t *run_ends; /* by start */
+    size_t *run_ends;    /* by start */
     struct place *place; /* the ledger's room; NULL until the pass needs it */
 };
 
@@ -321,8 +321,9 @@ static bool try_job(struct plan *plan, const struct plan_input *input, uint32_t 
 /* Nobody in the heap can start: blocked, without nodes, or too many starts already. */
 static void stop_the_rest(struct plan *plan, const struct plan_input *input) {
     const bool kept = all_nodes_are_kept(plan) && !input->capacity_unknown;
-    const struct reason reason = kept ? reason_behind(node_index_holder(&plan->place->index, 0), REASON_CAPACITY)
-                                      : reason_plain(REASON_START_RATE);
+    const struct reason reason =
+        kept ? reason_behind(node_index_holder(&plan->place->index, 0), REASON_CAPACITY)
+             : reason_plain(REASON_START_RATE);
     const uint32_t shared = add_reason(plan, &reason);
 
     for (size_t i = 0; i < plan->heap_count; i++) {

@@ -53,11 +53,11 @@ struct profile {
     size_t lowered_for;       /* so many reservations */
     int64_t last_reserved_us; /* the latest start of a reservation */
     size_t reservation_count;
-    struct place place; /* the nodes at an instant, for an exact answer: */
+    struct place place;              /* the nodes at an instant, for an exact answer: */
     const struct node_index *loaded; /* those of this index, as they were at this version */
     uint64_t loaded_version;
     struct resources *left; /* free on each of them then */
-    struct usage swept; /* of one namespace */
+    struct usage swept;     /* of one namespace */
 };
 
 #define NOT_ACCEPTED UINT32_MAX

@@ -140,8 +140,8 @@ void room_touch_node(struct room *room, struct ledger_node *node) {
     }
     if (room->touched_node_count == room->touched_node_room) {
         room->touched_node_room = room->touched_node_room > 0 ? room->touched_node_room * 2 : 16;
-        room->touched_nodes = mem_grow(room->touched_nodes, room->touched_node_room,
-                                       sizeof(struct ledger_node *));
+        room->touched_nodes =
+            mem_grow(room->touched_nodes, room->touched_node_room, sizeof(struct ledger_node *));
     }
     node->room_touched = true;
     room->touched_nodes[room->touched_node_count++] = node;
@@ -206,10 +206,10 @@ static void expect(struct expected *expected, const struct pod_demand *pod,
     if (count == 0) {
         return;
     }
-    expected->comings = mem_grow(expected->comings, expected->coming_count + 1,
-                                 sizeof *expected->comings);
-    expected->requests = mem_grow(expected->requests, expected->coming_count + 1,
-                                  sizeof *expected->requests);
+    expected->comings =
+        mem_grow(expected->comings, expected->coming_count + 1, sizeof *expected->comings);
+    expected->requests =
+        mem_grow(expected->requests, expected->coming_count + 1, sizeof *expected->requests);
     expected->requests[expected->coming_count] = *requests;
     coming = &expected->comings[expected->coming_count++];
     *coming = (struct coming){.pod = pod, .requests = requests, .wanted = count};
@@ -242,8 +242,7 @@ static void put_on_nodes(struct room *room, struct coming *coming) {
     coming->placed = place_pods(&room->place, coming->pod, coming->requests, coming->wanted);
     coming->run_count = room->place.run_count;
     if (coming->run_count > 0) {
-        coming->runs =
-            mem_copy(room->place.runs, coming->run_count * sizeof *room->place.runs);
+        coming->runs = mem_copy(room->place.runs, coming->run_count * sizeof *room->place.runs);
     }
     for (size_t i = 0; i < coming->run_count; i++) {
         resources_add_times(&room->load[coming->runs[i].node], coming->requests,

@@ -323,9 +323,7 @@ TEST(ledger__balances_after_any_history) {
 
 static int64_t free_cpu(struct books *books, uint32_t node) {
     room_refresh(ledger_room(books->ledger));
-    return room_place(ledger_room(books->ledger))
-        ->index.nodes[node]
-        .free.amount[RESOURCE_CPU];
+    return room_place(ledger_room(books->ledger))->index.nodes[node].free.amount[RESOURCE_CPU];
 }
 
 TEST(room__counts_pods_to_come_where_they_find_room) {

@@ -37,8 +37,7 @@ static void cluster_finish(struct cluster *cluster) {
 }
 
 static const struct node_choice *choose(struct cluster *cluster, const struct demand *demand) {
-    return node_index_choice(&cluster->index, &demand->groups[0].pod,
-                             demand->groups[0].where_hash);
+    return node_index_choice(&cluster->index, &demand->groups[0].pod, demand->groups[0].where_hash);
 }
 
 TEST(node_index_next_fit__goes_from_small_to_large_and_to_special_nodes_last) {

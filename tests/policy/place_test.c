@@ -274,8 +274,9 @@ TEST(place_gang__reports_the_nearest_miss) {
         CHECK_EQ(miss.needs, want->needs, rows[i].what);
         CHECK_EQ(miss.free, want->free, rows[i].what);
         for (size_t j = 0; j < cluster.node_count; j++) {
-            CHECK(resources_equal(&cluster.place.index.nodes[j].free, &cluster.nodes[j].allocatable),
-                  "all or nothing");
+            CHECK(
+                resources_equal(&cluster.place.index.nodes[j].free, &cluster.nodes[j].allocatable),
+                "all or nothing");
         }
         demand_destroy(demand);
         cluster_finish(&cluster);
