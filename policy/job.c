@@ -100,7 +100,7 @@ int64_t retry_backoff_us(const struct retry_policy *policy, uint32_t failures, d
     return wait_us > least_us ? wait_us : least_us;
 }
 
-void job_move(struct job *job, enum job_state to) {
-    ENSURE(job_may_move(job->state, to));
-    job->state = to;
+enum job_state job_move(enum job_state from, enum job_state to) {
+    ENSURE(job_may_move(from, to));
+    return to;
 }

@@ -128,12 +128,12 @@ struct job {
     int32_t exit_code;           /* of the last attempt; -1: unknown */
     bool cancel_requested;
     bool pods_deleted;           /* the last attempt's pods are gone, or were asked to go */
-    unsigned char spec_hash[32]; /* SHA-256 of its stored spec */
+    unsigned char spec_hash[32]; /* SHA-256 of its stored spec; the queue alone keeps it */
 };
 
 #define JOB_TTL_NEVER UINT32_MAX
 
-/* Change the state; an illegal transition is our bug (ENSURE). */
-void job_move(struct job *job, enum job_state to);
+/* The new state; an illegal transition is our bug (ENSURE). */
+enum job_state job_move(enum job_state from, enum job_state to);
 
 #endif

@@ -58,7 +58,7 @@ struct spec {
 };
 
 enum queue_change_kind {
-    CHANGE_JOB_PUT,     /* insert or replace */
+    CHANGE_JOB_PUT,     /* insert, or replace all but its spec_hash */
     CHANGE_JOB_DROP,    /* the job, its attempts and events, its share of the spec */
     CHANGE_ATTEMPT_PUT, /* insert or replace */
     CHANGE_EVENT_ADD,

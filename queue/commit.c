@@ -52,6 +52,8 @@ static int count_user(struct commit *commit, const unsigned char *hash, bool mor
 
 static int apply_job_put(struct commit *commit, const struct queue_change *change) {
     const struct job *job = &change->job;
+    struct job known = *job; /* Its spec is known here alone. */
+    struct job stored = *job;
     struct store_key key;
     MDB_val id = store_id_key(&key, job->id);
     MDB_val old;
@@ -59,6 +61,8 @@ static int apply_job_put(struct commit *commit, const struct queue_change *chang
 
     if (r == MDB_NOTFOUND) {
         r = count_user(commit, job->spec_hash, true);
+    } else if (r == 0) {
+        r = record_decode_job(job->id, old.mv_data, old.mv_size, &known) == OK ? 0 : MDB_CORRUPTED;
     }
     if (r != 0) {
         return r;
@@ -67,7 +71,8 @@ static int apply_job_put(struct commit *commit, const struct queue_change *chang
         commit->next_id = job->id + 1;
     }
     buf_clear(&commit->queue->scratch);
-    record_encode_job(&commit->queue->scratch, job);
+    memcpy(stored.spec_hash, known.spec_hash, sizeof stored.spec_hash);
+    record_encode_job(&commit->queue->scratch, &stored);
     return put_scratch(commit, TABLE_JOBS, id);
 }
 

@@ -63,9 +63,8 @@ int queue_each_event(struct queue *queue, uint64_t job_id, uint32_t from_sequenc
                      int (*visit)(void *context, const struct job_event *event),
                      void *context) MUST_CHECK;
 
-/* Append a spec's text to out_text. ERR_NOT_FOUND, ERR_CORRUPT (its hash is wrong too). */
-int queue_get_spec(struct queue *queue, const unsigned char hash[SPEC_HASH_BYTES],
-                   struct buf *out_text) MUST_CHECK;
+/* Append the text of a job's spec to out_text. ERR_NOT_FOUND, ERR_CORRUPT (its hash is wrong too). */
+int queue_get_spec(struct queue *queue, uint64_t job_id, struct buf *out_text) MUST_CHECK;
 
 /* What a key was used for; out_submission->key is the caller's. ERR_NOT_FOUND. */
 int queue_get_submission(struct queue *queue, const char *key,

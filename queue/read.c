@@ -105,20 +105,25 @@ int queue_each_event(struct queue *queue, uint64_t job_id, uint32_t from_sequenc
     return each_part(queue, TABLE_EVENTS, job_id, from_sequence, visit_event, &both);
 }
 
-int queue_get_spec(struct queue *queue, const unsigned char hash[SPEC_HASH_BYTES],
-                   struct buf *out_text) {
-    MDB_txn *txn = NULL;
+/* A job's record, while the transaction lasts. */
+static int read_job(struct queue *queue, MDB_txn *txn, uint64_t id, struct job *out_job) {
+    struct store_key room;
+    MDB_val key = store_id_key(&room, id);
+    MDB_val val;
+    int r = store_err(mdb_get(txn, queue->tables[TABLE_JOBS], &key, &val));
+
+    return r == OK ? record_decode_job(id, val.mv_data, val.mv_size, out_job) : r;
+}
+
+static int read_spec(struct queue *queue, MDB_txn *txn, const unsigned char *hash,
+                     struct buf *out_text) {
     MDB_val key = store_val(hash, SPEC_HASH_BYTES);
     MDB_val val;
     const char *text;
     size_t bytes;
     unsigned char found[SPEC_HASH_BYTES];
-    int r = store_begin_read(queue, &txn);
+    int r = store_err(mdb_get(txn, queue->tables[TABLE_SPECS], &key, &val));
 
-    if (r < 0) {
-        return r;
-    }
-    r = store_err(mdb_get(txn, queue->tables[TABLE_SPECS], &key, &val));
     if (r == OK) {
         r = record_decode_spec(hash, val.mv_data, val.mv_size, &text, &bytes);
     }
@@ -129,6 +134,21 @@ int queue_get_spec(struct queue *queue, const unsigned char hash[SPEC_HASH_BYTES
     if (r == OK) {
         buf_add(out_text, text, bytes);
         r = out_text->full ? ERR_FULL : OK;
+    }
+    return r;
+}
+
+int queue_get_spec(struct queue *queue, uint64_t job_id, struct buf *out_text) {
+    MDB_txn *txn = NULL;
+    struct job job;
+    int r = store_begin_read(queue, &txn);
+
+    if (r < 0) {
+        return r;
+    }
+    r = read_job(queue, txn, job_id, &job);
+    if (r == OK) {
+        r = read_spec(queue, txn, job.spec_hash, out_text);
     }
     return r;
 }

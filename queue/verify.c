@@ -40,7 +40,7 @@ static int verify_job(void *context, const struct job *job) {
     verify->attempts = 0;
     verify->events = 0;
     buf_init(&text, LIMIT_SPEC_BYTES);
-    r = queue_get_spec(verify->queue, job->spec_hash, &text);
+    r = queue_get_spec(verify->queue, job->id, &text);
     buf_finish(&text);
     if (r < 0) {
         return error_set(verify->error, ERR_CORRUPT, "job %llu: its spec is missing or damaged",

@@ -11,7 +11,7 @@
 
 bool attempt_is_current(const struct entry *entry, uint32_t attempt) {
     return entry->run != NULL && entry->run->attempt.number == attempt &&
-           job_state_is_active(entry->job.state);
+           job_state_is_active(entry->state);
 }
 
 static void describe_demand(const struct core *core, const struct demand *demand, char *out,
@@ -31,8 +31,8 @@ static struct run *new_run(struct core *core, struct entry *entry) {
     struct attempt old = run->attempt;
 
     free(run->standing_message);
-    *run = (struct run){.attempt = {.job_id = entry->job.id,
-                                    .number = entry->job.attempt,
+    *run = (struct run){.attempt = {.job_id = entry->id,
+                                    .number = entry_course(entry)->attempt,
                                     .pod_name = old.pod_name,
                                     .pod_uid = old.pod_uid,
                                     .node = old.node,
@@ -48,26 +48,28 @@ static struct run *new_run(struct core *core, struct entry *entry) {
 
 void attempt_start(struct core *core, struct entry *entry) {
     entry->run->start_in_flight = true;
-    outbox_add_command(&core->outbox, &(struct command){.kind = COMMAND_START,
-                                                        .job_id = entry->job.id,
-                                                        .attempt = entry->run->attempt.number,
-                                                        .namespace = entry->job.namespace,
-                                                        .look_first = entry->run->start_may_exist,
-                                                        .only_look = entry->job.cancel_requested});
+    outbox_add_command(&core->outbox,
+                       &(struct command){.kind = COMMAND_START,
+                                         .job_id = entry->id,
+                                         .attempt = entry->run->attempt.number,
+                                         .namespace = entry->terms->namespace,
+                                         .look_first = entry->run->start_may_exist,
+                                         .only_look = entry_course(entry)->cancel_requested});
     entry->run->start_may_exist = true;
 }
 
 void attempt_admit(struct core *core, struct entry *entry) {
+    struct course *course = entry_edit(entry);
     char text[160];
     char what[128];
 
     describe_demand(core, entry->shape->applied, what, sizeof what);
     (void)snprintf(text, sizeof text, "quota and nodes hold the whole gang: %s", what);
     view_reserve(core, entry);
-    entry->job.attempt++;
-    entry->job.admitted_us = core->instant.now_us;
-    entry->job.started_us = 0;
-    entry->job.finished_us = 0;
+    course->attempt++;
+    course->admitted_us = core->instant.now_us;
+    course->started_us = 0;
+    course->finished_us = 0;
     entry->run = new_run(core, entry);
     view_run_changed(core, entry);
     core->counts.admissions++;
@@ -88,43 +90,45 @@ static void end_attempt(struct core *core, struct entry *entry, enum failure fai
         run->attempt.finished_us = run->attempt.started_us;
     }
     run_set_text(&run->attempt.message, message);
-    entry->job.failure = failure;
-    entry->job.exit_code = exit_code;
+    entry_edit(entry)->failure = failure;
+    entry_edit(entry)->exit_code = exit_code;
     view_run_changed(core, entry);
-    ledger_release(core->ledger, entry->job.id);
+    ledger_release(core->ledger, entry->id);
 }
 
 static void retry_or_fail(struct core *core, struct entry *entry, const char *message) {
-    struct job *job = &entry->job;
-    bool spends = failure_spends_retry(job->failure);
-    uint32_t *spent = spends ? &job->retries : &job->infra_retries;
-    uint32_t most = spends ? job->retry.retries_max : job->retry.infra_retries_max;
+    const struct retry_policy *retry = &entry->terms->retry;
+    struct course *course = entry_edit(entry);
+    bool spends = failure_spends_retry(course->failure);
+    uint32_t *spent = spends ? &course->retries : &course->infra_retries;
+    uint32_t most = spends ? retry->retries_max : retry->infra_retries_max;
     char wait[32];
     int64_t wait_us;
 
-    job->failures++;
-    if (!failure_may_retry(job->failure) || *spent >= most || job->attempt >= LIMIT_JOB_ATTEMPTS) {
+    course->failures++;
+    if (!failure_may_retry(course->failure) || *spent >= most ||
+        course->attempt >= LIMIT_JOB_ATTEMPTS) {
         lifecycle_move(core, entry, JOB_FAILED, "failed",
                        outbox_format(&core->outbox, "%s: %s (%s %" PRIu32 " of %" PRIu32 " used)",
-                                     failure_text(job->failure), message,
+                                     failure_text(course->failure), message,
                                      spends ? "retries" : "infrastructure retries", *spent, most));
         return;
     }
     (*spent)++;
-    wait_us = retry_backoff_us(&job->retry, job->failures, rng_unit(&core->rng));
-    job->eligible_us = core->instant.now_us + wait_us;
+    wait_us = retry_backoff_us(retry, course->failures, rng_unit(&core->rng));
+    course->eligible_us = core->instant.now_us + wait_us;
     text_print_duration(wait_us, wait);
     lifecycle_move(core, entry, JOB_RETRY_WAIT, "retry",
                    outbox_format(&core->outbox,
                                  "%s: %s; tried again in %s (%s %" PRIu32 " of %" PRIu32 ")",
-                                 failure_text(job->failure), message, wait,
+                                 failure_text(course->failure), message, wait,
                                  spends ? "retry" : "infrastructure retry", *spent, most));
 }
 
 /* The attempt is over, one way or another. */
 void attempt_finish(struct core *core, struct entry *entry, enum failure failure, int32_t exit_code,
                     const char *message) {
-    if (entry->job.cancel_requested) {
+    if (entry_course(entry)->cancel_requested) {
         end_attempt(core, entry, FAILURE_CANCELLED, exit_code, message);
         lifecycle_move(core, entry, JOB_CANCELLED, "cancelled", message);
         return;
@@ -139,25 +143,25 @@ void attempt_finish(struct core *core, struct entry *entry, enum failure failure
 
 void attempt_delete_pod(struct core *core, struct entry *entry) {
     if (entry->run->attempt.pod_name[0] != '\0') {
-        pods_clean_up(core, entry->job.namespace, entry->run->attempt.pod_name,
-                      entry->run->attempt.pod_uid, entry->job.id);
+        pods_clean_up(core, entry->terms->namespace, entry->run->attempt.pod_name,
+                      entry->run->attempt.pod_uid, entry->id);
     }
 }
 
 static void running(struct core *core, struct entry *entry) {
     struct run *run = entry->run;
 
-    if (entry->job.state == JOB_RUNNING) {
+    if (entry->state == JOB_RUNNING) {
         return;
     }
     /* Kubernetes cuts its times to seconds: a pod seems to run before it was created. */
-    entry->job.started_us =
+    run->attempt.started_us =
         run->standing_started_us != 0 ? run->standing_started_us : core->instant.now_us;
-    if (entry->job.started_us < run->attempt.admitted_us) {
-        entry->job.started_us = run->attempt.admitted_us;
+    if (run->attempt.started_us < run->attempt.admitted_us) {
+        run->attempt.started_us = run->attempt.admitted_us;
     }
-    run->attempt.started_us = entry->job.started_us;
-    entry->quota_races = 0;
+    entry_edit(entry)->started_us = run->attempt.started_us;
+    entry_edit(entry)->quota_races = 0;
     view_run_changed(core, entry);
     lifecycle_move(core, entry, JOB_RUNNING, "running",
                    outbox_format(&core->outbox, "pod %s on node %s", run->attempt.pod_name,
@@ -169,7 +173,7 @@ void attempt_observe(struct core *core, struct entry *entry) {
     struct run *run = entry->run;
     const char *message;
 
-    if (entry->job.state != JOB_STARTING && entry->job.state != JOB_RUNNING) {
+    if (entry->state != JOB_STARTING && entry->state != JOB_RUNNING) {
         return;
     }
     message = run->standing_message != NULL ? run->standing_message : "";
@@ -215,10 +219,10 @@ static void start_done(struct core *core, struct entry *entry,
     run_set_text(&run->attempt.pod_name, started->pod_name);
     run_set_text(&run->attempt.message, "");
     view_run_changed(core, entry);
-    ledger_objects_visible(core->ledger, entry->job.id);
+    ledger_objects_visible(core->ledger, entry->id);
     lifecycle_move(core, entry, JOB_STARTING, "starting",
                    outbox_format(&core->outbox, "created pod %s", started->pod_name));
-    if (entry->job.cancel_requested) {
+    if (entry_course(entry)->cancel_requested) {
         attempt_delete_pod(core, entry);
     }
     attempt_observe(core, entry);
@@ -226,14 +230,14 @@ static void start_done(struct core *core, struct entry *entry,
 
 static void start_quota(struct core *core, struct entry *entry,
                         const struct started_event *started) {
-    int64_t wait_us = lifecycle_backoff_us(core, ++entry->quota_races, 0);
+    int64_t wait_us = lifecycle_backoff_us(core, ++entry_edit(entry)->quota_races, 0);
 
     core->counts.quota_races++;
     end_attempt(core, entry, FAILURE_QUOTA_RACE, -1, started->message);
-    entry->job.eligible_us = core->instant.now_us + wait_us;
-    if (entry->job.cancel_requested) {
+    entry_edit(entry)->eligible_us = core->instant.now_us + wait_us;
+    if (entry_course(entry)->cancel_requested) {
         lifecycle_move(core, entry, JOB_CANCELLED, "cancelled", "before its pod was created");
-    } else if (entry->job.attempt >= LIMIT_JOB_ATTEMPTS) {
+    } else if (entry_course(entry)->attempt >= LIMIT_JOB_ATTEMPTS) {
         lifecycle_move(core, entry, JOB_FAILED, "failed", "too many attempts");
     } else {
         lifecycle_move(core, entry, JOB_QUEUED, "quota_race",
@@ -245,7 +249,7 @@ static void start_quota(struct core *core, struct entry *entry,
 static void start_refused(struct core *core, struct entry *entry,
                           const struct started_event *started) {
     end_attempt(core, entry, FAILURE_REJECTED, -1, started->message);
-    if (entry->job.cancel_requested) {
+    if (entry_course(entry)->cancel_requested) {
         lifecycle_move(core, entry, JOB_CANCELLED, "cancelled", "before its pod was created");
     } else {
         lifecycle_move(core, entry, JOB_REJECTED, "rejected", started->message);
@@ -256,13 +260,13 @@ static void start_refused(struct core *core, struct entry *entry,
 static void start_conflict(struct core *core, struct entry *entry,
                            const struct started_event *started) {
     end_attempt(core, entry, FAILURE_SUBMIT_TRANSIENT, -1, started->message);
-    if (entry->job.cancel_requested) {
+    if (entry_course(entry)->cancel_requested) {
         lifecycle_move(core, entry, JOB_CANCELLED, "cancelled", "before its pod was created");
-    } else if (entry->job.attempt >= LIMIT_JOB_ATTEMPTS) {
+    } else if (entry_course(entry)->attempt >= LIMIT_JOB_ATTEMPTS) {
         lifecycle_move(core, entry, JOB_FAILED, "failed", "too many attempts");
     } else {
-        entry->job.eligible_us =
-            core->instant.now_us + lifecycle_backoff_us(core, ++entry->quota_races, 0);
+        entry_edit(entry)->eligible_us =
+            core->instant.now_us + lifecycle_backoff_us(core, ++entry_edit(entry)->quota_races, 0);
         lifecycle_move(core, entry, JOB_QUEUED, "conflict", started->message);
     }
 }
@@ -299,7 +303,7 @@ void attempt_started(struct core *core, const struct started_event *started) {
     struct entry *entry = view_entry(core, started->job_id);
 
     if (entry == NULL || !attempt_is_current(entry, started->attempt) ||
-        entry->job.state != JOB_SUBMITTING) {
+        entry->state != JOB_SUBMITTING) {
         return;
     }
     entry->run->start_in_flight = false;

@@ -382,23 +382,24 @@ static void refuse_start(struct daemon *daemon, const struct command *command, c
 }
 
 static void start(struct daemon *daemon, const struct command *command) {
-    const struct job *job = core_job(daemon->core, command->job_id);
     const struct attempt *attempt = core_attempt(daemon->core, command->job_id);
     struct payload *payload = NULL;
     struct field_error error = {0};
+    struct job job;
+    bool known = core_job(daemon->core, command->job_id, &job);
 
-    ENSURE(job != NULL);
+    ENSURE(known);
     ENSURE(attempt != NULL && attempt->number == command->attempt);
-    if (daemon_read_payload(daemon, job, &payload, &error) < 0) {
+    if (daemon_read_payload(daemon, &job, &payload, &error) < 0) {
         refuse_start(daemon, command,
                      error.error.code != OK ? error.error.text
                                             : "its stored specification can't be read");
         return;
     }
-    starter_start(daemon->starter, &(struct start_order){.job_id = job->id,
+    starter_start(daemon->starter, &(struct start_order){.job_id = job.id,
                                                          .attempt = command->attempt,
-                                                         .job_name = job->name,
-                                                         .namespace = job->namespace,
+                                                         .job_name = job.name,
+                                                         .namespace = job.namespace,
                                                          .admitted_us = attempt->admitted_us,
                                                          .look_first = command->look_first,
                                                          .only_look = command->only_look,

@@ -74,7 +74,6 @@ void core_load_job(struct core *core, const struct job *job, struct demand *dema
     if (job_state_is_final(job->state)) {
         view_note_finished(core, job->id);
     }
-    timers_add(&core->timers, 0, job->id); /* The first turn looks at everybody. */
 }
 
 /* --- Events ---------------------------------------------------------------------------------- */
@@ -146,14 +145,12 @@ static void on_release(struct core *core, struct event *event) {
 
 /* The start time-out may be shorter now. */
 static void on_settings(struct core *core, struct event *event) {
-    struct map_entry *item;
+    struct entry *entry;
 
     core->settings = event->settings;
     core->pass_needed = true;
-    for (size_t at = 0; (item = map_next(&core->entries, &at)) != NULL;) {
-        struct entry *entry = item->value;
-
-        if (entry->job.state == JOB_STARTING) {
+    for (uint64_t id = 0; (entry = entries_next(&core->entries, id)) != NULL; id = entry->id) {
+        if (entry->state == JOB_STARTING) {
             lifecycle_tick(core, entry);
         }
     }
@@ -187,6 +184,16 @@ static void (*const handlers[EVENT_KIND_COUNT])(struct core *core, struct event 
 
 /* --- The turn -------------------------------------------------------------------------------- */
 
+/* The first turn looks at every job that was loaded. */
+static void tick_loaded(struct core *core) {
+    struct entry *entry;
+
+    for (uint64_t id = 0; (entry = entries_next(&core->entries, id)) != NULL; id = entry->id) {
+        lifecycle_tick(core, entry);
+    }
+    core->is_loaded = true;
+}
+
 static void tick_all_due(struct core *core) {
     bool cleanups = false;
     uint64_t id;
@@ -206,13 +213,20 @@ static void tick_all_due(struct core *core) {
 
 /* The jobs and attempts that the turn touched, once each, as they are at its end. */
 static void store_changed(struct core *core) {
+    size_t new_count = 0;
+
     for (size_t i = 0; i < core->changed_count; i++) {
         struct entry *entry = view_entry(core, core->changed[i]);
+        struct queue_change change = {.kind = CHANGE_JOB_PUT};
 
         ENSURE(entry != NULL);
         entry->changed = false;
-        outbox_add_change(&core->outbox,
-                          &(struct queue_change){.kind = CHANGE_JOB_PUT, .job = entry->job});
+        view_job(entry, &change.job);
+        if (entry->is_new) {
+            entry->is_new = false;
+            memcpy(change.job.spec_hash, core->new_specs[new_count++], SPEC_HASH_BYTES);
+        }
+        outbox_add_change(&core->outbox, &change);
         if (entry->run != NULL && entry->run->changed) {
             entry->run->changed = false;
             outbox_add_change(&core->outbox, &(struct queue_change){
@@ -221,7 +235,9 @@ static void store_changed(struct core *core) {
                                              });
         }
     }
+    ENSURE(new_count == core->new_spec_count);
     core->changed_count = 0;
+    core->new_spec_count = 0;
 }
 
 static void expire_submissions(struct core *core) {
@@ -258,10 +274,15 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
         ENSURE(events[i].kind < EVENT_KIND_COUNT);
         handlers[events[i].kind](core, &events[i]);
     }
+    if (!core->is_loaded) {
+        tick_loaded(core);
+    }
     tick_all_due(core);
+    view_settle(core);
     if (core->pass_needed) {
         pass_run(core);
     }
+    view_settle(core);
     store_changed(core);
     lifecycle_forget(core);
     core->counts.nodes = ledger_node_count(core->ledger);
@@ -278,17 +299,19 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
 
 /* --- Looking --------------------------------------------------------------------------------- */
 
-const struct job *core_job(const struct core *core, uint64_t id) {
-    const struct entry *entry = view_entry(core, id);
-
-    return entry != NULL ? &entry->job : NULL;
+static bool give_job(const struct entry *entry, struct job *out_job) {
+    if (entry != NULL) {
+        view_job(entry, out_job);
+    }
+    return entry != NULL;
 }
 
-const struct job *core_next_job(const struct core *core, uint64_t after_id) {
-    size_t at = map_seek_id(&core->entries, after_id);
-    const struct map_entry *item = map_next(&core->entries, &at);
+bool core_job(const struct core *core, uint64_t id, struct job *out_job) {
+    return give_job(view_entry(core, id), out_job);
+}
 
-    return item != NULL ? &((const struct entry *)item->value)->job : NULL;
+bool core_next_job(const struct core *core, uint64_t after_id, struct job *out_job) {
+    return give_job(entries_next(&core->entries, after_id), out_job);
 }
 
 const struct attempt *core_attempt(const struct core *core, uint64_t id) {
@@ -305,8 +328,8 @@ const struct demand *core_demand(const struct core *core, uint64_t id) {
 
 /* Not among those that may start: its time has not come, or the last attempt's pod is there. */
 static struct reason unlisted_reason(const struct core *core, const struct entry *entry) {
-    if (entry->job.eligible_us > core->instant.now_us) {
-        return reason_retry_wait(entry->job.eligible_us);
+    if (entry_eligible_us(entry) > core->instant.now_us) {
+        return reason_retry_wait(entry_eligible_us(entry));
     }
     return reason_plain(lifecycle_has_live_pod(entry) ? REASON_POD_REMAINS : REASON_WAITING_TURN);
 }
@@ -317,10 +340,10 @@ static struct reason queued_reason(const struct core *core, const struct entry *
     if (!entry->is_listed || shape == NULL) {
         return unlisted_reason(core, entry);
     }
-    if (shape->blocked_id == 0 || entry->job.id < shape->blocked_id) {
+    if (shape->blocked_id == 0 || entry->id < shape->blocked_id) {
         return reason_plain(REASON_WAITING_TURN);
     }
-    if (entry->job.id == shape->blocked_id || shape->reason->code == REASON_CLUSTER_UNKNOWN ||
+    if (entry->id == shape->blocked_id || shape->reason->code == REASON_CLUSTER_UNKNOWN ||
         shape->reason->code == REASON_DRAINING) {
         return *shape->reason;
     }
@@ -330,12 +353,12 @@ static struct reason queued_reason(const struct core *core, const struct entry *
 bool core_reason(const struct core *core, uint64_t id, struct reason *out_reason) {
     const struct entry *entry = view_entry(core, id);
 
-    if (entry == NULL || !job_state_is_waiting(entry->job.state)) {
+    if (entry == NULL || !job_state_is_waiting(entry->state)) {
         return false;
     }
-    if (entry->job.state == JOB_HELD) {
+    if (entry->state == JOB_HELD) {
         *out_reason = reason_plain(REASON_HELD);
-    } else if (entry->job.state == JOB_RETRY_WAIT) {
+    } else if (entry->state == JOB_RETRY_WAIT) {
         *out_reason = unlisted_reason(core, entry);
     } else {
         *out_reason = queued_reason(core, entry);
@@ -354,7 +377,7 @@ bool core_reason_print(struct core *core, uint64_t id, struct reason *out_reason
     }
     reason_print(out_reason, &core->names, out_text);
     if (out_reason->code == REASON_LIMIT_RANGE && entry->shape != NULL &&
-        view_check_limits(core, entry->job.namespace, entry->shape->applied, &error) != OK) {
+        view_check_limits(core, entry->terms->namespace, entry->shape->applied, &error) != OK) {
         (void)text_copy(out_text, REASON_TEXT_BYTES, error.text);
     }
     return true;
@@ -371,10 +394,11 @@ size_t core_jobs_ahead(const struct core *core, uint64_t id) {
     for (size_t at = 0; (item = map_next(&core->shapes, &at)) != NULL;) {
         const struct shape *shape = item->value;
 
-        if (shape->namespace != entry->shape->namespace || shape->priority < entry->job.priority) {
+        if (shape->namespace != entry->shape->namespace ||
+            shape->priority < entry->terms->priority) {
             continue;
         }
-        if (shape->priority > entry->job.priority) {
+        if (shape->priority > entry->terms->priority) {
             ahead += shape->waiting_end - shape->first;
         } else {
             ahead += view_waiting_before(shape, id);
@@ -427,12 +451,20 @@ struct core_counts core_counts(const struct core *core) {
 
 /* --- Verifying ------------------------------------------------------------------------------- */
 
-static int verify_entry(const struct core *core, const struct entry *entry, size_t *counted,
+struct counted {
+    size_t states[JOB_STATE_COUNT];
+    size_t listed;
+};
+
+static int verify_entry(const struct core *core, const struct entry *entry, struct counted *counted,
                         struct error *error) {
-    const struct job *job = &entry->job;
+    struct job value;
+    const struct job *job = &value;
     struct reason reason;
 
-    counted[job->state]++;
+    view_job(entry, &value);
+    counted->states[job->state]++;
+    counted->listed += entry->is_listed;
     if (job_state_is_final(job->state) && entry->shape != NULL) {
         return error_set(error, ERR_CORRUPT, "job %" PRIu64 ": final, and has a shape", job->id);
     }
@@ -455,18 +487,43 @@ static int verify_entry(const struct core *core, const struct entry *entry, size
     return OK;
 }
 
-int core_verify(const struct core *core, struct error *error) {
-    size_t counted[JOB_STATE_COUNT] = {0};
+static int verify_shapes(const struct core *core, size_t listed, struct error *error) {
     struct map_entry *item;
+    size_t waiting = 0;
 
-    for (size_t at = 0; (item = map_next(&core->entries, &at)) != NULL;) {
-        int r = verify_entry(core, item->value, counted, error);
+    for (size_t at = 0; (item = map_next(&core->shapes, &at)) != NULL;) {
+        const struct shape *shape = item->value;
+        int r = shape_verify(core, shape, error);
 
         if (r < 0) {
             return r;
         }
+        waiting += shape->waiting_end - shape->first;
     }
-    if (memcmp(counted, core->counts.jobs, sizeof counted) != 0) {
+    return waiting == listed ? OK
+                             : error_set(error, ERR_CORRUPT, "%zu jobs wait in lists, %zu should",
+                                         waiting, listed);
+}
+
+int core_verify(const struct core *core, struct error *error) {
+    struct counted counted = {0};
+    const struct entry *entry;
+    size_t entries = 0;
+    int r = OK;
+
+    for (uint64_t id = 0; r == OK && (entry = entries_next(&core->entries, id)) != NULL;
+         id = entry->id) {
+        r = verify_entry(core, entry, &counted, error);
+        entries++;
+    }
+    if (r == OK) {
+        r = verify_shapes(core, counted.listed, error);
+    }
+    if (r < 0) {
+        return r;
+    }
+    if (memcmp(counted.states, core->counts.jobs, sizeof counted.states) != 0 ||
+        entries != core->entries.count) {
         return error_set(error, ERR_CORRUPT, "the counts by state are wrong");
     }
     ledger_verify(core->ledger);

@@ -50,11 +50,12 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
 
 /* --- Looking at the view, between turns ------------------------------------------------------ */
 
-/* A job as it is now; NULL if there is none (any more). Borrowed until the next turn. */
-const struct job *core_job(const struct core *core, uint64_t id);
+/* A job as it is now; false if there is none (any more). Its texts are borrowed until the next
+ * turn; its spec_hash is not known here. */
+bool core_job(const struct core *core, uint64_t id, struct job *out_job);
 
-/* The job with the lowest id above after_id; NULL at the end. */
-const struct job *core_next_job(const struct core *core, uint64_t after_id);
+/* The job with the lowest id above after_id; false at the end. */
+bool core_next_job(const struct core *core, uint64_t after_id, struct job *out_job);
 
 /* The current or last attempt; NULL if there was none. */
 const struct attempt *core_attempt(const struct core *core, uint64_t id);

@@ -217,7 +217,7 @@ int daemon_read_payload(struct daemon *daemon, const struct job *job, struct pay
     int r;
 
     buf_init(&text, LIMIT_SPEC_BYTES);
-    r = queue_get_spec(daemon->queue, job->spec_hash, &text);
+    r = queue_get_spec(daemon->queue, job->id, &text);
     r = r < 0 ? r
               : payload_read(job->kind, text.data, text.bytes, job->namespace, out_payload, error);
     buf_finish(&text);

@@ -49,19 +49,17 @@ static struct buf answer_buf(void) {
 }
 
 /* The call's job, if it exists and the caller may do this to it; otherwise the call is ended. */
-static const struct job *permitted_job(struct daemon *daemon, struct api_call *call) {
-    const struct job *job = core_job(daemon->core, call->job_id);
-
-    if (job == NULL) {
+static bool permitted_job(struct daemon *daemon, struct api_call *call, struct job *out_job) {
+    if (!core_job(daemon->core, call->job_id, out_job)) {
         api_reply_error(call, ERR_NOT_FOUND, "there is no job %" PRIu64, call->job_id);
-        return NULL;
+        return false;
     }
-    if (!api_call_permits(call, job->team)) {
+    if (!api_call_permits(call, out_job->team)) {
         api_reply_error(call, ERR_DENIED, "job %" PRIu64 " is team %s's; %s has no right to it",
-                        call->job_id, job->team, call->identity.user);
-        return NULL;
+                        call->job_id, out_job->team, call->identity.user);
+        return false;
     }
-    return job;
+    return true;
 }
 
 /* --- Submitting ------------------------------------------------------------------------------ */
@@ -72,14 +70,15 @@ static void reply_submitted(struct daemon *daemon, struct api_call *call, uint64
     struct buf json = answer_buf();
 
     for (size_t i = 0; i < count; i++) {
-        const struct job *job = core_job(daemon->core, first_id + i);
+        struct job job;
+        bool known = core_job(daemon->core, first_id + i, &job);
 
         /* One that was forgotten meanwhile is known by its id alone. */
         jobs[i] = (struct wire_submitted){
             .id = first_id + i,
-            .name = job != NULL ? job->name : "",
-            .namespace = job != NULL ? job->namespace : "",
-            .state = job != NULL ? job_state_text(job->state) : "",
+            .name = known ? job.name : "",
+            .namespace = known ? job.namespace : "",
+            .state = known ? job_state_text(job.state) : "",
         };
     }
     wire_encode_submit_answer(&json, &(struct wire_submit_answer){
@@ -156,8 +155,9 @@ static void on_change(struct daemon *daemon, struct api_call *call) {
     enum event_kind kind = call->route == API_HOLD      ? EVENT_HOLD
                            : call->route == API_RELEASE ? EVENT_RELEASE
                                                         : EVENT_CANCEL;
+    struct job job;
 
-    if (permitted_job(daemon, call) == NULL) {
+    if (!permitted_job(daemon, call, &job)) {
         return;
     }
     if (daemon->stalled) {
@@ -171,15 +171,15 @@ static void on_change(struct daemon *daemon, struct api_call *call) {
 }
 
 static void reply_job(struct daemon *daemon, struct api_call *call, uint64_t id) {
-    const struct job *job = core_job(daemon->core, id);
     struct buf json = answer_buf();
     struct front_job shown;
+    struct job job;
 
-    if (job == NULL) {
+    if (!core_job(daemon->core, id, &job)) {
         api_reply_error(call, ERR_NOT_FOUND, "there is no job %" PRIu64, id);
         return;
     }
-    front_job_fill(daemon, job, &shown);
+    front_job_fill(daemon, &job, &shown);
     wire_encode_job(&json, &shown.wire);
     reply_buf(call, 200, &json);
 }
@@ -216,15 +216,15 @@ static void on_list(struct daemon *daemon, struct api_call *call) {
     uint64_t id = call->after_id;
     size_t count = 0;
 
-    for (const struct job *job; (job = core_next_job(daemon->core, id)) != NULL; id = job->id) {
-        if (!matches(job, call)) {
+    for (struct job job; core_next_job(daemon->core, id, &job); id = job.id) {
+        if (!matches(&job, call)) {
             continue;
         }
         if (count == call->limit) {
             (void)snprintf(next, sizeof next, "%" PRIu64, id);
             break;
         }
-        front_job_fill(daemon, job, &jobs[count]);
+        front_job_fill(daemon, &job, &jobs[count]);
         wires[count] = jobs[count].wire;
         count++;
     }
@@ -236,17 +236,17 @@ static void on_list(struct daemon *daemon, struct api_call *call) {
 }
 
 static void on_show(struct daemon *daemon, struct api_call *call) {
-    const struct job *job = permitted_job(daemon, call);
+    struct job job;
     struct front_attempts attempts = {0};
     struct front_job shown;
     struct buf json;
 
-    if (job == NULL) {
+    if (!permitted_job(daemon, call, &job)) {
         return;
     }
     json = answer_buf();
-    front_job_fill(daemon, job, &shown);
-    (void)!queue_each_attempt(daemon->queue, job->id, front_attempt_add, &attempts);
+    front_job_fill(daemon, &job, &shown);
+    (void)!queue_each_attempt(daemon->queue, job.id, front_attempt_add, &attempts);
     shown.wire.attempt_list = attempts.items;
     shown.wire.attempt_list_count = attempts.count;
     wire_encode_job(&json, &shown.wire);
@@ -255,15 +255,15 @@ static void on_show(struct daemon *daemon, struct api_call *call) {
 }
 
 static void on_attempts(struct daemon *daemon, struct api_call *call) {
-    const struct job *job = permitted_job(daemon, call);
+    struct job job;
     struct front_attempts attempts = {0};
     struct buf json;
 
-    if (job == NULL) {
+    if (!permitted_job(daemon, call, &job)) {
         return;
     }
     json = answer_buf();
-    (void)!queue_each_attempt(daemon->queue, job->id, front_attempt_add, &attempts);
+    (void)!queue_each_attempt(daemon->queue, job.id, front_attempt_add, &attempts);
     wire_encode_attempt_list(
         &json, &(struct wire_attempt_list){.items = attempts.items, .item_count = attempts.count});
     reply_buf(call, 200, &json);
@@ -271,14 +271,14 @@ static void on_attempts(struct daemon *daemon, struct api_call *call) {
 }
 
 static void on_why(struct daemon *daemon, struct api_call *call) {
-    const struct job *job = permitted_job(daemon, call);
+    struct job job;
     struct buf json;
 
-    if (job == NULL) {
+    if (!permitted_job(daemon, call, &job)) {
         return;
     }
     json = answer_buf();
-    front_why(daemon, job, &json);
+    front_why(daemon, &job, &json);
     reply_buf(call, 200, &json);
 }
 
@@ -384,19 +384,19 @@ static int add_event(void *context, const struct job_event *event) {
 }
 
 static void on_events(struct daemon *daemon, struct api_call *call) {
-    const struct job *job = permitted_job(daemon, call);
+    struct job job;
     struct front_events events = {0};
     struct buf json;
 
-    if (job == NULL) {
+    if (!permitted_job(daemon, call, &job)) {
         return;
     }
     if (call->follow) {
-        follow(daemon, call, job);
+        follow(daemon, call, &job);
         return;
     }
     json = answer_buf();
-    (void)!queue_each_event(daemon->queue, job->id, (uint32_t)(call->after_sequence + 1), add_event,
+    (void)!queue_each_event(daemon->queue, job.id, (uint32_t)(call->after_sequence + 1), add_event,
                             &events);
     wire_encode_event_list(
         &json, &(struct wire_event_list){.items = events.items, .item_count = events.count});
@@ -405,10 +405,10 @@ static void on_events(struct daemon *daemon, struct api_call *call) {
 }
 
 static void on_logs(struct daemon *daemon, struct api_call *call) {
-    const struct job *job = permitted_job(daemon, call);
+    struct job job;
 
-    if (job != NULL) {
-        front_logs(daemon, call, job);
+    if (permitted_job(daemon, call, &job)) {
+        front_logs(daemon, call, &job);
     }
 }
 

@@ -27,11 +27,11 @@ int64_t lifecycle_backoff_us(struct core *core, uint32_t failures, int64_t at_le
 void lifecycle_note(struct core *core, struct entry *entry, const char *kind, const char *text) {
     outbox_add_change(&core->outbox, &(struct queue_change){
                                          .kind = CHANGE_EVENT_ADD,
-                                         .event = {.job_id = entry->job.id,
-                                                   .sequence = entry->job.event_count++,
+                                         .event = {.job_id = entry->id,
+                                                   .sequence = entry->event_count++,
                                                    .at_us = core->instant.now_us,
-                                                   .attempt = entry->job.attempt,
-                                                   .state = entry->job.state,
+                                                   .attempt = entry_course(entry)->attempt,
+                                                   .state = entry->state,
                                                    .kind = kind,
                                                    .text = outbox_text(&core->outbox, text)},
                                      });
@@ -40,18 +40,18 @@ void lifecycle_note(struct core *core, struct entry *entry, const char *kind, co
 
 void lifecycle_move(struct core *core, struct entry *entry, enum job_state to, const char *kind,
                     const char *text) {
-    core->counts.jobs[entry->job.state]--;
+    core->counts.jobs[entry->state]--;
     core->counts.jobs[to]++;
-    job_move(&entry->job, to);
-    if (to == JOB_QUEUED && entry->job.eligible_us <= core->instant.now_us) {
+    entry->state = (uint8_t)job_move((enum job_state)entry->state, to);
+    if (to == JOB_QUEUED && entry_eligible_us(entry) <= core->instant.now_us) {
         view_list(core, entry);
     } else {
         view_unlist(core, entry);
     }
     if (job_state_is_final(to)) {
-        entry->job.finished_us = core->instant.now_us;
+        entry_edit(entry)->finished_us = core->instant.now_us;
         view_release_shape(core, entry);
-        view_note_finished(core, entry->job.id);
+        view_note_finished(core, entry->id);
     }
     core->pass_needed = true;
     lifecycle_note(core, entry, kind, text);
@@ -60,7 +60,8 @@ void lifecycle_move(struct core *core, struct entry *entry, enum job_state to, c
 /* Two drivers of one job could both write its output: the next attempt waits until the pod of the
  * last one has finished or gone. */
 bool lifecycle_has_live_pod(const struct entry *entry) {
-    for (const struct pod_note *note = entry->main_pods; note != NULL; note = note->next_of_job) {
+    for (const struct pod_note *note = entry_course(entry)->main_pods; note != NULL;
+         note = note->next_of_job) {
         if (!note->finished) {
             return true;
         }
@@ -71,15 +72,15 @@ bool lifecycle_has_live_pod(const struct entry *entry) {
 static void tick_waiting(struct core *core, struct entry *entry) {
     if (entry->shape == NULL) {
         lifecycle_move(core, entry,
-                       job_may_move(entry->job.state, JOB_REJECTED) ? JOB_REJECTED : JOB_FAILED,
+                       job_may_move(entry->state, JOB_REJECTED) ? JOB_REJECTED : JOB_FAILED,
                        "rejected", "its stored specification can't be read any more");
-    } else if (entry->job.eligible_us > core->instant.now_us) {
-        lifecycle_wake_at(core, entry->job.id, mono_of(core, entry->job.eligible_us));
+    } else if (entry_eligible_us(entry) > core->instant.now_us) {
+        lifecycle_wake_at(core, entry->id, mono_of(core, entry_eligible_us(entry)));
     } else if (lifecycle_has_live_pod(entry)) {
         view_unlist(core, entry); /* Looked at again when that pod changes. */
-    } else if (entry->job.state == JOB_RETRY_WAIT) {
+    } else if (entry->state == JOB_RETRY_WAIT) {
         lifecycle_move(core, entry, JOB_QUEUED, "queued", "its back-off is over");
-    } else if (entry->job.state == JOB_QUEUED) {
+    } else if (entry->state == JOB_QUEUED) {
         view_list(core, entry);
     }
 }
@@ -90,12 +91,12 @@ static void tick_submitting(struct core *core, struct entry *entry) {
     if (run->start_in_flight || !core->adopted) {
         return;
     }
-    if (entry->job.cancel_requested && !run->start_may_exist) {
+    if (entry_course(entry)->cancel_requested && !run->start_may_exist) {
         attempt_finish(core, entry, FAILURE_CANCELLED, -1, "before its pod was created");
-    } else if (entry->job.cancel_requested && run->attempt.pod_name[0] != '\0') {
+    } else if (entry_course(entry)->cancel_requested && run->attempt.pod_name[0] != '\0') {
         attempt_delete_pod(core, entry); /* It may exist: an earlier try's fate is unknown. */
     } else if (run->start_due_us > core->instant.mono_us) {
-        lifecycle_wake_at(core, entry->job.id, run->start_due_us);
+        lifecycle_wake_at(core, entry->id, run->start_due_us);
     } else {
         attempt_start(core, entry);
     }
@@ -122,10 +123,10 @@ static void start_timed_out(struct core *core, struct entry *entry) {
 static void tick_starting(struct core *core, struct entry *entry) {
     int64_t due_us = entry->run->attempt.created_us + core->settings.start_timeout_us;
 
-    if (entry->job.cancel_requested) {
+    if (entry_course(entry)->cancel_requested) {
         attempt_delete_pod(core, entry);
     } else if (due_us > core->instant.now_us) {
-        lifecycle_wake_at(core, entry->job.id, mono_of(core, due_us));
+        lifecycle_wake_at(core, entry->id, mono_of(core, due_us));
     } else {
         start_timed_out(core, entry);
         lifecycle_tick(core, entry);
@@ -136,28 +137,29 @@ static void tick_starting(struct core *core, struct entry *entry) {
 static void tick_final(struct core *core, struct entry *entry) {
     int64_t due_us;
 
-    if (entry->job.pods_deleted || entry->deletes_pending > 0 ||
-        entry->job.ttl_s == JOB_TTL_NEVER) {
+    if (entry_course(entry)->pods_deleted || entry_course(entry)->deletes_pending > 0 ||
+        entry->terms->ttl_s == JOB_TTL_NEVER) {
         return;
     }
-    due_us = entry->job.finished_us + entry->job.ttl_s * CLOCK_US_PER_SECOND;
+    due_us = entry_course(entry)->finished_us + entry->terms->ttl_s * CLOCK_US_PER_SECOND;
     if (due_us > core->instant.now_us) {
-        lifecycle_wake_at(core, entry->job.id, mono_of(core, due_us));
+        lifecycle_wake_at(core, entry->id, mono_of(core, due_us));
         return;
     }
-    for (struct pod_note *note = entry->main_pods; note != NULL; note = note->next_of_job) {
-        entry->deletes_pending++;
-        pods_clean_up(core, entry->job.namespace, strchr(note->key, '/') + 1, note->uid,
-                      entry->job.id);
+    for (struct pod_note *note = entry_course(entry)->main_pods; note != NULL;
+         note = note->next_of_job) {
+        entry_edit(entry)->deletes_pending++;
+        pods_clean_up(core, entry->terms->namespace, strchr(note->key, '/') + 1, note->uid,
+                      entry->id);
     }
-    if (entry->deletes_pending == 0) {
-        entry->job.pods_deleted = true;
+    if (entry_course(entry)->deletes_pending == 0) {
+        entry_edit(entry)->pods_deleted = true;
         view_changed(core, entry);
     }
 }
 
 void lifecycle_tick(struct core *core, struct entry *entry) {
-    switch (entry->job.state) {
+    switch ((enum job_state)entry->state) {
     case JOB_QUEUED:
     case JOB_RETRY_WAIT:
         tick_waiting(core, entry);
@@ -169,7 +171,7 @@ void lifecycle_tick(struct core *core, struct entry *entry) {
         tick_starting(core, entry);
         break;
     case JOB_RUNNING:
-        if (entry->job.cancel_requested) {
+        if (entry_course(entry)->cancel_requested) {
             attempt_delete_pod(core, entry);
         }
         break;
@@ -189,14 +191,12 @@ void lifecycle_tick(struct core *core, struct entry *entry) {
 }
 
 void lifecycle_adopt(struct core *core) {
-    struct map_entry *item;
+    struct entry *entry;
 
     core->adopted = true;
-    for (size_t at = 0; (item = map_next(&core->entries, &at)) != NULL;) {
-        struct entry *entry = item->value;
-
+    for (uint64_t id = 0; (entry = entries_next(&core->entries, id)) != NULL; id = entry->id) {
         if (entry->run != NULL && !entry->run->seen &&
-            (entry->job.state == JOB_STARTING || entry->job.state == JOB_RUNNING)) {
+            (entry->state == JOB_STARTING || entry->state == JOB_RUNNING)) {
             entry->run->gone = true;
             attempt_observe(core, entry);
         }
@@ -223,11 +223,12 @@ void lifecycle_forget(struct core *core) {
         bool too_many = core->finished_end - core->finished_first > core->settings.history_count;
 
         ENSURE(entry != NULL);
-        if (!too_many && entry->job.finished_us > before_us) {
-            wake_to_forget(core, entry->job.finished_us);
+        if (!too_many && entry_course(entry)->finished_us > before_us) {
+            wake_to_forget(core, entry_course(entry)->finished_us);
             return;
         }
-        if (entry->changed || (!entry->job.pods_deleted && entry->job.ttl_s != JOB_TTL_NEVER)) {
+        if (entry->changed ||
+            (!entry_course(entry)->pods_deleted && entry->terms->ttl_s != JOB_TTL_NEVER)) {
             return;
         }
         core->finished_first++;

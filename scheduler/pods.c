@@ -69,16 +69,18 @@ static void link_main_pod(struct core *core, struct pod_note *note) {
     struct entry *entry = note->is_main ? view_entry(core, note->job_id) : NULL;
 
     if (entry != NULL) {
-        note->next_of_job = entry->main_pods;
-        entry->main_pods = note;
+        struct course *course = entry_edit(entry);
+
+        note->next_of_job = course->main_pods;
+        course->main_pods = note;
     }
 }
 
 static void unlink_main_pod(struct core *core, struct pod_note *note) {
     struct entry *entry = note->is_main ? view_entry(core, note->job_id) : NULL;
 
-    for (struct pod_note **at = entry != NULL ? &entry->main_pods : NULL; at != NULL && *at != NULL;
-         at = &(*at)->next_of_job) {
+    for (struct pod_note **at = entry != NULL ? &entry_edit(entry)->main_pods : NULL;
+         at != NULL && *at != NULL; at = &(*at)->next_of_job) {
         if (*at == note) {
             *at = note->next_of_job;
             break;
@@ -198,11 +200,12 @@ void pods_gone(struct core *core, const char *namespace, const char *name) {
 static void deleted_of_job(struct core *core, struct entry *entry, const char *pod_name) {
     bool is_current_pod = entry->run != NULL && strcmp(entry->run->attempt.pod_name, pod_name) == 0;
 
-    if (job_state_is_active(entry->job.state) && entry->job.cancel_requested && is_current_pod &&
-        !entry->run->start_in_flight) {
+    if (job_state_is_active(entry->state) && entry_course(entry)->cancel_requested &&
+        is_current_pod && !entry->run->start_in_flight) {
         attempt_finish(core, entry, FAILURE_CANCELLED, -1, "its pod was deleted");
-    } else if (entry->deletes_pending > 0 && --entry->deletes_pending == 0) {
-        entry->job.pods_deleted = true;
+    } else if (entry_course(entry)->deletes_pending > 0 &&
+               --entry_edit(entry)->deletes_pending == 0) {
+        entry_edit(entry)->pods_deleted = true;
         view_changed(core, entry);
     }
 }

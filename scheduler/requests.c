@@ -33,7 +33,6 @@ static void submit_one(struct core *core, const struct new_job *new_job, const c
     };
     struct entry *entry;
 
-    memcpy(job.spec_hash, new_job->spec_hash, sizeof job.spec_hash);
     outbox_add_change(&core->outbox,
                       &(struct queue_change){
                           .kind = CHANGE_SPEC_ADD,
@@ -42,6 +41,7 @@ static void submit_one(struct core *core, const struct new_job *new_job, const c
     memcpy(core->outbox.changes[core->outbox.change_count - 1].spec.hash, new_job->spec_hash,
            SPEC_HASH_BYTES);
     entry = view_add(core, &job, new_job->demand);
+    view_note_new(core, entry, new_job->spec_hash);
     if (job.state == JOB_QUEUED) {
         view_list(core, entry);
     }
@@ -88,17 +88,16 @@ void requests_cancel(struct core *core, const struct event *event) {
         reply(core, event->token, ERR_NOT_FOUND, "there is no such job");
         return;
     }
-    if (job_state_is_final(entry->job.state)) {
+    if (job_state_is_final(entry->state)) {
         reply(core, event->token, ERR_STALE,
-              outbox_format(&core->outbox, "the job is %s already",
-                            job_state_text(entry->job.state)));
+              outbox_format(&core->outbox, "the job is %s already", job_state_text(entry->state)));
         return;
     }
-    if (!job_state_is_active(entry->job.state)) {
-        entry->job.cancel_requested = true;
+    if (!job_state_is_active(entry->state)) {
+        entry_edit(entry)->cancel_requested = true;
         lifecycle_move(core, entry, JOB_CANCELLED, "cancelled", "while it waited");
-    } else if (!entry->job.cancel_requested) {
-        entry->job.cancel_requested = true;
+    } else if (!entry_course(entry)->cancel_requested) {
+        entry_edit(entry)->cancel_requested = true;
         lifecycle_note(core, entry, "cancel", "asked for; its pod is being deleted");
     }
     lifecycle_tick(core, entry);
@@ -110,12 +109,12 @@ void requests_hold(struct core *core, const struct event *event) {
 
     if (entry == NULL) {
         reply(core, event->token, ERR_NOT_FOUND, "there is no such job");
-    } else if (entry->job.state == JOB_HELD) {
+    } else if (entry->state == JOB_HELD) {
         reply(core, event->token, OK, "");
-    } else if (!job_may_move(entry->job.state, JOB_HELD)) {
+    } else if (!job_may_move(entry->state, JOB_HELD)) {
         reply(core, event->token, ERR_STALE,
               outbox_format(&core->outbox, "a job that is %s can't be held",
-                            job_state_text(entry->job.state)));
+                            job_state_text(entry->state)));
     } else {
         lifecycle_move(core, entry, JOB_HELD, "held", "by hand");
         reply(core, event->token, OK, "");
@@ -127,10 +126,10 @@ void requests_release(struct core *core, const struct event *event) {
 
     if (entry == NULL) {
         reply(core, event->token, ERR_NOT_FOUND, "there is no such job");
-    } else if (entry->job.state != JOB_HELD) {
-        reply(core, event->token, ERR_STALE,
-              outbox_format(&core->outbox, "the job is %s, not held",
-                            job_state_text(entry->job.state)));
+    } else if (entry->state != JOB_HELD) {
+        reply(
+            core, event->token, ERR_STALE,
+            outbox_format(&core->outbox, "the job is %s, not held", job_state_text(entry->state)));
     } else {
         lifecycle_move(core, entry, JOB_QUEUED, "released", "by hand");
         lifecycle_tick(core, entry);

@@ -8,14 +8,6 @@
 #include "base/memory.h"
 #include "policy/limit_range.h"
 
-static void append_id(uint64_t **ids, size_t *end, size_t *room, uint64_t id) {
-    if (*end == *room) {
-        *room = *room > 0 ? *room * 2 : 16;
-        *ids = mem_grow(*ids, *room, sizeof **ids);
-    }
-    (*ids)[(*end)++] = id;
-}
-
 /* --- Runs ------------------------------------------------------------------------------------ */
 
 void run_set_text(const char **slot, const char *text) {
@@ -37,181 +29,62 @@ static void run_destroy(struct run *run) {
     free(run);
 }
 
-/* --- Shapes ---------------------------------------------------------------------------------- */
-
-static void shape_destroy(struct shape *shape) {
-    demand_destroy(shape->demand);
-    demand_destroy(shape->applied);
-    free(shape->waiting);
-    free(shape->key);
-    free(shape);
-}
-
-static struct shape *shape_create(struct core *core, char *key, const struct job *job,
-                                  struct demand *demand) {
-    struct shape *shape = mem_alloc(1, sizeof *shape);
-
-    shape->key = key;
-    shape->namespace = intern_take(&core->texts, job->namespace);
-    shape->namespace_index = ledger_namespace_index(core->ledger, job->namespace);
-    shape->priority = job->priority;
-    shape->demand = demand_share(demand);
-    shape->applied = view_apply_limits(core, shape->namespace, demand);
-    (void)map_put(&core->shapes, key, shape);
-    return shape;
-}
-
-/* The shape of equal jobs. Demands with equal hashes that differ get keys of their own. */
-static struct shape *shape_of(struct core *core, const struct job *job, struct demand *demand) {
-    for (unsigned twin = 0;; twin++) {
-        char *key = mem_format("%s %" PRId32 " %016" PRIx64 " %u", job->namespace, job->priority,
-                               demand_hash(demand), twin);
-        struct shape *shape = map_get(&core->shapes, key);
-
-        if (shape == NULL) {
-            return shape_create(core, key, job, demand);
-        }
-        free(key);
-        if (demand_equal(shape->demand, demand)) {
-            return shape;
-        }
-    }
-}
-
-void view_release_shape(struct core *core, struct entry *entry) {
-    struct shape *shape = entry->shape;
-
-    if (shape == NULL) {
-        return;
-    }
-    view_unlist(core, entry);
-    entry->shape = NULL;
-    shape->jobs--;
-    if (shape->jobs == 0) {
-        (void)map_remove(&core->shapes, shape->key);
-        intern_drop(&core->texts, shape->namespace);
-        shape_destroy(shape);
-    }
-}
-
-/* Where id is, or belongs, in the list. */
-static size_t waiting_place(const struct shape *shape, uint64_t id) {
-    size_t low = shape->first;
-    size_t high = shape->waiting_end;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (shape->waiting[middle] < id) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
-size_t view_waiting_before(const struct shape *shape, uint64_t id) {
-    return waiting_place(shape, id) - shape->first;
-}
-
-/* Behind a job of its own shape that waits, by the last pass: another pass would say no more. */
-static bool is_behind_blocked(const struct shape *shape, uint64_t id) {
-    return shape->blocked_id != 0 && shape->first < shape->waiting_end &&
-           shape->waiting[shape->first] == shape->blocked_id && shape->blocked_id < id;
-}
-
-void view_list(struct core *core, struct entry *entry) {
-    struct shape *shape = entry->shape;
-    size_t at;
-
-    if (entry->is_listed || shape == NULL) {
-        return;
-    }
-    entry->is_listed = true;
-    if (!is_behind_blocked(shape, entry->job.id)) {
-        core->pass_needed = true;
-    }
-    if (shape->first > 0 && shape->waiting_end == shape->waiting_room) {
-        memmove(shape->waiting, shape->waiting + shape->first,
-                (shape->waiting_end - shape->first) * sizeof *shape->waiting);
-        shape->waiting_end -= shape->first;
-        shape->first = 0;
-    }
-    at = waiting_place(shape, entry->job.id);
-    append_id(&shape->waiting, &shape->waiting_end, &shape->waiting_room, entry->job.id);
-    memmove(shape->waiting + at + 1, shape->waiting + at,
-            (shape->waiting_end - 1 - at) * sizeof *shape->waiting);
-    shape->waiting[at] = entry->job.id;
-}
-
-void view_unlist(struct core *core, struct entry *entry) {
-    struct shape *shape = entry->shape;
-    size_t at;
-
-    if (!entry->is_listed) {
-        return;
-    }
-    entry->is_listed = false;
-    core->pass_needed = true;
-    at = waiting_place(shape, entry->job.id);
-    ENSURE(at < shape->waiting_end && shape->waiting[at] == entry->job.id);
-    if (at == shape->first) {
-        shape->first++;
-    } else {
-        memmove(shape->waiting + at, shape->waiting + at + 1,
-                (shape->waiting_end - 1 - at) * sizeof *shape->waiting);
-        shape->waiting_end--;
-    }
-    if (shape->first == shape->waiting_end) {
-        shape->first = shape->waiting_end = 0;
-        shape->blocked_id = 0;
-    }
-}
-
 /* --- Entries --------------------------------------------------------------------------------- */
 
 struct entry *view_entry(const struct core *core, uint64_t id) {
-    return map_get_id(&core->entries, id);
+    return entries_get(&core->entries, id);
 }
 
 struct entry *view_add(struct core *core, const struct job *job, struct demand *demand) {
-    struct entry *entry = mem_alloc(1, sizeof *entry);
+    struct entry *entry = entries_add(&core->entries, job->id);
 
-    entry->job = *job;
-    entry->job.name = intern_take(&core->texts, job->name);
-    entry->job.namespace = intern_take(&core->texts, job->namespace);
-    entry->job.team = intern_take(&core->texts, job->team);
-    entry->job.submitter = intern_take(&core->texts, job->submitter);
+    entry_load(entry, job);
+    entry->name = names_take(&core->job_names, job->name);
+    entry->terms = entry_take_terms(core, job);
     if (demand != NULL && !job_state_is_final(job->state)) {
-        entry->shape = shape_of(core, job, demand);
-        entry->shape->jobs++;
+        shape_join(core, entry, demand);
     }
     core->counts.jobs[job->state]++;
-    (void)map_put_id(&core->entries, job->id, entry);
     return entry;
 }
 
-static void entry_destroy(struct core *core, struct entry *entry) {
+/* What the entry owns. */
+static void entry_finish(struct core *core, struct entry *entry) {
     view_release_shape(core, entry);
-    intern_drop(&core->texts, entry->job.name);
-    intern_drop(&core->texts, entry->job.namespace);
-    intern_drop(&core->texts, entry->job.team);
-    intern_drop(&core->texts, entry->job.submitter);
+    names_drop(&core->job_names, entry->name);
+    entry_drop_terms(core, entry->terms);
     run_destroy(entry->run);
-    free(entry);
+    free(entry->course);
 }
 
 void view_drop(struct core *core, struct entry *entry) {
-    core->counts.jobs[entry->job.state]--;
-    (void)map_remove_id(&core->entries, entry->job.id);
-    entry_destroy(core, entry);
+    core->counts.jobs[entry->state]--;
+    entry_finish(core, entry);
+    entries_remove(&core->entries, entry->id);
+}
+
+static void append_id(uint64_t **ids, size_t *end, size_t *room, uint64_t id) {
+    if (*end == *room) {
+        *room = *room > 0 ? *room * 2 : 16;
+        *ids = mem_grow(*ids, *room, sizeof **ids);
+    }
+    (*ids)[(*end)++] = id;
+}
+
+void view_note_new(struct core *core, struct entry *entry, const unsigned char *spec_hash) {
+    if (core->new_spec_count == core->new_spec_room) {
+        core->new_spec_room = core->new_spec_room > 0 ? core->new_spec_room * 2 : 16;
+        core->new_specs = mem_grow(core->new_specs, core->new_spec_room, sizeof *core->new_specs);
+    }
+    core->new_specs[core->new_spec_count++] = spec_hash;
+    entry->is_new = true;
+    view_changed(core, entry);
 }
 
 void view_changed(struct core *core, struct entry *entry) {
     if (!entry->changed) {
         entry->changed = true;
-        append_id(&core->changed, &core->changed_count, &core->changed_room, entry->job.id);
+        append_id(&core->changed, &core->changed_count, &core->changed_room, entry->id);
     }
 }
 
@@ -268,9 +141,20 @@ int view_check_limits(struct core *core, const char *namespace, const struct dem
 }
 
 void view_reserve(struct core *core, struct entry *entry) {
-    ledger_reserve(core->ledger, entry->job.id, entry->job.namespace, entry->shape->applied);
-    if (entry->job.state == JOB_STARTING || entry->job.state == JOB_RUNNING) {
-        ledger_objects_visible(core->ledger, entry->job.id);
+    ledger_reserve(core->ledger, entry->id, entry->terms->namespace, entry->shape->applied);
+    if (entry->state == JOB_STARTING || entry->state == JOB_RUNNING) {
+        ledger_objects_visible(core->ledger, entry->id);
+    }
+}
+
+static void reserve_again(struct core *core, const char *namespace) {
+    struct entry *entry;
+
+    for (uint64_t id = 0; (entry = entries_next(&core->entries, id)) != NULL; id = entry->id) {
+        if (job_state_is_active(entry->state) && entry->shape != NULL &&
+            strcmp(entry->terms->namespace, namespace) == 0) {
+            view_reserve(core, entry);
+        }
     }
 }
 
@@ -287,13 +171,8 @@ static void apply_again(struct core *core, const char *namespace) {
             shape->applied = view_apply_limits(core, namespace, shape->demand);
         }
     }
-    for (size_t at = 0; !core->adopted && (item = map_next(&core->entries, &at)) != NULL;) {
-        struct entry *entry = item->value;
-
-        if (job_state_is_active(entry->job.state) && entry->shape != NULL &&
-            strcmp(entry->job.namespace, namespace) == 0) {
-            view_reserve(core, entry);
-        }
+    if (!core->adopted) {
+        reserve_again(core, namespace);
     }
     core->pass_needed = true;
 }
@@ -351,9 +230,11 @@ void view_remove_limit_range(struct core *core, const char *namespace, const cha
 
 void view_finish(struct core *core) {
     struct map_entry *item;
+    uint64_t after = 0;
 
-    for (size_t at = 0; (item = map_next(&core->entries, &at)) != NULL;) {
-        entry_destroy(core, item->value);
+    for (struct entry *entry = NULL; (entry = entries_next(&core->entries, after)) != NULL;) {
+        after = entry->id;
+        entry_finish(core, entry);
     }
     for (size_t at = 0; (item = map_next(&core->limits, &at)) != NULL;) {
         struct namespace_limits *limits = item->value;
@@ -380,8 +261,12 @@ void view_finish(struct core *core) {
         free(cleanup->key);
         free(cleanup);
     }
-    map_finish(&core->entries);
+    entries_finish(&core->entries);
+    names_finish(&core->job_names);
+    map_finish(&core->terms);
     map_finish(&core->shapes);
+    free(core->unsettled);
+    free(core->new_specs);
     map_finish(&core->limits);
     map_finish(&core->pods);
     map_finish(&core->cleanups);

@@ -12,6 +12,8 @@
 #include "policy/ledger.h"
 #include "policy/plan.h"
 #include "scheduler/core.h"
+#include "scheduler/entries.h"
+#include "scheduler/names.h"
 #include "scheduler/outbox.h"
 #include "scheduler/timers.h"
 
@@ -42,24 +44,18 @@ struct shape {
     uint64_t *waiting;      /* ids of jobs that may start now, ascending; from `first` on */
     size_t first;
     size_t waiting_end;
+    size_t taken;   /* of the list: gone, and only marked so until view_settle() */
+    uint64_t *late; /* belong into the middle of the list: merged by view_settle() */
+    size_t late_count;
+    size_t late_room;
+    bool is_unsettled;   /* listed in core->unsettled */
     uint64_t blocked_id; /* the first that waits, by the last pass; 0: none, or no pass yet */
     const struct reason *reason; /* why it does; the plan's or the core's, until the next pass */
     const char *namespace;       /* interned */
-    char *key;
+    uint64_t key;
     struct demand *demand; /* as submitted */
     size_t waiting_room;
     size_t jobs; /* that have this shape, in any state that is not final */
-};
-
-struct entry {
-    struct job job;
-    struct shape *shape;  /* NULL when final, or when its spec can't be read */
-    struct run *run;      /* NULL before the first attempt */
-    bool changed;         /* to be stored at the end of the turn */
-    bool is_listed;       /* in its shape's list of waiting ids */
-    uint32_t quota_races; /* and names that were taken: starts refused in a row */
-    uint32_t deletes_pending;
-    struct pod_note *main_pods; /* the visible ones of all its attempts */
 };
 
 /* A pod that has to go. */
@@ -72,6 +68,13 @@ struct cleanup {
     bool in_flight;
     uint32_t failures;
     int64_t due_us; /* monotonic */
+};
+
+/* What jobs were submitted with, and have in common. */
+struct terms {
+    struct job job; /* its texts interned; what is a job's own is zero */
+    uint64_t key;
+    size_t users;
 };
 
 /* The LimitRanges of a namespace, sorted by name. */
@@ -104,8 +107,19 @@ struct core {
     struct plan_shape *candidate_plans;
     size_t candidate_room;
     struct reason plain_reasons[REASON_CODE_COUNT];
-    struct map entries;   /* id -> struct entry, in id order */
-    struct map shapes;    /* key -> struct shape */
+    struct entries entries;
+    struct names job_names;
+    struct map terms;           /* hash -> struct terms */
+    struct terms *recent_terms; /* of the latest job: the next one's are mostly the same */
+    struct map shapes;          /* hash -> struct shape */
+    struct shape *recent_shape; /* the same */
+    struct shape **unsettled;   /* shapes whose lists have marks or late ids */
+    size_t unsettled_count;
+    size_t unsettled_room;
+    const unsigned char **new_specs; /* hashes of this turn's new jobs, in id order */
+    size_t new_spec_count;
+    size_t new_spec_room;
+    bool is_loaded;       /* the first turn has looked at everybody */
     struct map limits;    /* namespace -> struct namespace_limits */
     struct map pods;      /* namespace/name -> struct pod_note */
     struct map cleanups;  /* namespace/name -> struct cleanup */
@@ -129,9 +143,15 @@ struct core {
 
 struct entry *view_entry(const struct core *core, uint64_t id);
 
-/* Add a job; texts are interned. demand is shared; may be NULL. */
+/* Add a job with an id above all others; texts are copied. demand is shared; may be NULL. */
 struct entry *view_add(struct core *core, const struct job *job, struct demand *demand);
 void view_drop(struct core *core, struct entry *entry);
+
+/* Its record is to be inserted at the end of the turn, with this spec; the hash is the event's. */
+void view_note_new(struct core *core, struct entry *entry, const unsigned char *spec_hash);
+
+/* All that is known of a job, as a value; its texts are the view's, its spec_hash is not known. */
+void view_job(const struct entry *entry, struct job *out_job);
 
 /* Note that the entry, or its run, is to be stored. */
 void view_changed(struct core *core, struct entry *entry);
@@ -141,11 +161,20 @@ void view_run_changed(struct core *core, struct entry *entry);
 void view_list(struct core *core, struct entry *entry);
 void view_unlist(struct core *core, struct entry *entry);
 
+/* Bring the lists into order after jobs came into, or went from, their middle. O(their lengths), but
+ * once for all of a turn. Before it lists have marks that only view_list() and view_unlist() know. */
+void view_settle(struct core *core);
+
 /* How many of the shape's waiting jobs have a lower id. */
 size_t view_waiting_before(const struct shape *shape, uint64_t id);
 
 /* Remember the order in which jobs finished. */
 void view_note_finished(struct core *core, uint64_t id);
+
+/* Give the job the shape of its equals. */
+void shape_join(struct core *core, struct entry *entry, struct demand *demand);
+int shape_verify(const struct core *core, const struct shape *shape,
+                 struct error *error) MUST_CHECK;
 
 /* A final job needs no shape any more. */
 void view_release_shape(struct core *core, struct entry *entry);

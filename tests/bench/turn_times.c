@@ -99,14 +99,22 @@ static void name_pod(char out[TEXT_BYTES], const struct gang *gang, size_t pod) 
     (void)snprintf(out, TEXT_BYTES, "job-%" PRIu64 "-%zu", gang->job_id, pod);
 }
 
+static const char *namespace_of(const struct bench *bench, uint64_t id) {
+    struct job job;
+    bool known = core_job(bench->core, id, &job);
+
+    ENSURE(known);
+    return job.namespace;
+}
+
 static struct event pod_event(const struct bench *bench, const struct gang *gang, size_t pod,
                               enum pod_standing standing, const char *name) {
-    const struct job *job = core_job(bench->core, gang->job_id);
+    const char *namespace = namespace_of(bench, gang->job_id);
     const struct demand *demand = bench->demands[(gang->job_id - 1) % bench->shapes];
 
     return (struct event){
         .kind = EVENT_POD,
-        .pod = {.namespace = job->namespace,
+        .pod = {.namespace = namespace,
                 .name = name,
                 .uid = name,
                 .node = bench->nodes[gang->nodes[pod]].name,
@@ -302,7 +310,7 @@ static int64_t take_submit(struct bench *bench) {
 
 static int64_t take_finish(struct bench *bench) {
     const struct gang *gang = &bench->running[bench->first++];
-    const char *namespace = core_job(bench->core, gang->job_id)->namespace;
+    const char *namespace = namespace_of(bench, gang->job_id);
     struct event events[PODS_OF_JOB];
     char names[PODS_OF_JOB][TEXT_BYTES];
     struct turn out;

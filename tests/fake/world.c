@@ -359,13 +359,16 @@ static const char *keep(struct world *world, const char *text) {
 
 static void store_job(struct world *world, const struct job *job) {
     struct stored_job *stored = &world->disk[job->id];
+    struct job known;
 
     if (stored->exists && job_state_is_final(stored->job.state) &&
         job->state != stored->job.state) {
         broken(world, "a final job moved", job->id);
     }
+    known = stored->exists ? stored->job : *job;
     stored->exists = true;
     stored->job = *job;
+    memcpy(stored->job.spec_hash, known.spec_hash, sizeof known.spec_hash);
     stored->job.name = keep(world, job->name);
     stored->job.namespace = keep(world, job->namespace);
     stored->job.team = keep(world, job->team);
@@ -489,8 +492,10 @@ static void act(struct world *world, const struct turn *turn) {
 /* --- Checks ---------------------------------------------------------------------------------- */
 
 static void check_jobs(const struct world *world) {
+    struct job job;
+
     for (uint64_t id = 1; id <= world->acknowledged; id++) {
-        if (!world->disk[id].exists || core_job(world->core, id) == NULL) {
+        if (!world->disk[id].exists || !core_job(world->core, id, &job)) {
             broken(world, "an acknowledged job is lost", id);
         }
     }
@@ -740,8 +745,10 @@ static void deliver(struct world *world) {
 }
 
 static bool all_final(const struct world *world) {
+    struct job job;
+
     for (uint64_t id = 1; id <= world->acknowledged; id++) {
-        if (!job_state_is_final(core_job(world->core, id)->state)) {
+        if (core_job(world->core, id, &job) && !job_state_is_final(job.state)) {
             return false;
         }
     }
@@ -806,12 +813,15 @@ static void make_cluster(struct world *world) {
 
 static void check_end(const struct world *world) {
     for (uint64_t id = 1; id <= world->acknowledged; id++) {
-        const struct job *job = core_job(world->core, id);
+        struct job job = {0};
 
-        if (job->state == JOB_SUCCEEDED && world->succeeded_mains[id] != 1) {
+        if (!core_job(world->core, id, &job)) {
+            broken(world, "a job is lost", id);
+        }
+        if (job.state == JOB_SUCCEEDED && world->succeeded_mains[id] != 1) {
             broken(world, "succeeded, but not exactly once", id);
         }
-        if (job->state == JOB_REJECTED || job->state == JOB_SKIPPED) {
+        if (job.state == JOB_REJECTED || job.state == JOB_SKIPPED) {
             broken(world, "an end that nothing here leads to", id);
         }
     }
@@ -825,19 +835,19 @@ static void check_end(const struct world *world) {
 /* What is not over yet, for whoever looks for the cause. */
 static void describe(const struct world *world) {
     for (uint64_t id = 1; id <= world->acknowledged; id++) {
-        const struct job *job = core_job(world->core, id);
         char text[REASON_TEXT_BYTES] = "";
         struct reason reason;
+        struct job job;
 
-        if (job_state_is_final(job->state)) {
+        if (!core_job(world->core, id, &job) || job_state_is_final(job.state)) {
             continue;
         }
         if (core_reason(world->core, id, &reason)) {
             reason_print(&reason, core_resource_names(world->core), text);
         }
         (void)fprintf(stderr, "job %" PRIu64 " %s attempt %" PRIu32 "%s: %s\n", id,
-                      job_state_text(job->state), job->attempt,
-                      job->cancel_requested ? " cancelled" : "", text);
+                      job_state_text(job.state), job.attempt,
+                      job.cancel_requested ? " cancelled" : "", text);
     }
     for (unsigned i = 0; i < world->pod_count; i++) {
         const struct world_pod *pod = &world->pods[i];

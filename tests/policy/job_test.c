@@ -47,11 +47,8 @@ TEST(job_state__has_one_name_each_and_belongs_to_one_phase) {
     CHECK_EQ(job_state_parse("", &(enum job_state){0}), ERR_INVALID, "no name");
 }
 
-TEST(job_move__changes_the_state) {
-    struct job job = {.state = JOB_QUEUED};
-
-    job_move(&job, JOB_SUBMITTING);
-    CHECK_EQ(job.state, JOB_SUBMITTING, "moved");
+TEST(job_move__gives_the_new_state) {
+    CHECK_EQ(job_move(JOB_QUEUED, JOB_SUBMITTING), JOB_SUBMITTING, "moved");
 }
 
 TEST(failure__says_what_it_costs) {

@@ -62,6 +62,7 @@ static void put_job(struct scenario *scenario, const struct queue_change *change
     const struct job *job = &change->job;
     struct buf *out = scenario->out;
     struct scenario_job *stored = &scenario->jobs[job->id];
+    struct job known;
 
     if (job->id > SCENARIO_JOBS_MAX) {
         scenario_bad(scenario, "too many jobs", "");
@@ -82,8 +83,10 @@ static void put_job(struct scenario *scenario, const struct queue_change *change
     if (job->state != stored->state || job->event_count != stored->event_count) {
         scenario_bad(scenario, "a job moved without an event", job->name);
     }
+    known = stored->exists ? stored->job : *job;
     stored->exists = true;
     stored->job = *job;
+    memcpy(stored->job.spec_hash, known.spec_hash, sizeof known.spec_hash);
     stored->job.name = keep(scenario, job->name);
     stored->job.namespace = keep(scenario, job->namespace);
     stored->job.team = keep(scenario, job->team);

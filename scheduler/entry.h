@@ -1,0 +1,79 @@
+/* scheduler/entry.h - a job as the view holds it: small, for there may be a million that wait.
+ *
+ * What others have too (namespace, team, priority, policies: whatever does not change once it is
+ * submitted) is shared, as terms. What happens once a job has been admitted, retried or cancelled is
+ * its course, which a job that only waits does not have.
+ *
+ * To read:  entry->id, ->name, ->state, ->submitted_us; entry->terms->namespace (a struct job of
+ *           which only the shared members mean something); entry_course(entry)->attempt;
+ *           entry_eligible_us(entry). All at once: view_job().
+ * To write: entry_edit(entry)->retries++; the state through lifecycle_move() alone.
+ * To add a field: a member of struct job and a row in queue/record.c. If it never changes, that is
+ *           all: it is part of the terms. Otherwise also a member of struct course, and two lines
+ *           in entry.c: view_job() and entry_load().
+ */
+#ifndef SCHEDULER_ENTRY_H
+#define SCHEDULER_ENTRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "policy/job.h"
+
+struct pod_note;
+struct run;
+struct shape;
+
+struct course {
+    uint32_t attempt;
+    uint32_t failures;
+    uint32_t retries;
+    uint32_t infra_retries;
+    int64_t eligible_us;
+    int64_t admitted_us;
+    int64_t started_us;
+    int64_t finished_us;
+    enum failure failure;
+    int32_t exit_code;
+    bool cancel_requested;
+    bool pods_deleted;
+    uint32_t quota_races; /* and names that were taken: starts refused in a row; not stored */
+    uint32_t deletes_pending;
+    struct pod_note *main_pods; /* the visible ones of all its attempts */
+};
+
+struct entry {
+    uint64_t id;
+    const char *name;
+    const struct job *terms; /* shared; never changed */
+    struct shape *shape;     /* NULL when final, or when its spec can't be read */
+    struct course *course;   /* NULL: as it was submitted; see entry_course() */
+    struct run *run;         /* NULL before the first attempt */
+    int64_t submitted_us;
+    uint32_t event_count;
+    uint8_t state;  /* enum job_state */
+    bool is_new;    /* not stored yet */
+    bool changed;   /* to be stored at the end of the turn */
+    bool is_listed; /* in its shape's list of waiting ids */
+};
+
+/* To read: of a job that only waits, one that says so (its eligible_us is not set). */
+const struct course *entry_course(const struct entry *entry);
+
+/* To write: made if there is none. */
+struct course *entry_edit(struct entry *entry);
+
+int64_t entry_eligible_us(const struct entry *entry);
+
+/* --- For view.c ------------------------------------------------------------------------------ */
+
+struct core;
+
+/* Terms like those of the job, with one more user; and one less. */
+const struct job *entry_take_terms(struct core *core, const struct job *job);
+void entry_drop_terms(struct core *core, const struct job *terms);
+
+/* What is the job's own, but for its name. */
+void entry_load(struct entry *entry, const struct job *job);
+
+#endif

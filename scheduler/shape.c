@@ -1,0 +1,310 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/ensure.h"
+#include "base/memory.h"
+#include "scheduler/view.h"
+
+/* A list's mark of an id that is gone: ids don't come that high. */
+#define TAKEN (UINT64_C(1) << 63)
+
+/* --- Finding --------------------------------------------------------------------------------- */
+
+static void shape_destroy(struct shape *shape) {
+    demand_destroy(shape->demand);
+    demand_destroy(shape->applied);
+    free(shape->waiting);
+    free(shape->late);
+    free(shape);
+}
+
+static struct shape *shape_create(struct core *core, uint64_t key, const struct job *terms,
+                                  struct demand *demand) {
+    struct shape *shape = mem_alloc(1, sizeof *shape);
+
+    shape->key = key;
+    shape->namespace = intern_take(&core->texts, terms->namespace);
+    shape->namespace_index = ledger_namespace_index(core->ledger, terms->namespace);
+    shape->priority = terms->priority;
+    shape->demand = demand_share(demand);
+    shape->applied = view_apply_limits(core, shape->namespace, demand);
+    (void)map_put_id(&core->shapes, key, shape);
+    return shape;
+}
+
+/* What makes jobs equal, but for the demand. Texts of terms are interned. */
+static bool is_of_shape(const struct shape *shape, const struct job *terms) {
+    return shape->namespace == terms->namespace && shape->priority == terms->priority;
+}
+
+static uint64_t key_of(const struct job *terms, const struct demand *demand) {
+    uint64_t hash = demand_hash(demand) ^ (uint32_t)terms->priority;
+
+    for (const char *at = terms->namespace; *at != '\0'; at++) {
+        hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+/* The shape of equal jobs. Those with equal hashes that differ stand behind each other. */
+static struct shape *shape_of(struct core *core, const struct job *terms, struct demand *demand) {
+    struct shape *shape = core->recent_shape;
+
+    if (shape != NULL && shape->demand == demand && is_of_shape(shape, terms)) {
+        return shape;
+    }
+    for (uint64_t key = key_of(terms, demand);; key++) {
+        shape = map_get_id(&core->shapes, key);
+        if (shape == NULL) {
+            return shape_create(core, key, terms, demand);
+        }
+        if (is_of_shape(shape, terms) && demand_equal(shape->demand, demand)) {
+            return shape;
+        }
+    }
+}
+
+void shape_join(struct core *core, struct entry *entry, struct demand *demand) {
+    entry->shape = shape_of(core, entry->terms, demand);
+    entry->shape->jobs++;
+    core->recent_shape = entry->shape;
+}
+
+static void forget_unsettled(struct core *core, const struct shape *shape) {
+    for (size_t i = 0; shape->is_unsettled && i < core->unsettled_count; i++) {
+        if (core->unsettled[i] == shape) {
+            core->unsettled[i] = core->unsettled[--core->unsettled_count];
+            return;
+        }
+    }
+}
+
+void view_release_shape(struct core *core, struct entry *entry) {
+    struct shape *shape = entry->shape;
+
+    if (shape == NULL) {
+        return;
+    }
+    view_unlist(core, entry);
+    entry->shape = NULL;
+    shape->jobs--;
+    if (shape->jobs > 0) {
+        return;
+    }
+    forget_unsettled(core, shape);
+    if (core->recent_shape == shape) {
+        core->recent_shape = NULL;
+    }
+    (void)map_remove_id(&core->shapes, shape->key);
+    intern_drop(&core->texts, shape->namespace);
+    shape_destroy(shape);
+}
+
+/* --- The list of those that wait ------------------------------------------------------------- */
+
+static void append_id(uint64_t **ids, size_t *end, size_t *room, uint64_t id) {
+    if (*end == *room) {
+        *room = *room > 0 ? *room * 2 : 4;
+        *ids = mem_grow(*ids, *room, sizeof **ids);
+    }
+    (*ids)[(*end)++] = id;
+}
+
+/* Where id is, or belongs, in the list; marks don't matter. */
+static size_t waiting_place(const struct shape *shape, uint64_t id) {
+    size_t low = shape->first;
+    size_t high = shape->waiting_end;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if ((shape->waiting[middle] & ~TAKEN) < id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+size_t view_waiting_before(const struct shape *shape, uint64_t id) {
+    ENSURE(!shape->is_unsettled);
+    return waiting_place(shape, id) - shape->first;
+}
+
+/* Behind a job of its own shape that waits, by the last pass: another pass would say no more. */
+static bool is_behind_blocked(const struct shape *shape, uint64_t id) {
+    return shape->blocked_id != 0 && shape->first < shape->waiting_end &&
+           shape->waiting[shape->first] == shape->blocked_id && shape->blocked_id < id;
+}
+
+static void note_unsettled(struct core *core, struct shape *shape) {
+    if (shape->is_unsettled) {
+        return;
+    }
+    if (core->unsettled_count == core->unsettled_room) {
+        core->unsettled_room = core->unsettled_room > 0 ? core->unsettled_room * 2 : 16;
+        core->unsettled = mem_grow(core->unsettled, core->unsettled_room, sizeof *core->unsettled);
+    }
+    core->unsettled[core->unsettled_count++] = shape;
+    shape->is_unsettled = true;
+}
+
+/* Room at the front, left by those that went, is used before the list grows. */
+static void use_front(struct shape *shape) {
+    size_t count = shape->waiting_end - shape->first;
+
+    if (shape->waiting_end == shape->waiting_room && shape->first > count) {
+        memmove(shape->waiting, shape->waiting + shape->first, count * sizeof *shape->waiting);
+        shape->first = 0;
+        shape->waiting_end = count;
+    }
+}
+
+void view_list(struct core *core, struct entry *entry) {
+    struct shape *shape = entry->shape;
+    uint64_t id = entry->id;
+
+    if (entry->is_listed || shape == NULL) {
+        return;
+    }
+    entry->is_listed = true;
+    if (!is_behind_blocked(shape, id)) {
+        core->pass_needed = true;
+    }
+    if (shape->first == shape->waiting_end ||
+        (shape->waiting[shape->waiting_end - 1] & ~TAKEN) < id) {
+        use_front(shape);
+        append_id(&shape->waiting, &shape->waiting_end, &shape->waiting_room, id);
+    } else {
+        append_id(&shape->late, &shape->late_count, &shape->late_room, id);
+        note_unsettled(core, shape);
+    }
+}
+
+static void take_late(struct shape *shape, uint64_t id) {
+    size_t at = 0;
+
+    while (at < shape->late_count && shape->late[at] != id) {
+        at++;
+    }
+    ENSURE(at < shape->late_count);
+    shape->late[at] = shape->late[--shape->late_count];
+}
+
+static void take_waiting(struct core *core, struct shape *shape, size_t at) {
+    shape->waiting[at] |= TAKEN;
+    shape->taken++;
+    while (shape->first < shape->waiting_end && (shape->waiting[shape->first] & TAKEN) != 0) {
+        shape->first++;
+        shape->taken--;
+    }
+    if (shape->taken > 0) {
+        note_unsettled(core, shape);
+    }
+}
+
+void view_unlist(struct core *core, struct entry *entry) {
+    struct shape *shape = entry->shape;
+    size_t at;
+
+    if (!entry->is_listed) {
+        return;
+    }
+    entry->is_listed = false;
+    core->pass_needed = true;
+    at = waiting_place(shape, entry->id);
+    if (at < shape->waiting_end && shape->waiting[at] == entry->id) {
+        take_waiting(core, shape, at);
+    } else {
+        take_late(shape, entry->id);
+    }
+    if (shape->first == shape->waiting_end) {
+        shape->first = shape->waiting_end = 0;
+        shape->blocked_id = 0;
+    }
+}
+
+/* --- Settling -------------------------------------------------------------------------------- */
+
+static int compare_ids(const void *a, const void *b) {
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = *(const uint64_t *)b;
+
+    return left < right ? -1 : left > right;
+}
+
+static void drop_taken(struct shape *shape) {
+    size_t kept = shape->first;
+
+    for (size_t at = shape->first; shape->taken > 0 && at < shape->waiting_end; at++) {
+        if ((shape->waiting[at] & TAKEN) == 0) {
+            shape->waiting[kept++] = shape->waiting[at];
+        }
+    }
+    if (shape->taken > 0) {
+        shape->waiting_end = kept;
+        shape->taken = 0;
+    }
+}
+
+/* Both are sorted: from the back, each into its place. */
+static void merge_late(struct shape *shape) {
+    size_t end = shape->waiting_end + shape->late_count;
+    size_t at = shape->waiting_end;
+    size_t late = shape->late_count;
+
+    qsort(shape->late, shape->late_count, sizeof *shape->late, compare_ids);
+    if (end > shape->waiting_room) {
+        shape->waiting_room = end;
+        shape->waiting = mem_grow(shape->waiting, shape->waiting_room, sizeof *shape->waiting);
+    }
+    shape->waiting_end = end;
+    while (late > 0) {
+        if (at > shape->first && shape->waiting[at - 1] > shape->late[late - 1]) {
+            shape->waiting[--end] = shape->waiting[--at];
+        } else {
+            shape->waiting[--end] = shape->late[--late];
+        }
+    }
+    free(shape->late);
+    shape->late = NULL;
+    shape->late_count = shape->late_room = 0;
+}
+
+void view_settle(struct core *core) {
+    for (size_t i = 0; i < core->unsettled_count; i++) {
+        struct shape *shape = core->unsettled[i];
+
+        shape->is_unsettled = false;
+        drop_taken(shape);
+        if (shape->late_count > 0) {
+            merge_late(shape);
+        }
+    }
+    core->unsettled_count = 0;
+}
+
+/* --- Verifying ------------------------------------------------------------------------------- */
+
+int shape_verify(const struct core *core, const struct shape *shape, struct error *error) {
+    uint64_t before = 0;
+
+    if (shape->is_unsettled || shape->taken > 0 || shape->late_count > 0) {
+        return error_set(error, ERR_CORRUPT, "a shape's list is not settled");
+    }
+    if (shape->waiting_end - shape->first > shape->jobs) {
+        return error_set(error, ERR_CORRUPT, "a shape lists more jobs than it has");
+    }
+    for (size_t i = shape->first; i < shape->waiting_end; i++) {
+        const struct entry *entry = view_entry(core, shape->waiting[i]);
+
+        if (shape->waiting[i] <= before || entry == NULL || entry->shape != shape ||
+            !entry->is_listed) {
+            return error_set(error, ERR_CORRUPT, "a shape's list is wrong at place %zu",
+                             i - shape->first);
+        }
+        before = shape->waiting[i];
+    }
+    return OK;
+}
