@@ -18,7 +18,7 @@ struct field_error;
 
 /* A value: copies are independent. */
 struct lease {
-    char holder[LEASE_IDENTITY_BYTES]; /* "": nobody's */
+    char holder[LEASE_IDENTITY_BYTES];  /* "": nobody's */
     char address[LIMIT_NAME_BYTES + 1]; /* of the holder, for its clients; "": it did not say */
     char version[64];                   /* resourceVersion */
     int64_t acquired_us;

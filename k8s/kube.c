@@ -411,6 +411,20 @@ static void free_retired(struct kube *kube) {
     kube->retired_count = kept;
 }
 
+/* However long it waited for its turn: what counts is whether it may be sent now. */
+static bool may_send(const struct kube *kube, const struct call *call) {
+    return kube->options.may_write == NULL || call->spec.method == KUBE_GET ||
+           call->spec.priority == KUBE_PRIORITY_LEASE ||
+           kube->options.may_write(kube->options.context);
+}
+
+static void hold_back(struct call *call) {
+    struct kube_status status =
+        kube_status_of(KUBE_HELD_BACK, KUBE_NOT_EXECUTED, "held back: another may be in charge");
+
+    finish(call, &status);
+}
+
 static void on_pump(struct poller_timer *timer) {
     struct kube *kube = timer->owner;
     struct call *call;
@@ -420,8 +434,13 @@ static void on_pump(struct poller_timer *timer) {
     while ((call = first_waiting(kube)) != NULL) {
         struct credential credential;
         struct error error = {0};
-        int r = credentials_get(kube->credentials, &credential, &error);
+        int r;
 
+        if (!may_send(kube, call)) {
+            hold_back(call);
+            continue;
+        }
+        r = credentials_get(kube->credentials, &credential, &error);
         if (r == ERR_BUSY || (r == OK && is_held_back(kube, call))) {
             return;
         }

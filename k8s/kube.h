@@ -59,6 +59,10 @@ struct kube_options {
     int64_t deadline_us;              /* of calls that name none; 0: KUBE_DEADLINE_DEFAULT_US */
     int64_t connect_us;               /* to connect, TLS included; 0: KUBE_CONNECT_DEFAULT_US */
     bool http1_only;                  /* never offer HTTP/2 */
+    /* Asked for each call that writes, at the moment it would be sent: those of priority LEASE go
+     * always. False ends it with KUBE_HELD_BACK. NULL: may always. */
+    bool (*may_write)(void *context);
+    void *context;
 };
 
 /* ERR_INVALID: certificates or proxy that curl can't use; ERR_IO: a file can't be read. */

@@ -32,6 +32,7 @@
     X(LOST, ERR_IO, true)              /* sent, and the reply never came whole */              \
     X(TOO_LARGE, ERR_FULL, false)      /* the answer is larger than the call allows */         \
     X(CREDENTIALS, ERR_DENIED, true)   /* no credentials to send it with */                    \
+    X(HELD_BACK, ERR_BUSY, false)      /* a write that its owner may not send now */           \
     X(CLOSED, ERR_BUSY, false)         /* the client was closed meanwhile */
 
 enum kube_outcome {

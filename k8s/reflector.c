@@ -18,6 +18,7 @@
 #define WATCH_SHORT_US   (1 * CLOCK_US_PER_SECOND)
 #define BACKOFF_MIN_US   (250 * CLOCK_US_PER_MS)
 #define BACKOFF_MAX_US   (30 * CLOCK_US_PER_SECOND)
+#define HASTE_US         (250 * CLOCK_US_PER_MS)
 #define FAILURES_QUIET   1 /* so many in a row are repaired without a word */
 
 enum phase {
@@ -30,6 +31,8 @@ struct reflector {
     struct object_set *objects;
     struct poller_timer rest;     /* until the next attempt */
     struct poller_timer progress; /* until a silent watch is cut */
+    struct poller_timer resync;   /* until the next list that nothing calls for */
+    bool may_hasten;              /* resting for a reason that another's success ends */
     enum phase phase;
     uint64_t call; /* 0: none is under way */
     uint32_t page_limit;
@@ -163,6 +166,15 @@ static void fail(struct reflector *reflector, const struct kube_status *status) 
         next = PHASE_LIST;
     }
     rest(reflector, next, backoff_us(reflector, status));
+    reflector->may_hasten = !needs_a_person(status->outcome) && status->retry_after_us == 0;
+}
+
+/* Not all at once: a server that has just come back has enough to do. */
+void reflector_hasten(struct reflector *reflector) {
+    if (reflector->may_hasten && reflector->rest.armed) {
+        reflector->may_hasten = false;
+        rest(reflector, reflector->phase, (int64_t)rng_below(reflector->options.rng, HASTE_US) + 1);
+    }
 }
 
 static void drop_call(struct reflector *reflector) {
@@ -175,6 +187,7 @@ static void drop_call(struct reflector *reflector) {
 static void on_rest_over(struct poller_timer *timer) {
     struct reflector *reflector = timer->owner;
 
+    reflector->may_hasten = false;
     drop_call(reflector); /* There is one after a resync from the sink. */
     if (reflector->phase == PHASE_LIST) {
         reflector->continue_token[0] = '\0';
@@ -209,6 +222,27 @@ static int take_items(struct reflector *reflector, struct json_slice items) {
     return cursor.failed ? ERR_INVALID : OK;
 }
 
+/* Spread, so that the reflectors of a daemon, or of many, don't list at the same moment. */
+static void expect_resync(struct reflector *reflector) {
+    int64_t resync_us = reflector->options.resync_us;
+
+    if (resync_us > 0) {
+        int64_t spread_us = resync_us * 2 / 5;
+
+        poller_timer_set(reflector->options.poller, &reflector->resync,
+                         resync_us - spread_us / 2 +
+                             (int64_t)rng_below(reflector->options.rng, (uint64_t)spread_us + 1));
+    }
+}
+
+static void on_resync(struct poller_timer *timer) {
+    struct reflector *reflector = timer->owner;
+
+    if (reflector->phase != PHASE_LIST) { /* Else one is on its way, and its end comes back here. */
+        reflector_resync(reflector);
+    }
+}
+
 static void end_list(struct reflector *reflector) {
     struct object_id gone;
 
@@ -217,6 +251,7 @@ static void end_list(struct reflector *reflector) {
     }
     (void)text_copy(reflector->version, sizeof reflector->version, reflector->list_version);
     reflector->failures = 0;
+    expect_resync(reflector);
     tell_synced(reflector);
     start_watch(reflector);
 }
@@ -500,6 +535,7 @@ struct reflector *reflector_create(const struct reflector_options *options) {
     reflector->objects = object_set_create();
     reflector->rest = (struct poller_timer){.on_time = on_rest_over, .owner = reflector};
     reflector->progress = (struct poller_timer){.on_time = on_no_progress, .owner = reflector};
+    reflector->resync = (struct poller_timer){.on_time = on_resync, .owner = reflector};
     buf_init(&reflector->line, LIMIT_KUBE_OBJECT_BYTES);
     start_list(reflector);
     return reflector;
@@ -512,6 +548,7 @@ void reflector_destroy(struct reflector *reflector) {
     kube_cancel(reflector->options.kube, reflector->call);
     poller_timer_stop(reflector->options.poller, &reflector->rest);
     poller_timer_stop(reflector->options.poller, &reflector->progress);
+    poller_timer_stop(reflector->options.poller, &reflector->resync);
     object_set_destroy(reflector->objects);
     buf_finish(&reflector->line);
     free((char *)(uintptr_t)reflector->options.namespace_);

@@ -63,6 +63,9 @@ struct reflector_options {
     uint32_t page_limit;    /* 0: LIMIT_KUBE_LIST_PAGE */
     int64_t backoff_min_us; /* 0: 250 ms */
     int64_t backoff_max_us; /* 0: 30 s */
+    /* List again after this time (20 % more or less), should the watch have left out something; 0:
+     * never. */
+    int64_t resync_us;
 };
 
 /* Starts at once; the first events come from the loop. Texts are copied. */
@@ -73,6 +76,10 @@ void reflector_destroy(struct reflector *reflector);
 
 /* True from the first SYNCED on, also while the watch is being repaired. */
 bool reflector_is_synced(const struct reflector *reflector);
+
+/* The server has answered somebody: if we rest because it could not be reached, or failed, rest no
+ * longer. Not from the sink. */
+void reflector_hasten(struct reflector *reflector);
 
 /* List again now, such as after the owner saw a 404 for an object it believes in. */
 void reflector_resync(struct reflector *reflector);
