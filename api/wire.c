@@ -152,8 +152,12 @@ SHAPE(sync, sync_fields);
 static const struct wire_field status_fields[] = {
     FIELD(WIRE_TEXT, wire_status, version, "version"),
     FIELD(WIRE_TEXT, wire_status, queue_uid, "queueUid"),
+    FIELD(WIRE_TEXT, wire_status, role, "role"),
     FIELD(WIRE_OPTIONAL, wire_status, leader, "leader"),
-    FIELD(WIRE_BOOL, wire_status, is_leader, "isLeader"),
+    FIELD(WIRE_OPTIONAL, wire_status, leader_address, "leaderAddress"),
+    FIELD(WIRE_TIME, wire_status, lease_renewed_us, "leaseRenewedAt"),
+    FIELD(WIRE_TIME, wire_status, lease_expires_us, "leaseExpiresAt"),
+    FIELD(WIRE_NUMBER, wire_status, lease_transitions, "leaseTransitions"),
     FIELD(WIRE_TEXT, wire_status, host, "host"),
     FIELD(WIRE_NUMBER, wire_status, pid, "pid"),
     FIELD(WIRE_TEXT, wire_status, config_file, "configFile"),

@@ -132,8 +132,11 @@ struct wire_sync {
 struct wire_status {
     const char *version;
     const char *queue_uid;
-    const char *leader; /* who starts jobs; "": nobody knows */
-    bool is_leader;
+    const char *role;           /* "alone", "leader" or "standby" */
+    const char *leader;         /* whose the lease is; "": nobody's, or there is none */
+    const char *leader_address; /* for clients; "": not told */
+    int64_t lease_renewed_us, lease_expires_us;
+    int64_t lease_transitions;
     const char *host;
     int64_t pid;
     const char *config_file;

@@ -1,5 +1,6 @@
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "api/wire.h"
 #include "base/limits.h"
@@ -27,6 +28,32 @@ static void counts_line(const char *name, const struct wire_count *counts, size_
     printf(any ? "\n" : "-\n");
 }
 
+/* "this one", or who it is and where; and for how long if it is not heard of again. */
+static void leader_line(const struct wire_status *status) {
+    char left[32];
+
+    printf("%-12s", "leader");
+    if (strcmp(status->role, "alone") == 0) {
+        printf("this one, alone: without a lease\n");
+        return;
+    }
+    print_clean(stdout, strcmp(status->role, "leader") == 0 ? "this one"
+                        : status->leader[0] != '\0'         ? status->leader
+                                                            : "nobody");
+    if (strcmp(status->role, "leader") != 0 && status->leader_address[0] != '\0') {
+        printf(" at ");
+        print_clean(stdout, status->leader_address);
+    }
+    if (status->lease_expires_us > status->now_us) {
+        print_span(status->now_us, status->lease_expires_us, left);
+        printf(", lease for %s unless renewed", left);
+    } else if (status->leader[0] != '\0') {
+        printf(", lease run out");
+    }
+    printf(", %" PRId64 " changes of leader%s\n", status->lease_transitions,
+           strcmp(status->role, "standby") == 0 ? "; this one stands by" : "");
+}
+
 static void print_status(const struct cli *cli, const struct wire_status *status) {
     char up[32], since[40];
 
@@ -40,7 +67,7 @@ static void print_status(const struct cli *cli, const struct wire_status *status
     if (!status->ready) {
         line("not ready", status->not_ready);
     }
-    line("leader", status->is_leader ? "this one" : status->leader);
+    leader_line(status);
     line("queue", status->queue_uid);
     line("config", status->config_file);
     line("cluster", status->cluster);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/ensure.h"
 #include "base/limits.h"
 #include "base/memory.h"
@@ -301,6 +302,34 @@ static void check_tcp(const struct config *config, const struct text_node *root,
     }
 }
 
+static void check_kubernetes(const struct config *config, const struct text_node *root,
+                             struct problems *problems) {
+    if (config->in_cluster && config->kubeconfig[0] != '\0') {
+        complain(root, "kubernetes.inCluster", problems, "contradicts kubernetes.kubeconfig");
+    }
+    if (config->kube_timeout_us <= 0) {
+        complain(root, "kubernetes.requestTimeout", problems, "must be above 0");
+    }
+    if (config->watch_silence_us <= 0) {
+        complain(root, "kubernetes.watchSilence", problems, "must be above 0");
+    }
+}
+
+/* The gap between the two deadlines is what keeps two leaders apart. */
+static void check_leader(const struct config *config, const struct text_node *root,
+                         struct problems *problems) {
+    if (config->lease_us <= 0 || config->lease_us % CLOCK_US_PER_SECOND != 0) {
+        complain(root, "leader.leaseDuration", problems, "must be whole seconds, at least 1s");
+    }
+    if (config->lease_renew_us >= config->lease_us) {
+        complain(root, "leader.renewDeadline", problems, "must be below leader.leaseDuration");
+    }
+    if (config->lease_retry_us <= 0 || config->lease_retry_us * 2 > config->lease_renew_us) {
+        complain(root, "leader.retryPeriod", problems,
+                 "must be above 0 and at most half of leader.renewDeadline");
+    }
+}
+
 static void check_between(const struct config *config, const struct text_node *root,
                           struct problems *problems) {
     check_tcp(config, root, problems);
@@ -310,9 +339,8 @@ static void check_between(const struct config *config, const struct text_node *r
     if (config->data_dir[0] == '\0') {
         complain(root, "dataDir", problems, "must not be empty");
     }
-    if (config->in_cluster && config->kubeconfig[0] != '\0') {
-        complain(root, "kubernetes.inCluster", problems, "contradicts kubernetes.kubeconfig");
-    }
+    check_kubernetes(config, root, problems);
+    check_leader(config, root, problems);
     if (config->backoff_first_us > config->backoff_max_us) {
         complain(root, "retry.backoff.initial", problems, "must not be above retry.backoff.max");
     }

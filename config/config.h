@@ -38,6 +38,17 @@ struct config {
     size_t namespace_count; /* 0: all */
     int64_t kube_qps_milli; /* thousandths of a request per second */
     int64_t kube_burst;
+    int64_t kube_timeout_us;  /* of one request */
+    int64_t watch_silence_us; /* then a watch is opened anew */
+    int64_t resync_us;        /* then everything is listed again; 0: never */
+
+    bool leader_enabled;
+    char *lease_name;
+    char *lease_namespace; /* "": the credentials' own */
+    int64_t lease_us;
+    int64_t lease_renew_us;
+    int64_t lease_retry_us;
+    char *leader_address; /* "": not told */
 
     char *order; /* "priority" */
     int64_t starts_per_turn_max;

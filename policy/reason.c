@@ -205,7 +205,7 @@ static const struct {
     [REASON_START_RATE] = {"enough jobs start already; this one is next in line", NULL},
     [REASON_WAITING_TURN] = {"not looked at yet", NULL},
     [REASON_DRAINING] = {"the scheduler is draining and starts nothing", NULL},
-    [REASON_NOT_LEADER] = {"another scheduler holds the lease", NULL},
+    [REASON_NOT_LEADER] = {"the lease could not be renewed, nothing is started meanwhile", NULL},
     [REASON_POD_REMAINS] = {"the pod of an earlier attempt has neither finished nor gone yet",
                             NULL},
 };

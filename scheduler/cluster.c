@@ -21,6 +21,7 @@
 #include "policy/limit_range.h"
 #include "queue/queue.h"
 #include "scheduler/daemon.h"
+#include "scheduler/leader.h"
 #include "scheduler/loop.h"
 #include "scheduler/starter.h"
 
@@ -35,6 +36,7 @@ struct watch {
 
 struct cluster {
     char *server;
+    char *namespace; /* of the credentials */
     struct watch *watches;
     size_t watch_count;
     size_t unsynced[CLUSTER_PART_COUNT]; /* watches of the part that have not listed yet */
@@ -274,6 +276,17 @@ static void on_lost(struct watch *watch, const struct reflector_event *event) {
     }
 }
 
+/* The server answers: those that rest since it did not, need not rest to the end. */
+static void hasten_others(const struct watch *answered) {
+    const struct cluster *cluster = answered->daemon->cluster;
+
+    for (size_t i = 0; i < cluster->watch_count; i++) {
+        if (&cluster->watches[i] != answered && cluster->watches[i].reflector != NULL) {
+            reflector_hasten(cluster->watches[i].reflector);
+        }
+    }
+}
+
 static void on_event(void *context, const struct reflector_event *event) {
     struct watch *watch = context;
     struct field_error error = {0};
@@ -291,6 +304,7 @@ static void on_event(void *context, const struct reflector_event *event) {
     case REFLECTOR_SYNCED:
         watch->trouble[0] = '\0';
         settle(watch);
+        hasten_others(watch);
         break;
     case REFLECTOR_LOST:
         on_lost(watch, event);
@@ -313,6 +327,8 @@ static void add_watch(struct daemon *daemon, enum cluster_part part, const char 
         .namespace_ = namespace,
         .sink = on_event,
         .context = watch,
+        .progress_us = daemon->config.watch_silence_us,
+        .resync_us = daemon->config.resync_us,
     });
 }
 
@@ -431,6 +447,10 @@ static int load_access(const struct config *config, struct kube_access *out_acce
     return kubeconfig_load_default(&choice, out_access, error);
 }
 
+static bool may_write(void *context) {
+    return leader_may_act(context);
+}
+
 static int open_kube(struct daemon *daemon, struct error *error) {
     const struct config *config = &daemon->config;
     struct kube_access access = {0};
@@ -446,10 +466,15 @@ static int open_kube(struct daemon *daemon, struct error *error) {
                                          .access = &access,
                                          .user_agent = "nightshiftd/" NIGHTSHIFT_VERSION,
                                          .qps = (double)config->kube_qps_milli / 1000,
-                                         .burst = (uint32_t)config->kube_burst},
+                                         .burst = (uint32_t)config->kube_burst,
+                                         .deadline_us = config->kube_timeout_us,
+                                         .may_write = may_write,
+                                         .context = daemon},
                   &daemon->kube, error);
     if (r == OK) {
         daemon->cluster->server = mem_copy_text(access.server);
+        daemon->cluster->namespace =
+            mem_copy_text(access.namespace_ != NULL ? access.namespace_ : "default");
         log_info(&daemon->log, daemon->started_us, "event=cluster server=%s source=\"%s\"",
                  access.server, access.source);
     }
@@ -458,13 +483,11 @@ static int open_kube(struct daemon *daemon, struct error *error) {
 }
 
 int cluster_open(struct daemon *daemon, struct error *error) {
-    int r;
-
     daemon->cluster = mem_alloc(1, sizeof *daemon->cluster);
-    r = open_kube(daemon, error);
-    if (r < 0) {
-        return r;
-    }
+    return open_kube(daemon, error);
+}
+
+void cluster_begin(struct daemon *daemon) {
     daemon->starter = starter_create(&(struct starter_options){
         .kube = daemon->kube,
         .queue_uid = queue_uid(daemon->queue),
@@ -473,7 +496,10 @@ int cluster_open(struct daemon *daemon, struct error *error) {
         .context = daemon,
     });
     add_watches(daemon);
-    return OK;
+}
+
+const char *cluster_namespace(const struct daemon *daemon) {
+    return daemon->cluster->namespace;
 }
 
 int cluster_reload(struct daemon *daemon, const struct config *config, struct error *error) {
@@ -500,6 +526,7 @@ void cluster_close(struct daemon *daemon) {
     starter_destroy(daemon->starter);
     free(cluster->watches);
     free(cluster->server);
+    free(cluster->namespace);
     free(cluster);
     daemon->cluster = NULL;
 }

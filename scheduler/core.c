@@ -156,6 +156,11 @@ static void on_settings(struct core *core, struct event *event) {
     }
 }
 
+static void on_lease(struct core *core, struct event *event) {
+    core->counts.lease_lost = !event->lease_held;
+    core->pass_needed = true;
+}
+
 static void on_drain(struct core *core, struct event *event) {
     (void)event;
     core->counts.draining = true;
@@ -179,6 +184,7 @@ static void (*const handlers[EVENT_KIND_COUNT])(struct core *core, struct event 
     [EVENT_STARTED] = on_started,
     [EVENT_DELETED] = on_deleted,
     [EVENT_SETTINGS] = on_settings,
+    [EVENT_LEASE] = on_lease,
     [EVENT_DRAIN] = on_drain,
 };
 
@@ -344,7 +350,7 @@ static struct reason queued_reason(const struct core *core, const struct entry *
         return reason_plain(REASON_WAITING_TURN);
     }
     if (entry->id == shape->blocked_id || shape->reason->code == REASON_CLUSTER_UNKNOWN ||
-        shape->reason->code == REASON_DRAINING) {
+        shape->reason->code == REASON_DRAINING || shape->reason->code == REASON_NOT_LEADER) {
         return *shape->reason;
     }
     return reason_behind(shape->blocked_id, (enum reason_code)shape->reason->code);

@@ -88,6 +88,7 @@ struct core_counts {
     bool synced[CLUSTER_PART_COUNT];
     bool denied[CLUSTER_PART_COUNT];
     bool draining;
+    bool lease_lost;
     uint64_t turns;
     uint64_t admissions;
     uint64_t quota_races;

@@ -154,8 +154,9 @@ int custody_take(struct custody *custody, struct error *error) {
         return OK;
     }
     if (custody->owner_fd < 0 || custody->claim_fd < 0) {
-        return error_set(error, ERR_IO, "the files `owner` and `claim` in the data folder can't be "
-                                        "opened");
+        return error_set(error, ERR_IO,
+                         "the files `owner` and `claim` in the data folder can't be "
+                         "opened");
     }
     if (flock(custody->owner_fd, LOCK_EX | LOCK_NB) != 0) {
         return error_set(error, errno == EWOULDBLOCK ? ERR_BUSY : ERR_IO,
@@ -174,8 +175,8 @@ void custody_drop(struct custody *custody) {
 }
 
 void custody_claim(struct custody *custody) {
-    custody->claimed = custody->claimed || (custody->claim_fd >= 0 &&
-                                            flock(custody->claim_fd, LOCK_EX | LOCK_NB) == 0);
+    custody->claimed = custody->claimed ||
+                       (custody->claim_fd >= 0 && flock(custody->claim_fd, LOCK_EX | LOCK_NB) == 0);
 }
 
 void custody_unclaim(struct custody *custody) {

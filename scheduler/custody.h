@@ -2,8 +2,8 @@
  *
  * A lock on the file `owner` in it, which the kernel drops with its process: whoever has it may
  * open the queue, nobody else, whatever any lease says. The file names its last owner. A second
- * lock, on `claim`, is how the process that the lease is with asks an owner without one to go.
- * Sound where flock is: on a file system that one host mounts at a time, for processes of that host.
+ * lock, on `claim`, is how the process that has the lease asks an owner without one to go. Sound
+ * where flock is: on a file system that one host mounts at a time, for processes of that host.
  */
 #ifndef SCHEDULER_CUSTODY_H
 #define SCHEDULER_CUSTODY_H

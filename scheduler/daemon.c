@@ -18,6 +18,7 @@
 #include "k8s/payload.h"
 #include "queue/queue.h"
 #include "scheduler/daemon_main.h"
+#include "scheduler/leader.h"
 #include "scheduler/loop.h"
 #include "scheduler/starter.h"
 
@@ -31,6 +32,7 @@ enum {
     EXIT_BUSY = 3,   /* the queue is open elsewhere, or the socket is in use */
     EXIT_QUEUE = 4,  /* the queue can't be read */
     EXIT_SYSTEM = 5,
+    EXIT_LEASE = 6, /* another daemon leads from here on */
 };
 
 struct instant daemon_now(const struct daemon *daemon) {
@@ -49,9 +51,15 @@ static const char *first_trouble(const struct cluster_status *cluster) {
 }
 
 bool daemon_is_ready(const struct daemon *daemon, struct error *out_why) {
-    struct core_counts counts = core_counts(daemon->core);
-    bool listed = counts.synced[CLUSTER_PODS];
+    struct core_counts counts;
+    bool listed;
 
+    if (daemon->core == NULL) {
+        leader_explain(daemon, out_why);
+        return false;
+    }
+    counts = core_counts(daemon->core);
+    listed = counts.synced[CLUSTER_PODS];
     for (size_t i = 0; i < CLUSTER_PART_COUNT; i++) {
         listed = listed && (counts.synced[i] || counts.denied[i]);
     }
@@ -59,6 +67,8 @@ bool daemon_is_ready(const struct daemon *daemon, struct error *out_why) {
         *out_why = daemon->stall;
     } else if (daemon->draining) {
         (void)error_set(out_why, ERR_BUSY, "stopping");
+    } else if (!leader_may_act(daemon)) {
+        leader_explain(daemon, out_why);
     } else if (!listed) {
         struct cluster_status cluster = cluster_status(daemon);
         const char *trouble = first_trouble(&cluster);
@@ -143,12 +153,16 @@ static void finish_turn(struct daemon *daemon) {
 
 /* Nothing is under way any more: clients answered, orders to the cluster ended. */
 static bool is_drained(const struct daemon *daemon) {
-    return daemon->draining && daemon->front_drained && daemon->inbox.count == 0 &&
-           starter_in_flight(daemon->starter) == 0;
+    return daemon->draining && daemon->front_drained &&
+           (daemon->core == NULL ||
+            (daemon->inbox.count == 0 && starter_in_flight(daemon->starter) == 0));
 }
 
 /* True: more work waits. */
 static bool take_turn(struct daemon *daemon) {
+    if (daemon->core == NULL) {
+        return false;
+    }
     if (daemon->stalled) {
         if (daemon->turn_due) {
             daemon->turn_due = false;
@@ -173,7 +187,9 @@ static bool on_round(void *owner) {
     struct daemon *daemon = owner;
     bool more = take_turn(daemon);
 
-    if (is_drained(daemon)) {
+    if (is_drained(daemon) && daemon->leader != NULL) {
+        leader_resign(daemon);
+    } else if (is_drained(daemon)) {
         loop_stop(daemon->loop);
     }
     return more;
@@ -284,10 +300,8 @@ static struct core_settings settings_of(const struct config *config) {
 static int load_queue(struct daemon *daemon, struct error *error) {
     struct load load = {.daemon = daemon};
     uint64_t damaged = 0;
-    uint64_t seed = rng_seed_from_system();
     int r;
 
-    rng_init(&daemon->rng, seed);
     daemon->core = core_create(&(struct core_options){
         .next_id = queue_next_id(daemon->queue),
         .seed = rng_next(&daemon->rng),
@@ -302,7 +316,7 @@ static int load_queue(struct daemon *daemon, struct error *error) {
     }
     log_info(&daemon->log, daemon->started_us,
              "event=queue_loaded uid=%s jobs=%" PRIu64 " seed=%" PRIu64, queue_uid(daemon->queue),
-             queue_next_id(daemon->queue) - 1, seed);
+             queue_next_id(daemon->queue) - 1, daemon->seed);
     if (damaged > 0) {
         log_error(&daemon->log, daemon->started_us,
                   "event=records_damaged count=%" PRIu64 " action=\"left alone\"", damaged);
@@ -329,7 +343,9 @@ static void on_terminate(int signal_number, void *owner) {
     }
     log_info(&daemon->log, now_us, "event=stopping signal=%d", signal_number);
     daemon->draining = true;
-    inbox_add(&daemon->inbox, &(struct event){.kind = EVENT_DRAIN}, NULL, NULL);
+    if (daemon->core != NULL) {
+        inbox_add(&daemon->inbox, &(struct event){.kind = EVENT_DRAIN}, NULL, NULL);
+    }
     front_drain(daemon);
     poller_timer_set(loop_poller(daemon->loop), &daemon->stop_after, DRAIN_US);
 }
@@ -355,7 +371,18 @@ static bool same_cluster(const struct config *now, const struct config *next) {
     return strcmp(now->kubeconfig, next->kubeconfig) == 0 &&
            strcmp(now->context, next->context) == 0 && now->in_cluster == next->in_cluster &&
            now->allow_insecure == next->allow_insecure && same_namespaces(now, next) &&
-           now->kube_qps_milli == next->kube_qps_milli && now->kube_burst == next->kube_burst;
+           now->kube_qps_milli == next->kube_qps_milli && now->kube_burst == next->kube_burst &&
+           now->kube_timeout_us == next->kube_timeout_us &&
+           now->watch_silence_us == next->watch_silence_us && now->resync_us == next->resync_us;
+}
+
+static bool same_leader(const struct config *now, const struct config *next) {
+    return now->leader_enabled == next->leader_enabled &&
+           strcmp(now->lease_name, next->lease_name) == 0 &&
+           strcmp(now->lease_namespace, next->lease_namespace) == 0 &&
+           strcmp(now->leader_address, next->leader_address) == 0 &&
+           now->lease_us == next->lease_us && now->lease_renew_us == next->lease_renew_us &&
+           now->lease_retry_us == next->lease_retry_us;
 }
 
 /* What can't change while we run: nobody watches the quotas of a namespace that comes later. */
@@ -365,6 +392,9 @@ static const char *unchangeable(const struct config *now, const struct config *n
     }
     if (!same_doors(now, next)) {
         return "listen (all but listen.tcp.tokensFile)";
+    }
+    if (!same_leader(now, next)) {
+        return "leader";
     }
     return same_cluster(now, next) ? NULL : "kubernetes";
 }
@@ -400,9 +430,11 @@ static int reload(struct daemon *daemon, struct error *error) {
     config_finish(&daemon->config);
     daemon->config = next;
     (void)!log_level_parse(next.log_level, &daemon->log.level);
-    inbox_add(&daemon->inbox,
-              &(struct event){.kind = EVENT_SETTINGS, .settings = settings_of(&daemon->config)},
-              NULL, NULL);
+    if (daemon->core != NULL) {
+        inbox_add(&daemon->inbox,
+                  &(struct event){.kind = EVENT_SETTINGS, .settings = settings_of(&daemon->config)},
+                  NULL, NULL);
+    }
     return OK;
 }
 
@@ -424,36 +456,83 @@ static void on_hangup(int signal_number, void *owner) {
 
 /* --- Opening and closing --------------------------------------------------------------------- */
 
-static int open_queue(struct daemon *daemon, struct error *error) {
-    char *folder;
-    int r;
-
+int daemon_make_folder(const struct daemon *daemon, struct error *error) {
     if (mkdir(daemon->config.data_dir, 0700) != 0 && errno != EEXIST) {
         return error_set(error, ERR_IO, "can't make the folder %s (dataDir): %s",
                          daemon->config.data_dir, strerror(errno));
     }
+    return OK;
+}
+
+static void close_queue(struct daemon *daemon) {
+    core_destroy(daemon->core);
+    daemon->core = NULL;
+    queue_close(daemon->queue);
+    daemon->queue = NULL;
+}
+
+static int open_queue(struct daemon *daemon, struct error *error) {
+    char *folder;
+    int r = daemon_make_folder(daemon, error);
+
+    if (r < 0) {
+        return r;
+    }
     folder = mem_format("%s/queue", daemon->config.data_dir);
     r = queue_open(folder, error, &daemon->queue);
     free(folder);
-    return r == OK ? load_queue(daemon, error) : r;
+    r = r == OK ? load_queue(daemon, error) : r;
+    if (r < 0) {
+        close_queue(daemon);
+    }
+    return r;
+}
+
+int daemon_begin_work(struct daemon *daemon, struct error *error) {
+    int r = open_queue(daemon, error);
+
+    if (r == OK) {
+        cluster_begin(daemon);
+        daemon_wake(daemon);
+    }
+    return r;
 }
 
 static void prepare_loop(struct daemon *daemon) {
-    daemon->wake = (struct poller_timer){.on_time = on_wake, .owner = daemon};
     daemon->stop_after = (struct poller_timer){.on_time = on_stop_after, .owner = daemon};
     loop_before_wait(daemon->loop, on_round, daemon);
     loop_on_signal(daemon->loop, SIGTERM, on_terminate, daemon);
     loop_on_signal(daemon->loop, SIGINT, on_terminate, daemon);
     loop_on_signal(daemon->loop, SIGHUP, on_hangup, daemon);
-    daemon_wake(daemon);
 }
 
-static int open_all(struct daemon *daemon, struct error *error) {
+/* By itself the queue comes first: what is wrong with it is told before anybody is asked. */
+static int open_alone(struct daemon *daemon, struct error *error) {
     int r = open_queue(daemon, error);
 
     if (r == OK) {
         r = cluster_open(daemon, error);
     }
+    if (r == OK) {
+        cluster_begin(daemon);
+        daemon_wake(daemon);
+    }
+    return r;
+}
+
+static int open_as_standby(struct daemon *daemon, struct error *error) {
+    int r = cluster_open(daemon, error);
+
+    return r == OK ? leader_open(daemon, error) : r;
+}
+
+static int open_all(struct daemon *daemon, struct error *error) {
+    int r;
+
+    daemon->wake = (struct poller_timer){.on_time = on_wake, .owner = daemon};
+    daemon->seed = rng_seed_from_system();
+    rng_init(&daemon->rng, daemon->seed);
+    r = daemon->config.leader_enabled ? open_as_standby(daemon, error) : open_alone(daemon, error);
     if (r == OK) {
         r = front_open(daemon, error);
     }
@@ -468,12 +547,13 @@ static void close_all(struct daemon *daemon) {
 
     poller_timer_stop(poller, &daemon->wake);
     poller_timer_stop(poller, &daemon->stop_after);
+    leader_stop(daemon);
     front_close(daemon);
     cluster_close(daemon);
     inbox_finish(&daemon->inbox);
     demands_finish(&daemon->demands);
-    core_destroy(daemon->core);
-    queue_close(daemon->queue);
+    close_queue(daemon);
+    leader_close(daemon);
     loop_destroy(daemon->loop);
     config_finish(&daemon->config);
 }
@@ -491,6 +571,20 @@ static int exit_status(int code) {
     default:
         return EXIT_SYSTEM;
     }
+}
+
+void daemon_fail(struct daemon *daemon, int code, const char *text) {
+    log_error(&daemon->log, daemon_now(daemon).now_us, "event=failed error=\"%s\"", text);
+    daemon->exit_status = exit_status(code);
+    loop_stop(daemon->loop);
+}
+
+/* Not back to standing by: a new process has nothing of the old one's in its memory. */
+void daemon_leave(struct daemon *daemon, const char *why) {
+    log_error(&daemon->log, daemon_now(daemon).now_us,
+              "event=stepping_down why=\"%s\" action=\"ends; a restart stands by\"", why);
+    daemon->exit_status = EXIT_LEASE;
+    loop_stop(daemon->loop);
 }
 
 static int load_config(struct daemon *daemon, const char *path) {
@@ -539,5 +633,5 @@ int daemon_main(const char *config_path) {
         log_info(&daemon.log, clock_sample().now_us, "event=stopped");
     }
     close_all(&daemon);
-    return exit_status(r);
+    return r < 0 ? exit_status(r) : daemon.exit_status;
 }

@@ -25,6 +25,7 @@ struct cluster;
 struct field_error;
 struct front;
 struct kube;
+struct leader;
 struct loop;
 struct payload;
 struct queue;
@@ -35,8 +36,10 @@ struct daemon {
     struct config config;
     struct log log;
     struct rng rng;
+    uint64_t seed; /* of rng */
     struct loop *loop;
-    struct queue *queue;
+    struct leader *leader; /* NULL: alone, without a lease */
+    struct queue *queue;   /* NULL, as core and starter are, while this daemon stands by */
     struct core *core;
     struct inbox inbox;
     struct demands demands;
@@ -53,6 +56,7 @@ struct daemon {
     struct error stall;
     bool draining;
     bool front_drained; /* every client has its answer */
+    int exit_status;    /* when the loop ends */
     int64_t started_us;
 };
 
@@ -65,6 +69,17 @@ bool daemon_is_ready(const struct daemon *daemon, struct error *out_why);
  * the store's record or its text can't be read; error may say more. */
 int daemon_read_payload(struct daemon *daemon, const struct job *job, struct payload **out_payload,
                         struct field_error *error) MUST_CHECK;
+
+/* The folder of all data, made if it is missing. */
+int daemon_make_folder(const struct daemon *daemon, struct error *error) MUST_CHECK;
+
+/* Open the queue and watch the cluster: from now on there are turns. After a failure nothing is
+ * open. ERR_BUSY: another process has the queue open. */
+int daemon_begin_work(struct daemon *daemon, struct error *error) MUST_CHECK;
+
+/* End the process: with an error, or since it is another's turn to lead. */
+void daemon_fail(struct daemon *daemon, int code, const char *text);
+void daemon_leave(struct daemon *daemon, const char *why);
 
 /* Ask for a turn in this round. */
 void daemon_wake(struct daemon *daemon);
@@ -83,7 +98,9 @@ void front_tell_events(struct daemon *daemon, const struct queue_change *changes
 
 /* --- cluster.c ------------------------------------------------------------------------------- */
 
+/* The client alone; then, with a queue, its watches and orders. */
 int cluster_open(struct daemon *daemon, struct error *error) MUST_CHECK;
+void cluster_begin(struct daemon *daemon);
 void cluster_close(struct daemon *daemon);
 
 /* Read the kubeconfig again: its content may have changed. On failure nothing has. */
@@ -92,6 +109,9 @@ int cluster_reload(struct daemon *daemon, const struct config *config,
 
 /* Carry out a turn's command. */
 void cluster_command(struct daemon *daemon, const struct command *command);
+
+/* Of our credentials; "default" if they name none. */
+const char *cluster_namespace(const struct daemon *daemon);
 
 struct cluster_status {
     const char *server;

@@ -43,16 +43,16 @@ struct elector {
     char identity[LEASE_IDENTITY_BYTES]; /* no other process has ever had it */
     char address[LIMIT_NAME_BYTES + 1];
     struct lease seen;
-    bool has_seen;            /* seen is filled */
-    int64_t seen_mono_us;     /* when seen became as it is, as far as we know */
-    enum elector_step asked;  /* and not answered; WAIT: nothing */
+    bool has_seen;           /* seen is filled */
+    int64_t seen_mono_us;    /* when seen became as it is, as far as we know */
+    enum elector_step asked; /* and not answered; WAIT: nothing */
     int64_t asked_mono_us;
-    int64_t next_mono_us;     /* nothing is sent before */
-    bool look;                /* the lease may have changed: read it before writing */
-    int64_t valid_until_us;   /* we lead until then; 0: we don't */
-    bool holder_ended;        /* the holder seen is known to be dead: no need to wait */
+    int64_t next_mono_us;   /* nothing is sent before */
+    bool look;              /* the lease may have changed: read it before writing */
+    int64_t valid_until_us; /* we lead until then; 0: we don't */
+    bool holder_ended;      /* the holder seen is known to be dead: no need to wait */
     bool resigning;
-    uint64_t terms;           /* how often we came to lead */
+    uint64_t terms; /* how often we came to lead */
 };
 
 void elector_init(struct elector *elector, const struct elector_settings *settings,

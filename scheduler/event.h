@@ -36,6 +36,7 @@ enum event_kind {
     EVENT_STARTED, /* COMMAND_START is over */
     EVENT_DELETED, /* COMMAND_DELETE is over */
     EVENT_SETTINGS,
+    EVENT_LEASE, /* we hold the lease, or not (any more): start something, or nothing */
     EVENT_DRAIN, /* start nothing more */
     EVENT_KIND_COUNT,
 };
@@ -164,6 +165,7 @@ struct event {
         struct started_event started;
         struct deleted_event deleted;
         struct core_settings settings;
+        bool lease_held;
     };
 };
 

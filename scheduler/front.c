@@ -14,6 +14,7 @@
 #include "queue/queue.h"
 #include "scheduler/daemon.h"
 #include "scheduler/front_view.h"
+#include "scheduler/leader.h"
 #include "scheduler/loop.h"
 #include "scheduler/submission.h"
 
@@ -422,8 +423,22 @@ static void (*const handlers[API_ROUTE_COUNT])(struct daemon *daemon, struct api
     [API_READY] = on_ready,
 };
 
+/* A standby has no queue to ask. */
+static bool is_for_standbys(enum api_route route) {
+    return route == API_READY || route == API_STATUS || route == API_METRICS;
+}
+
 static void on_call(struct api_call *call, void *owner) {
+    struct daemon *daemon = owner;
+
     ENSURE(handlers[call->route] != NULL);
+    if (daemon->core == NULL && !is_for_standbys(call->route)) {
+        struct error why = {0};
+
+        leader_explain(daemon, &why);
+        api_reply_error(call, ERR_BUSY, "%s; ask the leader", why.text);
+        return;
+    }
     handlers[call->route](owner, call);
 }
 

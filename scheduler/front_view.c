@@ -17,6 +17,7 @@
 #include "policy/ledger.h"
 #include "queue/queue.h"
 #include "scheduler/daemon.h"
+#include "scheduler/leader.h"
 
 #define SYNC_STATE_BYTES 192
 
@@ -193,6 +194,7 @@ static const char *check_of(enum reason_code code) {
         return "capacity";
     case REASON_CLUSTER_UNKNOWN:
     case REASON_DRAINING:
+    case REASON_NOT_LEADER:
         return "cluster";
     case REASON_BEHIND:
         return "order";
@@ -301,11 +303,26 @@ static struct wire_count count_of(const char *name, uint64_t count) {
     return (struct wire_count){.name = name, .count = (int64_t)count};
 }
 
+/* All zero while this daemon stands by. */
+static struct core_counts counts_of(const struct daemon *daemon) {
+    return daemon->core != NULL ? core_counts(daemon->core) : (struct core_counts){0};
+}
+
+static struct queue_stats stats_of(struct daemon *daemon) {
+    struct queue_stats stats = {0};
+
+    if (daemon->queue != NULL) {
+        (void)!queue_get_stats(daemon->queue, &stats);
+    }
+    return stats;
+}
+
 void front_status(struct daemon *daemon, struct buf *out_json) {
-    struct core_counts counts = core_counts(daemon->core);
+    struct core_counts counts = counts_of(daemon);
+    struct leader_status leader = leader_status(daemon);
     struct cluster_status cluster = cluster_status(daemon);
     struct kube_figures kube = kube_figures(daemon->kube);
-    struct queue_stats store = {0};
+    struct queue_stats store = stats_of(daemon);
     struct wire_count states[JOB_STATE_COUNT];
     struct wire_sync syncs[CLUSTER_PART_COUNT];
     char sync_texts[CLUSTER_PART_COUNT][SYNC_STATE_BYTES];
@@ -313,7 +330,6 @@ void front_status(struct daemon *daemon, struct buf *out_json) {
     struct error why = {0};
     bool ready = daemon_is_ready(daemon, &why);
 
-    (void)!queue_get_stats(daemon->queue, &store);
     (void)gethostname(host, sizeof host - 1);
     for (size_t i = 0; i < JOB_STATE_COUNT; i++) {
         states[i] = count_of(job_state_text((enum job_state)i), counts.jobs[i]);
@@ -338,30 +354,35 @@ void front_status(struct daemon *daemon, struct buf *out_json) {
             count_of("mapBytes", store.map_bytes),
         };
 
-        wire_encode_status(out_json, &(struct wire_status){
-                                         .version = NIGHTSHIFT_VERSION,
-                                         .queue_uid = queue_uid(daemon->queue),
-                                         .leader = host,
-                                         .is_leader = true,
-                                         .host = host,
-                                         .pid = getpid(),
-                                         .config_file = daemon->config_path,
-                                         .started_us = daemon->started_us,
-                                         .now_us = daemon_now(daemon).now_us,
-                                         .ready = ready,
-                                         .not_ready = why.text,
-                                         .draining = daemon->draining,
-                                         .nodes_check = !counts.denied[CLUSTER_NODES],
-                                         .cluster = cluster.server,
-                                         .syncs = syncs,
-                                         .sync_count = CLUSTER_PART_COUNT,
-                                         .jobs = states,
-                                         .job_state_count = JOB_STATE_COUNT,
-                                         .kube = kube_counts,
-                                         .kube_count = ARRAY_LEN(kube_counts),
-                                         .store = store_counts,
-                                         .store_count = ARRAY_LEN(store_counts),
-                                     });
+        wire_encode_status(out_json,
+                           &(struct wire_status){
+                               .version = NIGHTSHIFT_VERSION,
+                               .queue_uid = daemon->queue != NULL ? queue_uid(daemon->queue) : "",
+                               .role = leader.role,
+                               .leader = leader.holder,
+                               .leader_address = leader.address,
+                               .lease_renewed_us = leader.renewed_us,
+                               .lease_expires_us = leader.expires_us,
+                               .lease_transitions = (int64_t)leader.transitions,
+                               .host = host,
+                               .pid = getpid(),
+                               .config_file = daemon->config_path,
+                               .started_us = daemon->started_us,
+                               .now_us = daemon_now(daemon).now_us,
+                               .ready = ready,
+                               .not_ready = why.text,
+                               .draining = daemon->draining,
+                               .nodes_check = !counts.denied[CLUSTER_NODES],
+                               .cluster = cluster.server,
+                               .syncs = syncs,
+                               .sync_count = CLUSTER_PART_COUNT,
+                               .jobs = states,
+                               .job_state_count = JOB_STATE_COUNT,
+                               .kube = kube_counts,
+                               .kube_count = ARRAY_LEN(kube_counts),
+                               .store = store_counts,
+                               .store_count = ARRAY_LEN(store_counts),
+                           });
     }
 }
 
@@ -404,15 +425,29 @@ static void api_metrics(const struct api_stats *stats, struct buf *out) {
            "Calls refused for their credentials.", stats->unauthenticated);
 }
 
+static void leader_metrics(const struct daemon *daemon, struct buf *out) {
+    struct leader_status leader = leader_status(daemon);
+    int64_t left_us = leader.expires_us - daemon_now(daemon).now_us;
+
+    metric(out, "nightshift_leader", "gauge",
+           "1 while this daemon may write to the cluster, 0 while it stands by.",
+           daemon->core != NULL && leader_may_act(daemon) ? 1 : 0);
+    metric(out, "nightshift_leader_transitions_total", "counter",
+           "How often the lease went to another holder, as the lease says.", leader.transitions);
+    metric(out, "nightshift_lease_left_seconds", "gauge",
+           "Until the lease runs out if nobody renews it; 0 without one.",
+           left_us > 0 ? (uint64_t)(left_us / CLOCK_US_PER_SECOND) : 0);
+}
+
 void front_metrics(struct daemon *daemon, const struct api_stats *stats, struct buf *out_text) {
-    struct core_counts counts = core_counts(daemon->core);
+    struct core_counts counts = counts_of(daemon);
     struct kube_figures kube = kube_figures(daemon->kube);
-    struct queue_stats store = {0};
+    struct queue_stats store = stats_of(daemon);
     struct error why = {0};
 
-    (void)!queue_get_stats(daemon->queue, &store);
     metric(out_text, "nightshift_ready", "gauge", "1 while new work is taken and started.",
            daemon_is_ready(daemon, &why) ? 1 : 0);
+    leader_metrics(daemon, out_text);
     buf_add_text(out_text, "# HELP nightshift_jobs Jobs by state.\n# TYPE nightshift_jobs gauge\n");
     for (size_t i = 0; i < JOB_STATE_COUNT; i++) {
         labelled(out_text, "nightshift_jobs", "state", job_state_text((enum job_state)i),

@@ -110,6 +110,10 @@ void pass_run(struct core *core) {
         block_all(core, REASON_DRAINING);
         return;
     }
+    if (core->counts.lease_lost) {
+        block_all(core, REASON_NOT_LEADER);
+        return;
+    }
     count = collect(core);
     plan_run(core->plan,
              &(struct plan_input){.ledger = core->ledger,

@@ -107,7 +107,11 @@ TEST(wire__comes_back_as_it_went) {
     struct wire_status status = {
         .version = "0.1",
         .leader = "host-1",
-        .is_leader = true,
+        .role = "standby",
+        .leader_address = "https://host-1:8443",
+        .lease_renewed_us = 1500000,
+        .lease_expires_us = 16500000,
+        .lease_transitions = 2,
         .pid = 17,
         .started_us = 1000000,
         .now_us = 2000000,

@@ -310,7 +310,7 @@ expect("several that ended", ["show", "etl"], 2,
        [(FIND, 200, items(job(3, "FAILED"), job(7, "FAILED")))])
 
 # --- status, config, help ---
-status = {"version": "1", "queueUid": "q", "isLeader": True, "host": "h", "pid": 3, "ready": False,
+status = {"version": "1", "queueUid": "q", "role": "alone", "host": "h", "pid": 3, "ready": False,
           "notReady": "pods not listed", "configFile": "/c", "nodesCheck": False, "cluster": "https://k",
           "startedAt": "2026-11-22T22:00:00Z", "now": "2026-11-23T00:00:00Z",
           "syncs": [{"name": "pods", "state": "listing", "objects": 5}],
@@ -319,7 +319,7 @@ expect("status", ["status"], 0, [("GET /v1/status", 200, status)], out="""\
 version     1
 daemon      not ready on h, pid 3, up 2h, since 2026-11-22 22:00:00
 not ready   pods not listed
-leader      this one
+leader      this one, alone: without a lease
 queue       q
 config      /c
 cluster     https://k
@@ -329,6 +329,20 @@ jobs        3 QUEUED, 1 RUNNING
 requests    -
 store       -
 """)
+leases = [
+    ("leader", {"role": "leader", "leader": "a_1", "leaseExpiresAt": "2026-11-23T00:00:12Z",
+                "leaseTransitions": 3}, "this one, lease for 12s unless renewed, 3 changes of leader"),
+    ("standby", {"role": "standby", "leader": "a_1", "leaderAddress": "https://a:8443",
+                 "leaseExpiresAt": "2026-11-23T00:00:05Z", "leaseTransitions": 1},
+     "a_1 at https://a:8443, lease for 5s unless renewed, 1 changes of leader; this one stands by"),
+    ("nobody leads", {"role": "standby"}, "nobody, 0 changes of leader; this one stands by"),
+    ("run out", {"role": "standby", "leader": "a_1", "leaseExpiresAt": "2026-11-22T00:00:05Z"},
+     "a_1, lease run out, 0 changes of leader; this one stands by"),
+]
+for what, members, line in leases:
+    done = run("status", answers=[("GET /v1/status", 200, {**status, **members})])
+    check("status of the lease: " + what, "leader      " + line + "\n" in done.stdout, done)
+
 expect("version", ["version"], 0, out=RE(r"^nightshift \d+\.\d+\.\d+\n$"))
 expect("help", ["help"], 0, out=RE(r"submit FILE\.\.\."))
 expect("help of a verb", ["help", "wait"], 0, out=RE(r"--timeout TIME"))

@@ -217,6 +217,7 @@ class World:
 
     def __init__(self, programs, sim=(), config=None, daemon=Nightshiftd):
         self.folder = tempfile.TemporaryDirectory(prefix="ns-", dir="/tmp")
+        self.programs = programs
         self.sim = None
         self.daemon = None
         try:
@@ -245,8 +246,8 @@ class World:
 
     # The cluster.
 
-    def kube(self, method, path, body=None, status=None):
-        got, answer, _ = self.sim.ask(method, path, body)
+    def kube(self, method, path, body=None, status=None, headers=None):
+        got, answer, _ = self.sim.ask(method, path, body, headers=headers)
         if got != status and (status is not None or got >= 300):
             raise AssertionError("%s %s: %d %s" % (method, path, got, answer))
         return answer

@@ -41,8 +41,8 @@ TEST(codec_lease_read__refuses_what_is_none) {
         struct field_error error = {0};
         struct lease lease;
 
-        CHECK_EQ(codec_lease_read(rows[i].json, strlen(rows[i].json), &lease, &error),
-                 rows[i].want, rows[i].what);
+        CHECK_EQ(codec_lease_read(rows[i].json, strlen(rows[i].json), &lease, &error), rows[i].want,
+                 rows[i].what);
     }
 }
 

@@ -11,9 +11,9 @@
 static const struct elector_settings settings = {
     .lease_us = 15 * S, .renew_us = 10 * S, .retry_us = 2 * S};
 
-/* --- The table: one elector, told what it reads -------------------------------------------------- */
+/* --- The table: one elector, told what it reads ---------------------------------------------- */
 
-/* At a second, a step is expected and answered; or (WAIT) nothing is sent and leads is looked at. */
+/* At a second, a step is expected and answered; or (WAIT) nothing is sent. */
 struct move {
     int64_t at_s;
     enum elector_step step;
@@ -129,8 +129,7 @@ TEST(elector__follows_the_lease) {
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         size_t count = 0;
 
-        while (count < ARRAY_LEN(rows[i].moves) &&
-               (rows[i].moves[count].holder != NULL)) {
+        while (count < ARRAY_LEN(rows[i].moves) && (rows[i].moves[count].holder != NULL)) {
             count++;
         }
         play(rows[i].what, rows[i].moves, count);
@@ -209,10 +208,11 @@ TEST(elector__need_not_wait_for_the_dead) {
     CHECK_EQ(elector_next(&elector, at(1), 0, &wanted, &wake_us), ELECTOR_UPDATE, "it died");
     elector_answer(&elector, at(1), ELECTOR_CONFLICT, NULL);
     read_as(&elector, 3, "third");
-    CHECK_EQ(elector_next(&elector, at(6), 0, &wanted, &wake_us), ELECTOR_GET, "a third one has it");
+    CHECK_EQ(elector_next(&elector, at(6), 0, &wanted, &wake_us), ELECTOR_GET,
+             "a third one has it");
 }
 
-/* --- Three of them, one server, any trouble ----------------------------------------------------- */
+/* --- Three of them, one server, any trouble ------------------------------------------------- */
 
 #define ELECTORS 3
 
@@ -222,8 +222,8 @@ struct actor {
     int64_t offset_us;
     int64_t parts_per_million; /* how much faster its clock is */
     int64_t paused_until_us;
-    bool is_sent;      /* the request is on its way, or carried out */
-    bool is_lost;      /* the answer will not come */
+    bool is_sent; /* the request is on its way, or carried out */
+    bool is_lost; /* the answer will not come */
     int64_t arrives_us;
     int64_t answers_us;
     enum elector_step step;
@@ -266,8 +266,7 @@ static enum elector_result serve(struct duel *duel, enum elector_step step, stru
         *lease = duel->lease;
         return duel->exists ? ELECTOR_FOUND : ELECTOR_MISSING;
     }
-    if (step == ELECTOR_CREATE ? duel->exists
-                               : strcmp(duel->lease.version, lease->version) != 0) {
+    if (step == ELECTOR_CREATE ? duel->exists : strcmp(duel->lease.version, lease->version) != 0) {
         return ELECTOR_CONFLICT;
     }
     (void)snprintf(lease->version, sizeof lease->version, "%d", (int)++duel->version);
@@ -327,8 +326,7 @@ static void act(struct duel *duel, struct actor *actor) {
             actor->arrives_us = CLOCK_NEVER_US; /* The request itself is lost. */
             actor->is_lost = true;
         }
-        actor->answers_us = actor->is_lost ? duel->now_us + 5 * S
-                                           : actor->arrives_us + S / 10;
+        actor->answers_us = actor->is_lost ? duel->now_us + 5 * S : actor->arrives_us + S / 10;
     }
     if (!duel->peace && rng_below(&duel->rng, 400) == 0) {
         actor->paused_until_us = duel->now_us + (int64_t)rng_below(&duel->rng, 60 * S);
