@@ -558,6 +558,21 @@ void ledger_remove_pod(struct ledger *ledger, const char *uid) {
     }
 }
 
+bool ledger_get_pod(const struct ledger *ledger, const char *uid, struct ledger_seen *out_seen) {
+    const struct kept_pod *pod = map_get(&ledger->pods, uid);
+
+    if (pod == NULL) {
+        return false;
+    }
+    *out_seen = (struct ledger_seen){
+        .namespace = ledger->namespaces[pod->namespace_index]->name,
+        .node = pod->node != NULL ? pod->node->name : "",
+        .role = pod->role,
+        .finished = pod->finished,
+    };
+    return true;
+}
+
 void ledger_forget_pods(struct ledger *ledger) {
     struct map_entry *entry;
     size_t at = 0;

@@ -80,6 +80,15 @@ void ledger_remove_node(struct ledger *ledger, const char *name);
 void ledger_put_quota(struct ledger *ledger, const struct quota *quota);
 void ledger_remove_quota(struct ledger *ledger, const char *namespace, const char *name);
 
+/* A pod that was put, by its uid: what is kept of it, borrowed until it changes. False: none. */
+struct ledger_seen {
+    const char *namespace;
+    const char *node; /* "": not bound */
+    enum pod_role role;
+    bool finished;
+};
+bool ledger_get_pod(const struct ledger *ledger, const char *uid, struct ledger_seen *out_seen);
+
 /* Forget everything seen of one kind, before a relist. Reservations stay. */
 void ledger_forget_pods(struct ledger *ledger);
 void ledger_forget_nodes(struct ledger *ledger);

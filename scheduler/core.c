@@ -451,6 +451,28 @@ const struct ledger *core_ledger(const struct core *core) {
     return core->ledger;
 }
 
+bool core_next_pod(const struct core *core, size_t *at, struct core_pod *out_pod) {
+    const struct map_entry *item = map_next(&core->pods, at);
+    const struct pod_note *note = item != NULL ? item->value : NULL;
+    struct ledger_seen seen;
+    bool known;
+
+    if (note == NULL) {
+        return false;
+    }
+    known = ledger_get_pod(core->ledger, note->uid, &seen);
+    ENSURE(known);
+    *out_pod = (struct core_pod){.namespace = seen.namespace,
+                                 .name = note->key + strlen(seen.namespace) + 1,
+                                 .uid = note->uid,
+                                 .node = seen.node,
+                                 .job_id = note->job_id,
+                                 .attempt = note->attempt,
+                                 .role = seen.role,
+                                 .finished = seen.finished};
+    return true;
+}
+
 struct core_counts core_counts(const struct core *core) {
     return core->counts;
 }

@@ -80,6 +80,19 @@ int core_check_possible(struct core *core, const char *namespace, struct demand 
 /* The books, for `why` and the metrics. */
 const struct ledger *core_ledger(const struct core *core);
 
+/* The pods that are seen, one after the other from *at = 0. Borrowed until the next turn. */
+struct core_pod {
+    const char *namespace;
+    const char *name;
+    const char *uid;
+    const char *node; /* "": not bound */
+    uint64_t job_id;  /* 0: not of this queue */
+    uint32_t attempt;
+    enum pod_role role;
+    bool finished;
+};
+bool core_next_pod(const struct core *core, size_t *at, struct core_pod *out_pod);
+
 struct core_counts {
     size_t jobs[JOB_STATE_COUNT];
     size_t pods;
