@@ -17,7 +17,8 @@ MAY_INCLUDE = {
     "api": ["base", "policy"],
     "scheduler": ["base", "policy", "queue", "k8s", "config", "api"],
     "cli": ["base", "policy", "config", "api/wire*"],
-    "sim": ["base", "policy", "scheduler", "api/http*", "k8s"],
+    "sim": ["base", "policy", "scheduler", "api/http*", "k8s", "config/document*", "config/file*",
+            "config/schema*"],
     "bazel": [],
 }
 

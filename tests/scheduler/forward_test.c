@@ -228,7 +228,7 @@ TEST(forward__deletes_what_is_cancelled) {
     end(&fixture);
 }
 
-/* status.used of a quota lags behind for ever here: it must not keep what our own sums say is free. */
+/* status.used of a quota lags for ever here: it must not keep what our own sums say is free. */
 TEST(forward__counts_by_our_own_sums_and_keeps_what_others_hold) {
     static const struct {
         const char *what;

@@ -1,0 +1,183 @@
+#include "sim/replay_run.h"
+
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "base/memory.h"
+#include "scheduler/forward.h"
+#include "sim/replay_tell.h"
+
+#define BEGIN_UNLESS_SAID_US (INT64_C(1577836800) * CLOCK_US_PER_SECOND) /* 2020-01-01 UTC */
+#define SUBMITTED_AT_ONCE    512
+
+struct run {
+    const struct replay_setup *setup;
+    struct core *core;
+    struct forward *forward;
+    struct replay_result *result;
+    int64_t begin_us;    /* wall clock of the trace's 0 */
+    size_t *trace_index; /* by job id - 1 */
+    size_t submitted;
+};
+
+static const struct trace_job *job_of(const struct run *run, uint64_t id, size_t *out_index) {
+    *out_index = run->trace_index[id - 1];
+    return &run->setup->trace->jobs[*out_index];
+}
+
+static int64_t runtime_us(void *context, const struct job *job, int64_t ran_us) {
+    size_t index;
+
+    (void)ran_us;
+    return job_of(context, job->id, &index)->runtime_us;
+}
+
+static void on_job(void *context, const struct job *job, int64_t now_us) {
+    struct run *run = context;
+    size_t index;
+    struct replay_outcome *outcome;
+
+    (void)now_us;
+    (void)job_of(run, job->id, &index);
+    outcome = &run->result->jobs[index];
+    outcome->attempts = job->attempt;
+    outcome->started_us = job->started_us != 0 ? job->started_us - run->begin_us : -1;
+    outcome->finished_us = job_state_is_final(job->state) ? job->finished_us - run->begin_us : -1;
+}
+
+/* --- Submitting ------------------------------------------------------------------------------ */
+
+static struct new_job new_job_of(const struct trace_job *job) {
+    struct new_job new_job = {
+        .name = job->name,
+        .namespace = job->namespace,
+        .team = job->team,
+        .kind = JOB_KIND_SPARK,
+        .priority = job->priority,
+        .ttl_s = JOB_TTL_NEVER,
+        .retry = {.infra_retries_max = LIMIT_JOB_ATTEMPTS},
+        .expected_runtime_us = job->expected_us,
+        .demand = job->demand,
+        .spec = "{}",
+        .spec_bytes = 2,
+    };
+
+    return new_job;
+}
+
+/* Those that come at one instant, a few hundred at a time; those that no empty cluster could hold
+ * are turned away at the door, as the daemon does. */
+static void submit(struct run *run, size_t from, size_t to) {
+    struct new_job *jobs = mem_alloc(to - from, sizeof *jobs);
+    struct event *events = mem_alloc(to - from, sizeof *events);
+    size_t count = 0;
+
+    for (size_t i = from; i < to; i++) {
+        const struct trace_job *job = &run->setup->trace->jobs[i];
+        struct error error = {0};
+
+        if (core_check_possible(run->core, job->namespace, job->demand, &error) < 0) {
+            run->result->refused++;
+            continue;
+        }
+        run->trace_index[run->submitted++] = i;
+        jobs[count] = new_job_of(job);
+        events[count] = (struct event){
+            .kind = EVENT_SUBMIT,
+            .submit = {.jobs = &jobs[count], .count = 1, .submitter = job->user},
+        };
+        count++;
+    }
+    forward_tell(run->forward, events, count);
+    free(events);
+    free(jobs);
+}
+
+static void go_until(struct run *run, int64_t until_us) {
+    int64_t next_us;
+
+    while ((next_us = forward_next_us(run->forward)) < until_us) {
+        forward_go(run->forward, next_us);
+    }
+    if (until_us != CLOCK_NEVER_US) {
+        forward_go(run->forward, until_us);
+    }
+}
+
+static void run_all(struct run *run) {
+    const struct trace *trace = run->setup->trace;
+
+    for (size_t i = 0; i < trace->count;) {
+        size_t end = i + 1;
+
+        while (end < trace->count && end - i < SUBMITTED_AT_ONCE &&
+               trace->jobs[end].submit_us == trace->jobs[i].submit_us) {
+            end++;
+        }
+        go_until(run, run->begin_us + trace->jobs[i].submit_us);
+        submit(run, i, end);
+        i = end;
+    }
+    go_until(run, CLOCK_NEVER_US);
+}
+
+static void count_left_over(struct run *run) {
+    for (size_t i = 0; i < run->submitted; i++) {
+        run->result->left_over += run->result->jobs[run->trace_index[i]].finished_us < 0;
+    }
+}
+
+/* --- One run --------------------------------------------------------------------------------- */
+
+static int64_t begin_of(const struct trace *trace) {
+    if (trace->begin_us != 0 || trace->jobs[0].submit_us > BEGIN_UNLESS_SAID_US / 4) {
+        return trace->begin_us; /* Some write Unix time into the lines. */
+    }
+    return BEGIN_UNLESS_SAID_US;
+}
+
+int replay_run(const struct replay_setup *setup, struct replay_result *out_result,
+               struct error *error) {
+    const struct trace *trace = setup->trace;
+    struct replay_result result = {.jobs = mem_alloc(trace->count, sizeof *result.jobs)};
+    struct run run = {.setup = setup, .result = &result, .begin_us = begin_of(trace)};
+    int64_t now_us = run.begin_us + trace->jobs[0].submit_us;
+    int r;
+
+    for (size_t i = 0; i < trace->count; i++) {
+        result.jobs[i] = (struct replay_outcome){.started_us = -1, .finished_us = -1};
+    }
+    run.trace_index = mem_alloc(trace->count, sizeof *run.trace_index);
+    run.core = core_create(
+        &(struct core_options){.next_id = 1, .seed = setup->seed, .settings = setup->settings});
+    run.forward =
+        forward_create(&(struct forward_options){.core = run.core,
+                                                 .start = {.now_us = now_us, .mono_us = now_us},
+                                                 .start_delay_us = setup->start_delay_us,
+                                                 .context = &run,
+                                                 .runtime_us = runtime_us,
+                                                 .on_job = on_job});
+    r = replay_tell(setup->cluster, run.core, run.forward, error);
+    if (r == OK) {
+        run_all(&run);
+        count_left_over(&run);
+        result.turns = forward_turns(run.forward);
+        if (forward_is_stuck(run.forward)) {
+            r = error_set(error, ERR_CORRUPT, "the scheduler comes to no end at one instant");
+        }
+    }
+    forward_destroy(run.forward);
+    core_destroy(run.core);
+    free(run.trace_index);
+    if (r < 0) {
+        replay_result_finish(&result);
+        return r;
+    }
+    *out_result = result;
+    return OK;
+}
+
+void replay_result_finish(struct replay_result *result) {
+    free(result->jobs);
+    *result = (struct replay_result){0};
+}
