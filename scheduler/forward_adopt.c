@@ -50,14 +50,13 @@ static void make_outstanding(struct forward *forward, struct gang *gang,
                              const struct ledger_reservation *reservation, uint32_t group) {
     uint32_t count = ledger_outstanding(core_ledger(forward->options.core), reservation, group);
     struct demand *one = demand_create();
-    struct place_miss miss;
 
     pod_demand_copy(&reservation->demand->groups[group].pod,
                     &demand_add_group(one, reservation->demand->groups[group].role, 1)->pod);
     demand_settle(one);
     forward_load_place(forward);
     for (uint32_t i = 0; i < count; i++) {
-        bool placed = place_gang(&forward->place, one, &miss);
+        bool placed = place_gang(&forward->place, one, NULL);
 
         (void)gang_add_pod(gang, group, placed ? forward->place.runs[0].node : FORWARD_NO_NODE);
     }
@@ -76,12 +75,15 @@ static bool find_main(struct gang *gang, const struct demand *demand) {
 
 /* An attempt goes on: what is missing of it comes now, and it runs. */
 static void take_attempt(struct forward *forward, const struct ledger_reservation *reservation) {
-    const struct job *job = core_job(forward->options.core, reservation->job_id);
     struct gang *gang = gang_find(forward, reservation->job_id);
     size_t visible = gang != NULL ? gang->pod_count : 0;
+    struct job job;
 
+    if (!core_job(forward->options.core, reservation->job_id, &job)) {
+        return;
+    }
     if (gang == NULL) {
-        gang = gang_add(forward, job->id, job->attempt);
+        gang = gang_add(forward, job.id, job.attempt);
     }
     for (uint32_t i = 0; i < reservation->demand->group_count; i++) {
         make_outstanding(forward, gang, reservation, i);
@@ -90,7 +92,7 @@ static void take_attempt(struct forward *forward, const struct ledger_reservatio
         gang_drop(forward, gang); /* Its main pod has ended: the core is about to hear of it. */
         return;
     }
-    if (job->state == JOB_SUBMITTING) {
+    if (job.state == JOB_SUBMITTING) {
         gang_tell_start(forward, gang);
     }
     for (size_t i = visible; i < gang->pod_count; i++) {
@@ -98,7 +100,7 @@ static void take_attempt(struct forward *forward, const struct ledger_reservatio
             gang_tell_pod(forward, gang, i, POD_STANDS_WAITING);
         }
     }
-    gang_run(forward, gang, job->state == JOB_RUNNING ? job->started_us : forward->now.now_us);
+    gang_run(forward, gang, job.state == JOB_RUNNING ? job.started_us : forward->now.now_us);
 }
 
 /* --- Pods ------------------------------------------------------------------------------------ */
@@ -120,13 +122,13 @@ static uint32_t group_of(const struct demand *demand, enum pod_role role) {
 }
 
 static void take_pod(struct forward *forward, const struct core_pod *pod) {
-    const struct job *job = core_job(forward->options.core, pod->job_id);
     const struct demand *demand = core_demand(forward->options.core, pod->job_id);
     struct gang *gang;
     struct gang_pod *mine;
+    struct job job;
 
-    if (job == NULL || demand == NULL || !job_state_is_active(job->state) ||
-        job->attempt != pod->attempt) {
+    if (demand == NULL || !core_job(forward->options.core, pod->job_id, &job) ||
+        !job_state_is_active(job.state) || job.attempt != pod->attempt) {
         tell_gone(forward, pod); /* Of an attempt that is over: it is being deleted. */
         return;
     }

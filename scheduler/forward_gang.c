@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ensure.h"
 #include "base/memory.h"
 
 struct gang *gang_find(const struct forward *forward, uint64_t job_id) {
@@ -13,8 +14,14 @@ struct gang *gang_find(const struct forward *forward, uint64_t job_id) {
 
 struct gang *gang_add(struct forward *forward, uint64_t job_id, uint32_t attempt) {
     struct gang *gang = mem_alloc(1, sizeof *gang);
+    struct job job;
+    bool known = core_job(forward->options.core, job_id, &job);
 
-    *gang = (struct gang){.job_id = job_id, .attempt = attempt, .ends_us = CLOCK_NEVER_US};
+    ENSURE(known);
+    *gang = (struct gang){.job_id = job_id,
+                          .attempt = attempt,
+                          .namespace = mem_copy_text(job.namespace),
+                          .ends_us = CLOCK_NEVER_US};
     (void)map_put_id(&forward->gangs, job_id, gang);
     return gang;
 }
@@ -36,16 +43,13 @@ void gang_drop(struct forward *forward, struct gang *gang) {
         forward_take_text(forward, gang->pods[i].uid);
         forward_take_text(forward, gang->pods[i].node_name);
     }
+    forward_take_text(forward, gang->namespace);
     free(gang->pods);
     free(gang);
 }
 
 static const struct demand *demand_of(const struct forward *forward, const struct gang *gang) {
     return core_demand(forward->options.core, gang->job_id);
-}
-
-static const struct job *job_of(const struct forward *forward, const struct gang *gang) {
-    return core_job(forward->options.core, gang->job_id);
 }
 
 bool gang_main_is_called(const struct gang *gang, const char *name) {
@@ -94,11 +98,10 @@ static void make_pods(struct forward *forward, struct gang *gang, const struct d
 bool gang_place(struct forward *forward, struct gang *gang) {
     bool blind = core_counts(forward->options.core).denied[CLUSTER_NODES];
     const struct demand *demand = demand_of(forward, gang);
-    struct place_miss miss;
 
     if (!blind) {
         forward_load_place(forward);
-        if (!place_gang(&forward->place, demand, &miss)) {
+        if (!place_gang(&forward->place, demand, NULL)) {
             return false;
         }
     }
@@ -116,10 +119,10 @@ void gang_tell_pod(struct forward *forward, const struct gang *gang, size_t at,
     const char *node = pod->node_name != NULL ? pod->node_name : "";
 
     if (pod->node != FORWARD_NO_NODE) {
-        node = forward->place.nodes[pod->node].node->name;
+        node = forward->place.index.nodes[pod->node].node->name;
     }
     event->pod = (struct pod_event){
-        .namespace = job_of(forward, gang)->namespace,
+        .namespace = gang->namespace,
         .name = pod->name,
         .uid = pod->uid,
         .node = node,
@@ -153,16 +156,19 @@ void gang_tell_start(struct forward *forward, struct gang *gang) {
 static void tell_gone(struct forward *forward, const struct gang *gang, size_t at) {
     struct event *event = forward_add_event(forward, EVENT_POD_GONE);
 
-    event->gone.namespace = job_of(forward, gang)->namespace;
+    event->gone.namespace = gang->namespace;
     event->gone.name = gang->pods[at].name;
     forward_name_event(forward, gang, at);
 }
 
 void gang_run(struct forward *forward, struct gang *gang, int64_t since_us) {
     int64_t ran_us = forward->now.now_us > since_us ? forward->now.now_us - since_us : 0;
-    int64_t runtime_us =
-        forward->options.runtime_us(forward->options.context, job_of(forward, gang), ran_us);
+    int64_t runtime_us = CLOCK_NEVER_US;
+    struct job job;
 
+    if (core_job(forward->options.core, gang->job_id, &job)) {
+        runtime_us = forward->options.runtime_us(forward->options.context, &job, ran_us);
+    }
     gang->running = true;
     gang->runs_us = since_us;
     gang->ends_us =
@@ -184,8 +190,8 @@ static void take_off_nodes(struct forward *forward, struct gang *gang) {
         if (pod->node == FORWARD_NO_NODE) {
             forward->place_stale = true; /* It is not known what it held. */
         } else {
-            resources_add(&forward->place.nodes[pod->node].free,
-                          &demand->groups[pod->group].requests);
+            node_index_take(&forward->place.index, pod->node, &demand->groups[pod->group].requests,
+                            -1);
         }
     }
 }

@@ -28,6 +28,7 @@ struct gang_pod {
 struct gang {
     uint64_t job_id;
     uint32_t attempt;
+    char *namespace; /* owned */
     bool running;
     int64_t runs_us;       /* since then, or from then on */
     int64_t ends_us;       /* CLOCK_NEVER_US: not known */

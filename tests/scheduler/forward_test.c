@@ -134,9 +134,10 @@ static uint64_t submit(struct fixture *fixture, struct demand *demand, int64_t r
                           .spec = "{}",
                           .spec_bytes = 2};
     struct event event = {.kind = EVENT_SUBMIT, .submit = {.jobs = &job, .count = 1}};
+    struct job known;
     uint64_t id = 1;
 
-    while (core_job(fixture->core, id) != NULL) {
+    while (core_job(fixture->core, id, &known)) {
         id++;
     }
     CHECK(id < JOBS_MAX, "the fixture's room");
