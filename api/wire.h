@@ -48,6 +48,9 @@ struct wire_job {
     int64_t exit_code; /* of the last attempt, or WIRE_UNKNOWN */
     int64_t submitted_us, eligible_us, admitted_us, started_us, finished_us;
     int64_t expected_runtime_us; /* whole seconds in JSON; 0: unknown */
+    int64_t max_runtime_us;      /* the same; 0: none */
+    bool preemptible;
+    int64_t preemptions;
     const char *pod_name, *node;
     bool cancel_requested;
     const struct wire_attempt *attempt_list; /* only of one job that is shown; NULL: left out */

@@ -80,6 +80,9 @@
 #define LIMIT_TURN_EVENTS 4096
 #define LIMIT_TURN_STARTS 256
 
+/* Job names whose run times are remembered: about 200 bytes each. */
+#define LIMIT_RUNTIME_NAMES 10000
+
 /* Demands of specs kept to be found again: a few KiB each. */
 #define LIMIT_DEMANDS_KEPT 4096
 

@@ -53,6 +53,8 @@ struct config {
     char *order; /* "priority" */
     int64_t starts_per_turn_max;
     int64_t start_timeout_us; /* driver pod made to driver running */
+    int64_t runtime_percent;
+    int64_t runtime_default_us; /* 0: unknown */
 
     int64_t retries_max;
     int64_t infra_retries_max;

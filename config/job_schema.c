@@ -24,7 +24,9 @@ static const struct schema retry = SCHEMA(retry_fields);
 static const struct field batch_job_spec_fields[] = {
     FIELD("expectedRuntime", FIELD_DURATION),
     FIELD("hold", FIELD_BOOL),
+    FIELD("maxRuntime", FIELD_DURATION),
     FIELD_OF("pod", FIELD_OBJECT, schema_pod_template),
+    FIELD("preemptible", FIELD_BOOL),
     FIELD_RANGE("priority", -PRIORITY_MAX, PRIORITY_MAX),
     FIELD_OF("retry", FIELD_OBJECT, retry),
     FIELD_OF("spark", FIELD_OBJECT, schema_spark_spec),
@@ -34,8 +36,6 @@ static const struct field batch_job_spec_fields[] = {
     FIELD("after", FIELD_REFUSED),
     FIELD("array", FIELD_REFUSED),
     FIELD("finishBy", FIELD_REFUSED),
-    FIELD("maxRuntime", FIELD_REFUSED),
-    FIELD("preemptible", FIELD_REFUSED),
     FIELD("priorityClass", FIELD_REFUSED),
     FIELD("sparkApplication", FIELD_REFUSED),
     FIELD("startBy", FIELD_REFUSED),

@@ -36,6 +36,8 @@ struct manifest {
     int64_t backoff_max_us;      /* or MANIFEST_UNSET */
     int64_t ttl_s;               /* or MANIFEST_UNSET */
     int64_t expected_runtime_us; /* 0: not said */
+    int64_t max_runtime_us;      /* 0: not said */
+    bool preemptible;
 
     /* {"metadata":{"annotations":{..},"labels":{..}},"spec":{..}} as canonical JSON: equal
      * work gives equal bytes. spec is a SparkApplication's (v1beta2) or a Pod's. Empty maps

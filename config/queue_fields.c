@@ -57,6 +57,14 @@ static void set_expected_runtime(struct manifest *manifest, const struct text_no
     manifest->expected_runtime_us = duration_us(node);
 }
 
+static void set_max_runtime(struct manifest *manifest, const struct text_node *node) {
+    manifest->max_runtime_us = duration_us(node);
+}
+
+static void set_preemptible(struct manifest *manifest, const struct text_node *node) {
+    manifest->preemptible = node_bool(node);
+}
+
 /* The table. */
 
 static const struct queue_field {
@@ -82,11 +90,11 @@ static const struct queue_field {
     {"ttlSecondsAfterFinished", {.name = NULL}, set_ttl_seconds},
     {NULL, {.name = "ttl", .type = FIELD_DURATION}, set_ttl},
     {"expectedRuntime", {.name = "expected-runtime", .type = FIELD_DURATION}, set_expected_runtime},
+    {"maxRuntime", {.name = "max-runtime", .type = FIELD_DURATION}, set_max_runtime},
+    {"preemptible", {.name = "preemptible", .type = FIELD_BOOL}, set_preemptible},
     {NULL, {.name = "after", .type = FIELD_REFUSED}, NULL},
     {NULL, {.name = "array", .type = FIELD_REFUSED}, NULL},
     {NULL, {.name = "finish-by", .type = FIELD_REFUSED}, NULL},
-    {NULL, {.name = "max-runtime", .type = FIELD_REFUSED}, NULL},
-    {NULL, {.name = "preemptible", .type = FIELD_REFUSED}, NULL},
     {NULL, {.name = "priority-class", .type = FIELD_REFUSED}, NULL},
     {NULL, {.name = "start-by", .type = FIELD_REFUSED}, NULL},
     {NULL, {.name = "window", .type = FIELD_REFUSED}, NULL},

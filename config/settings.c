@@ -103,6 +103,12 @@ const struct setting config_settings[] = {
     TIME("scheduling.startTimeout", start_timeout_us, "15m",
          "a pod that does not run by then is deleted and its job tried again"),
 
+    COUNT("scheduling.runtimePercentile", runtime_percent, 0, 100, "75",
+          "jobs are expected to run as long as so many of a hundred earlier runs of their name; "
+          "0: earlier runs don't count"),
+    TIME("scheduling.defaultRuntime", runtime_default_us, "0s",
+         "expected of jobs of which nothing else is known; 0s: unknown"),
+
     NAME("jobs.defaultNamespace", default_namespace, FIELD_LABEL, "default",
          "of manifests without one"),
     NAME("jobs.defaultTeam", default_team, FIELD_LABEL_VALUE, "default",

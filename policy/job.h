@@ -123,10 +123,14 @@ struct job {
     int64_t admitted_us; /* of the current attempt */
     int64_t started_us;  /* of the current attempt: its pod ran */
     int64_t finished_us;
-    int64_t expected_runtime_us; /* 0: unknown */
+    int64_t expected_runtime_us; /* by its submitter; 0: not said */
+    int64_t max_runtime_us;      /* a run is stopped after it; 0: never */
+    int64_t preempted_us;        /* the last time */
+    uint32_t preemptions;        /* so far */
     enum failure failure;        /* of the last attempt */
     int32_t exit_code;           /* of the last attempt; -1: unknown */
     bool cancel_requested;
+    bool preemptible;            /* may be stopped for a job of a higher tier */
     bool pods_deleted;           /* the last attempt's pods are gone, or were asked to go */
     unsigned char spec_hash[32]; /* SHA-256 of its stored spec; the queue alone keeps it */
 };

@@ -21,7 +21,7 @@ enum record_kind {
 
 /* --- The fields ------------------------------------------------------------------------------ */
 
-/* Next tag: 31. */
+/* Next tag: 44. */
 static const struct field job_fields[] = {
     FIELD(1, FIELD_I64, struct job, submitted_us),
     FIELD(2, FIELD_TEXT, struct job, name),
@@ -51,6 +51,10 @@ static const struct field job_fields[] = {
     FIELD(26, FIELD_BOOL, struct job, cancel_requested),
     FIELD(27, FIELD_BOOL, struct job, pods_deleted),
     FIELD_BOUND(30, FIELD_BYTES, struct job, spec_hash, SPEC_HASH_BYTES),
+    FIELD(40, FIELD_I64, struct job, max_runtime_us),
+    FIELD(41, FIELD_BOOL, struct job, preemptible),
+    FIELD(42, FIELD_U32, struct job, preemptions),
+    FIELD_TIME(43, struct job, preempted_us, submitted_us, 0),
 };
 
 /* Next tag: 12. */

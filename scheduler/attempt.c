@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "scheduler/runtimes.h"
 
 bool attempt_is_current(const struct entry *entry, uint32_t attempt) {
     return entry->run != NULL && entry->run->attempt.number == attempt &&
@@ -125,6 +126,15 @@ static void retry_or_fail(struct core *core, struct entry *entry, const char *me
                                  spends ? "retry" : "infrastructure retry", *spent, most));
 }
 
+/* A run that came to its end by itself says how long runs take; others were cut short. */
+static void note_runtime(struct core *core, const struct entry *entry) {
+    const struct attempt *attempt = &entry->run->attempt;
+
+    if (attempt->started_us != 0) {
+        runtimes_note(core, entry, attempt->finished_us - attempt->started_us);
+    }
+}
+
 /* The attempt is over, one way or another. */
 void attempt_finish(struct core *core, struct entry *entry, enum failure failure, int32_t exit_code,
                     const char *message) {
@@ -135,6 +145,7 @@ void attempt_finish(struct core *core, struct entry *entry, enum failure failure
     }
     end_attempt(core, entry, failure, exit_code, message);
     if (failure == FAILURE_NONE) {
+        note_runtime(core, entry);
         lifecycle_move(core, entry, JOB_SUCCEEDED, "succeeded", message);
     } else {
         retry_or_fail(core, entry, message);

@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "base/ensure.h"
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "policy/limit_range.h"
+#include "policy/runtime_history.h"
 #include "scheduler/lifecycle.h"
 #include "scheduler/view.h"
 
@@ -22,6 +24,7 @@ struct core *core_create(const struct core_options *options) {
     rng_init(&core->rng, options->seed);
     core->ledger = ledger_create();
     core->plan = plan_create();
+    core->runtimes = runtime_history_create(LIMIT_RUNTIME_NAMES);
     core->pass_needed = true;
     return core;
 }
@@ -32,6 +35,7 @@ void core_destroy(struct core *core) {
     }
     view_finish(core);
     plan_destroy(core->plan);
+    runtime_history_destroy(core->runtimes);
     ledger_destroy(core->ledger);
     timers_finish(&core->timers);
     outbox_finish(&core->outbox);

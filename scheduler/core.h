@@ -30,6 +30,9 @@ void core_destroy(struct core *core); /* Accepts NULL. */
 void core_load_job(struct core *core, const struct job *job, struct demand *demand,
                    const struct attempt *attempt);
 
+/* The same for what runs of a name took (FACT_RUNS). ERR_CORRUPT, ERR_FULL: it is left out. */
+int core_load_runs(struct core *core, const struct fact *fact) MUST_CHECK;
+
 /* The interned resource names that demands, nodes and quotas given to the core must use. */
 struct resource_names *core_resource_names(struct core *core);
 

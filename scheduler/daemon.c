@@ -294,12 +294,27 @@ static struct core_settings settings_of(const struct config *config) {
         .history_age_us = config->history_age_us,
         .history_count = (size_t)config->history_count,
         .jobs_waiting_max = (size_t)config->jobs_waiting_max,
+        .runtime_percent = (unsigned)config->runtime_percent,
+        .runtime_default_us = config->runtime_default_us,
     };
+}
+
+/* What earlier runs took is worth having, not worth stopping for. */
+static int load_runs(void *context, const struct fact *fact) {
+    struct daemon *daemon = context;
+    int r = core_load_runs(daemon->core, fact);
+
+    if (r < 0) {
+        log_warn(&daemon->log, daemon->started_us,
+                 "event=runtimes_ignored name=\"%s\" error=\"%s\"", fact->key, err_sentence(r));
+    }
+    return OK;
 }
 
 static int load_queue(struct daemon *daemon, struct error *error) {
     struct load load = {.daemon = daemon};
     uint64_t damaged = 0;
+    uint64_t damaged_runs = 0;
     int r;
 
     daemon->core = core_create(&(struct core_options){
@@ -308,6 +323,9 @@ static int load_queue(struct daemon *daemon, struct error *error) {
         .settings = settings_of(&daemon->config),
     });
     r = queue_each_job(daemon->queue, load_job, &load, &damaged);
+    if (r == OK) {
+        r = queue_each_fact(daemon->queue, FACT_RUNS, load_runs, daemon, &damaged_runs);
+    }
     for (size_t i = 0; i < ARRAY_LEN(load.texts); i++) {
         free(load.texts[i]);
     }
@@ -317,9 +335,10 @@ static int load_queue(struct daemon *daemon, struct error *error) {
     log_info(&daemon->log, daemon->started_us,
              "event=queue_loaded uid=%s jobs=%" PRIu64 " seed=%" PRIu64, queue_uid(daemon->queue),
              queue_next_id(daemon->queue) - 1, daemon->seed);
-    if (damaged > 0) {
+    if (damaged + damaged_runs > 0) {
         log_error(&daemon->log, daemon->started_us,
-                  "event=records_damaged count=%" PRIu64 " action=\"left alone\"", damaged);
+                  "event=records_damaged count=%" PRIu64 " action=\"left alone\"",
+                  damaged + damaged_runs);
     }
     return OK;
 }

@@ -43,6 +43,8 @@ static struct job shared_part(const struct job *job) {
     shared.event_count = 0;
     shared.submitted_us = shared.eligible_us = 0;
     shared.admitted_us = shared.started_us = shared.finished_us = 0;
+    shared.preempted_us = 0;
+    shared.preemptions = 0;
     shared.failure = FAILURE_NONE;
     shared.exit_code = 0;
     shared.cancel_requested = shared.pods_deleted = false;
@@ -185,6 +187,8 @@ void view_job(const struct entry *entry, struct job *out_job) {
     out_job->exit_code = course->exit_code;
     out_job->cancel_requested = course->cancel_requested;
     out_job->pods_deleted = course->pods_deleted;
+    out_job->preemptions = course->preemptions;
+    out_job->preempted_us = course->preempted_us;
 }
 
 /* The course of a job that waits as it was submitted is none. */
@@ -202,6 +206,8 @@ void entry_load(struct entry *entry, const struct job *job) {
         .exit_code = job->exit_code,
         .cancel_requested = job->cancel_requested,
         .pods_deleted = job->pods_deleted,
+        .preemptions = job->preemptions,
+        .preempted_us = job->preempted_us,
     };
     bool as_submitted = course.attempt == 0 && course.failures == 0 && course.retries == 0 &&
                         course.infra_retries == 0 && course.eligible_us == job->submitted_us &&

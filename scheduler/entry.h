@@ -37,6 +37,8 @@ struct course {
     int32_t exit_code;
     bool cancel_requested;
     bool pods_deleted;
+    uint32_t preemptions;
+    int64_t preempted_us;
     uint32_t quota_races; /* and names that were taken: starts refused in a row; not stored */
     uint32_t deletes_pending;
     struct pod_note *main_pods; /* the visible ones of all its attempts */

@@ -52,6 +52,8 @@ struct new_job {
     uint32_t ttl_s;
     struct retry_policy retry;
     int64_t expected_runtime_us;
+    int64_t max_runtime_us;
+    bool preemptible;
     struct demand *demand;
     const char *spec;
     size_t spec_bytes;
@@ -145,6 +147,8 @@ struct core_settings {
     int64_t history_age_us; /* finished jobs are forgotten after it */
     size_t history_count;   /* and beyond so many */
     size_t jobs_waiting_max;
+    unsigned runtime_percent;   /* of a name's runs were through in what is expected; 0: ignored */
+    int64_t runtime_default_us; /* expected where nothing is known; 0: unknown */
 };
 
 struct event {

@@ -4,6 +4,7 @@
 
 #include "base/ensure.h"
 #include "base/text.h"
+#include "scheduler/runtimes.h"
 
 #define FORGET_PER_TURN 64
 
@@ -133,6 +134,26 @@ static void tick_starting(struct core *core, struct entry *entry) {
     }
 }
 
+static void tick_running(struct core *core, struct entry *entry) {
+    const int64_t limit_us = entry->terms->max_runtime_us;
+    const int64_t due_us = entry_course(entry)->started_us + limit_us;
+    char limit[32];
+
+    if (entry_course(entry)->cancel_requested) {
+        attempt_delete_pod(core, entry);
+    } else if (limit_us == 0) {
+        return;
+    } else if (due_us > core->instant.now_us) {
+        lifecycle_wake_at(core, entry->id, mono_of(core, due_us));
+    } else {
+        text_print_duration(limit_us, limit);
+        runtimes_note(core, entry, limit_us);
+        attempt_delete_pod(core, entry);
+        attempt_finish(core, entry, FAILURE_DEADLINE, -1,
+                       outbox_format(&core->outbox, "it ran for its maxRuntime of %s", limit));
+    }
+}
+
 /* The pods of all attempts go when their time is over. */
 static void tick_final(struct core *core, struct entry *entry) {
     int64_t due_us;
@@ -171,9 +192,7 @@ void lifecycle_tick(struct core *core, struct entry *entry) {
         tick_starting(core, entry);
         break;
     case JOB_RUNNING:
-        if (entry_course(entry)->cancel_requested) {
-            attempt_delete_pod(core, entry);
-        }
+        tick_running(core, entry);
         break;
     case JOB_SUCCEEDED:
     case JOB_FAILED:

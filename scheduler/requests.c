@@ -29,6 +29,8 @@ static void submit_one(struct core *core, const struct new_job *new_job, const c
         .submitted_us = core->instant.now_us,
         .eligible_us = core->instant.now_us,
         .expected_runtime_us = new_job->expected_runtime_us,
+        .max_runtime_us = new_job->max_runtime_us,
+        .preemptible = new_job->preemptible,
         .exit_code = -1,
     };
     struct entry *entry;

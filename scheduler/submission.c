@@ -98,6 +98,8 @@ static void read_job(struct daemon *daemon, const struct api_call *call,
         .ttl_s = ttl_s(manifest, config),
         .retry = retry_of(manifest, config),
         .expected_runtime_us = manifest->expected_runtime_us,
+        .max_runtime_us = manifest->max_runtime_us,
+        .preemptible = manifest->preemptible,
         .spec = manifest->payload,
         .spec_bytes = manifest->payload_bytes,
     };

@@ -103,6 +103,7 @@ struct core {
     struct resource_names names;
     struct ledger *ledger;
     struct plan *plan;
+    struct runtime_history *runtimes;
     struct shape **candidates; /* of the last pass; room kept for the next */
     struct plan_shape *candidate_plans;
     size_t candidate_room;

@@ -36,6 +36,8 @@ static void print_manifest(const struct manifest *m, struct buf *out) {
     print_number("max", m->backoff_max_us, MANIFEST_UNSET, out);
     print_number("ttl", m->ttl_s, MANIFEST_UNSET, out);
     print_number("expected", m->expected_runtime_us, 0, out);
+    print_number("longest", m->max_runtime_us, 0, out);
+    buf_add_format(out, "%s", m->preemptible ? " preemptible" : "");
     buf_add_format(out, " %s\n", m->payload);
     CHECK_EQ(m->payload_bytes, strlen(m->payload), "the payload's size");
 }
@@ -98,9 +100,11 @@ TEST(manifest__becomes_queue_fields_and_a_canonical_payload) {
              "    nightshift/hold: 'true'\n    nightshift/retries: 3\n"
              "    nightshift/infra-retries: '4'\n    nightshift/backoff-initial: 5s\n"
              "    nightshift/backoff-max: 1m\n    nightshift/ttl: 1500ms\n"
-             "    nightshift/expected-runtime: 2h\nspec: {containers: [{name: c}]}\n",
+             "    nightshift/expected-runtime: 2h\n    nightshift/max-runtime: 3h\n"
+             "    nightshift/preemptible: 'true'\nspec: {containers: [{name: c}]}\n",
          "pod /a hold priority=-5 retries=3 infra=4 first=5000000 max=60000000 ttl=2 "
-         "expected=7200000000 {\"metadata\":{},\"spec\":{\"containers\":[{\"name\":\"c\"}]}}\n"},
+         "expected=7200000000 longest=10800000000 preemptible "
+         "{\"metadata\":{},\"spec\":{\"containers\":[{\"name\":\"c\"}]}}\n"},
         {"restartPolicy, suspend and timeToLiveSeconds are ours",
          SPARK NAMED "spec: {suspend: true, timeToLiveSeconds: 60, restartPolicy: {type: "
                      "OnFailure, onFailureRetries: 2, onFailureRetryInterval: 10}}\n",
@@ -114,11 +118,13 @@ TEST(manifest__becomes_queue_fields_and_a_canonical_payload) {
         {"a batch job of Spark",
          BATCH "metadata: {name: a, namespace: n, labels: {x: y}}\n"
                "spec:\n  team: t\n  priority: 7\n  hold: true\n  expectedRuntime: 1m\n"
+               "  maxRuntime: 2m\n  preemptible: true\n"
                "  ttlSecondsAfterFinished: 0\n"
                "  retry: {maxRetries: 1, infraRetries: 2, backoff: {initial: 1s, max: 2s}}\n"
                "  spark: {mainClass: M, restartPolicy: {type: Never}}\n",
          "spark n/a team=t hold priority=7 retries=1 infra=2 first=1000000 max=2000000 ttl=0 "
-         "expected=60000000 {\"metadata\":{\"labels\":{\"x\":\"y\"}},\"spec\":{\"mainClass\":"
+         "expected=60000000 longest=120000000 preemptible "
+         "{\"metadata\":{\"labels\":{\"x\":\"y\"}},\"spec\":{\"mainClass\":"
          "\"M\",\"restartPolicy\":{\"type\":\"Never\"}}}\n"},
         {"a batch job of a pod: both labels, the template's win",
          BATCH "metadata: {name: a, labels: {x: outer, y: outer}}\nspec:\n  pod:\n"
@@ -176,9 +182,9 @@ TEST(manifest__says_file_line_column_path_and_what_was_meant) {
         {"two things to run", BATCH NAMED "spec:\n  spark: {}\n  pod: {spec: {containers: []}}\n",
          "job.yaml:6:3: spec: has both spark and pod; exactly one of them says what to run\n"},
         {"what later versions know",
-         BATCH NAMED "spec:\n  spark: {}\n  window: nightly\n  maxRuntime: 1h\n  arrray: 5\n",
+         BATCH NAMED "spec:\n  spark: {}\n  window: nightly\n  startBy: x\n  arrray: 5\n",
          "job.yaml:6:3: spec.window: not supported by this version\n"
-         "job.yaml:7:3: spec.maxRuntime: not supported by this version\n"
+         "job.yaml:7:3: spec.startBy: not supported by this version\n"
          "job.yaml:8:3: spec.arrray: unknown field\n"},
         {"retries beyond the bound",
          BATCH NAMED "spec: {spark: {}, retry: {maxRetries: 1000, backoff: {initial: 5}}}\n",

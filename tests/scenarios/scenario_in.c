@@ -236,6 +236,12 @@ static void submit_word(struct words *words, struct event *event, struct new_job
         event->submit.count = (size_t)number(words, value);
     } else if ((value = value_of(word, "priority")) != NULL) {
         job->priority = (int32_t)number(words, value);
+    } else if ((value = value_of(word, "expected")) != NULL) {
+        job->expected_runtime_us = duration_us(words, value);
+    } else if ((value = value_of(word, "longest")) != NULL) {
+        job->max_runtime_us = duration_us(words, value);
+    } else if (strcmp(word, "preemptible") == 0) {
+        job->preemptible = true;
     } else if ((value = value_of(word, "retries")) != NULL) {
         job->retry.retries_max = (uint32_t)number(words, value);
     } else if ((value = value_of(word, "infra-retries")) != NULL) {
@@ -617,6 +623,10 @@ static void read_settings(struct words *words, struct core_settings *settings) {
             settings->history_count = (size_t)number(words, value);
         } else if (strcmp(word, "jobs-waiting") == 0) {
             settings->jobs_waiting_max = (size_t)number(words, value);
+        } else if (strcmp(word, "runtime-percentile") == 0) {
+            settings->runtime_percent = (unsigned)number(words, value);
+        } else if (strcmp(word, "runtime-default") == 0) {
+            settings->runtime_default_us = duration_us(words, value);
         } else {
             scenario_bad(words->scenario, "not a setting", word);
         }

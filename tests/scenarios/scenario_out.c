@@ -161,7 +161,18 @@ static void expire_submissions(struct scenario *scenario, const struct queue_cha
 }
 
 static void put_fact(struct scenario *scenario, const struct queue_change *change) {
-    buf_add_format(scenario->out, "> fact %d %s\n", (int)change->fact.kind, change->fact.key);
+    const struct fact_runs *runs = &change->fact.value.runs;
+
+    if (change->fact.kind != FACT_RUNS) {
+        buf_add_format(scenario->out, "> fact %d %s\n", (int)change->fact.kind, change->fact.key);
+        return;
+    }
+    buf_add_format(scenario->out, "> ran %s", change->fact.key);
+    for (uint32_t i = 0; i < runs->count; i++) {
+        buf_add_text(scenario->out, " ");
+        print_seconds(scenario->out, runs->runs_us[i]);
+    }
+    buf_add_text(scenario->out, "\n");
 }
 
 static void drop_fact(struct scenario *scenario, const struct queue_change *change) {
