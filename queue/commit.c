@@ -218,7 +218,6 @@ static int (*const appliers[])(struct commit *commit, const struct queue_change 
 };
 
 static int apply_all(struct commit *commit, const struct queue_change *changes, size_t count) {
-    char next[24];
     int r = 0;
 
     for (size_t i = 0; i < count && r == 0; i++) {
@@ -226,8 +225,7 @@ static int apply_all(struct commit *commit, const struct queue_change *changes, 
         r = appliers[changes[i].kind](commit, &changes[i]);
     }
     if (r == 0 && commit->next_id != commit->queue->next_id) {
-        (void)snprintf(next, sizeof next, "%llu", (unsigned long long)commit->next_id);
-        r = store_put_meta(commit->queue, "next-id", next);
+        r = format_put_next_id(commit->queue, commit->next_id);
     }
     return r;
 }

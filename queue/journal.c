@@ -25,6 +25,7 @@ struct journal {
     uint64_t generation;
     size_t at;        /* where the next record goes */
     uint64_t records; /* of this generation; UNKNOWN until they have been counted */
+    uint64_t lost;    /* of them, damaged and passed over */
     struct buf pending;
 };
 
@@ -194,6 +195,7 @@ static void start_over(struct journal *journal, uint64_t generation) {
     journal->generation = generation;
     journal->at = 0;
     journal->records = 0;
+    journal->lost = 0;
 }
 
 /* The op at the start of so many bytes; its size, 0 for damage. */
@@ -231,20 +233,40 @@ static int visit_ops(const char *payload, size_t bytes,
     return r;
 }
 
-/* The payload of the next record at `at`, if there is one. */
-static const char *find_record(const struct journal *journal, const char *file, uint64_t number,
-                               size_t *out_bytes) {
-    const char *record = file + journal->at;
+/* A whole record of this generation. */
+static bool is_record(const struct journal *journal, const char *file, size_t at,
+                      struct header *out_header) {
+    return at < journal->file_bytes && read_header(file + at, out_header) &&
+           out_header->generation == journal->generation &&
+           out_header->bytes <= journal->file_bytes - at - HEADER_BYTES &&
+           sum(file + at, out_header->bytes) == out_header->crc;
+}
+
+/* The payload of the next record, if there is one. */
+static const char *find_record(const struct journal *journal, const char *file, size_t *out_bytes) {
     struct header header;
 
-    if (journal->at == journal->file_bytes || !read_header(record, &header) ||
-        header.generation != journal->generation || header.number != number ||
-        header.bytes > journal->file_bytes - journal->at - HEADER_BYTES ||
-        sum(record, header.bytes) != header.crc) {
+    if (!is_record(journal, file, journal->at, &header) || header.number != journal->records) {
         return NULL;
     }
     *out_bytes = header.bytes;
-    return record + HEADER_BYTES;
+    return file + journal->at + HEADER_BYTES;
+}
+
+/* Each record was on disk before the next one was written: if one comes later, this is no end but
+ * damage. Stands before the later one then. */
+static bool pass_over_damage(struct journal *journal, const char *file) {
+    for (size_t at = journal->at; at < journal->file_bytes; at += JOURNAL_BLOCK_BYTES) {
+        struct header header;
+
+        if (is_record(journal, file, at, &header) && header.number > journal->records) {
+            journal->lost += header.number - journal->records;
+            journal->records = header.number;
+            journal->at = at;
+            return true;
+        }
+    }
+    return false;
 }
 
 static int read_file(const struct journal *journal, char *out) {
@@ -257,6 +279,17 @@ static int read_file(const struct journal *journal, char *out) {
             return ERR_IO;
         }
         done += n > 0 ? (size_t)n : 0;
+    }
+    return OK;
+}
+
+/* A sync that failed before this process began left its record in the system's memory, where it
+ * passes for clean: write what we are about to believe, and believe it once it is on disk. What
+ * follows it would be lost with it. */
+static int settle(const struct journal *journal, const char *file) {
+    if (journal->at > 0 &&
+        (write_at(journal->fd, file, journal->at, 0) != 0 || fdatasync(journal->fd) != 0)) {
+        return ERR_IO;
     }
     return OK;
 }
@@ -274,14 +307,23 @@ int journal_replay(struct journal *journal, uint64_t generation,
     if (r == OK) {
         start_over(journal, generation);
     }
-    while (r == OK && journal->records < limit &&
-           (payload = find_record(journal, file, journal->records, &bytes)) != NULL) {
+    while (r == OK && journal->records < limit) {
+        payload = find_record(journal, file, &bytes);
+        if (payload == NULL) {
+            if (!is_known && pass_over_damage(journal, file)) {
+                continue;
+            }
+            break;
+        }
         r = visit_ops(payload, bytes, visit, context);
         journal->at += whole_blocks(HEADER_BYTES + bytes);
         journal->records++;
     }
     if (r == OK && is_known && journal->records < limit) {
         r = ERR_CORRUPT; /* What was acknowledged is not there any more. */
+    }
+    if (r == OK && !is_known) {
+        r = settle(journal, file);
     }
     if (r != OK) {
         journal->records = is_known ? limit : UNKNOWN;
@@ -325,6 +367,10 @@ void journal_drop(struct journal *journal) {
 
 bool journal_is_empty(const struct journal *journal) {
     return journal->records == 0;
+}
+
+uint64_t journal_lost(const struct journal *journal) {
+    return journal->lost;
 }
 
 bool journal_fits(const struct journal *journal) {

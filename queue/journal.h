@@ -55,6 +55,9 @@ void journal_drop(struct journal *journal); /* Forget the pending record. */
 /* Has it records of this generation? */
 bool journal_is_empty(const struct journal *journal);
 
+/* How many of them the replay found damaged, with later ones behind them that it played. */
+uint64_t journal_lost(const struct journal *journal);
+
 /* Does the pending record fit behind the others? */
 bool journal_fits(const struct journal *journal);
 

@@ -42,6 +42,9 @@ const char *queue_uid(const struct queue *queue);
 /* The id after the highest ever committed; ids are never used twice. */
 uint64_t queue_next_id(const struct queue *queue);
 
+/* The format that queue_open() migrated the file from; 0: it had ours. */
+uint32_t queue_migrated_from(const struct queue *queue);
+
 /* Write all changes in order, durable together when it returns OK: in the journal, or, when that
  * is full, with all that is in it in one transaction of the tables. On failure nothing is changed,
  * and the same changes may be committed again; if the process ends first, all of them may be found

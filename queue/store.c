@@ -16,8 +16,6 @@
 #include "base/rng.h"
 #include "queue/journal.h"
 
-#define QUEUE_FORMAT "nightshift-queue-2"
-
 static const char *const table_names[TABLE_COUNT] = {
     "meta", "jobs", "attempts", "events", "specs", "users", "submissions", "facts",
 };
@@ -104,7 +102,41 @@ MDB_val store_val(const void *bytes, size_t count) {
     return (MDB_val){.mv_size = count, .mv_data = (void *)(uintptr_t)bytes};
 }
 
-/* --- The file ---------------------------------------------------------------------------- */
+/* --- The file -------------------------------------------------------------------------------- */
+
+int store_sync_folder(const char *folder, struct error *error) {
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int r = OK;
+
+    if (fd < 0 || fsync(fd) != 0) {
+        r = error_set(error, ERR_IO, "can't sync the folder %s: %s", folder, strerror(errno));
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return r;
+}
+
+/* The new folder's name is durable, too. */
+static int make_folder(const char *folder, struct error *error) {
+    char *parent;
+    char *slash;
+    int r;
+
+    if (mkdir(folder, 0700) != 0) {
+        return errno == EEXIST ? OK
+                               : error_set(error, ERR_IO, "can't make the folder %s: %s", folder,
+                                           strerror(errno));
+    }
+    parent = mem_copy_text(folder);
+    slash = strrchr(parent, '/');
+    if (slash != NULL && slash != parent) {
+        *slash = '\0';
+    }
+    r = store_sync_folder(slash == NULL ? "." : slash == parent ? "/" : parent, error);
+    free(parent);
+    return r;
+}
 
 static int lock_folder(struct queue *queue, struct error *error) {
     char *path = mem_format("%s/lock", queue->folder);
@@ -135,7 +167,34 @@ static int open_environment(struct queue *queue, struct error *error) {
     return store_fail(error, r, "can't open the queue's file");
 }
 
-static int open_tables(struct queue *queue, MDB_txn *txn) {
+/* The first pages say which commit is the last one. When writing them failed, what the system has
+ * in memory may never get to the disk, though it now reads like that (and like clean memory):
+ * write what we are about to believe, and believe it once it is on disk. */
+static int settle(struct queue *queue, struct error *error) {
+    MDB_stat stat;
+    size_t bytes;
+    char *pages;
+    int fd;
+    int r = mdb_env_stat(queue->env, &stat);
+
+    if (r == 0) {
+        r = mdb_env_get_fd(queue->env, &fd);
+    }
+    if (r != 0) {
+        return store_fail(error, r, "can't read the queue's file");
+    }
+    bytes = 2 * (size_t)stat.ms_psize;
+    pages = mem_alloc(bytes, 1);
+    if (pread(fd, pages, bytes, 0) != (ssize_t)bytes ||
+        pwrite(fd, pages, bytes, 0) != (ssize_t)bytes || fdatasync(fd) != 0) {
+        r = error_set(error, ERR_IO, "can't write the first pages of the queue's file: %s",
+                      strerror(errno));
+    }
+    free(pages);
+    return r;
+}
+
+int store_open_tables(struct queue *queue, MDB_txn *txn) {
     for (size_t i = 0; i < TABLE_COUNT; i++) {
         int r = mdb_dbi_open(txn, table_names[i], MDB_CREATE, &queue->tables[i]);
 
@@ -146,87 +205,11 @@ static int open_tables(struct queue *queue, MDB_txn *txn) {
     return 0;
 }
 
-/* Copy a text of the meta table, cut to what fits. */
-static int get_meta(const struct queue *queue, const char *name, char *out, size_t room) {
-    MDB_val key = store_val(name, strlen(name));
-    MDB_val val;
-    int r = mdb_get(queue->txn, queue->tables[TABLE_META], &key, &val);
-
-    if (r == 0) {
-        (void)snprintf(out, room, "%.*s", (int)val.mv_size, (const char *)val.mv_data);
-    }
-    return r;
-}
-
-/* The journal's next generation is a part of what is committed. */
-static int put_generation(struct queue *queue, uint64_t generation) {
-    char text[24];
-
-    (void)snprintf(text, sizeof text, "%016llx", (unsigned long long)generation);
-    return store_put_meta(queue, "generation", text);
-}
-
-static int make_meta(struct queue *queue) {
-    uint64_t uid;
+static int begin(struct queue *queue) {
     int r;
 
-    rng_secret(&uid, sizeof uid);
-    (void)snprintf(queue->uid, sizeof queue->uid, "%016llx", (unsigned long long)uid);
-    r = store_put_meta(queue, "format", QUEUE_FORMAT);
-    if (r == 0) {
-        r = store_put_meta(queue, "uid", queue->uid);
-    }
-    return r == 0 ? store_put_meta(queue, "next-id", "1") : r;
-}
-
-static int read_meta(struct queue *queue, struct error *error) {
-    char format[64];
-    int r = get_meta(queue, "format", format, sizeof format);
-
-    if (r == MDB_NOTFOUND) {
-        return store_fail(error, make_meta(queue), "can't write the queue's first record");
-    }
-    if (r == 0 && strcmp(format, QUEUE_FORMAT) != 0) {
-        return error_set(error, ERR_CORRUPT, "%s: its format is \"%s\", this program knows \"%s\"",
-                         queue->folder, format, QUEUE_FORMAT);
-    }
-    if (r == 0) {
-        r = get_meta(queue, "uid", queue->uid, sizeof queue->uid);
-    }
-    return store_fail(error, r, "can't read the queue's own record");
-}
-
-/* Written by every commit: read when the journal has been played. */
-static int read_next_id(struct queue *queue, struct error *error) {
-    char next[24];
-    int r = get_meta(queue, "next-id", next, sizeof next);
-
-    if (r == 0) {
-        queue->next_id = strtoull(next, NULL, 10);
-        if (queue->next_id == 0) {
-            return error_set(error, ERR_CORRUPT, "%s: next-id is damaged", queue->folder);
-        }
-    }
-    return store_fail(error, r, "can't read the queue's own record");
-}
-
-/* Of the journal. One that an earlier program left has none yet. */
-static int read_generation(struct queue *queue) {
-    char text[24];
-    int r = get_meta(queue, "generation", text, sizeof text);
-
-    if (r == MDB_NOTFOUND) {
-        rng_secret(&queue->generation, sizeof queue->generation);
-        return put_generation(queue, queue->generation);
-    }
-    if (r == 0) {
-        queue->generation = strtoull(text, NULL, 16);
-    }
-    return r;
-}
-
-static int begin(struct queue *queue) {
-    int r = mdb_txn_begin(queue->env, NULL, 0, &queue->txn);
+    (void)mdb_reader_check(queue->env, NULL); /* One that was killed would keep pages. */
+    r = mdb_txn_begin(queue->env, NULL, 0, &queue->txn);
 
     if (r != 0) {
         queue->txn = NULL;
@@ -243,18 +226,16 @@ static int end(struct queue *queue) {
     return mdb_txn_commit(txn);
 }
 
-/* Tables and the queue's own record are there, and are committed if they are new. */
-static int make_tables(struct queue *queue, struct error *error) {
+/* The tables are there, in our format; what had to be made or migrated is committed. */
+static int prepare_tables(struct queue *queue, struct error *error) {
     int r = store_fail(error, begin(queue), "can't begin a transaction");
 
     if (r == OK) {
-        r = store_fail(error, open_tables(queue, queue->txn), "can't open the queue's tables");
+        r = store_fail(error, store_open_tables(queue, queue->txn),
+                       "can't open the queue's tables");
     }
     if (r == OK) {
-        r = read_meta(queue, error);
-    }
-    if (r == OK) {
-        r = store_fail(error, read_generation(queue), "can't read the queue's own record");
+        r = format_read(queue, error);
     }
     return r == OK ? store_fail(error, end(queue), "can't write the queue's file") : r;
 }
@@ -289,7 +270,7 @@ static int play_journal(struct queue *queue, struct error *error) {
     if (r != 0) {
         return store_fail(error, r, "can't read the queue's journal");
     }
-    return read_next_id(queue, error);
+    return format_read_next_id(queue, error);
 }
 
 static void close_environment(struct queue *queue) {
@@ -307,7 +288,10 @@ static int try_open_file(struct queue *queue, struct error *error) {
     int r = open_environment(queue, error);
 
     if (r == OK) {
-        r = make_tables(queue, error);
+        r = settle(queue, error);
+    }
+    if (r == OK) {
+        r = prepare_tables(queue, error);
     }
     return r == OK ? play_journal(queue, error) : r;
 }
@@ -323,7 +307,7 @@ static int open_file(struct queue *queue, struct error *error) {
         why = (struct error){0};
         r = try_open_file(queue, &why);
     }
-    return r == OK ? OK : error_set(error, r, "%s", why.text);
+    return r == OK ? OK : error_set(error, r, "%s: %s", queue->folder, why.text);
 }
 
 static int open_journal(struct queue *queue, struct error *error) {
@@ -338,7 +322,7 @@ static int open_journal(struct queue *queue, struct error *error) {
 /* A file that grew keeps its size: the map must hold it. */
 static size_t map_bytes_wanted(const char *folder) {
     size_t bytes = LIMIT_QUEUE_MAP_BYTES_FIRST;
-    char *path = mem_format("%s/data.mdb", folder);
+    char *path = mem_format("%s/" STORE_FILE, folder);
     struct stat info;
 
     if (stat(path, &info) == 0) {
@@ -397,7 +381,7 @@ static int fold(struct queue *queue) {
     int r;
 
     rng_secret(&generation, sizeof generation);
-    r = put_generation(queue, generation);
+    r = format_put_generation(queue, generation);
     if (r == 0) {
         r = end(queue);
     }
@@ -417,21 +401,24 @@ int store_sync(struct queue *queue) {
 
 int queue_open(const char *folder, struct error *error, struct queue **out_queue) {
     struct queue *queue;
-    int r;
+    int r = make_folder(folder, error);
 
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
-        return error_set(error, ERR_IO, "can't make the folder %s: %s", folder, strerror(errno));
+    if (r < 0) {
+        return r;
     }
     queue = mem_alloc(1, sizeof *queue);
     queue->folder = mem_copy_text(folder);
     queue->lock_fd = -1;
-    queue->map_bytes = map_bytes_wanted(folder);
     buf_init(&queue->scratch, LIMIT_SPEC_BYTES + 4096);
     r = lock_folder(queue, error);
+    if (r == OK) {
+        r = format_make_file(queue, error);
+    }
     if (r == OK) {
         r = open_journal(queue, error);
     }
     if (r == OK) {
+        queue->map_bytes = map_bytes_wanted(folder);
         r = open_file(queue, error);
     }
     if (r < 0) {
@@ -462,6 +449,10 @@ void queue_close(struct queue *queue) {
 
 const char *queue_uid(const struct queue *queue) {
     return queue->uid;
+}
+
+uint32_t queue_migrated_from(const struct queue *queue) {
+    return queue->migrated_from;
 }
 
 uint64_t queue_next_id(const struct queue *queue) {

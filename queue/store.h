@@ -1,7 +1,7 @@
 /* queue/store.h - the LMDB environment beneath queue.h: its tables, keys and errors.
  *
- * Private to queue/. store.c opens, closes and reopens the file; commit.c writes, read.c reads and
- * verify.c checks what is in it.
+ * Private to queue/. store.c opens, closes and reopens the file, format.c makes it, migrates it and
+ * owns its own record; commit.c writes, read.c reads and verify.c checks what is in it.
  *
  * One transaction is always open: it holds the commits that the journal alone has made durable,
  * and everything is read through it. When the journal is full the transaction is committed and
@@ -45,6 +45,7 @@ struct queue {
     uint64_t generation; /* the journal's: drawn anew whenever the transaction is committed */
     unsigned int tables[TABLE_COUNT];
     size_t map_bytes;
+    uint32_t migrated_from; /* the format that was found; 0: ours */
     char uid[QUEUE_UID_BYTES];
     uint64_t next_id;
     struct buf scratch; /* the record being encoded */
@@ -71,6 +72,16 @@ struct MDB_val store_val(const void *bytes, size_t count);
 
 /* --- The file --------------------------------------------------------------------------------- */
 
+/* Names within the folder. */
+#define STORE_FILE     "data.mdb"
+#define STORE_FILE_NEW "data.mdb.new" /* not a queue yet: what is found is removed */
+
+/* Open the tables, making those that are missing. LMDB's code. */
+int store_open_tables(struct queue *queue, struct MDB_txn *txn);
+
+/* Make names in the folder durable. */
+int store_sync_folder(const char *folder, struct error *error) MUST_CHECK;
+
 /* Every write goes through these: the transaction and the journal's pending record. LMDB's code. */
 int store_put(struct queue *queue, enum store_table table, struct MDB_val key, struct MDB_val val);
 int store_del(struct queue *queue, enum store_table table, struct MDB_val key);
@@ -87,5 +98,24 @@ void store_reopen(struct queue *queue);
 
 /* The transaction to read in. ERR_IO while the file can't be opened. */
 int store_begin_read(struct queue *queue, struct MDB_txn **out_txn) MUST_CHECK;
+
+/* --- format.c: the queue's own record ---------------------------------------------------------- */
+
+/* Make STORE_FILE if it isn't there: all of it or nothing. */
+int format_make_file(struct queue *queue, struct error *error) MUST_CHECK;
+
+/* Read uid and generation, and bring an older format to ours, in the open transaction. */
+int format_read(struct queue *queue, struct error *error) MUST_CHECK;
+
+/* Written by every commit: read when the journal has been played. */
+int format_read_next_id(struct queue *queue, struct error *error) MUST_CHECK;
+
+/* LMDB's code. */
+int format_put_next_id(struct queue *queue, uint64_t next_id);
+int format_put_generation(struct queue *queue, uint64_t generation);
+
+/* --- migrate_v1.c: format 1 to 2. LMDB's code. ------------------------------------------------- */
+
+int migrate_v1(struct queue *queue, struct MDB_txn *txn);
 
 #endif

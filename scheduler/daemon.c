@@ -335,6 +335,12 @@ static int load_queue(struct daemon *daemon, struct error *error) {
     log_info(&daemon->log, daemon->started_us,
              "event=queue_loaded uid=%s jobs=%" PRIu64 " seed=%" PRIu64, queue_uid(daemon->queue),
              queue_next_id(daemon->queue) - 1, daemon->seed);
+    if (queue_migrated_from(daemon->queue) != 0) {
+        log_warn(&daemon->log, daemon->started_us,
+                 "event=queue_migrated from_format=%" PRIu32
+                 " action=\"its records were written anew; an earlier nightshift can't read them\"",
+                 queue_migrated_from(daemon->queue));
+    }
     if (damaged + damaged_runs > 0) {
         log_error(&daemon->log, daemon->started_us,
                   "event=records_damaged count=%" PRIu64 " action=\"left alone\"",

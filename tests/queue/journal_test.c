@@ -153,6 +153,34 @@ TEST(journal__ends_at_the_first_damage) {
     free(path);
 }
 
+/* Damage with a record behind it is no end: what is whole is played, and the rest is counted. */
+TEST(journal__plays_what_is_whole_behind_damage) {
+    char *path = path_of("hole");
+    struct journal *journal = must_open(path);
+    int fd = open(path, O_RDWR);
+
+    check_replay(journal, 7, "", "new");
+    write_one(journal, "a", "1");
+    write_one(journal, "b", "2");
+    write_one(journal, "c", "3");
+    write_one(journal, "d", "4");
+    journal_close(journal);
+    CHECK_EQ(pwrite(fd, "x", 1, JOURNAL_BLOCK_BYTES + 3), 1, "the second record's head");
+    CHECK_EQ(pwrite(fd, "x", 1, 2 * JOURNAL_BLOCK_BYTES + 49), 1, "the third one's value");
+    journal = must_open(path);
+    check_replay(journal, 7, "+1:a=1 +1:d=4 ", "the first and the last");
+    CHECK_EQ(journal_lost(journal), 2, "two are lost");
+    write_one(journal, "e", "5");
+    journal_close(journal);
+    journal = must_open(path);
+    check_replay(journal, 7, "+1:a=1 +1:d=4 +1:e=5 ", "it goes on behind the last");
+    journal_restart(journal, 8);
+    CHECK_EQ(journal_lost(journal), 0, "a new generation has lost nothing");
+    CHECK_EQ(close(fd), 0, "close");
+    journal_close(journal);
+    free(path);
+}
+
 /* What this process was told is durable must be found: less of it is no end, but damage. */
 TEST(journal__misses_what_it_wrote_itself) {
     char *path = path_of("missing");
