@@ -1,8 +1,8 @@
 /* tests/queue/disk.h - a disk that fails, and remembers what was written to it.
  *
- * Linked into a test, it takes the places of LMDB's functions and of the C library's that LMDB and
- * queue/ call to write: they count, fail when it is their turn, are recorded, and else pass the call
- * on. From a recording come the images that a power loss may leave.
+ * Linked into a test, it takes the places of LMDB's functions and of those of the C library that
+ * LMDB and queue/ write with: they count, fail when it is their turn, are recorded, and else pass
+ * the call on. From a recording come the images that a power loss may leave.
  */
 #ifndef TESTS_QUEUE_DISK_H
 #define TESTS_QUEUE_DISK_H
