@@ -104,8 +104,8 @@ static const struct {
     {TABLE_USERS, convert_users},  {TABLE_SUBMISSIONS, convert_submission},
 };
 
-/* A damaged record stays as it is: it is as damaged in format 2, and found there. The key is copied:
- * it points into the page that the put changes. */
+/* A damaged record stays as it is: it is as damaged in format 2, and found there. The key is
+ * copied: it points into the page that the put changes. */
 static int convert_table(struct queue *queue, MDB_txn *txn, size_t which) {
     enum store_table table = conversions[which].table;
     struct buf *scratch = &queue->scratch;

@@ -99,7 +99,7 @@ void store_reopen(struct queue *queue);
 /* The transaction to read in. ERR_IO while the file can't be opened. */
 int store_begin_read(struct queue *queue, struct MDB_txn **out_txn) MUST_CHECK;
 
-/* --- format.c: the queue's own record ---------------------------------------------------------- */
+/* --- format.c: the queue's own record --------------------------------------------------------- */
 
 /* Make STORE_FILE if it isn't there: all of it or nothing. */
 int format_make_file(struct queue *queue, struct error *error) MUST_CHECK;
@@ -114,7 +114,7 @@ int format_read_next_id(struct queue *queue, struct error *error) MUST_CHECK;
 int format_put_next_id(struct queue *queue, uint64_t next_id);
 int format_put_generation(struct queue *queue, uint64_t generation);
 
-/* --- migrate_v1.c: format 1 to 2. LMDB's code. ------------------------------------------------- */
+/* --- migrate_v1.c: format 1 to 2. LMDB's code. ------------------------------------------------ */
 
 int migrate_v1(struct queue *queue, struct MDB_txn *txn);
 
