@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "config/arena.h"
+#include "config/json_text.h"
 #include "config/surrogates.h"
 
 /* A list or object that is being read. */
@@ -471,6 +472,22 @@ static int parse_json_again(const char *text, size_t bytes, struct document_set 
     return result;
 }
 
+/* One object of plain JSON, as programs send it. */
+static bool parse_plain_json(const char *text, size_t bytes, struct document_set *out_set) {
+    struct arena *arena = arena_create();
+    struct text_node root;
+
+    if (!json_text_parse(text, bytes, arena, &root)) {
+        arena_destroy(arena);
+        return false;
+    }
+    out_set->documents = mem_alloc(1, sizeof *out_set->documents);
+    out_set->documents[0] = root;
+    out_set->count = 1;
+    out_set->arena = arena;
+    return true;
+}
+
 int document_set_parse(const char *text, size_t bytes, size_t bytes_max,
                        struct document_set *out_set, struct problems *problems) {
     bool again = false;
@@ -480,6 +497,9 @@ int document_set_parse(const char *text, size_t bytes, size_t bytes_max,
         problems_add(problems, (struct position){0}, "",
                      "too large: %zu bytes; at most %zu are read", bytes, bytes_max);
         return ERR_INVALID;
+    }
+    if (parse_plain_json(text, bytes, out_set)) {
+        return OK;
     }
     result = parse_once(text, bytes, out_set, problems, &again);
     return again ? parse_json_again(text, bytes, out_set, problems) : result;

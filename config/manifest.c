@@ -26,22 +26,41 @@ struct job_text {
     struct manifest *manifest;
     struct text_node *object;
     const struct trail *trail; /* NULL, or of a List's item */
+    const char *prefix;        /* of paths: "" or "items[3]." */
 };
 
 static const char *text_of(const struct text_node *node, const char *otherwise) {
     return node != NULL && node->kind == NODE_TEXT ? node->text : otherwise;
 }
 
-/* The path of a member, in the set's memory. */
-static const char *path_of(const struct job_text *job, const char *tail) {
-    const char *path;
+/* What stands before the paths in an object. */
+static const char *prefix_of(struct arena *texts, const struct trail *trail) {
     struct buf buf;
+    const char *prefix;
 
+    if (trail == NULL) {
+        return "";
+    }
     buf_init(&buf, ERROR_TEXT_BYTES_MAX);
-    trail_print(job->trail, &buf);
-    buf_add_format(&buf, "%s%s", buf.bytes > 0 ? "." : "", tail);
-    path = arena_text(job->reader->texts, buf_text(&buf), buf.bytes);
+    trail_print(trail, &buf);
+    buf_add_char(&buf, '.');
+    prefix = arena_text(texts, buf_text(&buf), buf.bytes);
     buf_finish(&buf);
+    return prefix;
+}
+
+/* The path of a member; the tail lives for ever, the rest is in the set's memory. */
+static const char *path_of(const struct job_text *job, const char *tail) {
+    size_t prefix_bytes = strlen(job->prefix);
+    size_t tail_bytes = strlen(tail);
+    char *path;
+
+    if (prefix_bytes == 0) {
+        return tail;
+    }
+    path = arena_take(job->reader->texts, prefix_bytes + tail_bytes + 1, 1);
+    memcpy(path, job->prefix, prefix_bytes);
+    memcpy(path + prefix_bytes, tail, tail_bytes);
     return path;
 }
 
@@ -345,7 +364,11 @@ static size_t problem_count(const struct reader *reader) {
 
 static void read_job(struct reader *reader, const struct kind *kind, const struct text_node *root,
                      struct text_node *object, const struct trail *trail) {
-    struct job_text job = {reader, add_manifest(reader, kind, root, object), object, trail};
+    struct job_text job = {.reader = reader,
+                           .manifest = add_manifest(reader, kind, root, object),
+                           .object = object,
+                           .trail = trail,
+                           .prefix = prefix_of(reader->texts, trail)};
     size_t before = problem_count(reader);
 
     kind->check(&job);

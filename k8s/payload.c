@@ -74,40 +74,41 @@ void payload_destroy(struct payload *payload) {
     free(payload);
 }
 
-/* One pod of a job, from the very body that will be posted: no second opinion about it. */
-static int read_own_pod(const char *body, struct resource_names *names, struct pod_demand *out_pod,
-                        struct field_error *error) {
-    struct json_t *root;
-    struct json_at top;
-    struct json_at spec;
-    int r = json_parse_object(body, strlen(body), LIMIT_KUBE_OBJECT_BYTES, &root, error);
-
-    if (r < 0) {
-        return r;
-    }
-    top = json_at_root(root);
-    spec = json_at_key(&top, "spec");
-    r = codec_pod_spec_read(&spec, names, CODEC_NAMES_STRICT, out_pod, error);
-    json_drop(root);
-    return r;
-}
-
-static int add_pod_group(const struct payload *payload, enum pod_role role,
-                         struct resource_names *names, struct demand *demand,
-                         struct field_error *error) {
+/* Of the very tree that will be printed and posted: no second opinion about it. */
+static int read_driver(const struct spark_app *app, struct resource_names *names,
+                       struct pod_demand *out_pod, struct field_error *error) {
     static const struct payload_run run = {
         .id = {.job_name = "name", .store_uid = "store", .job_id = 1, .attempt = 1},
         .namespace_ = "namespace"};
-    struct pod_group *group = demand_add_group(demand, role, 1);
-    char *body = payload_pod_body(payload, &run);
-    int r = read_own_pod(body, names, &group->pod, error);
+    struct json_t *spec = spark_driver_pod_spec(app, &run);
+    struct json_at top = json_at_root(spec);
+    int r = codec_pod_spec_read(&top, names, CODEC_NAMES_STRICT, out_pod, error);
 
-    free(body);
-    if (r < 0 && error != NULL && payload->kind == JOB_KIND_SPARK) {
-        error_prefix(&error->error, "in the driver's pod, %s", error->path);
+    json_drop(spec);
+    if (r < 0 && error != NULL) {
+        error_prefix(&error->error, "in the driver's pod, spec.%s", error->path);
         (void)text_copy(error->path, sizeof error->path, "spec.driver");
     }
     return r;
+}
+
+/* A plain pod's spec is posted as it is, but for its restart policy. */
+static int read_pod_spec(struct json_t *root, struct resource_names *names,
+                         struct pod_demand *out_pod, struct field_error *error) {
+    struct json_at top = json_at_root(root);
+    struct json_at spec = json_at_key(&top, "spec");
+
+    return codec_pod_spec_read(&spec, names, CODEC_NAMES_STRICT, out_pod, error);
+}
+
+static int add_main_pod(const struct payload *payload, struct resource_names *names,
+                        struct demand *demand, struct field_error *error) {
+    bool is_spark = payload->kind == JOB_KIND_SPARK;
+    struct pod_group *group =
+        demand_add_group(demand, is_spark ? POD_ROLE_DRIVER : POD_ROLE_POD, 1);
+
+    return is_spark ? read_driver(payload->app, names, &group->pod, error)
+                    : read_pod_spec(payload->root, names, &group->pod, error);
 }
 
 static void add_selectors(const struct spark_conf *conf, const char *prefix,
@@ -217,7 +218,7 @@ int payload_demand(const struct payload *payload, struct resource_names *names,
                    struct demand **out_demand, struct field_error *error) {
     struct demand *demand = demand_create();
     bool is_spark = payload->kind == JOB_KIND_SPARK;
-    int r = add_pod_group(payload, is_spark ? POD_ROLE_DRIVER : POD_ROLE_POD, names, demand, error);
+    int r = add_main_pod(payload, names, demand, error);
 
     if (r == OK && is_spark) {
         r = add_executors(payload->app, names, demand, error);

@@ -509,6 +509,13 @@ static struct json_t *make_spec(const struct spark_attempt *attempt) {
     return spec;
 }
 
+struct json_t *spark_driver_pod_spec(const struct spark_app *app, const struct payload_run *run) {
+    struct spark_attempt attempt;
+
+    spark_attempt_make(app, run, &attempt);
+    return make_spec(&attempt);
+}
+
 char *spark_driver_pod(const struct spark_app *app, const struct payload_run *run) {
     struct spark_attempt attempt;
     struct json_t *pod = json_new_object();

@@ -9,6 +9,7 @@
 #include "base/error.h"
 
 struct field_error;
+struct json_t;
 struct payload_run;
 struct spark_app;
 
@@ -17,6 +18,9 @@ struct spark_app;
 int spark_driver_check(const struct spark_app *app, struct field_error *error) MUST_CHECK;
 
 char *spark_driver_pod(const struct spark_app *app, const struct payload_run *run);
+
+/* That pod's spec before it is printed: the caller's to json_drop(). */
+struct json_t *spark_driver_pod_spec(const struct spark_app *app, const struct payload_run *run);
 
 /* owner_uid NULL: without an owner. */
 char *spark_driver_service(const struct spark_app *app, const struct payload_run *run,

@@ -240,25 +240,39 @@ int daemon_read_payload(struct daemon *daemon, const struct job *job, struct pay
     return r;
 }
 
+static int build_demand(struct daemon *daemon, const struct job *job, const struct buf *text,
+                        struct demand **out_demand, struct field_error *error) {
+    struct payload *payload = NULL;
+    int r = payload_read(job->kind, text->data, text->bytes, job->namespace, &payload, error);
+
+    if (r == OK) {
+        r = payload_demand(payload, core_resource_names(daemon->core), out_demand, error);
+    }
+    payload_destroy(payload);
+    return r;
+}
+
 static struct demand *load_demand(struct daemon *daemon, const struct job *job) {
     const struct demand_key key = {
         .kind = job->kind, .namespace = job->namespace, .spec_hash = job->spec_hash};
-    struct payload *payload = NULL;
     struct demand *demand = demands_get(&daemon->demands, &key);
     struct field_error error = {0};
+    struct buf text;
 
     if (demand != NULL) {
         return demand;
     }
-    if (daemon_read_payload(daemon, job, &payload, &error) == OK) {
-        (void)!payload_demand(payload, core_resource_names(daemon->core), &demand, &error);
+    buf_init(&text, LIMIT_SPEC_BYTES);
+    if (queue_get_spec(daemon->queue, job->spec_hash, &text) == OK) {
+        demand = demands_get_alike(&daemon->demands, &key, text.data, text.bytes);
+        if (demand == NULL && build_demand(daemon, job, &text, &demand, &error) == OK) {
+            demands_put(&daemon->demands, &key, text.data, text.bytes, demand);
+        }
     }
-    payload_destroy(payload);
+    buf_finish(&text);
     if (demand == NULL) {
         log_error(&daemon->log, daemon_now(daemon).now_us,
                   "job=%" PRIu64 " event=spec_unreadable error=\"%s\"", job->id, error.error.text);
-    } else {
-        demands_put(&daemon->demands, &key, demand);
     }
     return demand;
 }

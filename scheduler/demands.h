@@ -1,8 +1,9 @@
 /* scheduler/demands.h - the demands of payloads that were read lately, to be found again.
  *
- * Equal specs in one namespace ask for the same, and users submit the same application over and
- * over: to find its demand costs a microsecond, to read and build it anew two hundred. Bounded by
- * LIMIT_DEMANDS_KEPT; beyond it everything is forgotten, and found out again as it comes.
+ * Payloads that differ only in what they tell their program (k8s/payload_sketch.h) ask for the
+ * same in one namespace, and users submit the same application over and over: to find its demand
+ * costs a microsecond or two, to read and build it anew a hundred. Bounded by LIMIT_DEMANDS_KEPT;
+ * beyond it everything is forgotten, and found out again as it comes.
  */
 #ifndef SCHEDULER_DEMANDS_H
 #define SCHEDULER_DEMANDS_H
@@ -13,7 +14,7 @@
 
 struct demand;
 
-/* What decides a demand. */
+/* What decides a demand: the first three, or the first two and the payload's sketch. */
 struct demand_key {
     enum job_kind kind;
     const char *namespace;
@@ -30,7 +31,13 @@ void demands_finish(struct demands *demands); /* Accepts NULL. */
 /* The demand, shared with the caller, who destroys it; NULL: not known. */
 struct demand *demands_get(const struct demands *demands, const struct demand_key *key);
 
-/* Keep a settled demand, shared. */
-void demands_put(struct demands *demands, const struct demand_key *key, struct demand *demand);
+/* The same by the payload's sketch: of this payload or of one that differs from it only in what
+ * decides nothing. What is found is known by its key from now on. */
+struct demand *demands_get_alike(struct demands *demands, const struct demand_key *key,
+                                 const char *payload, size_t bytes);
+
+/* Keep a settled demand, shared, for this payload and those like it. */
+void demands_put(struct demands *demands, const struct demand_key *key, const char *payload,
+                 size_t bytes, struct demand *demand);
 
 #endif

@@ -57,6 +57,10 @@ static struct demand *demand_of(struct daemon *daemon, const struct manifest *ma
     struct payload *payload = NULL;
     struct field_error field = {0};
 
+    if (demand == NULL) {
+        demand =
+            demands_get_alike(&daemon->demands, &key, manifest->payload, manifest->payload_bytes);
+    }
     if (demand != NULL) {
         return demand;
     }
@@ -65,7 +69,7 @@ static struct demand *demand_of(struct daemon *daemon, const struct manifest *ma
         payload_demand(payload, core_resource_names(daemon->core), &demand, &field) < 0) {
         manifest_explain(manifest, field.path, field.error.text, problems);
     } else {
-        demands_put(&daemon->demands, &key, demand);
+        demands_put(&daemon->demands, &key, manifest->payload, manifest->payload_bytes, demand);
     }
     payload_destroy(payload);
     return demand;

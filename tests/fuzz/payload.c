@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "base/ensure.h"
+#include "base/limits.h"
+#include "k8s/codec_json.h"
+#include "k8s/codec_pod_spec.h"
 #include "policy/demand.h"
 #include "policy/resources.h"
 
@@ -29,6 +32,33 @@ static void build(const struct payload *payload) {
     }
 }
 
+/* Counted before the body was printed: it is the printed body's. */
+static void compare(const struct payload *payload, const struct demand *demand,
+                    struct resource_names *names) {
+    static const struct payload_run run = {
+        .id = {.job_name = "name", .store_uid = "store", .job_id = 1, .attempt = 1},
+        .namespace_ = "spark"};
+    struct demand *posted = demand_create();
+    struct pod_group *group = demand_add_group(posted, demand->groups[0].role, 1);
+    char *body = payload_pod_body(payload, &run);
+    struct field_error error = {0};
+    struct json_t *root = NULL;
+    struct json_at top;
+    struct json_at spec;
+    int r = json_parse_object(body, strlen(body), LIMIT_KUBE_OBJECT_BYTES, &root, &error);
+
+    ENSURE(r == OK);
+    top = json_at_root(root);
+    spec = json_at_key(&top, "spec");
+    r = codec_pod_spec_read(&spec, names, CODEC_NAMES_STRICT, &group->pod, &error);
+    ENSURE(r == OK);
+    demand_settle(posted);
+    ENSURE(pod_demand_equal(&posted->groups[0].pod, &demand->groups[0].pod));
+    demand_destroy(posted);
+    json_drop(root);
+    free(body);
+}
+
 static void check(enum job_kind kind, const char *json, size_t size) {
     struct payload *payload = NULL;
     struct field_error error = {0};
@@ -46,6 +76,7 @@ static void check(enum job_kind kind, const char *json, size_t size) {
     buf_finish(&words);
     if (payload_demand(payload, &names, &demand, &error) == OK) {
         ENSURE(demand->group_count > 0);
+        compare(payload, demand, &names);
         demand_destroy(demand);
     } else {
         ENSURE(error.error.code != OK);

@@ -6,7 +6,10 @@
 
 #include <jansson.h>
 
+#include "base/limits.h"
 #include "base/memory.h"
+#include "k8s/codec_json.h"
+#include "k8s/codec_pod_spec.h"
 #include "k8s/spark_conf.h"
 #include "k8s/spark_properties.h"
 #include "policy/demand.h"
@@ -42,6 +45,40 @@ static int read_spec(const char *spec, struct payload **out_payload, struct fiel
     return r;
 }
 
+/* The demand is counted before the body is printed: it must be the printed body's. */
+static void check_demand_is_the_bodys(const struct payload *payload, const char *what) {
+    static const struct payload_run run = {
+        .id = {.job_name = "other", .store_uid = STORE, .job_id = 77, .attempt = 3},
+        .namespace_ = "spark",
+        .submitted_us = 5};
+    struct resource_names names = {0};
+    struct field_error error = {0};
+    struct demand *counted = NULL;
+    struct demand *posted = demand_create();
+    char *body = payload_pod_body(payload, &run);
+    struct json_t *root = NULL;
+    struct json_at top;
+    struct json_at spec;
+
+    if (payload_demand(payload, &names, &counted, &error) == OK) {
+        CHECK_OK(json_parse_object(body, strlen(body), LIMIT_KUBE_OBJECT_BYTES, &root, &error),
+                 what);
+        top = json_at_root(root);
+        spec = json_at_key(&top, "spec");
+        CHECK_OK(codec_pod_spec_read(&spec, &names, CODEC_NAMES_STRICT,
+                                     &demand_add_group(posted, counted->groups[0].role, 1)->pod,
+                                     &error),
+                 what);
+        demand_settle(posted);
+        CHECK(pod_demand_equal(&counted->groups[0].pod, &posted->groups[0].pod), what);
+    }
+    json_drop(root);
+    free(body);
+    demand_destroy(posted);
+    demand_destroy(counted);
+    resource_names_finish(&names);
+}
+
 static struct payload *must_read(const char *spec, const char *what) {
     struct payload *payload = NULL;
     struct field_error error = {0};
@@ -51,6 +88,7 @@ static struct payload *must_read(const char *spec, const char *what) {
         fprintf(stderr, "%s: %s: %s\n", what, error.path, error.error.text);
     }
     CHECK_OK(r, what);
+    check_demand_is_the_bodys(payload, what);
     return payload;
 }
 

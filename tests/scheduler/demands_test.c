@@ -1,8 +1,14 @@
 #include "scheduler/demands.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/limits.h"
 #include "policy/demand.h"
 #include "tests/test.h"
+
+#define PAYLOAD(argument, cpu) \
+    "{\"spec\":{\"containers\":[{\"args\":[\"" argument "\"],\"cpu\":" cpu "}]}}"
 
 static struct demand *make_demand(int64_t cpu_milli) {
     struct demand *demand = demand_create();
@@ -32,7 +38,7 @@ TEST(demands__are_found_by_everything_that_decides_them) {
     struct demands demands = {0};
     struct demand *demand = make_demand(100);
 
-    demands_put(&demands, &key, demand);
+    demands_put(&demands, &key, PAYLOAD("a", "1"), strlen(PAYLOAD("a", "1")), demand);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         unsigned char other[SPEC_HASH_BYTES] = {[SPEC_HASH_BYTES - 1] = rows[i].last_of_hash};
         struct demand *found =
@@ -50,6 +56,43 @@ TEST(demands__are_found_by_everything_that_decides_them) {
     demand_destroy(demand);
 }
 
+TEST(demands__are_found_by_what_is_alike) {
+    static const struct {
+        const char *what;
+        const char *namespace;
+        const char *payload;
+        bool want;
+    } rows[] = {
+        {"the same", "red", PAYLOAD("a", "1"), true},
+        {"another argument", "red", PAYLOAD("b", "1"), true},
+        {"another need", "red", PAYLOAD("a", "2"), false},
+        {"another namespace", "blue", PAYLOAD("a", "1"), false},
+        {"no JSON at all", "red", "?", false},
+    };
+    const unsigned char hash[SPEC_HASH_BYTES] = {1};
+    const struct demand_key key = {.kind = JOB_KIND_POD, .namespace = "red", .spec_hash = hash};
+    struct demands demands = {0};
+    struct demand *demand = make_demand(100);
+
+    demands_put(&demands, &key, PAYLOAD("a", "1"), strlen(PAYLOAD("a", "1")), demand);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const unsigned char other_hash[SPEC_HASH_BYTES] = {2, (unsigned char)i};
+        const struct demand_key other = {
+            .kind = JOB_KIND_POD, .namespace = rows[i].namespace, .spec_hash = other_hash};
+        struct demand *found =
+            demands_get_alike(&demands, &other, rows[i].payload, strlen(rows[i].payload));
+        struct demand *again = demands_get(&demands, &other);
+
+        CHECK(found == (rows[i].want ? demand : NULL), rows[i].what);
+        CHECK(again == found, "from now on by its hash");
+        demand_destroy(found);
+        demand_destroy(again);
+    }
+    demands_finish(&demands);
+    CHECK_EQ(demand->uses, 1, "ours");
+    demand_destroy(demand);
+}
+
 TEST(demands__stay_within_their_bound) {
     struct demands demands = {0};
     struct demand *demand = make_demand(100);
@@ -59,8 +102,11 @@ TEST(demands__stay_within_their_bound) {
         const struct demand_key key = {.namespace = "red", .spec_hash = hash};
         struct demand *found;
 
-        demands_put(&demands, &key, demand);
-        demands_put(&demands, &key, demand);
+        char payload[64];
+
+        (void)snprintf(payload, sizeof payload, "{\"spec\":{\"x\":%u}}", i);
+        demands_put(&demands, &key, payload, strlen(payload), demand);
+        demands_put(&demands, &key, payload, strlen(payload), demand);
         CHECK(demands.by_key.count <= LIMIT_DEMANDS_KEPT, "bounded");
         found = demands_get(&demands, &key);
         CHECK(found == demand, "the last one is there");
