@@ -263,7 +263,7 @@ static struct demand *load_demand(struct daemon *daemon, const struct job *job) 
         return demand;
     }
     buf_init(&text, LIMIT_SPEC_BYTES);
-    if (queue_get_spec(daemon->queue, job->spec_hash, &text) == OK) {
+    if (queue_get_spec(daemon->queue, job->id, &text) == OK) {
         demand = demands_get_alike(&daemon->demands, &key, text.data, text.bytes);
         if (demand == NULL && build_demand(daemon, job, &text, &demand, &error) == OK) {
             demands_put(&daemon->demands, &key, text.data, text.bytes, demand);

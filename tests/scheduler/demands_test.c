@@ -50,7 +50,7 @@ TEST(demands__are_found_by_everything_that_decides_them) {
         CHECK_EQ(found == NULL, !rows[i].want, rows[i].what);
         demand_destroy(found);
     }
-    CHECK_EQ(demand->uses, 2, "ours and the kept one");
+    CHECK_EQ(demand->uses, 3, "ours, and the kept one: by its hash, and by what is alike");
     demands_finish(&demands);
     CHECK_EQ(demand->uses, 1, "ours");
     demand_destroy(demand);
