@@ -32,6 +32,7 @@ struct kept_job {
 struct ledger {
     struct map namespaces_by_name; /* size_t: the index */
     struct ledger_namespace **namespaces;
+    uint64_t *versions; /* of the namespaces, side by side: a pass looks at all of them */
     size_t namespace_count;
     struct map pods; /* by uid: struct kept_pod */
     struct map nodes_by_name;
@@ -111,6 +112,7 @@ void ledger_destroy(struct ledger *ledger) {
     map_finish(&ledger->unbound);
     map_finish(&ledger->jobs);
     free(ledger->namespaces);
+    free(ledger->versions);
     free(ledger->nodes);
     free(ledger->reservations);
     room_destroy(ledger->room);
@@ -130,11 +132,25 @@ size_t ledger_namespace_index(struct ledger *ledger, const char *name) {
     namespace->name = mem_copy_text(name);
     ledger->namespaces = mem_grow(ledger->namespaces, ledger->namespace_count + 1,
                                   sizeof(struct ledger_namespace *));
+    ledger->versions =
+        mem_grow(ledger->versions, ledger->namespace_count + 1, sizeof *ledger->versions);
     ledger->namespaces[ledger->namespace_count] = namespace;
+    ledger->versions[ledger->namespace_count] = 1;
     index = mem_alloc(1, sizeof *index);
     *index = ledger->namespace_count++;
     (void)map_put(&ledger->namespaces_by_name, name, index);
     return *index;
+}
+
+/* Whose books are about to change. */
+static struct ledger_namespace *change_namespace(struct ledger *ledger, size_t index) {
+    ledger->versions[index]++;
+    return ledger->namespaces[index];
+}
+
+uint64_t ledger_namespace_version(const struct ledger *ledger, size_t index) {
+    ENSURE(index < ledger->namespace_count);
+    return ledger->versions[index];
 }
 
 size_t ledger_namespace_count(const struct ledger *ledger) {
@@ -185,7 +201,7 @@ uint32_t ledger_outstanding(const struct ledger *ledger,
 /* Charge what the reservation still waits for, `times` times (1 or -1). */
 static void charge_reservation(struct ledger *ledger, const struct ledger_reservation *reservation,
                                int64_t times) {
-    struct ledger_namespace *namespace = ledger->namespaces[reservation->namespace_index];
+    struct ledger_namespace *namespace = change_namespace(ledger, reservation->namespace_index);
     struct usage *objects = reservation->objects_visible ? &namespace->own : &namespace->reserved;
     const struct demand *demand = reservation->demand;
 
@@ -388,7 +404,7 @@ static bool has_quota_at(const struct ledger_namespace *namespace, size_t at, co
 
 void ledger_put_quota(struct ledger *ledger, const struct quota *quota) {
     const size_t index = ledger_namespace_index(ledger, quota->namespace);
-    struct ledger_namespace *namespace = ledger->namespaces[index];
+    struct ledger_namespace *namespace = change_namespace(ledger, index);
     const size_t at = quota_at(namespace, quota->name);
 
     if (has_quota_at(namespace, at, quota->name)) {
@@ -421,14 +437,14 @@ void ledger_remove_quota(struct ledger *ledger, const char *namespace, const cha
     }
     at = quota_at(ledger->namespaces[*index], name);
     if (has_quota_at(ledger->namespaces[*index], at, name)) {
-        remove_quota_at(ledger->namespaces[*index], at);
+        remove_quota_at(change_namespace(ledger, *index), at);
     }
 }
 
 void ledger_forget_quotas(struct ledger *ledger) {
     for (size_t i = 0; i < ledger->namespace_count; i++) {
         while (ledger->namespaces[i]->quota_count > 0) {
-            remove_quota_at(ledger->namespaces[i], ledger->namespaces[i]->quota_count - 1);
+            remove_quota_at(change_namespace(ledger, i), ledger->namespaces[i]->quota_count - 1);
         }
     }
 }
@@ -470,7 +486,7 @@ static void count_for_job(struct ledger *ledger, const struct kept_pod *pod, int
 
 /* Charge a pod to its namespace, node and job (times 1), or take the charge back (-1). */
 static void charge_pod(struct ledger *ledger, const struct kept_pod *pod, int times) {
-    usage_add_pods(&ledger->namespaces[pod->namespace_index]->own, &pod->scope, &pod->requests,
+    usage_add_pods(&change_namespace(ledger, pod->namespace_index)->own, &pod->scope, &pod->requests,
                    &pod->limits, pod->finished, times);
     if (pod->node != NULL) {
         pod->node->pod_count += (size_t)times;

@@ -112,6 +112,8 @@ struct room *ledger_room(const struct ledger *ledger);
 size_t ledger_namespace_index(struct ledger *ledger, const char *name); /* made if it is new */
 size_t ledger_namespace_count(const struct ledger *ledger);
 const struct ledger_namespace *ledger_namespace(const struct ledger *ledger, size_t index);
+uint64_t ledger_namespace_version(const struct ledger *ledger, size_t index); /* from 1; new when
+                                                                              its books change */
 uint64_t ledger_nodes_version(const struct ledger *ledger); /* new when a listed node changes */
 size_t ledger_node_count(const struct ledger *ledger);
 const struct ledger_node *ledger_node(const struct ledger *ledger, size_t index);

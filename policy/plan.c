@@ -5,48 +5,26 @@
 
 #include "base/ensure.h"
 #include "base/memory.h"
+#include "policy/plan_pass.h"
 #include "policy/room.h"
 
-/* What the pass did to a namespace. */
-struct plan_namespace {
-    struct usage started; /* by this pass */
-    struct usage kept;    /* the shares of jobs that wait for nodes */
-    uint64_t kept_for;    /* the first of those; 0: none */
-    uint64_t blocked_by;  /* the job that quota stops; 0: none */
-    uint32_t behind;      /* the reason of those behind blocked_by */
-    size_t shapes_left;   /* in the heap, until it is blocked */
-};
+static void append(struct plan_list *list, uint32_t number) {
+    if (list->count == list->room) {
+        list->room = list->room > 0 ? 2 * list->room : 4;
+        list->numbers = mem_grow(list->numbers, list->room, sizeof *list->numbers);
+    }
+    list->numbers[list->count++] = number;
+}
 
-/* A shape whose next job waits. */
-struct plan_waiting {
-    uint64_t job_id;
-    uint32_t reason; /* index */
-};
+struct plan *plan_create(struct share *share, plan_eligible_fn *eligible_us, const void *context) {
+    struct plan *plan = mem_alloc(1, sizeof *plan);
 
-struct plan {
-    struct plan_start *starts;
-    size_t start_count;
-    size_t start_room;
-    struct plan_waiting *waits; /* by shape */
-    struct reason *reasons;
-    size_t reason_count;
-    size_t reason_room;
-    size_t *next_jobs; /* by shape: how many of its jobs were started */
-    uint32_t *heap;    /* shapes, the first in order on top */
-    size_t heap_count;
-    size_t shapes_left; /* in the heap, of namespaces that are not blocked */
-    size_t shape_room;
-    struct plan_namespace *namespaces;
-    size_t namespace_count;
-    struct place_run *runs;
-    size_t run_count;
-    size_t run_room;
-    size_t *run_ends;    /* by start */
-    struct place *place; /* the ledger's room; NULL until the pass needs it */
-};
-
-struct plan *plan_create(void) {
-    return mem_alloc(1, sizeof(struct plan));
+    plan->share = share;
+    plan->order = order_create(share);
+    plan->settings.mode = ORDER_PRIORITY;
+    plan->eligible_us = eligible_us;
+    plan->context = context;
+    return plan;
 }
 
 void plan_destroy(struct plan *plan) {
@@ -56,162 +34,192 @@ void plan_destroy(struct plan *plan) {
     for (size_t i = 0; i < plan->namespace_count; i++) {
         usage_finish(&plan->namespaces[i].started);
         usage_finish(&plan->namespaces[i].kept);
+        free(plan->namespaces[i].waiting.numbers);
     }
-    free(plan->starts);
-    free(plan->waits);
-    free(plan->reasons);
-    free(plan->next_jobs);
-    free(plan->heap);
+    for (size_t i = 0; i < plan->state_count; i++) {
+        free(plan->states[i].reason);
+    }
+    order_destroy(plan->order);
+    free(plan->states);
+    free(plan->free_numbers.numbers);
+    free(plan->next_pass.numbers);
+    free(plan->for_nodes.numbers);
     free(plan->namespaces);
+    free(plan->touched);
+    free(plan->shut);
+    free(plan->node_blockers);
+    free(plan->starts);
     free(plan->runs);
     free(plan->run_ends);
     free(plan);
 }
 
-/* Getting ready. */
+/* --- Shapes ---------------------------------------------------------------------------------- */
 
-static void reset_namespaces(struct plan *plan, const struct ledger *ledger) {
-    const size_t count = ledger_namespace_count(ledger);
+uint64_t plan_next_job(const struct plan *plan, uint32_t number) {
+    const struct plan_state *state = &plan->states[number];
 
-    if (count > plan->namespace_count) {
+    ENSURE(state->started < state->shape->job_count);
+    return state->shape->job_ids[state->started];
+}
+
+static void forget_reason(struct plan_state *state) {
+    free(state->reason);
+    state->reason = NULL;
+    state->waits_id = 0;
+}
+
+/* The shape's next job may start, as far as we know; or there is none. */
+static void offer(struct plan *plan, uint32_t number) {
+    struct plan_state *state = &plan->states[number];
+    uint64_t job_id;
+
+    forget_reason(state);
+    state->demand = state->shape->demand;
+    state->is_refused = state->shape->is_refused;
+    if (state->started == state->shape->job_count) {
+        state->aside = PLAN_EMPTY;
+        order_withdraw(plan->order, number);
+        return;
+    }
+    state->aside = PLAN_OFFERED;
+    job_id = plan_next_job(plan, number);
+    order_offer(plan->order, number, job_id,
+                plan->eligible_us != NULL ? plan->eligible_us(plan->context, job_id) : 0);
+}
+
+void plan_set_aside(struct plan *plan, uint32_t number, enum plan_aside aside,
+                    const struct reason *reason) {
+    struct plan_state *state = &plan->states[number];
+
+    forget_reason(state);
+    state->aside = aside;
+    state->reason = mem_copy(reason, sizeof *reason);
+    state->waits_id = plan_next_job(plan, number);
+    order_withdraw(plan->order, number);
+    if (aside == PLAN_WAITS_PASS) {
+        append(&plan->next_pass, number);
+    } else if (aside == PLAN_WAITS_NODES) {
+        append(&plan->for_nodes, number);
+    } else if (aside == PLAN_WAITS_QUOTA) {
+        append(&plan->namespaces[state->shape->namespace_index].waiting, number);
+    }
+}
+
+static void need_namespace(struct plan *plan, size_t index) {
+    if (index >= plan->namespace_count) {
+        const size_t count = 2 * index + 1;
+
         plan->namespaces = mem_grow(plan->namespaces, count, sizeof *plan->namespaces);
         memset(&plan->namespaces[plan->namespace_count], 0,
                (count - plan->namespace_count) * sizeof *plan->namespaces);
+        plan->touched = mem_grow(plan->touched, count, sizeof *plan->touched);
         plan->namespace_count = count;
     }
+}
+
+/* To the order, without offer. */
+static void add_to_order(struct plan *plan, uint32_t number) {
+    const struct plan_shape *shape = plan->states[number].shape;
+
+    order_add(plan->order, number,
+              &(struct order_shape){.namespace_index = shape->namespace_index,
+                                    .node = shape->node,
+                                    .tier = shape->tier,
+                                    .priority = shape->priority});
+}
+
+uint32_t plan_add_shape(struct plan *plan, const struct plan_shape *shape) {
+    uint32_t number;
+
+    if (plan->free_numbers.count > 0) {
+        number = plan->free_numbers.numbers[--plan->free_numbers.count];
+    } else {
+        number = (uint32_t)plan->state_count++;
+        plan->states = mem_grow(plan->states, plan->state_count, sizeof *plan->states);
+    }
+    plan->states[number] = (struct plan_state){.shape = shape, .aside = PLAN_EMPTY};
+    need_namespace(plan, shape->namespace_index);
+    add_to_order(plan, number);
+    plan_shape_changed(plan, number);
+    return number;
+}
+
+void plan_remove_shape(struct plan *plan, uint32_t number) {
+    struct plan_state *state = &plan->states[number];
+
+    /* If it was what shuts the namespace, somebody else has a chance now. */
+    plan->namespaces[state->shape->namespace_index].reopens = true;
+    forget_reason(state);
+    order_remove(plan->order, number);
+    state->shape = NULL;
+    append(&plan->free_numbers, number);
+}
+
+void plan_shape_changed(struct plan *plan, uint32_t number) {
+    struct plan_state *state = &plan->states[number];
+    const struct plan_shape *shape = state->shape;
+    const uint64_t first_id = shape->job_count > 0 ? shape->job_ids[0] : 0;
+
+    state->started = 0;
+    if (state->demand == shape->demand && state->is_refused == shape->is_refused &&
+        state->reason != NULL && state->waits_id == first_id) {
+        return;
+    }
+    plan->namespaces[shape->namespace_index].reopens = true;
+    offer(plan, number);
+}
+
+void plan_forget(struct plan *plan) {
     for (size_t i = 0; i < plan->namespace_count; i++) {
-        usage_clear(&plan->namespaces[i].started);
-        usage_clear(&plan->namespaces[i].kept);
-        plan->namespaces[i].kept_for = 0;
-        plan->namespaces[i].blocked_by = 0;
-        plan->namespaces[i].shapes_left = 0;
+        plan->namespaces[i].reopens = true;
+        plan->namespaces[i].waiting.count = 0;
     }
-}
-
-static void reset(struct plan *plan, const struct plan_input *input) {
-    if (input->shape_count > plan->shape_room) {
-        plan->shape_room = input->shape_count;
-        plan->waits = mem_grow(plan->waits, plan->shape_room, sizeof *plan->waits);
-        plan->next_jobs = mem_grow(plan->next_jobs, plan->shape_room, sizeof *plan->next_jobs);
-        plan->heap = mem_grow(plan->heap, plan->shape_room, sizeof *plan->heap);
-    }
-    for (size_t i = 0; i < input->shape_count; i++) {
-        plan->waits[i].job_id = 0;
-        plan->next_jobs[i] = 0;
-    }
-    plan->start_count = 0;
-    plan->run_count = 0;
-    plan->heap_count = 0;
-    plan->shapes_left = 0;
-    plan->reason_count = 0;
-    plan->place = NULL;
-    reset_namespaces(plan, input->ledger);
-}
-
-/* Pods on their way have the first right to the nodes. */
-static void load_nodes(struct plan *plan, const struct ledger *ledger) {
-    if (plan->place == NULL) {
-        room_refresh(ledger_room(ledger));
-        plan->place = room_place(ledger_room(ledger));
-    }
-}
-
-/* The order of shapes: that of their next jobs. */
-
-static uint64_t next_job(const struct plan *plan, const struct plan_input *input, size_t shape) {
-    return input->shapes[shape].job_ids[plan->next_jobs[shape]];
-}
-
-static bool goes_before(const struct plan *plan, const struct plan_input *input, uint32_t a,
-                        uint32_t b) {
-    const int32_t a_priority = input->shapes[a].priority;
-    const int32_t b_priority = input->shapes[b].priority;
-
-    if (a_priority != b_priority) {
-        return a_priority > b_priority;
-    }
-    return next_job(plan, input, a) < next_job(plan, input, b);
-}
-
-static void sift_down(struct plan *plan, const struct plan_input *input, size_t at) {
-    for (;;) {
-        size_t first = at;
-
-        for (size_t child = 2 * at + 1; child <= 2 * at + 2; child++) {
-            if (child < plan->heap_count &&
-                goes_before(plan, input, plan->heap[child], plan->heap[first])) {
-                first = child;
-            }
-        }
-        if (first == at) {
-            return;
-        }
-        const uint32_t shape = plan->heap[at];
-
-        plan->heap[at] = plan->heap[first];
-        plan->heap[first] = shape;
-        at = first;
-    }
-}
-
-static void fill_heap(struct plan *plan, const struct plan_input *input) {
-    for (size_t i = 0; i < input->shape_count; i++) {
-        if (input->shapes[i].job_count > 0) {
-            plan->heap[plan->heap_count++] = (uint32_t)i;
-            plan->namespaces[input->shapes[i].namespace_index].shapes_left++;
-            plan->shapes_left++;
+    plan->next_pass.count = 0;
+    plan->for_nodes.count = 0;
+    for (size_t i = 0; i < plan->state_count; i++) {
+        if (plan->states[i].shape != NULL) {
+            plan->states[i].started = 0;
+            offer(plan, (uint32_t)i);
         }
     }
-    for (size_t i = plan->heap_count / 2; i-- > 0;) {
-        sift_down(plan, input, i);
+}
+
+void plan_configure(struct plan *plan, const struct order_settings *settings) {
+    plan->settings = *settings;
+    order_configure(plan->order, settings);
+    for (size_t i = 0; i < plan->shut_count; i++) {
+        plan->namespaces[plan->shut[i]].blocked_by = 0;
     }
-}
-
-/* The top shape is done with: it waits, or has no more jobs. */
-static void pop(struct plan *plan, const struct plan_input *input) {
-    struct plan_namespace *namespace =
-        &plan->namespaces[input->shapes[plan->heap[0]].namespace_index];
-
-    if (namespace->blocked_by == 0) {
-        namespace->shapes_left--;
-        plan->shapes_left--;
+    plan->shut_count = 0;
+    for (size_t i = 0; i < plan->state_count; i++) {
+        if (plan->states[i].shape != NULL) {
+            add_to_order(plan, (uint32_t)i);
+        }
     }
-    plan->heap[0] = plan->heap[--plan->heap_count];
-    sift_down(plan, input, 0);
+    plan_forget(plan);
 }
 
-/* One job. */
+/* --- One job --------------------------------------------------------------------------------- */
 
-static uint32_t add_reason(struct plan *plan, const struct reason *reason) {
-    if (plan->reason_count == plan->reason_room) {
-        plan->reason_room = plan->reason_room > 0 ? plan->reason_room * 2 : 16;
-        plan->reasons = mem_grow(plan->reasons, plan->reason_room, sizeof *plan->reasons);
+struct plan_namespace *plan_touch(struct plan *plan, const struct plan_shape *shape) {
+    struct plan_namespace *namespace = &plan->namespaces[shape->namespace_index];
+
+    if (!namespace->is_touched) {
+        namespace->is_touched = true;
+        plan->touched[plan->touched_count++] = shape->namespace_index;
     }
-    plan->reasons[plan->reason_count] = *reason;
-    return (uint32_t)plan->reason_count++;
+    return namespace;
 }
 
-static void wait_for(struct plan *plan, const struct plan_input *input, size_t shape,
-                     uint32_t reason) {
-    plan->waits[shape] =
-        (struct plan_waiting){.job_id = next_job(plan, input, shape), .reason = reason};
+struct share_charge plan_charge(const struct plan_shape *shape) {
+    return (struct share_charge){.node = shape->node,
+                                 .namespace_index = shape->namespace_index,
+                                 .requests = &shape->demand->requests};
 }
 
-static void block_namespace(struct plan *plan, struct plan_namespace *namespace, uint64_t job_id) {
-    const struct reason behind = reason_behind(job_id, REASON_QUOTA);
-
-    namespace->blocked_by = job_id;
-    namespace->behind = add_reason(plan, &behind);
-    plan->shapes_left -= namespace->shapes_left;
-}
-
-/* Every node is kept for somebody: no further job finds a place. */
-static bool all_nodes_are_kept(const struct plan *plan) {
-    return plan->place != NULL && place_is_all_held(plan->place);
-}
-
-static struct quota_answer ask_quotas(const struct plan *plan, const struct plan_input *input,
-                                      const struct plan_shape *shape, bool with_kept) {
+struct quota_answer plan_ask_quotas(const struct plan *plan, const struct plan_input *input,
+                                    const struct plan_shape *shape, bool with_kept) {
     const struct ledger_namespace *namespace =
         ledger_namespace(input->ledger, shape->namespace_index);
     const struct plan_namespace *pass = &plan->namespaces[shape->namespace_index];
@@ -221,56 +229,8 @@ static struct quota_answer ask_quotas(const struct plan *plan, const struct plan
                        shape->demand, &namespace->own, reserved, with_kept ? 3 : 2);
 }
 
-/* The first job in order that quota stops: those behind it in the namespace wait. */
-static void stop_by_quota(struct plan *plan, const struct plan_input *input, size_t at,
-                          const struct quota_answer *answer) {
-    const struct plan_shape *shape = &input->shapes[at];
-    struct plan_namespace *namespace = &plan->namespaces[shape->namespace_index];
-    struct reason reason = reason_quota(answer, shape->demand);
-
-    if (answer->verdict == QUOTA_SHORT) {
-        block_namespace(plan, namespace, next_job(plan, input, at));
-        if (namespace->kept_for != 0 &&
-            ask_quotas(plan, input, shape, false).verdict == QUOTA_FITS) {
-            reason = reason_behind(namespace->kept_for, REASON_CAPACITY);
-        }
-    }
-    wait_for(plan, input, at, add_reason(plan, &reason));
-}
-
-/* It waits for nodes: they, and its share of the quotas, are kept for it. */
-static void keep_for(struct plan *plan, const struct plan_input *input, size_t at) {
-    const struct plan_shape *shape = &input->shapes[at];
-    struct plan_namespace *namespace = &plan->namespaces[shape->namespace_index];
-    const uint64_t job_id = next_job(plan, input, at);
-
-    place_hold(plan->place, shape->demand, job_id);
-    usage_add_demand(&namespace->kept, shape->demand, 1);
-    namespace->kept_for = namespace->kept_for != 0 ? namespace->kept_for : job_id;
-}
-
-static void stop_by_capacity(struct plan *plan, const struct plan_input *input, size_t at,
-                             const struct place_miss *miss) {
-    const struct demand *demand = input->shapes[at].demand;
-    struct place *empty = room_empty(ledger_room(input->ledger));
-    struct place_miss never;
-    struct reason reason;
-
-    if (!place_possible(empty, demand, NULL)) {
-        reason = place_impossible(empty, demand, &never)
-                     ? reason_capacity(REASON_CAPACITY_NEVER, empty, demand, &never)
-                     : reason_capacity(REASON_CAPACITY, plan->place, demand, miss);
-        wait_for(plan, input, at, add_reason(plan, &reason));
-        return;
-    }
-    reason = miss->nodes_held > 0 ? reason_behind(miss->held_by, REASON_CAPACITY)
-                                  : reason_capacity(REASON_CAPACITY, plan->place, demand, miss);
-    wait_for(plan, input, at, add_reason(plan, &reason));
-    keep_for(plan, input, at);
-}
-
-static void record_start(struct plan *plan, uint32_t shape, uint64_t job_id,
-                         const struct place_run *runs, size_t run_count) {
+static void record_start(struct plan *plan, uint32_t number, const struct place_run *runs,
+                         size_t run_count) {
     if (plan->start_count == plan->start_room) {
         plan->start_room = plan->start_room > 0 ? plan->start_room * 2 : 16;
         plan->starts = mem_grow(plan->starts, plan->start_room, sizeof *plan->starts);
@@ -285,72 +245,153 @@ static void record_start(struct plan *plan, uint32_t shape, uint64_t job_id,
     }
     plan->run_count += run_count;
     plan->run_ends[plan->start_count] = plan->run_count;
-    plan->starts[plan->start_count++] = (struct plan_start){.shape = shape, .job_id = job_id};
+    plan->starts[plan->start_count++] =
+        (struct plan_start){.shape = number, .job_id = plan_next_job(plan, number)};
+}
+
+/* Pods on their way have the first right to the nodes. */
+static void load_nodes(struct plan *plan, const struct ledger *ledger) {
+    if (plan->place == NULL) {
+        room_refresh(ledger_room(ledger));
+        plan->place = room_place(ledger_room(ledger));
+    }
 }
 
 /* Does the job start? Otherwise its shape waits, for the reason that was written down. */
-static bool try_job(struct plan *plan, const struct plan_input *input, uint32_t at) {
-    const struct plan_shape *shape = &input->shapes[at];
-    struct plan_namespace *namespace = &plan->namespaces[shape->namespace_index];
-    struct quota_answer answer;
+static bool try_job(struct plan *plan, const struct plan_input *input, uint32_t number) {
+    const struct plan_shape *shape = plan->states[number].shape;
+    const struct share_charge charge = plan_charge(shape);
+    struct share_answer limits;
+    struct quota_answer quotas;
     struct place_miss miss;
 
-    if (namespace->blocked_by != 0) {
-        wait_for(plan, input, at, namespace->behind);
+    if (shape->is_refused) {
+        const struct reason reason = reason_plain(REASON_LIMIT_RANGE);
+
+        plan_set_aside(plan, number, PLAN_WAITS_SETTINGS, &reason);
         return false;
     }
-    answer = ask_quotas(plan, input, shape, true);
-    if (answer.verdict != QUOTA_FITS) {
-        stop_by_quota(plan, input, at, &answer);
+    limits = share_check(plan->share, &charge);
+    if (limits.limit != SHARE_WITHIN) {
+        plan_blocked_by_limit(plan, number, &limits);
+        return false;
+    }
+    quotas = plan_ask_quotas(plan, input, shape, true);
+    if (quotas.verdict != QUOTA_FITS) {
+        plan_blocked_by_quota(plan, input, number, &quotas);
         return false;
     }
     if (!input->capacity_unknown) {
         load_nodes(plan, input->ledger);
         if (!place_gang(plan->place, shape->demand, &miss)) {
-            stop_by_capacity(plan, input, at, &miss);
+            plan_blocked_by_nodes(plan, input, number, &miss);
             return false;
         }
     }
-    usage_add_demand(&namespace->started, shape->demand, 1);
-    record_start(plan, at, next_job(plan, input, at),
-                 input->capacity_unknown ? NULL : plan->place->runs,
-                 input->capacity_unknown ? 0 : plan->place->run_count);
     return true;
 }
 
-/* Nobody in the heap can start: blocked, without nodes, or too many starts already. */
-static void stop_the_rest(struct plan *plan, const struct plan_input *input) {
-    const bool kept = all_nodes_are_kept(plan) && !input->capacity_unknown;
-    const struct reason reason =
-        kept ? reason_behind(node_index_holder(&plan->place->index, 0), REASON_CAPACITY)
-             : reason_plain(REASON_START_RATE);
-    const uint32_t shared = add_reason(plan, &reason);
+static void start_job(struct plan *plan, const struct plan_input *input, uint32_t number) {
+    const struct plan_shape *shape = plan->states[number].shape;
+    const struct share_charge charge = plan_charge(shape);
 
-    for (size_t i = 0; i < plan->heap_count; i++) {
-        const struct plan_namespace *namespace =
-            &plan->namespaces[input->shapes[plan->heap[i]].namespace_index];
+    usage_add_demand(&plan_touch(plan, shape)->started, shape->demand, 1);
+    share_charge(plan->share, &charge, 1, input->now_us);
+    record_start(plan, number, input->capacity_unknown ? NULL : plan->place->runs,
+                 input->capacity_unknown ? 0 : plan->place->run_count);
+    plan->states[number].started++;
+    order_charged(plan->order, number);
+    offer(plan, number);
+}
 
-        wait_for(plan, input, plan->heap[i],
-                 namespace->blocked_by != 0 ? namespace->behind : shared);
+/* --- The pass -------------------------------------------------------------------------------- */
+
+/* Offer those of a list that still wait like this. The list is empty afterwards. */
+static void offer_all(struct plan *plan, struct plan_list *list, enum plan_aside aside) {
+    for (size_t i = 0; i < list->count; i++) {
+        if (plan->states[list->numbers[i]].shape != NULL &&
+            plan->states[list->numbers[i]].aside == aside) {
+            offer(plan, list->numbers[i]);
+        }
     }
-    plan->heap_count = 0;
+    list->count = 0;
+}
+
+static void offer_where_quota_changed(struct plan *plan, const struct ledger *ledger) {
+    const size_t count = ledger_namespace_count(ledger);
+
+    if (count > 0) {
+        need_namespace(plan, count - 1);
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct plan_namespace *namespace = &plan->namespaces[i];
+        const uint64_t version = ledger_namespace_version(ledger, i);
+
+        if (namespace->version != version) {
+            namespace->version = version;
+            offer_all(plan, &namespace->waiting, PLAN_WAITS_QUOTA);
+        }
+    }
+}
+
+static void sum_capacity(struct plan *plan, const struct plan_input *input) {
+    struct resources sum = {{0}};
+
+    for (size_t i = 0; i < ledger_node_count(input->ledger); i++) {
+        const struct node *node = ledger_node(input->ledger, i)->node;
+
+        if (node != NULL) {
+            resources_add(&sum, &node->allocatable);
+        }
+    }
+    share_set_capacity(plan->share, &sum);
+}
+
+static void begin(struct plan *plan, const struct plan_input *input) {
+    plan->start_count = 0;
+    plan->run_count = 0;
+    plan->place = NULL;
+    plan->rest = reason_plain(REASON_START_RATE);
+    plan->has_run = true;
+    plan_blocked_begin(plan, input);
+    offer_where_quota_changed(plan, input->ledger);
+    offer_all(plan, &plan->next_pass, PLAN_WAITS_PASS);
+    if (!plan->nodes_known || plan->nodes_version != ledger_nodes_version(input->ledger)) {
+        plan->nodes_known = true;
+        plan->nodes_version = ledger_nodes_version(input->ledger);
+        sum_capacity(plan, input);
+        offer_all(plan, &plan->for_nodes, PLAN_WAITS_NODES);
+    }
+    order_begin(plan->order, input->now_us);
+}
+
+/* Who admits the jobs charges them. */
+static void take_back_charges(struct plan *plan, int64_t now_us) {
+    for (size_t i = 0; i < plan->start_count; i++) {
+        const struct share_charge charge =
+            plan_charge(plan->states[plan->starts[i].shape].shape);
+
+        share_charge(plan->share, &charge, -1, now_us);
+    }
 }
 
 void plan_run(struct plan *plan, const struct plan_input *input) {
-    reset(plan, input);
-    fill_heap(plan, input);
-    while (plan->shapes_left > 0 && plan->start_count < input->starts_max &&
-           !all_nodes_are_kept(plan)) {
-        const uint32_t at = plan->heap[0];
+    uint32_t number;
 
-        if (!try_job(plan, input, at) || ++plan->next_jobs[at] == input->shapes[at].job_count) {
-            pop(plan, input);
-        } else {
-            sift_down(plan, input, 0);
+    begin(plan, input);
+    while (plan->start_count < input->starts_max && !plan_blocked_all(plan) &&
+           (number = order_next(plan->order)) != ORDER_NONE) {
+        if (try_job(plan, input, number)) {
+            start_job(plan, input, number);
         }
     }
-    stop_the_rest(plan, input);
+    if (plan_blocked_all(plan)) {
+        plan->rest = reason_behind(node_index_holder(&plan->place->index, 0), REASON_CAPACITY);
+    }
+    take_back_charges(plan, input->now_us);
 }
+
+/* --- The outcome ----------------------------------------------------------------------------- */
 
 size_t plan_start_count(const struct plan *plan) {
     return plan->start_count;
@@ -360,14 +401,18 @@ const struct plan_start *plan_starts(const struct plan *plan) {
     return plan->starts;
 }
 
-struct plan_wait plan_wait(const struct plan *plan, size_t shape) {
-    const struct plan_waiting *waiting = &plan->waits[shape];
+struct plan_wait plan_wait(const struct plan *plan, uint32_t number) {
+    const struct plan_state *state = &plan->states[number];
 
-    ENSURE(shape < plan->shape_room);
-    if (waiting->job_id == 0) {
+    ENSURE(number < plan->state_count && state->shape != NULL);
+    if (state->aside == PLAN_EMPTY || !plan->has_run) {
         return (struct plan_wait){.job_id = 0};
     }
-    return (struct plan_wait){.job_id = waiting->job_id, .reason = &plan->reasons[waiting->reason]};
+    if (state->reason != NULL) {
+        return (struct plan_wait){.job_id = state->waits_id, .reason = *state->reason};
+    }
+    return (struct plan_wait){.job_id = order_offered_job(plan->order, number),
+                              .reason = plan_blocked_why(plan, state->shape)};
 }
 
 const struct place_run *plan_start_runs(const struct plan *plan, size_t start, size_t *out_count) {

@@ -1,19 +1,23 @@
 /* policy/plan.h - the pass: which waiting jobs start now, and why the others do not.
  *
- * Jobs go by priority (higher first), then submission (lower id first). Equal jobs are one
- * shape: once its first job is blocked, the rest of the shape is not looked at, so a pass costs
- * the number of shapes, not of jobs. Once nobody further can start, the rest is not sorted.
+ * Equal jobs are one shape. A plan knows all shapes, and is told when one changes; the next job
+ * comes from policy/order.h. Once the first job of a shape is blocked, the rest of the shape is
+ * not looked at, so a pass costs the number of shapes, not of jobs; and what nothing has changed
+ * for since it was blocked is not looked at again, so most passes cost less. Their outcome is that
+ * of a pass that looks at everything (plan_forget()).
  *
- * A job that no quota has room for blocks the later jobs of its namespace. A job that no nodes
- * have room for keeps the nodes that accept its pods, and its share of the quotas, from later
- * jobs; those may use other nodes. A job that could not start even in an empty cluster, or needs
- * more than a quota's hard, or is refused by a quota for what it does not specify, blocks nobody.
- * So a job is delayed only by those before it in order; but what frees up in a quota while its
- * nodes are taken by other namespaces' jobs has to wait for those (reservations in time come
- * with backfill).
+ * What a blocked job means for those behind it is in policy/plan_blocked.c, the seam where
+ * reservations in time plug in; today:
+ * A job that no quota has room for blocks the later jobs of its namespace, one that a limit stops
+ * those of the team or namespace whose limit it is. A job that no nodes have room for keeps the
+ * nodes that accept its pods, and its share of the quotas, from later jobs; those may use other
+ * nodes. A job that could not start even in an empty cluster, or needs more than a quota's hard or
+ * than a limit, or is refused by a quota for what it does not specify, blocks nobody.
+ * So a job is delayed only by those before it in order.
  *
- * Each start is charged to quotas and nodes before the next job is looked at. Pure: equal
- * inputs give equal plans.
+ * Each start is charged to quotas, limits, shares and nodes before the next job is looked at; at
+ * the end the charges are taken back, for who admits the jobs charges them. Pure: equal inputs
+ * give equal plans.
  */
 #ifndef POLICY_PLAN_H
 #define POLICY_PLAN_H
@@ -23,50 +27,72 @@
 #include <stdint.h>
 
 #include "policy/ledger.h"
+#include "policy/order.h"
 #include "policy/place.h"
 #include "policy/reason.h"
+#include "policy/share.h"
 
-/* Equal waiting jobs: same namespace, demand and priority. Borrowed for the pass. */
+/* Equal waiting jobs: same user, namespace, demand, tier and priority. */
 struct plan_shape {
     size_t namespace_index;      /* ledger_namespace_index() */
     const struct demand *demand; /* settled, LimitRanges applied */
+    uint32_t node;               /* of the share tree: the user; held by whoever has the shape */
+    int32_t tier;
     int32_t priority;
-    const uint64_t *job_ids; /* eligible now, ascending */
+    bool is_refused;         /* by a LimitRange */
+    const uint64_t *job_ids; /* eligible now, in the order in which they start */
     size_t job_count;        /* 0: the shape is skipped */
 };
 
+/* When a job became eligible; asked of the first jobs of shapes alone. */
+typedef int64_t plan_eligible_fn(const void *context, uint64_t job_id);
+
 struct plan_input {
-    const struct ledger *ledger;
-    const struct plan_shape *shapes; /* in any order; ties cannot be, ids are unique */
-    size_t shape_count;
+    const struct ledger *ledger; /* always the same one */
+    int64_t now_us;
     size_t starts_max;     /* in this pass */
-    bool capacity_unknown; /* nodes may not be listed: quotas alone decide */
+    bool capacity_unknown; /* nodes may not be listed: quotas and limits decide */
 };
 
 struct plan_start {
-    size_t shape;
+    uint32_t shape;
     uint64_t job_id;
 };
 
 /* Of a shape with jobs left: `job_id` is the first that waits, for `reason`; the others of the
- * shape are behind it. job_id 0 and reason NULL: none is left. Shapes share equal reasons. */
+ * shape are behind it. job_id 0: none is left, or no pass has looked. */
 struct plan_wait {
     uint64_t job_id;
-    const struct reason *reason;
+    struct reason reason;
 };
 
-/* Reusable room for passes, and the last pass's outcome. */
 struct plan;
 
-struct plan *plan_create(void);
+/* The share tree is charged for starts during a pass, and is as before when it is over.
+ * eligible_us may be NULL: all since ever. */
+struct plan *plan_create(struct share *share, plan_eligible_fn *eligible_us, const void *context);
 void plan_destroy(struct plan *plan);
 
-/* One pass. The outcome is valid until the next one. */
+/* Also after share_configure(). */
+void plan_configure(struct plan *plan, const struct order_settings *settings);
+
+/* The plan keeps the pointer; a shape's number is good until it is removed. Its namespace, node,
+ * tier and priority stay as they are; tell when its jobs or anything else of it change. */
+uint32_t plan_add_shape(struct plan *plan, const struct plan_shape *shape);
+void plan_remove_shape(struct plan *plan, uint32_t number);
+void plan_shape_changed(struct plan *plan, uint32_t number);
+
+/* Look at everything in the next pass. */
+void plan_forget(struct plan *plan);
+
+/* One pass. Its starts are valid until the next one. */
 void plan_run(struct plan *plan, const struct plan_input *input);
 
 size_t plan_start_count(const struct plan *plan);
 const struct plan_start *plan_starts(const struct plan *plan); /* in order */
-struct plan_wait plan_wait(const struct plan *plan, size_t shape);
+
+/* As the last pass left it. */
+struct plan_wait plan_wait(const struct plan *plan, uint32_t number);
 
 /* Where the pass put a start's pods: runs over the pass's nodes. None if capacity is unknown. */
 const struct place_run *plan_start_runs(const struct plan *plan, size_t start, size_t *out_count);
@@ -80,8 +106,8 @@ bool plan_is_impossible(struct plan *plan, const struct plan_input *cluster,
                         const struct plan_shape *shape, struct reason *out_reason);
 
 /* Checks a pass without its bookkeeping, by ENSURE: starts are in order and of their shapes, no
- * quota that had room is exceeded, no node takes more than was free, and each shape either
- * started all its jobs or has a reason. */
+ * quota that had room is exceeded and no limit, no node takes more than was free, and each shape
+ * either started all its jobs or has a reason. Before the starts are charged. */
 void plan_verify(const struct plan *plan, const struct plan_input *input);
 
 #endif

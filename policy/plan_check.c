@@ -1,41 +1,58 @@
 /* The pass, checked by what it tells everybody. */
-#include "policy/plan.h"
-
 #include <stdlib.h>
 
 #include "base/ensure.h"
 #include "base/memory.h"
+#include "policy/plan_pass.h"
 
-static void verify_order(const struct plan *plan, const struct plan_input *input) {
-    for (size_t i = 1; i < plan_start_count(plan); i++) {
-        const struct plan_start *a = &plan_starts(plan)[i - 1];
-        const struct plan_start *b = &plan_starts(plan)[i];
-        const int32_t a_priority = input->shapes[a->shape].priority;
-        const int32_t b_priority = input->shapes[b->shape].priority;
+/* Whom a pass started, by shape. */
+static const struct plan_shape *shape_of(const struct plan *plan, size_t start) {
+    return plan->states[plan->starts[start].shape].shape;
+}
 
-        ENSURE(a_priority > b_priority || (a_priority == b_priority && a->job_id < b->job_id));
+/* With ORDER_FAIR, the order between users is that of the shares at that instant, which are over:
+ * what is left to check is tiers, and the order of one user's equal jobs. */
+static void verify_order(const struct plan *plan) {
+    for (size_t i = 1; i < plan->start_count; i++) {
+        const struct plan_shape *a = shape_of(plan, i - 1);
+        const struct plan_shape *b = shape_of(plan, i);
+        const bool by_id = plan->starts[i - 1].job_id < plan->starts[i].job_id;
+
+        if (plan->settings.mode == ORDER_FIFO) {
+            ENSURE(by_id);
+            continue;
+        }
+        ENSURE(a->tier >= b->tier);
+        if (plan->settings.mode == ORDER_PRIORITY && a->tier == b->tier) {
+            ENSURE(a->priority > b->priority || (a->priority == b->priority && by_id));
+        }
     }
 }
 
-static void verify_shapes(const struct plan *plan, const struct plan_input *input) {
-    size_t *started = mem_alloc(input->shape_count, sizeof *started);
+static void verify_shapes(const struct plan *plan) {
+    size_t *started = mem_alloc(plan->state_count, sizeof *started);
 
-    for (size_t i = 0; i < plan_start_count(plan); i++) {
-        const struct plan_start *start = &plan_starts(plan)[i];
-        const struct plan_shape *shape = &input->shapes[start->shape];
+    for (size_t i = 0; i < plan->start_count; i++) {
+        const struct plan_start *start = &plan->starts[i];
+        const struct plan_shape *shape = shape_of(plan, i);
 
         ENSURE(started[start->shape] < shape->job_count);
         ENSURE(shape->job_ids[started[start->shape]] == start->job_id);
         started[start->shape]++;
     }
-    for (size_t i = 0; i < input->shape_count; i++) {
-        const struct plan_wait wait = plan_wait(plan, i);
+    for (size_t i = 0; i < plan->state_count; i++) {
+        const struct plan_shape *shape = plan->states[i].shape;
+        struct plan_wait wait;
 
-        if (started[i] == input->shapes[i].job_count) {
+        if (shape == NULL) {
+            continue;
+        }
+        wait = plan_wait(plan, (uint32_t)i);
+        if (started[i] == shape->job_count) {
             ENSURE(wait.job_id == 0);
         } else {
-            ENSURE(wait.job_id == input->shapes[i].job_ids[started[i]]);
-            ENSURE(wait.reason->code != REASON_NONE);
+            ENSURE(wait.job_id == shape->job_ids[started[i]]);
+            ENSURE(wait.reason.code != REASON_NONE);
         }
     }
     free(started);
@@ -59,8 +76,8 @@ static void verify_quotas(const struct plan *plan, const struct plan_input *inpu
     const size_t count = ledger_namespace_count(input->ledger);
     struct usage *started = mem_alloc(count, sizeof *started);
 
-    for (size_t i = 0; i < plan_start_count(plan); i++) {
-        const struct plan_shape *shape = &input->shapes[plan_starts(plan)[i].shape];
+    for (size_t i = 0; i < plan->start_count; i++) {
+        const struct plan_shape *shape = shape_of(plan, i);
 
         usage_add_demand(&started[shape->namespace_index], shape->demand, 1);
     }
@@ -73,6 +90,21 @@ static void verify_quotas(const struct plan *plan, const struct plan_input *inpu
         usage_finish(&started[i]);
     }
     free(started);
+}
+
+/* One by one, each start was within every limit. */
+static void verify_limits(const struct plan *plan, const struct plan_input *input) {
+    for (size_t i = 0; i < plan->start_count; i++) {
+        const struct share_charge charge = plan_charge(shape_of(plan, i));
+
+        ENSURE(share_check(plan->share, &charge).limit == SHARE_WITHIN);
+        share_charge(plan->share, &charge, 1, input->now_us);
+    }
+    for (size_t i = 0; i < plan->start_count; i++) {
+        const struct share_charge charge = plan_charge(shape_of(plan, i));
+
+        share_charge(plan->share, &charge, -1, input->now_us);
+    }
 }
 
 /* Every pod of the start is on a node that accepts it; what they take is added to `taken`. */
@@ -94,12 +126,13 @@ static void verify_runs(const struct plan *plan, size_t start, const struct dema
     }
 }
 
+/* A node of the pass that is none of the ledger's is one that a pool may grow. */
 static void verify_nodes(const struct plan *plan, const struct plan_input *input) {
-    struct resources *taken = mem_alloc(ledger_node_count(input->ledger), sizeof *taken);
+    struct resources *taken = mem_alloc(plan->place->index.node_count, sizeof *taken);
     uint32_t at = 0;
 
-    for (size_t i = 0; i < plan_start_count(plan); i++) {
-        verify_runs(plan, i, input->shapes[plan_starts(plan)[i].shape].demand, taken);
+    for (size_t i = 0; i < plan->start_count; i++) {
+        verify_runs(plan, i, shape_of(plan, i)->demand, taken);
     }
     for (size_t i = 0; i < ledger_node_count(input->ledger); i++) {
         const struct ledger_node *record = ledger_node(input->ledger, i);
@@ -115,11 +148,12 @@ static void verify_nodes(const struct plan *plan, const struct plan_input *input
 }
 
 void plan_verify(const struct plan *plan, const struct plan_input *input) {
-    ENSURE(plan_start_count(plan) <= input->starts_max);
-    verify_order(plan, input);
-    verify_shapes(plan, input);
+    ENSURE(plan->start_count <= input->starts_max);
+    verify_order(plan);
+    verify_shapes(plan);
     verify_quotas(plan, input);
-    if (!input->capacity_unknown && plan_start_count(plan) > 0) {
+    verify_limits(plan, input);
+    if (!input->capacity_unknown && plan->start_count > 0) {
         verify_nodes(plan, input);
     }
 }

@@ -73,6 +73,21 @@ struct reason reason_quota(const struct quota_answer *answer, const struct deman
     return reason;
 }
 
+struct reason reason_limit(const struct share_answer *answer, const char *whose) {
+    struct reason reason =
+        reason_plain(answer->of_namespace ? REASON_NAMESPACE_LIMIT : REASON_TEAM_LIMIT);
+
+    ENSURE(answer->limit != SHARE_WITHIN);
+    reason.field = (uint8_t)answer->limit;
+    reason.kind = (uint8_t)answer->kind;
+    reason.needs = answer->needs;
+    reason.used = answer->used;
+    reason.hard = answer->hard;
+    reason.free = amount_subtract(answer->hard, answer->used);
+    (void)text_copy(reason.name, sizeof reason.name, whose);
+    return reason;
+}
+
 struct reason reason_capacity(enum reason_code code, const struct place *place,
                               const struct demand *demand, const struct place_miss *miss) {
     struct reason reason = reason_plain(code);
@@ -161,6 +176,40 @@ static void print_capacity(const struct reason *reason, const struct resource_na
                    reason->nodes_matching, reason->nodes);
 }
 
+/* "team etl runs 10 jobs, its limit"; "team etl cpu: needs 8, free 4 of 20 (running 16)"; the root has
+ * no name. */
+static void print_limit(const struct reason *reason, const struct resource_names *names,
+                        char *out_text) {
+    const char *what = reason->code == REASON_NAMESPACE_LIMIT ? "namespace "
+                       : reason->name[0] != '\0'              ? "team "
+                                                              : "all teams";
+    const char *limit =
+        reason->field == SHARE_LIMIT_BORROWING ? "nominal and borrowing limit" : "limit";
+    char needs[QUANTITY_BYTES_MAX];
+    char used[QUANTITY_BYTES_MAX];
+    char hard[QUANTITY_BYTES_MAX];
+    char free[QUANTITY_BYTES_MAX];
+
+    if (reason->kind == RESOURCE_NONE) {
+        (void)snprintf(out_text, REASON_TEXT_BYTES, "%s%s: %lld of its %lld jobs %s", what,
+                       reason->name, (long long)reason->used, (long long)reason->hard,
+                       reason->field == SHARE_LIMIT_WAITING ? "wait" : "run");
+        return;
+    }
+    print_amount(reason, names, reason->needs, needs);
+    print_amount(reason, names, reason->used, used);
+    print_amount(reason, names, reason->hard, hard);
+    print_amount(reason, names, reason->free, free);
+    if (reason->needs > reason->hard) {
+        (void)snprintf(out_text, REASON_TEXT_BYTES, "%s%s %s: needs %s, more than its %s %s", what,
+                       reason->name, resource_name(names, reason->kind), needs, limit, hard);
+        return;
+    }
+    (void)snprintf(out_text, REASON_TEXT_BYTES,
+                   "%s%s %s: needs %s, free %s of its %s %s (running %s)", what, reason->name,
+                   resource_name(names, reason->kind), needs, free, limit, hard, used);
+}
+
 static void print_behind(const struct reason *reason, const struct resource_names *names,
                          char *out_text) {
     const char *what = "";
@@ -170,6 +219,10 @@ static void print_behind(const struct reason *reason, const struct resource_name
         what = ", which waits for quota";
     } else if (reason->ahead_code == REASON_CAPACITY) {
         what = ", which waits for room on the nodes";
+    } else if (reason->ahead_code == REASON_TEAM_LIMIT) {
+        what = ", which waits for its team's limit";
+    } else if (reason->ahead_code == REASON_NAMESPACE_LIMIT) {
+        what = ", which waits for its namespace's limit";
     }
     (void)snprintf(out_text, REASON_TEXT_BYTES, "behind job %llu%s",
                    (unsigned long long)reason->job_id, what);
@@ -202,6 +255,8 @@ static const struct {
     [REASON_CAPACITY] = {NULL, print_capacity},
     [REASON_CAPACITY_NEVER] = {NULL, print_capacity},
     [REASON_BEHIND] = {NULL, print_behind},
+    [REASON_TEAM_LIMIT] = {NULL, print_limit},
+    [REASON_NAMESPACE_LIMIT] = {NULL, print_limit},
     [REASON_START_RATE] = {"enough jobs start already; this one is next in line", NULL},
     [REASON_WAITING_TURN] = {"not looked at yet", NULL},
     [REASON_DRAINING] = {"the scheduler is draining and starts nothing", NULL},

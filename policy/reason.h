@@ -11,6 +11,7 @@
 #include "policy/place.h"
 #include "policy/quota.h"
 #include "policy/resources.h"
+#include "policy/share.h"
 
 #define REASON_NAME_BYTES 72 /* longer names are cut */
 #define REASON_TEXT_BYTES 512
@@ -29,6 +30,8 @@
     X(REASON_CAPACITY, "Capacity")            /* no room on the nodes now */                   \
     X(REASON_CAPACITY_NEVER, "CapacityNever") /* not even on empty nodes */                    \
     X(REASON_BEHIND, "Behind")                /* what it needs is kept for a job ahead */      \
+    X(REASON_TEAM_LIMIT, "TeamLimit")         /* of the user, the team, or one above it */     \
+    X(REASON_NAMESPACE_LIMIT, "NamespaceLimit")                                                \
     X(REASON_START_RATE, "StartRate")         /* enough starts for now */                      \
     X(REASON_WAITING_TURN, "WaitingTurn")     /* not looked at yet */                          \
     X(REASON_DRAINING, "Draining")            /* the daemon starts nothing more */             \
@@ -46,8 +49,8 @@ enum reason_code {
  * functions below make, so that memcmp() tells whether a reason changed. */
 struct reason {
     uint32_t code;      /* enum reason_code */
-    uint8_t field;      /* QUOTA: enum quota_field */
-    uint8_t kind;       /* QUOTA, CAPACITY: the resource */
+    uint8_t field;      /* QUOTA: enum quota_field; LIMIT: enum share_limit */
+    uint8_t kind;       /* QUOTA, CAPACITY, LIMIT: the resource */
     uint8_t role;       /* CAPACITY: enum pod_role */
     uint8_t ahead_code; /* BEHIND: what the job ahead waits for */
     uint64_t job_id;    /* BEHIND: the job ahead */
@@ -62,7 +65,7 @@ struct reason {
     uint32_t wanted;
     uint32_t nodes;
     uint32_t nodes_matching;
-    /* QUOTA: namespace/quota; MUST_SPECIFY: the quota; CAPACITY: the nearest node. */
+    /* QUOTA: namespace/quota; MUST_SPECIFY: the quota; CAPACITY: the nearest node; LIMIT: whose. */
     char name[REASON_NAME_BYTES];
     char key[REASON_NAME_BYTES]; /* QUOTA: the key; MUST_SPECIFY: what is missing */
 };
@@ -75,6 +78,9 @@ struct reason reason_behind(uint64_t job_id, enum reason_code ahead_code);
 
 /* Of an answer that does not fit. */
 struct reason reason_quota(const struct quota_answer *answer, const struct demand *demand);
+
+/* Of an answer that refuses; `whose` is the team's or the namespace's name. */
+struct reason reason_limit(const struct share_answer *answer, const char *whose);
 
 /* code: REASON_CAPACITY or REASON_CAPACITY_NEVER. */
 struct reason reason_capacity(enum reason_code code, const struct place *place,

@@ -421,3 +421,8 @@ void share_name_namespace(struct share *share, size_t index, const char *name) {
         configure_space(share, &share->spaces[index]);
     }
 }
+
+const char *share_namespace_name(const struct share *share, size_t index) {
+    ENSURE(index < share->space_count && share->spaces[index].name != NULL);
+    return share->spaces[index].name;
+}

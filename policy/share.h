@@ -140,6 +140,7 @@ void share_wait(struct share *share, const struct share_charge *charge, int time
 
 /* The index a namespace has from now on; its limits are found by name. */
 void share_name_namespace(struct share *share, size_t index, const char *name);
+const char *share_namespace_name(const struct share *share, size_t index);
 
 /* What the nodes of the cluster have in all; shares are parts of it. Kinds of which there is
  * nothing do not count, nor does the number of pods. */

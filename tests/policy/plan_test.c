@@ -13,9 +13,11 @@
 struct pass {
     struct resource_names names;
     struct ledger *ledger;
+    struct share *share;
     struct plan *plan;
     struct plan_input input;
     struct plan_shape shapes[SHAPES_MAX];
+    size_t shape_count;
     struct demand *demands[SHAPES_MAX];
     uint64_t ids[SHAPES_MAX][JOBS_MAX];
 };
@@ -23,15 +25,16 @@ struct pass {
 static void pass_init(struct pass *pass) {
     memset(pass, 0, sizeof *pass);
     pass->ledger = ledger_create();
-    pass->plan = plan_create();
-    pass->input =
-        (struct plan_input){.ledger = pass->ledger, .shapes = pass->shapes, .starts_max = 100};
+    pass->share = share_create();
+    pass->plan = plan_create(pass->share, NULL, NULL);
+    pass->input = (struct plan_input){.ledger = pass->ledger, .now_us = 1, .starts_max = 100};
 }
 
 static void pass_finish(struct pass *pass) {
     plan_destroy(pass->plan);
+    share_destroy(pass->share);
     ledger_destroy(pass->ledger);
-    for (size_t i = 0; i < pass->input.shape_count; i++) {
+    for (size_t i = 0; i < pass->shape_count; i++) {
         demand_destroy(pass->demands[i]);
     }
     resource_names_finish(&pass->names);
@@ -62,10 +65,11 @@ static void add_pod(struct pass *pass, const char *uid, const char *node, uint64
     pod_demand_finish(&pod);
 }
 
-/* Jobs first_id, first_id + 1, ... of one shape. */
-static void add_jobs(struct pass *pass, const char *namespace, int32_t priority, uint64_t first_id,
-                     size_t count, const char *demand) {
-    const size_t at = pass->input.shape_count++;
+/* Jobs first_id, first_id + 1, ... of one shape, and of a user of a team. */
+static void add_jobs_of(struct pass *pass, const char *team, int32_t tier, const char *namespace,
+                        int32_t priority, uint64_t first_id, size_t count, const char *demand) {
+    const size_t at = pass->shape_count++;
+    const size_t index = ledger_namespace_index(pass->ledger, namespace);
 
     CHECK(at < SHAPES_MAX && count <= JOBS_MAX, "room in the test");
     for (size_t i = 0; i < count; i++) {
@@ -73,12 +77,21 @@ static void add_jobs(struct pass *pass, const char *namespace, int32_t priority,
     }
     pass->demands[at] = sample_demand(&pass->names, demand);
     pass->shapes[at] = (struct plan_shape){
-        .namespace_index = ledger_namespace_index(pass->ledger, namespace),
+        .namespace_index = index,
         .demand = pass->demands[at],
+        .node = share_hold(pass->share, team, "user"),
+        .tier = tier,
         .priority = priority,
         .job_ids = pass->ids[at],
         .job_count = count,
     };
+    share_name_namespace(pass->share, index, namespace);
+    CHECK_EQ(plan_add_shape(pass->plan, &pass->shapes[at]), at, "numbers from 0");
+}
+
+static void add_jobs(struct pass *pass, const char *namespace, int32_t priority, uint64_t first_id,
+                     size_t count, const char *demand) {
+    add_jobs_of(pass, "team", 0, namespace, priority, first_id, count, demand);
 }
 
 /* Run, check, and give the starts as "1 2 3" and the waits as "4:Quota 5:Behind(4)". */
@@ -94,17 +107,17 @@ static void run(struct pass *pass, char *out_starts, char *out_waits, size_t byt
                                  (unsigned long long)plan_starts(pass->plan)[i].job_id);
     }
     used = 0;
-    for (size_t i = 0; i < pass->input.shape_count; i++) {
-        const struct plan_wait wait = plan_wait(pass->plan, i);
+    for (size_t i = 0; i < pass->shape_count; i++) {
+        const struct plan_wait wait = plan_wait(pass->plan, (uint32_t)i);
 
         if (wait.job_id != 0) {
             used += (size_t)snprintf(out_waits + used, bytes_max - used, "%s%llu:%s",
                                      used > 0 ? " " : "", (unsigned long long)wait.job_id,
-                                     reason_code_text((enum reason_code)wait.reason->code));
+                                     reason_code_text((enum reason_code)wait.reason.code));
         }
-        if (wait.job_id != 0 && wait.reason->code == REASON_BEHIND) {
+        if (wait.job_id != 0 && wait.reason.code == REASON_BEHIND) {
             used += (size_t)snprintf(out_waits + used, bytes_max - used, "(%llu)",
-                                     (unsigned long long)wait.reason->job_id);
+                                     (unsigned long long)wait.reason.job_id);
         }
     }
 }
@@ -374,6 +387,7 @@ TEST(plan_run__goes_by_quota_alone_where_nodes_are_unknown) {
 TEST(plan_run__prints_its_arithmetic) {
     struct pass pass;
     struct demand *coming;
+    struct plan_wait wait;
     char starts[256];
     char waits[256];
     char text[REASON_TEXT_BYTES];
@@ -387,7 +401,8 @@ TEST(plan_run__prints_its_arithmetic) {
     add_jobs(&pass, "other", 0, 2, 3, "pod*1 main memory=24Gi");
     run(&pass, starts, waits, sizeof starts);
     CHECK_STR(starts, "2", "one more");
-    reason_print(plan_wait(pass.plan, 0).reason, &pass.names, text);
+    wait = plan_wait(pass.plan, 0);
+    reason_print(&wait.reason, &pass.names, text);
     CHECK_STR(text,
               "quota other/compute requests.memory: needs 24Gi, free 10Gi of 100Gi (pods 60Gi, "
               "reserved 30Gi)",
@@ -497,6 +512,7 @@ TEST(plan_run__is_sound_and_repeatable) {
         run(&again, starts[1], waits[1], sizeof starts[1]);
         CHECK_STR(starts[1], starts[0], what);
         CHECK_STR(waits[1], waits[0], what);
+        plan_forget(pass.plan);
         run(&pass, starts[1], waits[1], sizeof starts[1]);
         CHECK_STR(starts[1], starts[0], "nothing is left of the last pass");
         CHECK_STR(waits[1], waits[0], "nothing is left of the last pass");
@@ -526,13 +542,15 @@ TEST(plan_run__agrees_with_the_ledger_afterwards) {
                            pass.demands[start->shape]);
             shape->job_ids++;
             shape->job_count--;
+            plan_shape_changed(pass.plan, start->shape);
         }
         ledger_verify(pass.ledger);
         plan_run(pass.plan, &pass.input);
         plan_verify(pass.plan, &pass.input);
-        for (size_t i = 0; i < pass.input.shape_count; i++) {
-            CHECK(plan_wait(pass.plan, i).job_id == 0 ||
-                      plan_wait(pass.plan, i).reason->code != REASON_NONE,
+        for (size_t i = 0; i < pass.shape_count; i++) {
+            const struct plan_wait wait = plan_wait(pass.plan, (uint32_t)i);
+
+            CHECK(wait.job_id == 0 || wait.reason.code != REASON_NONE,
                   "every waiting job has a reason");
         }
         pass_finish(&pass);

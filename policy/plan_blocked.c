@@ -1,0 +1,160 @@
+/* What a blocked job keeps from those behind it. */
+#include "base/ensure.h"
+#include "base/memory.h"
+#include "policy/plan_pass.h"
+#include "policy/room.h"
+
+/* --- A namespace ----------------------------------------------------------------------------- */
+
+/* Its later jobs wait. reopens: not only when something in the namespace changes. */
+static void shut_namespace(struct plan *plan, const struct plan_shape *shape, uint64_t job_id,
+                           enum reason_code code, bool reopens) {
+    struct plan_namespace *namespace = plan_touch(plan, shape);
+
+    ENSURE(namespace->blocked_by == 0);
+    namespace->blocked_by = job_id;
+    namespace->blocked_code = code;
+    namespace->reopens = reopens;
+    plan->shut = mem_grow(plan->shut, plan->shut_count + 1, sizeof *plan->shut);
+    plan->shut[plan->shut_count++] = shape->namespace_index;
+    order_shut_namespace(plan->order, shape->namespace_index);
+}
+
+/* The first job in order that quota stops. Without what is kept for jobs ahead, it might start:
+ * then it waits for those. */
+void plan_blocked_by_quota(struct plan *plan, const struct plan_input *input, uint32_t number,
+                           const struct quota_answer *answer) {
+    const struct plan_shape *shape = plan->states[number].shape;
+    const struct plan_namespace *namespace = &plan->namespaces[shape->namespace_index];
+    struct reason reason = reason_quota(answer, shape->demand);
+    bool reopens = false;
+
+    if (answer->verdict == QUOTA_SHORT) {
+        if (namespace->kept_for != 0 &&
+            plan_ask_quotas(plan, input, shape, false).verdict == QUOTA_FITS) {
+            reason = reason_behind(namespace->kept_for, REASON_CAPACITY);
+            reopens = true;
+        }
+        shut_namespace(plan, shape, plan_next_job(plan, number), REASON_QUOTA, reopens);
+    }
+    plan_set_aside(plan, number, reopens ? PLAN_WAITS_PASS : PLAN_WAITS_QUOTA, &reason);
+}
+
+/* --- A limit --------------------------------------------------------------------------------- */
+
+static void shut_node(struct plan *plan, uint32_t node, uint64_t job_id) {
+    if (node >= plan->node_blocker_count) {
+        plan->node_blocker_count = 2 * (size_t)node + 1;
+        plan->node_blockers =
+            mem_grow(plan->node_blockers, plan->node_blocker_count, sizeof *plan->node_blockers);
+    }
+    plan->node_blockers[node] = job_id;
+    order_shut_node(plan->order, node);
+}
+
+void plan_blocked_by_limit(struct plan *plan, uint32_t number, const struct share_answer *answer) {
+    const struct plan_shape *shape = plan->states[number].shape;
+    const uint64_t job_id = plan_next_job(plan, number);
+    const struct reason reason =
+        reason_limit(answer, answer->of_namespace
+                                 ? share_namespace_name(plan->share, shape->namespace_index)
+                                 : share_node(plan->share, answer->node).name);
+
+    plan_set_aside(plan, number, answer->never ? PLAN_WAITS_SETTINGS : PLAN_WAITS_PASS, &reason);
+    if (answer->never) {
+        return;
+    }
+    if (answer->of_namespace) {
+        shut_namespace(plan, shape, job_id, REASON_NAMESPACE_LIMIT, true);
+    } else {
+        shut_node(plan, answer->node, job_id);
+    }
+}
+
+/* --- Nodes ----------------------------------------------------------------------------------- */
+
+/* It waits for nodes: they, and its share of the quotas, are kept for it. */
+static void keep_for(struct plan *plan, const struct plan_shape *shape, uint64_t job_id) {
+    struct plan_namespace *namespace = plan_touch(plan, shape);
+
+    place_hold(plan->place, shape->demand, job_id);
+    usage_add_demand(&namespace->kept, shape->demand, 1);
+    namespace->kept_for = namespace->kept_for != 0 ? namespace->kept_for : job_id;
+}
+
+void plan_blocked_by_nodes(struct plan *plan, const struct plan_input *input, uint32_t number,
+                           const struct place_miss *miss) {
+    const struct plan_shape *shape = plan->states[number].shape;
+    const uint64_t job_id = plan_next_job(plan, number);
+    struct place *empty = room_empty(ledger_room(input->ledger));
+    struct place_miss never;
+    struct reason reason;
+
+    if (!place_possible(empty, shape->demand, NULL)) {
+        const bool certain = place_impossible(empty, shape->demand, &never);
+
+        reason = certain ? reason_capacity(REASON_CAPACITY_NEVER, empty, shape->demand, &never)
+                         : reason_capacity(REASON_CAPACITY, plan->place, shape->demand, miss);
+        plan_set_aside(plan, number, certain ? PLAN_WAITS_NODES : PLAN_WAITS_PASS, &reason);
+        return;
+    }
+    reason = miss->nodes_held > 0
+                 ? reason_behind(miss->held_by, REASON_CAPACITY)
+                 : reason_capacity(REASON_CAPACITY, plan->place, shape->demand, miss);
+    plan_set_aside(plan, number, PLAN_WAITS_PASS, &reason);
+    keep_for(plan, shape, job_id);
+}
+
+bool plan_blocked_all(const struct plan *plan) {
+    return plan->place != NULL && place_is_all_held(plan->place);
+}
+
+/* --- Between passes -------------------------------------------------------------------------- */
+
+/* Does a shut namespace have to be looked at again? Its order may have changed by itself, if it
+ * goes by shares of several users. */
+static bool has_to_reopen(const struct plan *plan, size_t index, uint64_t version) {
+    const struct plan_namespace *namespace = &plan->namespaces[index];
+
+    return namespace->reopens || namespace->version != version ||
+           (plan->settings.mode == ORDER_FAIR && order_is_contended(plan->order, index));
+}
+
+void plan_blocked_begin(struct plan *plan, const struct plan_input *input) {
+    size_t left = 0;
+
+    for (size_t i = 0; i < plan->touched_count; i++) {
+        struct plan_namespace *namespace = &plan->namespaces[plan->touched[i]];
+
+        usage_clear(&namespace->started);
+        usage_clear(&namespace->kept);
+        namespace->kept_for = 0;
+        namespace->is_touched = false;
+    }
+    plan->touched_count = 0;
+    for (size_t i = 0; i < plan->shut_count; i++) {
+        const size_t index = plan->shut[i];
+
+        if (has_to_reopen(plan, index, ledger_namespace_version(input->ledger, index))) {
+            plan->namespaces[index].blocked_by = 0;
+            plan->namespaces[index].version = 0;
+            order_open_namespace(plan->order, index);
+        } else {
+            plan->shut[left++] = index;
+        }
+    }
+    plan->shut_count = left;
+}
+
+struct reason plan_blocked_why(const struct plan *plan, const struct plan_shape *shape) {
+    const struct plan_namespace *namespace = &plan->namespaces[shape->namespace_index];
+    const uint32_t shut = order_shut_by(plan->order, shape->node);
+
+    if (namespace->blocked_by != 0) {
+        return reason_behind(namespace->blocked_by, namespace->blocked_code);
+    }
+    if (shut != SHARE_NONE) {
+        return reason_behind(plan->node_blockers[shut], REASON_TEAM_LIMIT);
+    }
+    return plan->rest;
+}
