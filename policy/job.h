@@ -108,6 +108,7 @@ struct job {
     const char *namespace;
     const char *team;
     const char *submitter;
+    const char *priority_class; /* "": the lowest of ordinary ones, tier 0 */
     enum job_kind kind;
     enum job_state state;
     int32_t priority;  /* higher goes first */

@@ -486,8 +486,8 @@ static void count_for_job(struct ledger *ledger, const struct kept_pod *pod, int
 
 /* Charge a pod to its namespace, node and job (times 1), or take the charge back (-1). */
 static void charge_pod(struct ledger *ledger, const struct kept_pod *pod, int times) {
-    usage_add_pods(&change_namespace(ledger, pod->namespace_index)->own, &pod->scope, &pod->requests,
-                   &pod->limits, pod->finished, times);
+    usage_add_pods(&change_namespace(ledger, pod->namespace_index)->own, &pod->scope,
+                   &pod->requests, &pod->limits, pod->finished, times);
     if (pod->node != NULL) {
         pod->node->pod_count += (size_t)times;
         if (!pod->finished) {

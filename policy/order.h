@@ -21,24 +21,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "policy/order_settings.h"
+
 struct order;
 struct share;
 
 #define ORDER_NONE UINT32_MAX
 
-enum order_mode {
-    ORDER_FIFO,
-    ORDER_PRIORITY,
-    ORDER_FAIR,
-    ORDER_MODE_COUNT,
-};
-
 const char *order_mode_text(enum order_mode mode); /* "fifo", "priority", "fair" */
-
-struct order_settings {
-    enum order_mode mode;
-    int64_t aging_us; /* so much waiting outweighs one point of priority; 0: no waiting does */
-};
 
 /* What does not change about a shape. */
 struct order_shape {

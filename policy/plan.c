@@ -83,6 +83,7 @@ static void offer(struct plan *plan, uint32_t number) {
         return;
     }
     state->aside = PLAN_OFFERED;
+    state->pass = plan->is_running ? plan->pass : plan->pass + 1;
     job_id = plan_next_job(plan, number);
     order_offer(plan->order, number, job_id,
                 plan->eligible_us != NULL ? plan->eligible_us(plan->context, job_id) : 0);
@@ -352,7 +353,8 @@ static void begin(struct plan *plan, const struct plan_input *input) {
     plan->run_count = 0;
     plan->place = NULL;
     plan->rest = reason_plain(REASON_START_RATE);
-    plan->has_run = true;
+    plan->pass++;
+    plan->is_running = true;
     plan_blocked_begin(plan, input);
     offer_where_quota_changed(plan, input->ledger);
     offer_all(plan, &plan->next_pass, PLAN_WAITS_PASS);
@@ -368,8 +370,7 @@ static void begin(struct plan *plan, const struct plan_input *input) {
 /* Who admits the jobs charges them. */
 static void take_back_charges(struct plan *plan, int64_t now_us) {
     for (size_t i = 0; i < plan->start_count; i++) {
-        const struct share_charge charge =
-            plan_charge(plan->states[plan->starts[i].shape].shape);
+        const struct share_charge charge = plan_charge(plan->states[plan->starts[i].shape].shape);
 
         share_charge(plan->share, &charge, -1, now_us);
     }
@@ -389,6 +390,7 @@ void plan_run(struct plan *plan, const struct plan_input *input) {
         plan->rest = reason_behind(node_index_holder(&plan->place->index, 0), REASON_CAPACITY);
     }
     take_back_charges(plan, input->now_us);
+    plan->is_running = false;
 }
 
 /* --- The outcome ----------------------------------------------------------------------------- */
@@ -401,18 +403,27 @@ const struct plan_start *plan_starts(const struct plan *plan) {
     return plan->starts;
 }
 
-struct plan_wait plan_wait(const struct plan *plan, uint32_t number) {
+/* What came since the last pass was not looked at. */
+uint64_t plan_waiting_job(const struct plan *plan, uint32_t number) {
     const struct plan_state *state = &plan->states[number];
 
     ENSURE(number < plan->state_count && state->shape != NULL);
-    if (state->aside == PLAN_EMPTY || !plan->has_run) {
+    if (state->reason != NULL) {
+        return state->waits_id;
+    }
+    return state->pass > plan->pass ? 0 : order_offered_job(plan->order, number);
+}
+
+struct plan_wait plan_wait(const struct plan *plan, uint32_t number) {
+    const struct plan_state *state = &plan->states[number];
+    const uint64_t job_id = plan_waiting_job(plan, number);
+
+    if (job_id == 0) {
         return (struct plan_wait){.job_id = 0};
     }
-    if (state->reason != NULL) {
-        return (struct plan_wait){.job_id = state->waits_id, .reason = *state->reason};
-    }
-    return (struct plan_wait){.job_id = order_offered_job(plan->order, number),
-                              .reason = plan_blocked_why(plan, state->shape)};
+    return (struct plan_wait){
+        .job_id = job_id,
+        .reason = state->reason != NULL ? *state->reason : plan_blocked_why(plan, state->shape)};
 }
 
 const struct place_run *plan_start_runs(const struct plan *plan, size_t start, size_t *out_count) {

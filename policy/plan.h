@@ -91,7 +91,8 @@ void plan_run(struct plan *plan, const struct plan_input *input);
 size_t plan_start_count(const struct plan *plan);
 const struct plan_start *plan_starts(const struct plan *plan); /* in order */
 
-/* As the last pass left it. */
+/* As the last pass left it. plan_waiting_job() is its job_id alone. */
+uint64_t plan_waiting_job(const struct plan *plan, uint32_t number);
 struct plan_wait plan_wait(const struct plan *plan, uint32_t number);
 
 /* Where the pass put a start's pods: runs over the pass's nodes. None if capacity is unknown. */

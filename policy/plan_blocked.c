@@ -55,10 +55,9 @@ static void shut_node(struct plan *plan, uint32_t node, uint64_t job_id) {
 void plan_blocked_by_limit(struct plan *plan, uint32_t number, const struct share_answer *answer) {
     const struct plan_shape *shape = plan->states[number].shape;
     const uint64_t job_id = plan_next_job(plan, number);
-    const struct reason reason =
-        reason_limit(answer, answer->of_namespace
-                                 ? share_namespace_name(plan->share, shape->namespace_index)
-                                 : share_node(plan->share, answer->node).name);
+    const struct reason reason = reason_limit(
+        answer, answer->of_namespace ? share_namespace_name(plan->share, shape->namespace_index)
+                                     : share_node(plan->share, answer->node).name);
 
     plan_set_aside(plan, number, answer->never ? PLAN_WAITS_SETTINGS : PLAN_WAITS_PASS, &reason);
     if (answer->never) {

@@ -26,6 +26,7 @@ struct plan_state {
     bool is_refused;
     enum plan_aside aside;
     size_t started;        /* of its jobs, in this pass */
+    uint64_t pass;         /* the first to see what is on offer */
     uint64_t waits_id;     /* the job that `reason` is about */
     struct reason *reason; /* its own; NULL: PLAN_OFFERED or PLAN_EMPTY */
 };
@@ -44,8 +45,8 @@ struct plan_namespace {
     uint64_t kept_for;    /* the first of those; 0: none */
     uint64_t blocked_by;  /* the job that shuts it; 0: it is open */
     enum reason_code blocked_code;
-    bool reopens;    /* with the next pass, whatever changes */
-    bool is_touched; /* in plan->touched */
+    bool reopens;     /* with the next pass, whatever changes */
+    bool is_touched;  /* in plan->touched */
     uint64_t version; /* the ledger's, when it was last looked at */
     struct plan_list waiting;
 };
@@ -77,9 +78,10 @@ struct plan {
     struct place_run *runs;
     size_t run_count;
     size_t run_room;
-    size_t *run_ends;    /* by start */
+    size_t *run_ends;   /* by start */
     struct reason rest; /* of what the pass did not come to */
-    bool has_run;
+    uint64_t pass;      /* how many there were */
+    bool is_running;
 
     struct place *place;    /* the ledger's room; NULL until the pass needs it */
     uint64_t nodes_version; /* when PLAN_WAITS_NODES last had their chance */

@@ -32,9 +32,9 @@
     X(REASON_BEHIND, "Behind")                /* what it needs is kept for a job ahead */      \
     X(REASON_TEAM_LIMIT, "TeamLimit")         /* of the user, the team, or one above it */     \
     X(REASON_NAMESPACE_LIMIT, "NamespaceLimit")                                                \
-    X(REASON_START_RATE, "StartRate")         /* enough starts for now */                      \
-    X(REASON_WAITING_TURN, "WaitingTurn")     /* not looked at yet */                          \
-    X(REASON_DRAINING, "Draining")            /* the daemon starts nothing more */             \
+    X(REASON_START_RATE, "StartRate")     /* enough starts for now */                          \
+    X(REASON_WAITING_TURN, "WaitingTurn") /* not looked at yet */                              \
+    X(REASON_DRAINING, "Draining")        /* the daemon starts nothing more */                 \
     X(REASON_NOT_LEADER, "NotLeader")                                                          \
     X(REASON_POD_REMAINS, "PodRemains") /* an earlier attempt's pod is not gone yet */
 

@@ -55,6 +55,7 @@ static const struct field job_fields[] = {
     FIELD(41, FIELD_BOOL, struct job, preemptible),
     FIELD(42, FIELD_U32, struct job, preemptions),
     FIELD_TIME(43, struct job, preempted_us, submitted_us, 0),
+    FIELD(31, FIELD_TEXT, struct job, priority_class),
 };
 
 /* Next tag: 12. */

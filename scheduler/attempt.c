@@ -94,7 +94,7 @@ static void end_attempt(struct core *core, struct entry *entry, enum failure fai
     entry_edit(entry)->failure = failure;
     entry_edit(entry)->exit_code = exit_code;
     view_run_changed(core, entry);
-    ledger_release(core->ledger, entry->id);
+    view_release(core, entry);
 }
 
 static void retry_or_fail(struct core *core, struct entry *entry, const char *message) {

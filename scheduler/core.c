@@ -15,17 +15,59 @@
 
 #define SUBMISSION_KEPT_US  (24 * 3600 * CLOCK_US_PER_SECOND)
 #define SUBMISSION_SWEEP_US (3600 * CLOCK_US_PER_SECOND)
+#define HALF_LIFE_US        (7 * 24 * 3600 * CLOCK_US_PER_SECOND)
+
+/* For the plan: ages count from here. */
+static int64_t eligible_us(const void *context, uint64_t job_id) {
+    const struct core *core = context;
+
+    return entry_eligible_us(view_entry(core, job_id));
+}
+
+static void take_classes(struct core *core, const struct core_settings *settings) {
+    for (size_t i = 0; i < core->class_count; i++) {
+        free((void *)(uintptr_t)core->classes[i].name);
+    }
+    core->class_count = settings->class_count;
+    core->classes = mem_grow(core->classes, core->class_count + 1, sizeof *core->classes);
+    for (size_t i = 0; i < core->class_count; i++) {
+        core->classes[i] = (struct priority_class){.name = mem_copy_text(settings->classes[i].name),
+                                                   .tier = settings->classes[i].tier};
+    }
+}
+
+/* Nothing borrowed is kept. */
+static void apply_settings(struct core *core, const struct core_settings *settings) {
+    static const struct share_settings no_teams = {.half_life_us = HALF_LIFE_US};
+    struct map_entry *item;
+
+    take_classes(core, settings);
+    share_configure(core->share, settings->teams != NULL ? settings->teams : &no_teams,
+                    core->instant.now_us);
+    for (size_t at = 0; (item = map_next(&core->shapes, &at)) != NULL;) {
+        struct shape *shape = item->value;
+
+        shape->plan.tier = shape_tier(core, shape->priority_class);
+    }
+    core->settings = *settings;
+    core->settings.classes = NULL;
+    core->settings.class_count = 0;
+    core->settings.teams = NULL;
+    core->plan_outdated = true;
+    core->pass_needed = true;
+}
 
 struct core *core_create(const struct core_options *options) {
     struct core *core = mem_alloc(1, sizeof *core);
 
     core->next_id = options->next_id;
-    core->settings = options->settings;
     rng_init(&core->rng, options->seed);
     core->ledger = ledger_create();
-    core->plan = plan_create();
     core->runtimes = runtime_history_create(LIMIT_RUNTIME_NAMES);
+    core->share = share_create();
+    core->plan = plan_create(core->share, eligible_us, core);
     core->pass_needed = true;
+    apply_settings(core, &options->settings);
     return core;
 }
 
@@ -36,6 +78,7 @@ void core_destroy(struct core *core) {
     view_finish(core);
     plan_destroy(core->plan);
     runtime_history_destroy(core->runtimes);
+    share_destroy(core->share);
     ledger_destroy(core->ledger);
     timers_finish(&core->timers);
     outbox_finish(&core->outbox);
@@ -151,8 +194,7 @@ static void on_release(struct core *core, struct event *event) {
 static void on_settings(struct core *core, struct event *event) {
     struct entry *entry;
 
-    core->settings = event->settings;
-    core->pass_needed = true;
+    apply_settings(core, &event->settings);
     for (uint64_t id = 0; (entry = entries_next(&core->entries, id)) != NULL; id = entry->id) {
         if (entry->state == JOB_STARTING) {
             lifecycle_tick(core, entry);
@@ -285,6 +327,7 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
         handlers[events[i].kind](core, &events[i]);
     }
     if (!core->is_loaded) {
+        share_settle(core->share, instant.now_us);
         tick_loaded(core);
     }
     tick_all_due(core);
@@ -345,19 +388,21 @@ static struct reason unlisted_reason(const struct core *core, const struct entry
 }
 
 static struct reason queued_reason(const struct core *core, const struct entry *entry) {
-    const struct shape *shape = entry->shape;
+    struct plan_wait wait;
 
-    if (!entry->is_listed || shape == NULL) {
+    if (!entry->is_listed || entry->shape == NULL) {
         return unlisted_reason(core, entry);
     }
-    if (shape->blocked_id == 0 || entry->id < shape->blocked_id) {
+    if (core->stopped != REASON_NONE) {
+        return reason_plain(core->stopped);
+    }
+    wait = plan_wait(core->plan, entry->shape->number);
+    if (wait.job_id == 0 || entry->id < wait.job_id) {
         return reason_plain(REASON_WAITING_TURN);
     }
-    if (entry->id == shape->blocked_id || shape->reason->code == REASON_CLUSTER_UNKNOWN ||
-        shape->reason->code == REASON_DRAINING || shape->reason->code == REASON_NOT_LEADER) {
-        return *shape->reason;
-    }
-    return reason_behind(shape->blocked_id, (enum reason_code)shape->reason->code);
+    return entry->id == wait.job_id
+               ? wait.reason
+               : reason_behind(wait.job_id, (enum reason_code)wait.reason.code);
 }
 
 bool core_reason(const struct core *core, uint64_t id, struct reason *out_reason) {
@@ -393,6 +438,23 @@ bool core_reason_print(struct core *core, uint64_t id, struct reason *out_reason
     return true;
 }
 
+/* How many of a shape's jobs go before a job of another one, shares aside. */
+static size_t ahead_in(const struct core *core, const struct shape *shape,
+                       const struct plan_shape *of, uint64_t id) {
+    const enum order_mode mode = core->settings.order.mode;
+    const struct plan_shape *plan = &shape->plan;
+
+    if (mode == ORDER_FAIR && plan->node != of->node) {
+        return 0;
+    }
+    if (mode == ORDER_FIFO || (plan->tier == of->tier && plan->priority == of->priority)) {
+        return view_waiting_before(shape, id);
+    }
+    return plan->tier > of->tier || (plan->tier == of->tier && plan->priority > of->priority)
+               ? shape->waiting_end - shape->first
+               : 0;
+}
+
 size_t core_jobs_ahead(const struct core *core, uint64_t id) {
     const struct entry *entry = view_entry(core, id);
     struct map_entry *item;
@@ -404,14 +466,8 @@ size_t core_jobs_ahead(const struct core *core, uint64_t id) {
     for (size_t at = 0; (item = map_next(&core->shapes, &at)) != NULL;) {
         const struct shape *shape = item->value;
 
-        if (shape->namespace != entry->shape->namespace ||
-            shape->priority < entry->terms->priority) {
-            continue;
-        }
-        if (shape->priority > entry->terms->priority) {
-            ahead += shape->waiting_end - shape->first;
-        } else {
-            ahead += view_waiting_before(shape, id);
+        if (shape->namespace == entry->shape->namespace) {
+            ahead += ahead_in(core, shape, &entry->shape->plan, id);
         }
     }
     return ahead;
@@ -559,5 +615,6 @@ int core_verify(const struct core *core, struct error *error) {
         return error_set(error, ERR_CORRUPT, "the counts by state are wrong");
     }
     ledger_verify(core->ledger);
+    share_verify(core->share, core->instant.now_us);
     return OK;
 }

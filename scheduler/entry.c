@@ -57,6 +57,7 @@ static const size_t shared_texts[] = {
     offsetof(struct job, namespace),
     offsetof(struct job, team),
     offsetof(struct job, submitter),
+    offsetof(struct job, priority_class),
 };
 
 static const char *text_at(const struct job *job, size_t offset) {

@@ -13,6 +13,8 @@
 
 #include "policy/demand.h"
 #include "policy/job.h"
+#include "policy/order_settings.h"
+#include "policy/share.h"
 #include "queue/change.h"
 
 struct limit_range;
@@ -46,6 +48,7 @@ struct new_job {
     const char *name;
     const char *namespace;
     const char *team;
+    const char *priority_class; /* NULL or "": none */
     enum job_kind kind;
     int32_t priority;
     bool hold;
@@ -138,6 +141,12 @@ struct synced_event {
     bool denied; /* we have no right to see it: the check is off */
 };
 
+/* A strict tier of jobs: the higher one goes first. */
+struct priority_class {
+    const char *name;
+    int32_t tier;
+};
+
 /* What a reload may change. */
 struct core_settings {
     size_t starts_per_turn_max;
@@ -149,6 +158,10 @@ struct core_settings {
     size_t jobs_waiting_max;
     unsigned runtime_percent;   /* of a name's runs were through in what is expected; 0: ignored */
     int64_t runtime_default_us; /* expected where nothing is known; 0: unknown */
+    struct order_settings order;
+    const struct priority_class *classes; /* these are borrowed for the call, and copied */
+    size_t class_count;
+    const struct share_settings *teams; /* NULL: none */
 };
 
 struct event {

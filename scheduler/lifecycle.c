@@ -41,9 +41,9 @@ void lifecycle_note(struct core *core, struct entry *entry, const char *kind, co
 
 void lifecycle_move(struct core *core, struct entry *entry, enum job_state to, const char *kind,
                     const char *text) {
-    core->counts.jobs[entry->state]--;
-    core->counts.jobs[to]++;
+    view_count(core, entry, -1);
     entry->state = (uint8_t)job_move((enum job_state)entry->state, to);
+    view_count(core, entry, 1);
     if (to == JOB_QUEUED && entry_eligible_us(entry) <= core->instant.now_us) {
         view_list(core, entry);
     } else {

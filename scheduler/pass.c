@@ -15,65 +15,35 @@ bool pass_is_possible(const struct core *core) {
            (synced[CLUSTER_NODES] || denied[CLUSTER_NODES]);
 }
 
-static void block(struct core *core, struct shape *shape, enum reason_code code) {
-    core->plain_reasons[code] = reason_plain(code);
-    shape->blocked_id = shape->waiting[shape->first];
-    shape->reason = &core->plain_reasons[code];
-}
-
-static void make_room(struct core *core) {
-    if (core->candidate_room < core->shapes.count) {
-        core->candidate_room = 2 * core->shapes.count;
-        core->candidates =
-            mem_grow(core->candidates, core->candidate_room, sizeof *core->candidates);
-        core->candidate_plans =
-            mem_grow(core->candidate_plans, core->candidate_room, sizeof *core->candidate_plans);
-    }
-}
-
-/* Every shape with jobs that may start, into the candidates; how many. Those that a LimitRange
- * refuses are blocked here. */
-static size_t collect(struct core *core) {
-    struct map_entry *item;
+/* Tell the plan what changed. A LimitRange may refuse a shape. */
+static void tell(struct core *core) {
     struct error error = {0}; /* Nobody reads it: the reason says what people need. */
-    size_t count = 0;
 
-    make_room(core);
-    for (size_t at = 0; (item = map_next(&core->shapes, &at)) != NULL;) {
-        struct shape *shape = item->value;
+    for (size_t i = 0; i < core->touched_count; i++) {
+        struct shape *shape = core->touched[i];
 
-        if (shape->waiting_end == shape->first) {
-            continue;
-        }
-        if (view_check_limits(core, shape->namespace, shape->applied, &error) != OK) {
-            block(core, shape, REASON_LIMIT_RANGE);
-            continue;
-        }
-        core->candidates[count] = shape;
-        core->candidate_plans[count++] = (struct plan_shape){
-            .namespace_index = shape->namespace_index,
-            .demand = shape->applied,
-            .priority = shape->priority,
-            .job_ids = shape->waiting + shape->first,
-            .job_count = shape->waiting_end - shape->first,
-        };
+        shape->is_touched = false;
+        shape->plan.demand = shape->applied;
+        shape->plan.is_refused =
+            view_check_limits(core, shape->namespace, shape->applied, &error) != OK;
+        shape->plan.job_ids = shape->waiting + shape->first;
+        shape->plan.job_count = shape->waiting_end - shape->first;
+        plan_shape_changed(core->plan, shape->number);
     }
-    return count;
+    core->touched_count = 0;
+    if (core->plan_outdated) {
+        core->plan_outdated = false;
+        plan_configure(core->plan, &core->settings.order);
+    }
 }
 
 /* Admitting changes the lists that the plan looked at: copy its outcome first. */
-static void admit(struct core *core, size_t candidate_count) {
+static void admit(struct core *core) {
     size_t count = plan_start_count(core->plan);
     uint64_t *ids = mem_alloc(count, sizeof *ids);
 
     for (size_t i = 0; i < count; i++) {
         ids[i] = plan_starts(core->plan)[i].job_id;
-    }
-    for (size_t i = 0; i < candidate_count; i++) {
-        struct plan_wait wait = plan_wait(core->plan, i);
-
-        core->candidates[i]->blocked_id = wait.job_id;
-        core->candidates[i]->reason = wait.reason;
     }
     for (size_t i = 0; i < count; i++) {
         struct entry *entry = view_entry(core, ids[i]);
@@ -86,40 +56,27 @@ static void admit(struct core *core, size_t candidate_count) {
     core->pass_needed = count >= core->settings.starts_per_turn_max;
 }
 
-static void block_all(struct core *core, enum reason_code code) {
-    struct map_entry *item;
-
-    for (size_t at = 0; (item = map_next(&core->shapes, &at)) != NULL;) {
-        struct shape *shape = item->value;
-
-        if (shape->waiting_end > shape->first) {
-            block(core, shape, code);
-        }
+static enum reason_code why_stopped(const struct core *core) {
+    if (!pass_is_possible(core)) {
+        return REASON_CLUSTER_UNKNOWN;
     }
-    core->pass_needed = false;
+    if (core->counts.draining) {
+        return REASON_DRAINING;
+    }
+    return core->counts.lease_lost ? REASON_NOT_LEADER : REASON_NONE;
 }
 
 void pass_run(struct core *core) {
-    size_t count;
-
-    if (!pass_is_possible(core)) {
-        block_all(core, REASON_CLUSTER_UNKNOWN);
+    core->pass_needed = false;
+    core->stopped = why_stopped(core);
+    if (core->stopped != REASON_NONE) {
         return;
     }
-    if (core->counts.draining) {
-        block_all(core, REASON_DRAINING);
-        return;
-    }
-    if (core->counts.lease_lost) {
-        block_all(core, REASON_NOT_LEADER);
-        return;
-    }
-    count = collect(core);
+    tell(core);
     plan_run(core->plan,
              &(struct plan_input){.ledger = core->ledger,
-                                  .shapes = core->candidate_plans,
-                                  .shape_count = count,
+                                  .now_us = core->instant.now_us,
                                   .starts_max = core->settings.starts_per_turn_max,
                                   .capacity_unknown = core->counts.denied[CLUSTER_NODES]});
-    admit(core, count);
+    admit(core);
 }

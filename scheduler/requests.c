@@ -21,6 +21,7 @@ static void submit_one(struct core *core, const struct new_job *new_job, const c
         .namespace = new_job->namespace,
         .team = new_job->team,
         .submitter = submitter,
+        .priority_class = new_job->priority_class != NULL ? new_job->priority_class : "",
         .kind = new_job->kind,
         .state = new_job->hold ? JOB_HELD : JOB_QUEUED,
         .priority = new_job->priority,

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/ensure.h"
+#include "base/limits.h"
 #include "base/memory.h"
 #include "scheduler/view.h"
 
@@ -18,32 +19,90 @@ static void shape_destroy(struct shape *shape) {
     free(shape);
 }
 
+/* "uid:1000(alice)" is alice, "token:airflow" airflow: who it is, however the door was passed. */
+static void user_of(const char *submitter, char out_user[LIMIT_NAME_BYTES + 1]) {
+    const char *open = strrchr(submitter, '(');
+    const char *colon = strchr(submitter, ':');
+    size_t length;
+
+    if (open != NULL && submitter[strlen(submitter) - 1] == ')' && open[1] != ')') {
+        length = strlen(open) - 2;
+        submitter = open + 1;
+    } else {
+        submitter = colon != NULL && colon[1] != '\0' ? colon + 1 : submitter;
+        length = strlen(submitter);
+    }
+    length = length < LIMIT_NAME_BYTES ? length : LIMIT_NAME_BYTES;
+    memcpy(out_user, submitter, length);
+    out_user[length] = '\0';
+}
+
 static struct shape *shape_create(struct core *core, uint64_t key, const struct job *terms,
                                   struct demand *demand) {
     struct shape *shape = mem_alloc(1, sizeof *shape);
+    char user[LIMIT_NAME_BYTES + 1];
 
     shape->key = key;
     shape->namespace = intern_take(&core->texts, terms->namespace);
-    shape->namespace_index = ledger_namespace_index(core->ledger, terms->namespace);
-    shape->priority = terms->priority;
+    shape->team = intern_take(&core->texts, terms->team);
+    shape->submitter = intern_take(&core->texts, terms->submitter);
+    shape->priority_class = intern_take(&core->texts, terms->priority_class);
     shape->demand = demand_share(demand);
     shape->applied = view_apply_limits(core, shape->namespace, demand);
+    user_of(shape->submitter, user);
+    shape->plan = (struct plan_shape){
+        .namespace_index = ledger_namespace_index(core->ledger, terms->namespace),
+        .demand = shape->applied,
+        .node = share_hold(core->share, shape->team, user),
+        .tier = shape_tier(core, shape->priority_class),
+        .priority = terms->priority,
+    };
+    share_name_namespace(core->share, shape->plan.namespace_index, shape->namespace);
+    shape->number = plan_add_shape(core->plan, &shape->plan);
+    shape_touch(core, shape);
     (void)map_put_id(&core->shapes, key, shape);
     return shape;
 }
 
 /* What makes jobs equal, but for the demand. Texts of terms are interned. */
 static bool is_of_shape(const struct shape *shape, const struct job *terms) {
-    return shape->namespace == terms->namespace && shape->priority == terms->priority;
+    return shape->namespace == terms->namespace && shape->plan.priority == terms->priority &&
+           shape->team == terms->team && shape->submitter == terms->submitter &&
+           shape->priority_class == terms->priority_class;
 }
 
 static uint64_t key_of(const struct job *terms, const struct demand *demand) {
+    const char *texts[] = {terms->namespace, terms->team, terms->submitter, terms->priority_class};
     uint64_t hash = demand_hash(demand) ^ (uint32_t)terms->priority;
 
-    for (const char *at = terms->namespace; *at != '\0'; at++) {
-        hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        for (const char *at = texts[i]; *at != '\0'; at++) {
+            hash = (hash ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
+        }
+        hash = (hash ^ i) * UINT64_C(0x100000001b3);
     }
     return hash;
+}
+
+void shape_touch(struct core *core, struct shape *shape) {
+    if (shape->is_touched) {
+        return;
+    }
+    if (core->touched_count == core->touched_room) {
+        core->touched_room = core->touched_room > 0 ? core->touched_room * 2 : 16;
+        core->touched = mem_grow(core->touched, core->touched_room, sizeof(struct shape *));
+    }
+    core->touched[core->touched_count++] = shape;
+    shape->is_touched = true;
+}
+
+int32_t shape_tier(const struct core *core, const char *priority_class) {
+    for (size_t i = 0; i < core->class_count; i++) {
+        if (strcmp(core->classes[i].name, priority_class) == 0) {
+            return core->classes[i].tier;
+        }
+    }
+    return 0;
 }
 
 /* The shape of equal jobs. Those with equal hashes that differ stand behind each other. */
@@ -79,6 +138,15 @@ static void forget_unsettled(struct core *core, const struct shape *shape) {
     }
 }
 
+static void forget_touched(struct core *core, const struct shape *shape) {
+    for (size_t i = 0; shape->is_touched && i < core->touched_count; i++) {
+        if (core->touched[i] == shape) {
+            core->touched[i] = core->touched[--core->touched_count];
+            return;
+        }
+    }
+}
+
 void view_release_shape(struct core *core, struct entry *entry) {
     struct shape *shape = entry->shape;
 
@@ -92,11 +160,17 @@ void view_release_shape(struct core *core, struct entry *entry) {
         return;
     }
     forget_unsettled(core, shape);
+    forget_touched(core, shape);
     if (core->recent_shape == shape) {
         core->recent_shape = NULL;
     }
     (void)map_remove_id(&core->shapes, shape->key);
+    plan_remove_shape(core->plan, shape->number);
+    share_drop(core->share, shape->plan.node);
     intern_drop(&core->texts, shape->namespace);
+    intern_drop(&core->texts, shape->team);
+    intern_drop(&core->texts, shape->submitter);
+    intern_drop(&core->texts, shape->priority_class);
     shape_destroy(shape);
 }
 
@@ -133,9 +207,11 @@ size_t view_waiting_before(const struct shape *shape, uint64_t id) {
 }
 
 /* Behind a job of its own shape that waits, by the last pass: another pass would say no more. */
-static bool is_behind_blocked(const struct shape *shape, uint64_t id) {
-    return shape->blocked_id != 0 && shape->first < shape->waiting_end &&
-           shape->waiting[shape->first] == shape->blocked_id && shape->blocked_id < id;
+static bool is_behind_blocked(const struct core *core, const struct shape *shape, uint64_t id) {
+    const uint64_t blocked_id = plan_waiting_job(core->plan, shape->number);
+
+    return blocked_id != 0 && shape->first < shape->waiting_end &&
+           shape->waiting[shape->first] == blocked_id && blocked_id < id;
 }
 
 static void note_unsettled(struct core *core, struct shape *shape) {
@@ -169,9 +245,10 @@ void view_list(struct core *core, struct entry *entry) {
         return;
     }
     entry->is_listed = true;
-    if (!is_behind_blocked(shape, id)) {
+    if (!is_behind_blocked(core, shape, id)) {
         core->pass_needed = true;
     }
+    shape_touch(core, shape);
     if (shape->first == shape->waiting_end ||
         (shape->waiting[shape->waiting_end - 1] & ~TAKEN) < id) {
         use_front(shape);
@@ -213,6 +290,7 @@ void view_unlist(struct core *core, struct entry *entry) {
     }
     entry->is_listed = false;
     core->pass_needed = true;
+    shape_touch(core, shape);
     at = waiting_place(shape, entry->id);
     if (at < shape->waiting_end && shape->waiting[at] == entry->id) {
         take_waiting(core, shape, at);
@@ -221,7 +299,6 @@ void view_unlist(struct core *core, struct entry *entry) {
     }
     if (shape->first == shape->waiting_end) {
         shape->first = shape->waiting_end = 0;
-        shape->blocked_id = 0;
     }
 }
 

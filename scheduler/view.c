@@ -44,8 +44,18 @@ struct entry *view_add(struct core *core, const struct job *job, struct demand *
     if (demand != NULL && !job_state_is_final(job->state)) {
         shape_join(core, entry, demand);
     }
-    core->counts.jobs[job->state]++;
+    view_count(core, entry, 1);
     return entry;
+}
+
+void view_count(struct core *core, const struct entry *entry, int times) {
+    core->counts.jobs[entry->state] += (size_t)times;
+    if (entry->shape != NULL && job_state_is_waiting(entry->state)) {
+        share_wait(core->share,
+                   &(struct share_charge){.node = entry->shape->plan.node,
+                                          .namespace_index = entry->shape->plan.namespace_index},
+                   times);
+    }
 }
 
 /* What the entry owns. */
@@ -58,7 +68,7 @@ static void entry_finish(struct core *core, struct entry *entry) {
 }
 
 void view_drop(struct core *core, struct entry *entry) {
-    core->counts.jobs[entry->state]--;
+    view_count(core, entry, -1);
     entry_finish(core, entry);
     entries_remove(&core->entries, entry->id);
 }
@@ -140,7 +150,28 @@ int view_check_limits(struct core *core, const char *namespace, const struct dem
                               demand, &core->names, error);
 }
 
+/* While jobs are loaded, the instant is 0: they ran before. */
+static void charge(struct core *core, const struct entry *entry, const struct demand *demand,
+                   int times) {
+    share_charge(core->share,
+                 &(struct share_charge){.node = entry->shape->plan.node,
+                                        .namespace_index = entry->shape->plan.namespace_index,
+                                        .requests = &demand->requests},
+                 times, core->instant.now_us);
+}
+
+void view_release(struct core *core, struct entry *entry) {
+    const struct ledger_reservation *old = ledger_find_reservation(core->ledger, entry->id);
+
+    if (old != NULL) {
+        charge(core, entry, old->demand, -1);
+        ledger_release(core->ledger, entry->id);
+    }
+}
+
 void view_reserve(struct core *core, struct entry *entry) {
+    view_release(core, entry);
+    charge(core, entry, entry->shape->applied, 1);
     ledger_reserve(core->ledger, entry->id, entry->terms->namespace, entry->shape->applied);
     if (entry->state == JOB_STARTING || entry->state == JOB_RUNNING) {
         ledger_objects_visible(core->ledger, entry->id);
@@ -167,8 +198,11 @@ static void apply_again(struct core *core, const char *namespace) {
         struct shape *shape = item->value;
 
         if (strcmp(shape->namespace, namespace) == 0) {
-            demand_destroy(shape->applied);
+            struct demand *old = shape->applied;
+
             shape->applied = view_apply_limits(core, namespace, shape->demand);
+            demand_destroy(old); /* Not before: the plan compares the two. */
+            shape_touch(core, shape);
         }
     }
     if (!core->adopted) {
@@ -270,8 +304,11 @@ void view_finish(struct core *core) {
     map_finish(&core->limits);
     map_finish(&core->pods);
     map_finish(&core->cleanups);
-    free(core->candidates);
-    free(core->candidate_plans);
+    free(core->touched);
+    for (size_t i = 0; i < core->class_count; i++) {
+        free((void *)(uintptr_t)core->classes[i].name);
+    }
+    free(core->classes);
     free(core->finished);
     free(core->changed);
 }

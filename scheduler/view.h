@@ -35,11 +35,11 @@ struct run {
     char *standing_message;
 };
 
-/* Equal jobs: same namespace, priority and demand. What a pass looks at comes first: with many
- * shapes it waits for nothing but memory. */
+/* Equal jobs: same namespace, team, submitter, class, priority and demand. */
 struct shape {
-    size_t namespace_index;
-    int32_t priority;
+    struct plan_shape plan; /* what passes look at, as of the last one: see pass.c */
+    uint32_t number;        /* the plan's */
+    bool is_touched;        /* in core->touched: the plan does not know of a change yet */
     struct demand *applied; /* with the namespace's LimitRanges */
     uint64_t *waiting;      /* ids of jobs that may start now, ascending; from `first` on */
     size_t first;
@@ -48,10 +48,11 @@ struct shape {
     uint64_t *late; /* belong into the middle of the list: merged by view_settle() */
     size_t late_count;
     size_t late_room;
-    bool is_unsettled;   /* listed in core->unsettled */
-    uint64_t blocked_id; /* the first that waits, by the last pass; 0: none, or no pass yet */
-    const struct reason *reason; /* why it does; the plan's or the core's, until the next pass */
-    const char *namespace;       /* interned */
+    bool is_unsettled;     /* listed in core->unsettled */
+    const char *namespace; /* these are interned */
+    const char *team;
+    const char *submitter;
+    const char *priority_class;
     uint64_t key;
     struct demand *demand; /* as submitted */
     size_t waiting_room;
@@ -102,12 +103,15 @@ struct core {
     struct intern texts;
     struct resource_names names;
     struct ledger *ledger;
+    struct share *share;
     struct plan *plan;
     struct runtime_history *runtimes;
-    struct shape **candidates; /* of the last pass; room kept for the next */
-    struct plan_shape *candidate_plans;
-    size_t candidate_room;
-    struct reason plain_reasons[REASON_CODE_COUNT];
+    struct shape **touched; /* shapes whose lists or demands changed since the last pass */
+    size_t touched_count;
+    size_t touched_room;
+    enum reason_code stopped;       /* why there are no passes now; REASON_NONE: there are */
+    struct priority_class *classes; /* as configured; names are owned */
+    size_t class_count;
     struct entries entries;
     struct names job_names;
     struct map terms;           /* hash -> struct terms */
@@ -135,7 +139,8 @@ struct core {
     size_t changed_room;
     struct core_counts counts;
     bool pass_needed;
-    bool adopted; /* the pods that were there at start have been matched with the jobs */
+    bool plan_outdated; /* the settings or the tree of teams changed since the last pass */
+    bool adopted;       /* the pods that were there at start have been matched with the jobs */
     int64_t submissions_expired_us;
     struct outbox outbox;
 };
@@ -174,14 +179,24 @@ void view_note_finished(struct core *core, uint64_t id);
 
 /* Give the job the shape of its equals. */
 void shape_join(struct core *core, struct entry *entry, struct demand *demand);
+
+/* The plan has to hear of a change before the next pass. */
+void shape_touch(struct core *core, struct shape *shape);
+
+/* The tier of a priority class, as configured now; 0 if there is no such class. */
+int32_t shape_tier(const struct core *core, const char *priority_class);
 int shape_verify(const struct core *core, const struct shape *shape,
                  struct error *error) MUST_CHECK;
 
 /* A final job needs no shape any more. */
 void view_release_shape(struct core *core, struct entry *entry);
 
-/* Charge an active job's gang, as it stands now. */
+/* Charge an active job's gang, as it stands now; or give it back, if it is charged. */
 void view_reserve(struct core *core, struct entry *entry);
+void view_release(struct core *core, struct entry *entry);
+
+/* Count the entry in (1) or out (-1), as its state is. */
+void view_count(struct core *core, const struct entry *entry, int times);
 
 void view_put_limit_range(struct core *core, const struct limit_range *range);
 void view_remove_limit_range(struct core *core, const char *namespace, const char *name);

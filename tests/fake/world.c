@@ -373,6 +373,7 @@ static void store_job(struct world *world, const struct job *job) {
     stored->job.namespace = keep(world, job->namespace);
     stored->job.team = keep(world, job->team);
     stored->job.submitter = keep(world, job->submitter);
+    stored->job.priority_class = keep(world, job->priority_class);
     if (job->id >= world->next_id) {
         world->next_id = job->id + 1;
     }
