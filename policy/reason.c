@@ -176,8 +176,7 @@ static void print_capacity(const struct reason *reason, const struct resource_na
                    reason->nodes_matching, reason->nodes);
 }
 
-/* "team etl runs 10 jobs, its limit"; "team etl cpu: needs 8, free 4 of 20 (running 16)"; the root has
- * no name. */
+/* Jobs are counted, or a resource has its arithmetic. The root has no name. */
 static void print_limit(const struct reason *reason, const struct resource_names *names,
                         char *out_text) {
     const char *what = reason->code == REASON_NAMESPACE_LIMIT ? "namespace "

@@ -51,11 +51,11 @@ static const struct field job_fields[] = {
     FIELD(26, FIELD_BOOL, struct job, cancel_requested),
     FIELD(27, FIELD_BOOL, struct job, pods_deleted),
     FIELD_BOUND(30, FIELD_BYTES, struct job, spec_hash, SPEC_HASH_BYTES),
+    FIELD(31, FIELD_TEXT, struct job, priority_class),
     FIELD(40, FIELD_I64, struct job, max_runtime_us),
     FIELD(41, FIELD_BOOL, struct job, preemptible),
     FIELD(42, FIELD_U32, struct job, preemptions),
     FIELD_TIME(43, struct job, preempted_us, submitted_us, 0),
-    FIELD(31, FIELD_TEXT, struct job, priority_class),
 };
 
 /* Next tag: 12. */
