@@ -714,7 +714,7 @@ static bool end_overdue_pods(struct ledger *ledger) {
 }
 
 bool ledger_advance(struct ledger *ledger, int64_t now_us) {
-    bool changed = false;
+    bool changed;
 
     ledger->now_us = now_us;
     if (now_us < ledger->due_us) {
@@ -723,11 +723,16 @@ bool ledger_advance(struct ledger *ledger, int64_t now_us) {
     ledger->due_us = CLOCK_NEVER_US;
     changed = end_overdue_pods(ledger);
     for (size_t i = 0; i < ledger->namespace_count; i++) {
-        struct ledger_namespace *namespace = change_namespace(ledger, i);
+        struct ledger_namespace *namespace = ledger->namespaces[i];
+        const struct quota_clock clock = {now_us, &namespace->own};
+        bool more_room = false;
 
-        note_due(ledger,
-                 quota_floor_advance(&namespace->floor, namespace->quotas, namespace->quota_count,
-                                     &(struct quota_clock){now_us, &namespace->own}, &changed));
+        note_due(ledger, quota_floor_advance(&namespace->floor, namespace->quotas,
+                                             namespace->quota_count, &clock, &more_room));
+        if (more_room) {
+            (void)change_namespace(ledger, i);
+            changed = true;
+        }
     }
     return changed;
 }
