@@ -282,17 +282,17 @@ static struct demand *load_demand(struct daemon *daemon, const struct job *job) 
 
 /* Its record was damaged. Its pod, found by its labels, tells the rest. */
 static void rebuild_attempt(struct load *load, const struct job *job) {
-    load->attempt = (struct attempt){.job_id = job->id,
-                                     .number = job->attempt,
-                                     .pod_name = "",
-                                     .pod_uid = "",
-                                     .node = "",
-                                     .admitted_us = job->admitted_us,
-                                     .created_us = job->state == JOB_SUBMITTING ? 0
-                                                                                : job->admitted_us,
-                                     .started_us = job->started_us,
-                                     .exit_code = -1,
-                                     .message = ""};
+    load->attempt =
+        (struct attempt){.job_id = job->id,
+                         .number = job->attempt,
+                         .pod_name = "",
+                         .pod_uid = "",
+                         .node = "",
+                         .admitted_us = job->admitted_us,
+                         .created_us = job->state == JOB_SUBMITTING ? 0 : job->admitted_us,
+                         .started_us = job->started_us,
+                         .exit_code = -1,
+                         .message = ""};
     log_warn(&load->daemon->log, load->daemon->started_us,
              "job=%" PRIu64 " attempt=%" PRIu32
              " event=attempt_rebuilt action=\"its pod is found by its labels\"",
