@@ -37,6 +37,9 @@ struct wire_detail;
     X(API_ATTEMPTS, "GET", "/v1/jobs/{id}/attempts", API_LOOKS)   \
     X(API_EVENTS, "GET", "/v1/jobs/{id}/events", API_LOOKS)       \
     X(API_LOGS, "GET", "/v1/jobs/{id}/logs", API_ACTS)            \
+    X(API_OUTLOOK, "GET", "/v1/jobs/{id}/forecast", API_LOOKS)    \
+    X(API_FORECAST, "GET", "/v1/forecast", API_LOOKS)             \
+    X(API_SIMULATE, "POST", "/v1/forecast", API_LOOKS)            \
     X(API_STATUS, "GET", "/v1/status", API_LOOKS)                 \
     X(API_METRICS, "GET", "/metrics", API_LOOKS)                  \
     X(API_READY, "GET", "/readyz", API_LOOKS)   /* for anybody */ \
@@ -58,7 +61,7 @@ struct api_call {
     struct api_identity identity;
     const struct http_peer *peer;
 
-    /* SUBMIT. The rest of the document decides where these are "". */
+    /* SUBMIT, SIMULATE. The rest of the document decides where these are "". */
     const char *body;
     size_t body_bytes;
     const char *file;              /* the client's name of it, for messages */
@@ -68,11 +71,13 @@ struct api_call {
     unsigned char body_sha256[32]; /* for the replay of a key with another body */
     bool hold;                     /* ?hold=true: all of them begin as held */
 
-    /* LIST */
+    /* LIST, FORECAST */
     const char *namespace, *team, *name; /* filters */
     uint32_t states;                     /* bits 1 << enum job_state; 0: any */
     uint64_t after_id;                   /* ?continue= */
     size_t limit;                        /* 1 to LIMIT_API_LIST_ITEMS */
+
+    bool forecast; /* WHY: with the expected start, which takes longer */
 
     /* EVENTS, LOGS */
     bool follow;

@@ -52,15 +52,19 @@ static int take_file(struct api_call *call, const char *value, struct error *err
     return take_text("file", value, &call->file, error);
 }
 
+static bool takes_manifests(enum api_route route) {
+    return route == API_SUBMIT || route == API_SIMULATE;
+}
+
 static int take_namespace(struct api_call *call, const char *value, struct error *error) {
     return take_text("namespace", value,
-                     call->route == API_SUBMIT ? &call->default_namespace : &call->namespace,
+                     takes_manifests(call->route) ? &call->default_namespace : &call->namespace,
                      error);
 }
 
 static int take_team(struct api_call *call, const char *value, struct error *error) {
-    return take_text("team", value, call->route == API_SUBMIT ? &call->default_team : &call->team,
-                     error);
+    return take_text("team", value,
+                     takes_manifests(call->route) ? &call->default_team : &call->team, error);
 }
 
 static int take_name(struct api_call *call, const char *value, struct error *error) {
@@ -69,6 +73,10 @@ static int take_name(struct api_call *call, const char *value, struct error *err
 
 static int take_hold(struct api_call *call, const char *value, struct error *error) {
     return take_bool("hold", value, &call->hold, error);
+}
+
+static int take_forecast(struct api_call *call, const char *value, struct error *error) {
+    return take_bool("forecast", value, &call->forecast, error);
 }
 
 static int take_follow(struct api_call *call, const char *value, struct error *error) {
@@ -131,14 +139,16 @@ static const struct parameter {
     uint32_t routes;
     int (*take)(struct api_call *call, const char *value, struct error *error);
 } parameters[] = {
-    {"file", ON(API_SUBMIT), take_file},
-    {"namespace", ON(API_SUBMIT) | ON(API_LIST), take_namespace},
-    {"team", ON(API_SUBMIT) | ON(API_LIST), take_team},
+    {"file", ON(API_SUBMIT) | ON(API_SIMULATE), take_file},
+    {"namespace", ON(API_SUBMIT) | ON(API_SIMULATE) | ON(API_LIST) | ON(API_FORECAST),
+     take_namespace},
+    {"team", ON(API_SUBMIT) | ON(API_SIMULATE) | ON(API_LIST) | ON(API_FORECAST), take_team},
     {"hold", ON(API_SUBMIT), take_hold},
     {"name", ON(API_LIST), take_name},
     {"state", ON(API_LIST), take_states},
-    {"limit", ON(API_LIST), take_limit},
+    {"limit", ON(API_LIST) | ON(API_FORECAST), take_limit},
     {"continue", ON(API_LIST), take_continue},
+    {"forecast", ON(API_WHY), take_forecast},
     {"follow", ON(API_EVENTS) | ON(API_LOGS), take_follow},
     {"after", ON(API_EVENTS), take_after},
     {"attempt", ON(API_LOGS), take_attempt},
@@ -282,7 +292,7 @@ int call_decode(struct api_call *call, const struct http_request *request, struc
         return 406;
     }
     status = take_parameters(call, request, error);
-    if (status == 0 && call->route == API_SUBMIT) {
+    if (status == 0 && takes_manifests(call->route)) {
         status = take_body(call, request, error);
     }
     return status;

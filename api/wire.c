@@ -102,8 +102,35 @@ static const struct wire_field why_fields[] = {
     NESTED(wire_why, job, "job", job_shape),
     ITEMS(WIRE_ARRAY, wire_why, checks, check_count, "checks", &check_shape),
     FIELD(WIRE_NUMBER, wire_why, ahead, "ahead"),
+    FIELD(WIRE_OPTIONAL, wire_why, start, "start"),
+    FIELD(WIRE_TIME, wire_why, p50_us, "p50"),
+    FIELD(WIRE_TIME, wire_why, p90_us, "p90"),
+    FIELD(WIRE_TIME, wire_why, until_us, "until"),
 };
 SHAPE(why, why_fields);
+
+static const struct wire_field outlook_fields[] = {
+    FIELD(WIRE_ID, wire_outlook, id, "id"),
+    FIELD(WIRE_TEXT, wire_outlook, name, "name"),
+    FIELD(WIRE_TEXT, wire_outlook, namespace, "namespace"),
+    FIELD(WIRE_TEXT, wire_outlook, team, "team"),
+    FIELD(WIRE_TEXT, wire_outlook, state, "state"),
+    FIELD(WIRE_TEXT, wire_outlook, reason, "reason"),
+    FIELD(WIRE_TEXT, wire_outlook, start, "start"),
+    FIELD(WIRE_TIME, wire_outlook, p50_us, "p50"),
+    FIELD(WIRE_TIME, wire_outlook, p90_us, "p90"),
+    FIELD(WIRE_TIME, wire_outlook, without_p50_us, "withoutP50"),
+};
+SHAPE(outlook, outlook_fields);
+
+static const struct wire_field forecast_fields[] = {
+    FIELD(WIRE_TIME, wire_forecast, as_of_us, "asOf"),
+    FIELD(WIRE_TIME, wire_forecast, until_us, "until"),
+    FIELD(WIRE_NUMBER, wire_forecast, futures, "futures"),
+    ITEMS(WIRE_ARRAY, wire_forecast, items, item_count, "items", &outlook_shape),
+    ITEMS(WIRE_EXTRA, wire_forecast, delayed, delayed_count, "delayed", &outlook_shape),
+};
+SHAPE(forecast, forecast_fields);
 
 static const struct wire_field detail_fields[] = {
     FIELD(WIRE_TEXT, wire_detail, file, "file"),
@@ -193,6 +220,7 @@ CODEC(attempt_list)
 CODEC(event)
 CODEC(event_list)
 CODEC(why)
+CODEC(forecast)
 CODEC(submit_answer)
 CODEC(status)
 

@@ -93,7 +93,30 @@ struct wire_why {
     struct wire_job job;
     const struct wire_check *checks;
     size_t check_count;
-    int64_t ahead; /* waiting jobs before it */
+    int64_t ahead;     /* waiting jobs before it */
+    const char *start; /* as of wire_outlook; "" unless it was asked for */
+    int64_t p50_us, p90_us;
+    int64_t until_us;
+};
+
+/* When a waiting job is expected to start. */
+struct wire_outlook {
+    uint64_t id;
+    const char *name, *namespace, *team, *state;
+    const char *reason;     /* its code */
+    const char *start;      /* "expected", "later" (than what was looked at) or "unknown" */
+    int64_t p50_us, p90_us; /* half and nine in ten of the futures keep it; 0: not known */
+    int64_t without_p50_us; /* of a job that another would delay: without that one; else 0 */
+};
+
+struct wire_forecast {
+    int64_t as_of_us;
+    int64_t until_us; /* nothing beyond was looked at */
+    int64_t futures;  /* that were run */
+    const struct wire_outlook *items;
+    size_t item_count;
+    const struct wire_outlook *delayed; /* by the items: of what-if alone. NULL: left out */
+    size_t delayed_count;
 };
 
 struct wire_detail {
@@ -167,6 +190,7 @@ void wire_encode_attempt_list(struct buf *out, const struct wire_attempt_list *l
 void wire_encode_event(struct buf *out, const struct wire_event *event);
 void wire_encode_event_list(struct buf *out, const struct wire_event_list *list);
 void wire_encode_why(struct buf *out, const struct wire_why *why);
+void wire_encode_forecast(struct buf *out, const struct wire_forecast *forecast);
 void wire_encode_error(struct buf *out, const struct wire_error *error);
 void wire_encode_submit_answer(struct buf *out, const struct wire_submit_answer *answer);
 void wire_encode_status(struct buf *out, const struct wire_status *status);
@@ -192,6 +216,8 @@ int wire_decode_event_list(const char *text, size_t bytes, struct wire_memory *m
                            struct wire_event_list *out_list, struct error *error) MUST_CHECK;
 int wire_decode_why(const char *text, size_t bytes, struct wire_memory *memory,
                     struct wire_why *out_why, struct error *error) MUST_CHECK;
+int wire_decode_forecast(const char *text, size_t bytes, struct wire_memory *memory,
+                         struct wire_forecast *out_forecast, struct error *error) MUST_CHECK;
 int wire_decode_error(const char *text, size_t bytes, struct wire_memory *memory,
                       struct wire_error *out_error, struct error *error) MUST_CHECK;
 int wire_decode_submit_answer(const char *text, size_t bytes, struct wire_memory *memory,

@@ -58,8 +58,6 @@
 #define LIMIT_QUEUE_JOURNAL_BYTES_FIRST ((size_t)64 * LIMIT_KIB)
 #define LIMIT_QUEUE_JOURNAL_BYTES_LAST  ((size_t)4 * LIMIT_MIB)
 
-#define LIMIT_QUEUE_DAMAGE_NOTED 10000 /* damaged records moved at once */
-
 /* A Spark application's payload. */
 #define LIMIT_SPARK_CONF_KEYS 4096
 #define LIMIT_SPARK_ARGUMENTS 4096
@@ -84,6 +82,13 @@
 
 /* Job names whose run times are remembered: about 200 bytes each. */
 #define LIMIT_RUNTIME_NAMES 10000
+
+/* A look ahead, in a child process. */
+#define LIMIT_FORECAST_SECONDS 2 /* that it may compute */
+#define LIMIT_FORECAST_FUTURES 20
+#define LIMIT_FORECAST_STARTS  10000 /* of each future */
+#define LIMIT_FORECAST_DAYS    30
+#define LIMIT_FORECAST_CLIENTS 256 /* that wait for one */
 
 /* Demands of specs kept to be found again: a few KiB each. */
 #define LIMIT_DEMANDS_KEPT 4096

@@ -39,7 +39,7 @@ struct cli_options {
     const char *token_file, *ca_file;
     const char *output_text;
     enum cli_output output;
-    const char *namespace, *team, *state, *name;
+    const char *namespace, *team, *state, *name, *add;
     bool all, watch, wait, hold, follow, utc, help;
     int64_t limit, tail, attempt; /* -1: not given */
     int64_t timeout_us;           /* -1: for ever */
@@ -84,6 +84,8 @@ int verb_submit(struct cli *cli);
 int verb_ls(struct cli *cli);
 int verb_show(struct cli *cli);
 int verb_why(struct cli *cli);
+int verb_forecast(struct cli *cli);
+int verb_simulate(struct cli *cli);
 int verb_logs(struct cli *cli);
 int verb_events(struct cli *cli);
 int verb_cancel(struct cli *cli);

@@ -1,5 +1,6 @@
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "api/wire.h"
 #include "base/clock.h"
@@ -101,6 +102,26 @@ static int print_shown(const struct cli *cli, const struct buf *body) {
     return status;
 }
 
+static void print_start(const struct cli *cli, const struct wire_why *why) {
+    char p50[40], p90[40];
+
+    if (why->start[0] == '\0') {
+        return;
+    }
+    print_time(cli, why->p50_us, p50);
+    print_time(cli, why->p90_us != 0 ? why->p90_us : why->until_us, p90);
+    if (strcmp(why->start, "later") == 0) {
+        printf("  expected start: later than %s\n", p90);
+    } else if (why->p50_us == 0) {
+        printf("  expected start: unknown\n");
+    } else if (why->p90_us == why->p50_us) {
+        printf("  expected start: %s\n", p50);
+    } else {
+        printf("  expected start: %s, nine in ten by %s\n", p50,
+               why->p90_us != 0 ? p90 : "a time that is not known");
+    }
+}
+
 static void print_checks(const struct cli *cli, const struct wire_why *why) {
     print_clean(stdout, why->job.name);
     printf(" (job %" PRIu64 ") is %s", why->job.id, why->job.state);
@@ -122,6 +143,7 @@ static void print_checks(const struct cli *cli, const struct wire_why *why) {
         printf("  %" PRId64 " waiting %s before it\n", why->ahead,
                why->ahead == 1 ? "job is" : "jobs are");
     }
+    print_start(cli, why);
 }
 
 static int print_why(const struct cli *cli, const struct buf *body) {
@@ -163,5 +185,5 @@ int verb_show(struct cli *cli) {
 }
 
 int verb_why(struct cli *cli) {
-    return fetch_and_print(cli, "/why", print_why);
+    return fetch_and_print(cli, "/why?forecast=true", print_why);
 }

@@ -1,15 +1,13 @@
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/digest.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/rng.h"
-#include "base/text.h"
 #include "cli/cli.h"
+#include "cli/input.h"
 #include "cli/jobs.h"
 #include "cli/print.h"
 #include "cli/remote.h"
@@ -23,32 +21,6 @@ struct accepted {
     bool replayed;
     struct wire_memory memory;
 };
-
-static int read_file(const char *path, struct buf *out) {
-    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-    char bytes[16384];
-    size_t count;
-    int status = CLI_OK;
-
-    if (file == NULL) {
-        cli_complain("%s: %s", path, strerror(errno));
-        return errno == ENOENT ? CLI_NOT_FOUND : CLI_REFUSED;
-    }
-    while ((count = fread(bytes, 1, sizeof bytes, file)) > 0) {
-        buf_add(out, bytes, count);
-    }
-    if (ferror(file) != 0) {
-        cli_complain("%s: %s", path, strerror(errno));
-        status = CLI_REFUSED;
-    } else if (out->full) {
-        cli_complain("%s: larger than %d MiB", path, LIMIT_MANIFEST_BYTES / LIMIT_MIB);
-        status = CLI_REFUSED;
-    }
-    if (file != stdin) {
-        (void)fclose(file);
-    }
-    return status;
-}
 
 /* New for each invocation and file: the daemon answers a repeated request with the same jobs. */
 static void make_key(char key[2 * KEY_SECRET_BYTES + 1]) {
@@ -83,7 +55,7 @@ static int submit_text(struct cli *cli, const char *file, const struct buf *text
         .method = "POST",
         .body = buf_text(text),
         .body_bytes = text->bytes,
-        .content_type = text_ends_with(file, ".json") ? "application/json" : "application/yaml",
+        .content_type = input_type(file),
         .idempotency_key = key,
     };
     int status;
@@ -106,24 +78,14 @@ static int submit_text(struct cli *cli, const char *file, const struct buf *text
     return status;
 }
 
-/* The name that messages will have: a path's last part when all of it is too long. */
-static const char *shown_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-
-    if (strcmp(path, "-") == 0) {
-        return "stdin";
-    }
-    return strlen(path) <= LIMIT_NAME_BYTES || slash == NULL ? path : slash + 1;
-}
-
 static int submit_file(struct cli *cli, const char *path, struct accepted *accepted) {
     struct buf text;
     int status;
 
     buf_init(&text, LIMIT_MANIFEST_BYTES);
-    status = read_file(path, &text);
+    status = input_read(path, &text);
     if (status == CLI_OK) {
-        status = submit_text(cli, shown_name(path), &text, accepted);
+        status = submit_text(cli, input_name(path), &text, accepted);
     }
     buf_finish(&text);
     return status;

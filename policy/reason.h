@@ -58,7 +58,7 @@ struct reason {
     int64_t needs;
     int64_t free;
     int64_t hard;
-    int64_t used; /* taken of it: the larger of status.used and our own sum */
+    int64_t used;
     int64_t own;
     int64_t reserved;
     uint32_t placed;

@@ -130,7 +130,7 @@ static void on_pod(struct core *core, struct event *event) {
 }
 
 static void on_pod_gone(struct core *core, struct event *event) {
-    pods_gone(core, event->gone.namespace, event->gone.name, event->gone.version);
+    pods_gone(core, event->gone.namespace, event->gone.name);
 }
 
 static void on_node(struct core *core, struct event *event) {
@@ -305,22 +305,15 @@ static void expire_submissions(struct core *core) {
 }
 
 static int64_t wake_after_us(const struct core *core) {
-    const int64_t next_us = timers_next_us(&core->timers);
-    const int64_t due_us = ledger_due_us(core->ledger);
-    int64_t after_us = CLOCK_NEVER_US;
+    int64_t next_us = timers_next_us(&core->timers);
 
     if (core->pass_needed) {
         return 0;
     }
-    if (next_us != CLOCK_NEVER_US) {
-        after_us = next_us > core->instant.mono_us ? next_us - core->instant.mono_us : 0;
+    if (next_us == CLOCK_NEVER_US) {
+        return CLOCK_NEVER_US;
     }
-    if (due_us != CLOCK_NEVER_US) { /* On the wall clock. */
-        const int64_t wait_us = due_us > core->instant.now_us ? due_us - core->instant.now_us : 0;
-
-        after_us = wait_us < after_us ? wait_us : after_us;
-    }
-    return after_us;
+    return next_us > core->instant.mono_us ? next_us - core->instant.mono_us : 0;
 }
 
 void scheduler_turn(struct core *core, struct instant instant, struct event *events, size_t count,
@@ -329,9 +322,6 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
     core->counts.turns++;
     outbox_clear(&core->outbox);
     expire_submissions(core);
-    if (ledger_advance(core->ledger, instant.now_us)) {
-        core->pass_needed = true;
-    }
     for (size_t i = 0; i < count; i++) {
         ENSURE(events[i].kind < EVENT_KIND_COUNT);
         handlers[events[i].kind](core, &events[i]);
@@ -375,6 +365,10 @@ bool core_job(const struct core *core, uint64_t id, struct job *out_job) {
 
 bool core_next_job(const struct core *core, uint64_t after_id, struct job *out_job) {
     return give_job(entries_next(&core->entries, after_id), out_job);
+}
+
+uint64_t core_new_id(const struct core *core) {
+    return core->next_id;
 }
 
 const struct attempt *core_attempt(const struct core *core, uint64_t id) {

@@ -60,6 +60,9 @@ bool core_job(const struct core *core, uint64_t id, struct job *out_job);
 /* The job with the lowest id above after_id; false at the end. */
 bool core_next_job(const struct core *core, uint64_t after_id, struct job *out_job);
 
+/* What the next job to be submitted will be called. */
+uint64_t core_new_id(const struct core *core);
+
 /* The current or last attempt; NULL if there was none. */
 const struct attempt *core_attempt(const struct core *core, uint64_t id);
 
@@ -74,6 +77,13 @@ bool core_reason_print(struct core *core, uint64_t id, struct reason *out_reason
 size_t core_jobs_ahead(const struct core *core, uint64_t id);
 
 const struct demand *core_demand(const struct core *core, uint64_t id);
+
+/* How long a run of the job takes in all that has gone on for ran_us already, for who looks ahead:
+ * one of the earlier runs of its name, by `unit` from [0, 1), or what is expected of it. Always
+ * more than ran_us; CLOCK_NEVER_US: nothing is known. out_chance: another unit may give another
+ * answer. */
+int64_t core_draw_runtime_us(const struct core *core, uint64_t id, double unit, int64_t ran_us,
+                             bool *out_chance);
 
 /* Could such a job ever run here, as the cluster is now? ERR_INVALID with the nearest miss or the
  * limit it breaks; OK also while the cluster is not known yet. demand is settled. */

@@ -84,11 +84,6 @@ void daemon_leave(struct daemon *daemon, const char *why);
 /* Ask for a turn in this round. */
 void daemon_wake(struct daemon *daemon);
 
-/* --- damage.c: the queue's damaged records are moved aside and logged --------------------------- */
-
-void damage_report(struct daemon *daemon);
-void damage_report_opening(struct daemon *daemon); /* when the queue has been read */
-
 /* --- front.c --------------------------------------------------------------------------------- */
 
 int front_open(struct daemon *daemon, struct error *error) MUST_CHECK;
@@ -96,6 +91,9 @@ void front_close(struct daemon *daemon);
 int front_reload(struct daemon *daemon, const struct config *config,
                  struct error *error) MUST_CHECK;
 void front_drain(struct daemon *daemon);
+
+/* The call of that number, if it is still open; NULL otherwise. */
+struct api_call *front_find_call(const struct daemon *daemon, uint64_t number);
 
 /* A turn is committed: tell those who wait for it. */
 void front_reply(struct daemon *daemon, const struct reply *reply);

@@ -345,6 +345,10 @@ uint64_t forward_turns(const struct forward *forward) {
     return forward->turns;
 }
 
+bool forward_has_ends(const struct forward *forward) {
+    return timers_next_us(&forward->timers) != CLOCK_NEVER_US;
+}
+
 size_t forward_unplaced(const struct forward *forward) {
     return forward->unplaced_count;
 }

@@ -49,6 +49,9 @@ void forward_go(struct forward *forward, int64_t now_us);
 int64_t forward_now_us(const struct forward *forward);
 uint64_t forward_turns(const struct forward *forward); /* taken so far */
 
+/* Does anything run whose end is known? */
+bool forward_has_ends(const struct forward *forward);
+
 /* Gangs that the core admitted, and for which no way was found onto the nodes: they try again
  * whenever a job ends. */
 size_t forward_unplaced(const struct forward *forward);

@@ -13,6 +13,7 @@
 #include "config/tokens.h"
 #include "queue/queue.h"
 #include "scheduler/daemon.h"
+#include "scheduler/front_forecast.h"
 #include "scheduler/front_view.h"
 #include "scheduler/leader.h"
 #include "scheduler/loop.h"
@@ -29,6 +30,7 @@ struct front {
     struct map keys; /* idempotency keys of submissions that are not committed yet */
     struct follower *followers;
     size_t follower_count;
+    struct front_forecasts *forecasts;
 };
 
 /* --- Answers --------------------------------------------------------------------------------- */
@@ -278,8 +280,12 @@ static void on_why(struct daemon *daemon, struct api_call *call) {
     if (!permitted_job(daemon, call, &job)) {
         return;
     }
+    if (call->forecast && job_state_is_waiting(job.state)) {
+        front_forecast(daemon->front->forecasts, call);
+        return;
+    }
     json = answer_buf();
-    front_why(daemon, &job, &json);
+    front_why(daemon, &job, NULL, 0, &json);
     reply_buf(call, 200, &json);
 }
 
@@ -413,14 +419,41 @@ static void on_logs(struct daemon *daemon, struct api_call *call) {
     }
 }
 
+/* --- Looking ahead --------------------------------------------------------------------------- */
+
+struct api_call *front_find_call(const struct daemon *daemon, uint64_t number) {
+    return api_find(daemon->front->api, number);
+}
+
+static void on_forecast(struct daemon *daemon, struct api_call *call) {
+    front_forecast(daemon->front->forecasts, call);
+}
+
+static void on_outlook(struct daemon *daemon, struct api_call *call) {
+    struct job job;
+
+    if (permitted_job(daemon, call, &job)) {
+        front_forecast(daemon->front->forecasts, call);
+    }
+}
+
+static void on_simulate(struct daemon *daemon, struct api_call *call) {
+    struct submission_work *work = submission_read(daemon, call);
+
+    if (work != NULL) {
+        front_simulate(daemon->front->forecasts, call, work);
+    }
+}
+
 /* --- Calls ----------------------------------------------------------------------------------- */
 
 static void (*const handlers[API_ROUTE_COUNT])(struct daemon *daemon, struct api_call *call) = {
-    [API_SUBMIT] = on_submit, [API_LIST] = on_list,         [API_SHOW] = on_show,
-    [API_CANCEL] = on_change, [API_HOLD] = on_change,       [API_RELEASE] = on_change,
-    [API_WHY] = on_why,       [API_ATTEMPTS] = on_attempts, [API_EVENTS] = on_events,
-    [API_LOGS] = on_logs,     [API_STATUS] = on_status,     [API_METRICS] = on_metrics,
-    [API_READY] = on_ready,
+    [API_SUBMIT] = on_submit,     [API_LIST] = on_list,         [API_SHOW] = on_show,
+    [API_CANCEL] = on_change,     [API_HOLD] = on_change,       [API_RELEASE] = on_change,
+    [API_WHY] = on_why,           [API_ATTEMPTS] = on_attempts, [API_EVENTS] = on_events,
+    [API_LOGS] = on_logs,         [API_STATUS] = on_status,     [API_METRICS] = on_metrics,
+    [API_READY] = on_ready,       [API_OUTLOOK] = on_outlook,   [API_FORECAST] = on_forecast,
+    [API_SIMULATE] = on_simulate,
 };
 
 /* A standby has no queue to ask. */
@@ -584,6 +617,7 @@ int front_open(struct daemon *daemon, struct error *error) {
     api.http.body_bytes = (size_t)config->body_bytes_max;
     daemon->front = mem_alloc(1, sizeof *daemon->front);
     daemon->front->api = api_create(&api);
+    daemon->front->forecasts = front_forecasts_create(daemon);
     r = listen_local(daemon, error);
     if (r == OK) {
         r = listen_network(daemon, error);
@@ -605,6 +639,7 @@ void front_close(struct daemon *daemon) {
     if (front == NULL) {
         return;
     }
+    front_forecasts_destroy(front->forecasts);
     api_destroy(front->api);
     map_finish(&front->keys);
     free(front->followers);

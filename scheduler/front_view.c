@@ -246,10 +246,12 @@ static void add_arithmetic(struct daemon *daemon, const struct job *job, struct 
     payload_destroy(payload);
 }
 
-void front_why(struct daemon *daemon, const struct job *job, struct buf *out_json) {
+void front_why(struct daemon *daemon, const struct job *job, const struct wire_outlook *outlook,
+               int64_t until_us, struct buf *out_json) {
     const struct demand *demand = core_demand(daemon->core, job->id);
     struct checks checks = {0};
     struct front_job shown;
+    struct wire_why why;
     size_t ahead = core_jobs_ahead(daemon->core, job->id);
 
     front_job_fill(daemon, job, &shown);
@@ -264,10 +266,17 @@ void front_why(struct daemon *daemon, const struct job *job, struct buf *out_jso
         }
         check_reason(daemon, job, &checks);
     }
-    wire_encode_why(out_json, &(struct wire_why){.job = shown.wire,
-                                                 .checks = checks.items,
-                                                 .check_count = checks.count,
-                                                 .ahead = (int64_t)ahead});
+    why = (struct wire_why){.job = shown.wire,
+                            .checks = checks.items,
+                            .check_count = checks.count,
+                            .ahead = (int64_t)ahead};
+    if (outlook != NULL) {
+        why.start = outlook->start;
+        why.p50_us = outlook->p50_us;
+        why.p90_us = outlook->p90_us;
+        why.until_us = until_us;
+    }
+    wire_encode_why(out_json, &why);
     for (size_t i = 0; i < checks.count; i++) {
         free_text(checks.items[i].message);
     }
@@ -353,7 +362,6 @@ void front_status(struct daemon *daemon, struct buf *out_json) {
             count_of("attempts", store.attempts),
             count_of("events", store.events),
             count_of("specs", store.specs),
-            count_of("quarantined", store.quarantined),
             count_of("fileBytes", store.file_bytes),
             count_of("mapBytes", store.map_bytes),
         };
@@ -466,8 +474,6 @@ void front_metrics(struct daemon *daemon, const struct api_stats *stats, struct 
     metric(out_text, "nightshift_nodes", "gauge", "Nodes seen.", counts.nodes);
     metric(out_text, "nightshift_queue_file_bytes", "gauge", "Used bytes of the queue's file.",
            store.file_bytes);
-    metric(out_text, "nightshift_queue_quarantined_records", "gauge",
-           "Damaged records moved aside: nightshift admin quarantine ls.", store.quarantined);
     kube_metrics(&kube, out_text);
     api_metrics(stats, out_text);
 }

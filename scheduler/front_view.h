@@ -39,7 +39,9 @@ struct front_events {
 void front_event_add(struct front_events *events, const struct job_event *event);
 void front_events_finish(struct front_events *events);
 
-void front_why(struct daemon *daemon, const struct job *job, struct buf *out_json);
+/* outlook: when it starts, as far as known until then; NULL: not asked. */
+void front_why(struct daemon *daemon, const struct job *job, const struct wire_outlook *outlook,
+               int64_t until_us, struct buf *out_json);
 void front_status(struct daemon *daemon, struct buf *out_json);
 void front_metrics(struct daemon *daemon, const struct api_stats *stats, struct buf *out_text);
 

@@ -63,3 +63,48 @@ struct runtime runtimes_expect(const struct core *core, const struct entry *entr
     }
     return runtime_expect(&known);
 }
+
+/* One of the name's runs that took longer than ran_us; 0: none did. */
+static int64_t draw_run(const struct core *core, const struct entry *entry, double unit,
+                        int64_t ran_us, bool *out_chance) {
+    char key[RUNTIME_KEY_BYTES];
+    struct runtime_runs runs;
+    unsigned known;
+    size_t longer = 0;
+
+    runtime_history_key(entry->terms->namespace, entry->name, key);
+    if (runtime_history_quantile_us(core->runtimes, key, 50, &known) == 0) {
+        return 0;
+    }
+    runtime_history_get(core->runtimes, key, &runs);
+    for (size_t i = 0; i < runs.count; i++) {
+        if (runs.runs_us[i] > ran_us) {
+            runs.runs_us[longer++] = runs.runs_us[i];
+        }
+    }
+    for (size_t i = 1; i < longer; i++) {
+        *out_chance = *out_chance || runs.runs_us[i] != runs.runs_us[0];
+    }
+    return longer > 0 ? runs.runs_us[(size_t)(unit * (double)longer)] : 0;
+}
+
+int64_t core_draw_runtime_us(const struct core *core, uint64_t id, double unit, int64_t ran_us,
+                             bool *out_chance) {
+    const struct entry *entry = view_entry(core, id);
+    int64_t limit_us = entry != NULL ? entry->terms->max_runtime_us : 0;
+    int64_t drawn_us;
+    int64_t end_us;
+
+    ENSURE(unit >= 0);
+    ENSURE(unit < 1);
+    *out_chance = false;
+    if (entry == NULL) {
+        return CLOCK_NEVER_US;
+    }
+    drawn_us = draw_run(core, entry, unit, ran_us, out_chance);
+    if (drawn_us > 0 && (limit_us == 0 || drawn_us <= limit_us)) {
+        return drawn_us;
+    }
+    end_us = runtime_end_us(0, runtimes_expect(core, entry).us, limit_us, ran_us);
+    return end_us == RUNTIME_NEVER ? CLOCK_NEVER_US : end_us;
+}

@@ -259,7 +259,8 @@ l:
 """)
 expect("show -o json", ["show", "-o", "json", "7"], 0, [("GET /v1/jobs/7", 200, {"id": 7})],
        out='{\n  "id": 7\n}\n')
-expect("why", ["why", "7"], 0, [("GET /v1/jobs/7/why", 200, {
+expect("why", ["why", "7"], 0, [("GET /v1/jobs/7/why?forecast=true", 200, {
+    "start": "expected", "p50": "2026-11-22T22:40:00Z", "p90": "2026-11-22T23:05:00Z",
     "job": job(7, reason={"code": "Quota", "message": "needs 3, free 1"}), "ahead": 2,
     "checks": [{"check": "order", "passed": True, "message": "first"},
                {"check": "quota", "passed": False, "message": "needs 3, free 1"}]})], out="""\
@@ -267,7 +268,41 @@ etl (job 7) is QUEUED: needs 3, free 1
   yes order     first
   no  quota     needs 3, free 1
   2 waiting jobs are before it
+  expected start: 2026-11-22 22:40:00, nine in ten by 2026-11-22 23:05:00
 """)
+outlook = {"id": 7, "name": "etl", "namespace": "team-a", "team": "a", "state": "QUEUED",
+           "reason": "Quota", "start": "expected", "p50": "2026-11-22T22:40:00Z",
+           "p90": "2026-11-22T23:05:00Z"}
+forecast = {"asOf": "2026-11-22T22:00:00Z", "until": "2026-12-22T22:00:00Z", "futures": 20, "items": [
+    outlook, {**outlook, "id": 8, "name": "dig", "start": "unknown", "p50": None, "p90": None},
+    {**outlook, "id": 9, "name": "ant", "start": "later", "p50": None, "p90": None}]}
+expect("forecast", ["forecast", "-n", "team-a"], 0,
+       [("GET /v1/forecast?namespace=team-a&limit=500", 200, forecast)], out="""\
+ID  NAME  NAMESPACE  TEAM  START                BY                   IN   WAITS FOR
+7   etl   team-a     a     2026-11-22 22:40:00  2026-11-22 23:05:00  40m  Quota
+8   dig   team-a     a     unknown              unknown              -    Quota
+9   ant   team-a     a     later                later                -    Quota
+""")
+expect("forecast of a job", ["forecast", "-o", "name", "7"], 0,
+       [("GET /v1/jobs/7/forecast", 200, forecast)], out="7\n8\n9\n")
+expect("forecast of nothing", ["forecast"], 0,
+       [("GET /v1/forecast?limit=500", 200, {"items": []})], out="", err="nothing waits\n")
+with open(os.path.join(folder.name, "new.yaml"), "w") as file:
+    file.write("kind: BatchJob\n")
+NEW = os.path.join(folder.name, "new.yaml")
+expect("simulate", ["simulate", "--add", NEW], 0,
+       [("POST /v1/forecast?file=" + NEW.replace("/", "%2F"), 200, {
+           **forecast, "items": [outlook],
+           "delayed": [{**outlook, "id": 3, "withoutP50": "2026-11-22T22:10:00Z"}]})], out="""\
+ID  NAME  NAMESPACE  TEAM  START                BY                   IN   WAITS FOR
+7   etl   team-a     a     2026-11-22 22:40:00  2026-11-22 23:05:00  40m  Quota
+
+1 would start later:
+ID  NAME  TEAM  START                INSTEAD OF           LATER BY
+3   etl   a     2026-11-22 22:40:00  2026-11-22 22:10:00  30m
+""")
+check("simulate sends the manifest", seen[0][2] == b"kind: BatchJob\n", seen)
+expect("simulate without a file", ["simulate"], 2, err=re.compile("--add FILE"))
 event = {"jobId": 7, "sequence": 1, "at": "2026-11-22T22:00:00Z", "attempt": 1, "state": "RUNNING",
          "kind": "started", "text": "on n1"}
 expect("events", ["events", "7"], 0, [("GET /v1/jobs/7/events", 200, {"items": [event]})], out="""\

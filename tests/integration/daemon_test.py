@@ -3,6 +3,7 @@
 
 Usage: daemon_test.py KUBESIM NIGHTSHIFTD [PART OF A ROW'S NAME]
 """
+import datetime
 import hashlib
 import http.client
 import json
@@ -23,6 +24,11 @@ ROWS = table.Rows("daemon")
 row = ROWS.row
 ONE_NODE = ("--nodes", "1", "--node-cpu", "2", "--node-memory", "4Gi")
 NODES = "/api/v1/nodes"
+
+
+def seconds(text):
+    """Since the epoch, of a time of the interface's."""
+    return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").timestamp()
 
 
 def same(got, expected, what=""):
@@ -294,6 +300,41 @@ def quota(world):
     stats = world.kube("GET", "/sim/stats")
     same(stats["exceededQuota"], 0, "403s")
     world.check_once()
+
+
+@row("a forecast says when jobs start, and what a new one would change", sim=ONE_NODE)
+def forecast(world):
+    daemon = world.daemon
+    ids = [daemon.submit(pod_job(name, cpu="2", sim={"runtime": "10m"}, expectedRuntime=expected))
+           for name, expected in (("a", "10m"), ("b", "20m"), ("c", "5m"))]
+    unknown = daemon.submit(pod_job("d", cpu="2", sim={"runtime": "10m"}))
+    last = daemon.submit(pod_job("e", cpu="2"))
+    daemon.wait_state(ids[0], "RUNNING")
+    began = seconds(daemon.job(ids[0])["startedAt"])
+    answer = daemon.get("/v1/forecast")
+    found = {item["id"]: item for item in answer["items"]}
+    same(list(found), [ids[1], ids[2], unknown, last], "in the order of their starts")
+    for job_id, after in ((ids[1], 600), (ids[2], 1800), (unknown, 2100)):
+        same(found[job_id]["start"], "expected", found)
+        same(abs(seconds(found[job_id]["p50"]) - began - after) < 5, True, found[job_id])
+    same((found[last]["start"], found[last]["p50"]), ("unknown", None),
+         "nobody knows how long the one before it runs")
+    why = daemon.get("/v1/jobs/%d/why?forecast=true" % ids[1])
+    same(why["p50"], found[ids[1]]["p50"], "why tells the same")
+    same(daemon.get("/v1/jobs/%d/why" % ids[1])["start"], None, "if it is asked")
+    alone = daemon.get("/v1/jobs/%d/forecast" % ids[2])
+    same([item["p50"] for item in alone["items"]], [found[ids[2]]["p50"]])
+
+    new = pod_job("new", cpu="2", priority=5, expectedRuntime="1m")
+    status, simulated = daemon.ask("POST", "/v1/forecast", json.dumps(new))[:2]
+    same(status, 200, simulated)
+    same(simulated["items"][0]["p50"], found[ids[1]]["p50"], "it goes before the others")
+    same([(item["id"], round(seconds(item["p50"]) - seconds(item["withoutP50"])))
+          for item in simulated["delayed"]],
+         [(ids[1], 60), (ids[2], 60), (unknown, 60)], "whom it delays, and by how much")
+    same(len(daemon.get("/v1/jobs")["items"]), 5, "nothing was submitted")
+    status, refused = daemon.ask("POST", "/v1/forecast", "kind: Nothing\n")[:2]
+    same(status, 422, refused)
 
 
 @row("a quota that is raised lets the waiting job in")

@@ -1,0 +1,198 @@
+#include "scheduler/forecast.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "scheduler/forward.h"
+
+#define ASK_EVERY 16 /* instants */
+
+/* --- One future ------------------------------------------------------------------------------ */
+
+struct look {
+    const struct future_options *options;
+    struct future *future;
+    struct rng rng;
+    uint64_t first_new_id; /* ids from here on did not exist at the beginning */
+    size_t room;
+};
+
+static int64_t draw_runtime(void *context, const struct job *job, int64_t ran_us) {
+    struct look *look = context;
+    bool chance = false;
+    int64_t us =
+        core_draw_runtime_us(look->options->core, job->id, rng_unit(&look->rng), ran_us, &chance);
+
+    look->future->chance = look->future->chance || chance;
+    return us;
+}
+
+static void note_start(void *context, const struct job *job, int64_t now_us) {
+    struct look *look = context;
+    struct future *future = look->future;
+
+    if (job->state != JOB_SUBMITTING || future->count == look->options->starts_max) {
+        return;
+    }
+    if (future->count == look->room) {
+        look->room = look->room > 0 ? 2 * look->room : 64;
+        future->starts = mem_grow(future->starts, look->room, sizeof *future->starts);
+    }
+    future->starts[future->count++] = (struct future_start){.job_id = job->id, .at_us = now_us};
+}
+
+static bool may_go_on(const struct look *look, unsigned instants) {
+    const struct future_options *options = look->options;
+
+    return look->future->count < options->starts_max &&
+           (instants % ASK_EVERY != 0 || options->may_go_on == NULL ||
+            options->may_go_on(options->context));
+}
+
+/* The core may want to wake for its own housekeeping long after the last job has ended. */
+static enum future_end end_at_horizon(const struct forward *forward) {
+    return forward_has_ends(forward) ? FUTURE_CUT : FUTURE_NOTHING_MORE;
+}
+
+static void go(struct look *look, struct forward *forward) {
+    int64_t last_us = look->options->now.now_us + look->options->horizon_us;
+    struct future *future = look->future;
+    int64_t next_us;
+
+    if (look->options->added != NULL) {
+        forward_tell(forward, look->options->added, 1);
+    }
+    for (unsigned instants = 1; (next_us = forward_next_us(forward)) <= last_us; instants++) {
+        if (!may_go_on(look, instants)) {
+            future->end = FUTURE_CUT;
+            future->until_us = forward_now_us(forward);
+            return;
+        }
+        forward_go(forward, next_us);
+    }
+    future->end = next_us == CLOCK_NEVER_US ? FUTURE_NOTHING_MORE : end_at_horizon(forward);
+    future->until_us = last_us;
+}
+
+void future_run(const struct future_options *options, struct future *out_future) {
+    struct future future = {.end = FUTURE_NOTHING_MORE};
+    struct look look = {.options = options, .future = &future};
+    struct forward *forward;
+
+    rng_init(&look.rng, options->seed);
+    forward = forward_create(&(struct forward_options){.core = options->core,
+                                                       .start = options->now,
+                                                       .context = &look,
+                                                       .runtime_us = draw_runtime,
+                                                       .on_job = note_start});
+    go(&look, forward);
+    future.turns = forward_turns(forward);
+    if (forward_is_stuck(forward)) {
+        future.end = FUTURE_STUCK;
+    }
+    forward_destroy(forward);
+    *out_future = future;
+}
+
+void future_finish(struct future *future) {
+    free(future->starts);
+    *future = (struct future){0};
+}
+
+/* --- Several --------------------------------------------------------------------------------- */
+
+static int by_job_then_time(const void *a, const void *b) {
+    const struct future_start *left = a;
+    const struct future_start *right = b;
+
+    if (left->job_id != right->job_id) {
+        return left->job_id < right->job_id ? -1 : 1;
+    }
+    return (left->at_us > right->at_us) - (left->at_us < right->at_us);
+}
+
+/* Each job's first start in one future: a job may start again after an attempt that ended early. */
+static size_t first_starts(const struct future *future, struct future_start *out_starts) {
+    size_t count = 0;
+
+    if (future->count > 0) {
+        memcpy(out_starts, future->starts, future->count * sizeof *out_starts);
+        qsort(out_starts, future->count, sizeof *out_starts, by_job_then_time);
+    }
+    for (size_t i = 0; i < future->count; i++) {
+        if (count == 0 || out_starts[count - 1].job_id != out_starts[i].job_id) {
+            out_starts[count++] = out_starts[i];
+        }
+    }
+    return count;
+}
+
+/* The time that so many of a hundred futures keep; a future in which the job does not start keeps
+ * none. Times are sorted. */
+static int64_t quantile(const struct future_start *starts, size_t count, size_t futures,
+                        unsigned percent) {
+    size_t rank = (futures * percent + 99) / 100;
+
+    return rank <= count ? starts[rank - 1].at_us : FORECAST_NEVER;
+}
+
+static void list_jobs(const struct future_start *starts, size_t count, size_t futures,
+                      struct forecast *forecast) {
+    for (size_t from = 0, to; from < count; from = to) {
+        for (to = from + 1; to < count && starts[to].job_id == starts[from].job_id; to++) {
+            continue;
+        }
+        forecast->jobs[forecast->count++] = (struct forecast_job){
+            .job_id = starts[from].job_id,
+            .p50_us = quantile(starts + from, to - from, futures, 50),
+            .p90_us = quantile(starts + from, to - from, futures, 90),
+        };
+    }
+}
+
+void forecast_make(const struct future *futures, size_t count, struct forecast *out_forecast) {
+    struct forecast forecast = {.futures = (unsigned)count, .until_us = INT64_MAX};
+    struct future_start *starts;
+    size_t total = 0;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        total += futures[i].count;
+        forecast.end = futures[i].end > forecast.end ? futures[i].end : forecast.end;
+        forecast.turns += futures[i].turns;
+        if (futures[i].until_us < forecast.until_us) {
+            forecast.until_us = futures[i].until_us;
+        }
+    }
+    starts = mem_alloc(total, sizeof *starts);
+    for (size_t i = 0; i < count; i++) {
+        kept += first_starts(&futures[i], starts + kept);
+    }
+    if (kept > 0) {
+        qsort(starts, kept, sizeof *starts, by_job_then_time);
+    }
+    forecast.jobs = mem_alloc(kept, sizeof *forecast.jobs);
+    list_jobs(starts, kept, count, &forecast);
+    free(starts);
+    *out_forecast = forecast;
+}
+
+void forecast_finish(struct forecast *forecast) {
+    free(forecast->jobs);
+    *forecast = (struct forecast){0};
+}
+
+static int by_job(const void *a, const void *b) {
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = ((const struct forecast_job *)b)->job_id;
+
+    return (left > right) - (left < right);
+}
+
+const struct forecast_job *forecast_find(const struct forecast *forecast, uint64_t job_id) {
+    return forecast->count == 0
+               ? NULL
+               : bsearch(&job_id, forecast->jobs, forecast->count, sizeof *forecast->jobs, by_job);
+}
