@@ -374,7 +374,7 @@ static int read_documents(const struct document_set *set, struct config *config,
         problems_add(problems, root->place, "", "must be an object (key: value)");
     } else if (root != NULL) {
         read_group(config, root, "", NULL, problems);
-        windows_read(root, config->zoneinfo_dir, &config->windows, problems);
+        config->windows = windows_read(root, config->zoneinfo_dir, problems);
     }
     if (problems->count == before) {
         check_between(config, root, problems);
@@ -425,7 +425,7 @@ void config_finish(struct config *config) {
         }
     }
     forget_namespaces(config);
-    window_set_finish(&config->windows);
+    window_set_destroy(config->windows);
     *config = (struct config){0};
 }
 

@@ -74,7 +74,7 @@ struct config {
     char *log_level; /* error, warn, info or debug */
 
     char *zoneinfo_dir;
-    struct window_set windows;
+    struct window_set *windows; /* shared by who needs it longer */
 };
 
 /* The configuration of an empty file. */

@@ -32,6 +32,7 @@ static const struct field batch_job_spec_fields[] = {
     FIELD_OF("spark", FIELD_OBJECT, schema_spark_spec),
     FIELD("team", FIELD_LABEL_VALUE),
     FIELD_RANGE("ttlSecondsAfterFinished", 0, UINT32_MAX - 1),
+    FIELD("window", FIELD_LABELS),
     /* Later versions know these; a job that asks for one must not run without it. */
     FIELD("after", FIELD_REFUSED),
     FIELD("array", FIELD_REFUSED),
@@ -39,7 +40,6 @@ static const struct field batch_job_spec_fields[] = {
     FIELD("priorityClass", FIELD_REFUSED),
     FIELD("sparkApplication", FIELD_REFUSED),
     FIELD("startBy", FIELD_REFUSED),
-    FIELD("window", FIELD_REFUSED),
 };
 static const struct schema batch_job_spec = SCHEMA(batch_job_spec_fields);
 

@@ -28,6 +28,8 @@ struct manifest {
     const char *namespace; /* "": not said */
     const char *team;      /* "": not said */
     enum job_kind kind;
+    const char *window; /* names of windows, joined by commas; "": starts at any time */
+    struct position window_place;
     int32_t priority; /* 0: not said */
     bool hold;
     int64_t retries_max;         /* or MANIFEST_UNSET */

@@ -65,6 +65,11 @@ static void set_preemptible(struct manifest *manifest, const struct text_node *n
     manifest->preemptible = node_bool(node);
 }
 
+static void set_window(struct manifest *manifest, const struct text_node *node) {
+    manifest->window = node->text;
+    manifest->window_place = node->place;
+}
+
 /* The table. */
 
 static const struct queue_field {
@@ -97,7 +102,7 @@ static const struct queue_field {
     {NULL, {.name = "finish-by", .type = FIELD_REFUSED}, NULL},
     {NULL, {.name = "priority-class", .type = FIELD_REFUSED}, NULL},
     {NULL, {.name = "start-by", .type = FIELD_REFUSED}, NULL},
-    {NULL, {.name = "window", .type = FIELD_REFUSED}, NULL},
+    {"window", {.name = "window", .type = FIELD_LABELS}, set_window},
 };
 
 void queue_fields_read(const struct text_node *spec, struct manifest *manifest) {

@@ -1,9 +1,11 @@
 #include "config/schema.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/ensure.h"
+#include "base/memory.h"
 #include "base/quantity.h"
 #include "base/text.h"
 
@@ -71,6 +73,34 @@ static void check_label(const struct check *c) {
     if (become_text(c) && !text_is_dns_label(c->value->text)) {
         COMPLAIN(c, "\"%s\" is not a name: 1 to 63 of a-z, 0-9 and -, not - at either end",
                  c->value->text);
+    }
+}
+
+static void check_labels(const struct check *c) {
+    const char *at;
+    size_t length;
+
+    if (!become_text(c)) {
+        return;
+    }
+    for (at = c->value->text;; at += length + 1) {
+        char *name;
+        bool ok;
+
+        length = strcspn(at, ",");
+        name = mem_copy_text_n(at, length);
+        ok = text_is_dns_label(name);
+        free(name);
+        if (!ok) {
+            COMPLAIN(c,
+                     "\"%s\" is not a name, nor names joined by commas: 1 to 63 of a-z, 0-9 "
+                     "and -, not - at either end",
+                     c->value->text);
+            return;
+        }
+        if (at[length] == '\0') {
+            return;
+        }
     }
 }
 
@@ -350,6 +380,7 @@ void schema_check_field(const struct field *field, struct text_node *value,
     static void (*const checks[FIELD_TYPE_COUNT])(const struct check *c) = {
         [FIELD_TEXT] = check_text,
         [FIELD_LABEL] = check_label,
+        [FIELD_LABELS] = check_labels,
         [FIELD_SUBDOMAIN] = check_subdomain,
         [FIELD_LABEL_VALUE] = check_label_value,
         [FIELD_BOOL] = check_bool,

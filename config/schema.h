@@ -18,6 +18,7 @@
 enum field_type {
     FIELD_TEXT,
     FIELD_LABEL,       /* an RFC 1123 label: at most 63 of a-z 0-9 - */
+    FIELD_LABELS,      /* such labels, joined by commas */
     FIELD_SUBDOMAIN,   /* labels joined by dots, at most 253 */
     FIELD_LABEL_VALUE, /* what a label may hold, and not empty */
     FIELD_BOOL,

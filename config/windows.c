@@ -48,7 +48,6 @@ static const struct field window_fields[] = {
     FIELD("close", FIELD_TEXT),
     FIELD("days", FIELD_TEXTS),
     FIELD("except", FIELD_TEXTS),
-    FIELD("grace", FIELD_DURATION),
     FIELD_OF("hours", FIELD_OBJECTS, hours_schema),
     FIELD_NEEDED("name", FIELD_LABEL),
     FIELD("on", FIELD_TEXTS),
@@ -290,7 +289,6 @@ static void read_window(const struct reader *reader, const struct text_node *nod
         .name = mem_copy_text(name->text),
         .zone = read_zone(reader, node, trail),
         .spill_us = duration_us(node, "spill", 0),
-        .grace_us = duration_us(node, "grace", WINDOW_GRACE_US),
         .at_close = close_of(node_member(node, "atClose")),
     };
     read_all_hours(reader, node, trail, window);
@@ -427,10 +425,10 @@ static void read_lists(struct reader *reader, const struct text_node *windows,
     qsort(set->freezes, set->freeze_count, sizeof *set->freezes, by_from);
 }
 
-void windows_read(struct text_node *root, const char *zoneinfo_dir, struct window_set *out_set,
-                  struct problems *problems) {
-    struct window_set set = {0};
-    struct reader reader = {.zoneinfo_dir = zoneinfo_dir, .set = &set, .problems = problems};
+struct window_set *windows_read(struct text_node *root, const char *zoneinfo_dir,
+                                struct problems *problems) {
+    struct window_set *set = window_set_create();
+    struct reader reader = {.zoneinfo_dir = zoneinfo_dir, .set = set, .problems = problems};
     size_t before = problems->count + problems->dropped;
     struct text_node *calendars = node_member_mutable(root, "calendars");
     struct text_node *windows = checked_list(root, "windows", &window_schema, problems);
@@ -445,7 +443,8 @@ void windows_read(struct text_node *root, const char *zoneinfo_dir, struct windo
     }
     calendars_finish(&reader.calendars);
     if (problems->count + problems->dropped > before) {
-        window_set_finish(&set);
+        window_set_destroy(set);
+        set = window_set_create();
     }
-    *out_set = set;
+    return set;
 }

@@ -11,9 +11,9 @@
  *         hours: [{days: [sat], open: "20:00", close: "24:00"}]   # more hours
  *         spill: 30m
  *         atClose: finish | requeue | kill
- *         grace: 5m
  *     freezes:
- *       - {name: release, zone: Europe/Berlin, from: 2026-12-20, until: 2026-12-27T06:00, windows: [nightly]}
+ *       - {name: release, zone: Europe/Berlin, from: 2026-12-20, until: 2026-12-27T06:00,
+ *          windows: [nightly]}
  *
  * Zones are files of the system's tzdata; one that is missing is a problem, never UTC.
  */
@@ -26,8 +26,8 @@
 /* The members of the root that are read here: a list in that order, ended by NULL. */
 extern const char *const windows_members[];
 
-/* Read them from the root of a configuration, which may be NULL. On problems out_set is empty. */
-void windows_read(struct text_node *root, const char *zoneinfo_dir, struct window_set *out_set,
-                  struct problems *problems);
+/* Read them from the root of a configuration, which may be NULL. Never NULL; empty on problems. */
+struct window_set *windows_read(struct text_node *root, const char *zoneinfo_dir,
+                                struct problems *problems);
 
 #endif

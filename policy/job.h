@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "policy/window.h"
 
 /* name, text shown to people and stored in JSON */
 #define JOB_STATE_LIST(X)                                                                    \
@@ -109,6 +110,7 @@ struct job {
     const char *team;
     const char *submitter;
     const char *priority_class; /* "": the lowest of ordinary ones, tier 0 */
+    const char *window; /* names of windows, joined by commas; "" or NULL: starts at any time */
     enum job_kind kind;
     enum job_state state;
     int32_t priority;  /* higher goes first */
@@ -124,6 +126,8 @@ struct job {
     int64_t admitted_us; /* of the current attempt */
     int64_t started_us;  /* of the current attempt: its pod ran */
     int64_t finished_us;
+    int64_t close_us;           /* the current attempt is stopped then; 0: its window lets it run */
+    enum window_close at_close; /* and this is what becomes of it */
     int64_t expected_runtime_us; /* by its submitter; 0: not said */
     int64_t max_runtime_us;      /* a run is stopped after it; 0: never */
     int64_t preempted_us;        /* the last time */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/ensure.h"
 #include "base/limits.h"
 #include "base/rfc3339.h"
@@ -238,6 +239,51 @@ static void print_retry_wait(const struct reason *reason, const struct resource_
 }
 
 /* Either a sentence or a function that makes one. */
+/* "window nightly opens Mon 2026-11-23 22:00 CET" */
+static void print_window(const struct reason *reason, const struct resource_names *names,
+                         char *out_text) {
+    (void)names;
+    if (reason->until_us == CLOCK_NEVER_US) {
+        (void)snprintf(out_text, REASON_TEXT_BYTES, "window %s does not open any more",
+                       reason->name);
+    } else {
+        (void)snprintf(out_text, REASON_TEXT_BYTES, "window %s opens %s", reason->name,
+                       reason->key);
+    }
+}
+
+static void print_window_too_short(const struct reason *reason, const struct resource_names *names,
+                                   char *out_text) {
+    char closes[RFC3339_BYTES_MAX];
+    char expected[32];
+
+    (void)names;
+    rfc3339_print(reason->hard, closes);
+    text_print_duration(reason->needs, expected);
+    (void)snprintf(
+        out_text, REASON_TEXT_BYTES, "window %s closes %s, too soon for the expected %s; %s%s",
+        reason->name, closes, expected,
+        reason->until_us == CLOCK_NEVER_US ? "it never opens for so long" : "it opens again ",
+        reason->key);
+}
+
+static void print_window_unknown(const struct reason *reason, const struct resource_names *names,
+                                 char *out_text) {
+    (void)names;
+    (void)snprintf(out_text, REASON_TEXT_BYTES,
+                   "no window \"%s\" is configured any more; configure it, or cancel the job",
+                   reason->name);
+}
+
+static void print_freeze(const struct reason *reason, const struct resource_names *names,
+                         char *out_text) {
+    char until[RFC3339_BYTES_MAX];
+
+    (void)names;
+    rfc3339_print(reason->until_us, until);
+    (void)snprintf(out_text, REASON_TEXT_BYTES, "freeze %s lasts until %s", reason->name, until);
+}
+
 static const struct {
     const char *sentence;
     void (*print)(const struct reason *reason, const struct resource_names *names, char *out_text);
@@ -259,6 +305,10 @@ static const struct {
     [REASON_START_RATE] = {"enough jobs start already; this one is next in line", NULL},
     [REASON_WAITING_TURN] = {"not looked at yet", NULL},
     [REASON_DRAINING] = {"the scheduler is draining and starts nothing", NULL},
+    [REASON_WINDOW] = {NULL, print_window},
+    [REASON_WINDOW_TOO_SHORT] = {NULL, print_window_too_short},
+    [REASON_WINDOW_UNKNOWN] = {NULL, print_window_unknown},
+    [REASON_FREEZE] = {NULL, print_freeze},
     [REASON_NOT_LEADER] = {"the lease could not be renewed, nothing is started meanwhile", NULL},
     [REASON_POD_REMAINS] = {"the pod of an earlier attempt has neither finished nor gone yet",
                             NULL},

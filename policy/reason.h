@@ -32,9 +32,13 @@
     X(REASON_BEHIND, "Behind")                /* what it needs is kept for a job ahead */      \
     X(REASON_TEAM_LIMIT, "TeamLimit")         /* of the user, the team, or one above it */     \
     X(REASON_NAMESPACE_LIMIT, "NamespaceLimit")                                                \
-    X(REASON_START_RATE, "StartRate")     /* enough starts for now */                          \
-    X(REASON_WAITING_TURN, "WaitingTurn") /* not looked at yet */                              \
-    X(REASON_DRAINING, "Draining")        /* the daemon starts nothing more */                 \
+    X(REASON_START_RATE, "StartRate")            /* enough starts for now */                   \
+    X(REASON_WAITING_TURN, "WaitingTurn")        /* not looked at yet */                       \
+    X(REASON_DRAINING, "Draining")               /* the daemon starts nothing more */          \
+    X(REASON_WINDOW, "Window")                   /* none of its windows is open */             \
+    X(REASON_WINDOW_TOO_SHORT, "WindowTooShort") /* it closes before the job would be done */  \
+    X(REASON_WINDOW_UNKNOWN, "WindowUnknown")    /* none of that name is configured */         \
+    X(REASON_FREEZE, "Freeze")                   /* nothing starts until it ends */            \
     X(REASON_NOT_LEADER, "NotLeader")                                                          \
     X(REASON_POD_REMAINS, "PodRemains") /* an earlier attempt's pod is not gone yet */
 
@@ -54,10 +58,10 @@ struct reason {
     uint8_t role;       /* CAPACITY: enum pod_role */
     uint8_t ahead_code; /* BEHIND: what the job ahead waits for */
     uint64_t job_id;    /* BEHIND: the job ahead */
-    int64_t until_us;   /* RETRY_WAIT */
-    int64_t needs;
+    int64_t until_us;   /* RETRY_WAIT, WINDOW..., FREEZE */
+    int64_t needs;      /* WINDOW...: the expected run time, us; 0: unknown */
     int64_t free;
-    int64_t hard;
+    int64_t hard; /* WINDOW_TOO_SHORT: when it closes */
     int64_t used;
     int64_t own;
     int64_t reserved;
@@ -65,9 +69,11 @@ struct reason {
     uint32_t wanted;
     uint32_t nodes;
     uint32_t nodes_matching;
-    /* QUOTA: namespace/quota; MUST_SPECIFY: the quota; CAPACITY: the nearest node; LIMIT: whose. */
+    /* QUOTA: namespace/quota; MUST_SPECIFY: the quota; CAPACITY: the nearest node; LIMIT: whose;
+     * WINDOW..., FREEZE: its name. */
     char name[REASON_NAME_BYTES];
-    char key[REASON_NAME_BYTES]; /* QUOTA: the key; MUST_SPECIFY: what is missing */
+    /* QUOTA: the key; MUST_SPECIFY: what is missing; WINDOW...: until_us on its clock. */
+    char key[REASON_NAME_BYTES];
 };
 
 const char *reason_code_text(enum reason_code code);

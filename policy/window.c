@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/civil.h"
-#include "base/ensure.h"
+#include "base/memory.h"
 #include "policy/zone.h"
 
 #define DAYS_BEFORE   8    /* an opening of several days is told from its begin for a week */
@@ -22,8 +22,22 @@ static void day_set_finish(struct day_set *set) {
     free(set->days);
 }
 
-void window_set_finish(struct window_set *set) {
-    if (set == NULL) {
+struct window_set *window_set_create(void) {
+    struct window_set *set = mem_alloc(1, sizeof *set);
+
+    set->users = 1;
+    return set;
+}
+
+struct window_set *window_set_share(struct window_set *set) {
+    if (set != NULL) {
+        set->users++;
+    }
+    return set;
+}
+
+void window_set_destroy(struct window_set *set) {
+    if (set == NULL || --set->users > 0) {
         return;
     }
     for (size_t i = 0; i < set->window_count; i++) {
@@ -49,7 +63,7 @@ void window_set_finish(struct window_set *set) {
     free(set->windows);
     free(set->freezes);
     free(set->zones);
-    *set = (struct window_set){0};
+    free(set);
 }
 
 const struct window *window_find(const struct window_set *set, const char *name) {

@@ -19,8 +19,8 @@
 
 struct zone;
 
-#define WINDOW_EVERY_DAY 0x7f
-#define WINDOW_GRACE_US  (30 * CLOCK_US_PER_SECOND) /* unless said, as pods have it */
+#define WINDOWS_PER_JOB_MAX 8
+#define WINDOW_EVERY_DAY    0x7f
 
 /* Days since 1970-01-01, ascending, each once. */
 struct day_set {
@@ -33,6 +33,7 @@ enum window_close {
     WINDOW_CLOSE_FINISH = 0,  /* it runs on */
     WINDOW_CLOSE_REQUEUE = 1, /* it is stopped, and waits for the next opening */
     WINDOW_CLOSE_KILL = 2,    /* it is stopped and has failed */
+    WINDOW_CLOSE_COUNT,
 };
 
 struct window_hours {
@@ -49,7 +50,6 @@ struct window {
     size_t hours_count;
     struct day_set except; /* not on these days, whatever the hours say */
     int64_t spill_us;      /* an expected run may end this much after close */
-    int64_t grace_us;      /* at close: from asking a job to stop to killing it */
     enum window_close at_close;
 };
 
@@ -62,8 +62,9 @@ struct freeze {
     size_t window_count;
 };
 
-/* All of a configuration. Owned, zones too. Zeroed is empty. */
+/* All of a configuration, zones too. Never changed once others share it. */
 struct window_set {
+    size_t users;
     struct window *windows; /* by name */
     size_t window_count;
     struct freeze *freezes; /* by from_us */
@@ -72,7 +73,9 @@ struct window_set {
     size_t zone_count;
 };
 
-void window_set_finish(struct window_set *set); /* Accepts NULL. */
+struct window_set *window_set_create(void);
+struct window_set *window_set_share(struct window_set *set); /* One more user. Accepts NULL. */
+void window_set_destroy(struct window_set *set);             /* One less. Accepts NULL. */
 
 /* NULL if there is none of that name. */
 const struct window *window_find(const struct window_set *set, const char *name);

@@ -29,6 +29,10 @@ const char *zone_name(const struct zone *zone);
 /* East of Greenwich is positive. O(log n). */
 int32_t zone_offset_s(const struct zone *zone, int64_t time_s);
 
+/* When clocks change next: the first instant after time_s with another offset, or at which the file
+ * lists a change that alters nothing; INT64_MAX: never again. */
+int64_t zone_next_change_s(const struct zone *zone, int64_t time_s);
+
 /* What the wall clock shows. */
 int64_t zone_civil_s(const struct zone *zone, int64_t time_s);
 

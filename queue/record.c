@@ -21,7 +21,7 @@ enum record_kind {
 
 /* --- The fields ------------------------------------------------------------------------------ */
 
-/* Next tag: 44. */
+/* Next tag: 63. */
 static const struct field job_fields[] = {
     FIELD(1, FIELD_I64, struct job, submitted_us),
     FIELD(2, FIELD_TEXT, struct job, name),
@@ -56,6 +56,9 @@ static const struct field job_fields[] = {
     FIELD(41, FIELD_BOOL, struct job, preemptible),
     FIELD(42, FIELD_U32, struct job, preemptions),
     FIELD_TIME(43, struct job, preempted_us, submitted_us, 0),
+    FIELD(60, FIELD_TEXT, struct job, window),
+    FIELD_TIME(61, struct job, close_us, submitted_us, 0),
+    FIELD_BOUND(62, FIELD_ENUM, struct job, at_close, WINDOW_CLOSE_COUNT),
 };
 
 /* Next tag: 12. */

@@ -71,6 +71,7 @@ void attempt_admit(struct core *core, struct entry *entry) {
     course->admitted_us = core->instant.now_us;
     course->started_us = 0;
     course->finished_us = 0;
+    course->close_us = gate_close_us(entry->shape->gate, &course->at_close);
     entry->run = new_run(core, entry);
     view_run_changed(core, entry);
     core->counts.admissions++;
@@ -133,6 +134,19 @@ static void note_runtime(struct core *core, const struct entry *entry) {
     if (attempt->started_us != 0) {
         runtimes_note(core, entry, attempt->finished_us - attempt->started_us);
     }
+}
+
+void attempt_close(struct core *core, struct entry *entry) {
+    attempt_delete_pod(core, entry);
+    if (entry_course(entry)->at_close == WINDOW_CLOSE_KILL) {
+        attempt_finish(core, entry, FAILURE_DEADLINE, -1, "its window closed");
+        return;
+    }
+    end_attempt(core, entry, FAILURE_PREEMPTED, -1, "its window closed");
+    entry_edit(entry)->eligible_us = core->instant.now_us;
+    lifecycle_move(core, entry, JOB_RETRY_WAIT, "window_closed",
+                   "its window closed; it waits for the next opening, no retry spent");
+    lifecycle_tick(core, entry);
 }
 
 /* The attempt is over, one way or another. */

@@ -39,6 +39,7 @@ static void take_classes(struct core *core, const struct core_settings *settings
 /* Nothing borrowed is kept. */
 static void apply_settings(struct core *core, const struct core_settings *settings) {
     static const struct share_settings no_teams = {.half_life_us = HALF_LIFE_US};
+    struct window_set *windows = core->settings.windows;
     struct map_entry *item;
 
     take_classes(core, settings);
@@ -50,6 +51,9 @@ static void apply_settings(struct core *core, const struct core_settings *settin
         shape->plan.tier = shape_tier(core, shape->priority_class);
     }
     core->settings = *settings;
+    core->settings.windows = window_set_share(settings->windows);
+    window_set_destroy(windows);
+    gates_replaced(core);
     core->settings.classes = NULL;
     core->settings.class_count = 0;
     core->settings.teams = NULL;
@@ -61,6 +65,7 @@ struct core *core_create(const struct core_options *options) {
     struct core *core = mem_alloc(1, sizeof *core);
 
     core->next_id = options->next_id;
+    core->gates.due_us = INT64_MIN;
     rng_init(&core->rng, options->seed);
     core->ledger = ledger_create();
     core->runtimes = runtime_history_create(LIMIT_RUNTIME_NAMES);
@@ -76,6 +81,8 @@ void core_destroy(struct core *core) {
         return;
     }
     view_finish(core);
+    gates_finish(core);
+    window_set_destroy(core->settings.windows);
     plan_destroy(core->plan);
     runtime_history_destroy(core->runtimes);
     share_destroy(core->share);
@@ -306,14 +313,16 @@ static void expire_submissions(struct core *core) {
 
 static int64_t wake_after_us(const struct core *core) {
     int64_t next_us = timers_next_us(&core->timers);
+    int64_t gates_us = gates_wake_after_us(core);
+    int64_t left_us = CLOCK_NEVER_US;
 
     if (core->pass_needed) {
         return 0;
     }
-    if (next_us == CLOCK_NEVER_US) {
-        return CLOCK_NEVER_US;
+    if (next_us != CLOCK_NEVER_US) {
+        left_us = next_us > core->instant.mono_us ? next_us - core->instant.mono_us : 0;
     }
-    return next_us > core->instant.mono_us ? next_us - core->instant.mono_us : 0;
+    return left_us < gates_us ? left_us : gates_us;
 }
 
 void scheduler_turn(struct core *core, struct instant instant, struct event *events, size_t count,
@@ -331,6 +340,7 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
         tick_loaded(core);
     }
     tick_all_due(core);
+    gates_tick(core);
     view_settle(core);
     if (core->pass_needed) {
         pass_run(core);
@@ -396,6 +406,9 @@ static struct reason queued_reason(const struct core *core, const struct entry *
 
     if (!entry->is_listed || entry->shape == NULL) {
         return unlisted_reason(core, entry);
+    }
+    if (gate_reason(core, entry->shape->gate) != NULL) {
+        return *gate_reason(core, entry->shape->gate);
     }
     if (core->stopped != REASON_NONE) {
         return reason_plain(core->stopped);
@@ -497,6 +510,15 @@ static int check_never(struct core *core, const char *namespace, const struct de
     }
     reason_print(&reason, &core->names, text);
     return error_set(error, ERR_INVALID, "%s", text);
+}
+
+int core_check_window(struct core *core, const char *windows, int64_t expected_us,
+                      struct error *error) {
+    return gate_check(core, windows, expected_us, error);
+}
+
+const struct window_set *core_windows(const struct core *core) {
+    return core->settings.windows;
 }
 
 int core_check_possible(struct core *core, const char *namespace, struct demand *demand,

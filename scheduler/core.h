@@ -85,6 +85,14 @@ const struct demand *core_demand(const struct core *core, uint64_t id);
 int64_t core_draw_runtime_us(const struct core *core, uint64_t id, double unit, int64_t ran_us,
                              bool *out_chance);
 
+/* Could a job with these windows (joined by commas; "": none) and run time (0: unknown) ever start?
+ * ERR_INVALID with the window that is not there, or with the numbers. */
+int core_check_window(struct core *core, const char *windows, int64_t expected_us,
+                      struct error *error) MUST_CHECK;
+
+/* The configured windows; NULL: none. Borrowed until the next turn. */
+const struct window_set *core_windows(const struct core *core);
+
 /* Could such a job ever run here, as the cluster is now? ERR_INVALID with the nearest miss or the
  * limit it breaks; OK also while the cluster is not known yet. demand is settled. */
 int core_check_possible(struct core *core, const char *namespace, struct demand *demand,

@@ -310,6 +310,7 @@ static struct core_settings settings_of(const struct config *config) {
         .jobs_waiting_max = (size_t)config->jobs_waiting_max,
         .runtime_percent = (unsigned)config->runtime_percent,
         .runtime_default_us = config->runtime_default_us,
+        .windows = config->windows,
     };
 }
 
@@ -336,9 +337,10 @@ static int load_queue(struct daemon *daemon, struct error *error) {
         .seed = rng_next(&daemon->rng),
         .settings = settings_of(&daemon->config),
     });
-    r = queue_each_job(daemon->queue, load_job, &load, &damaged);
+    /* What names took goes first: jobs with windows have to fit into them. */
+    r = queue_each_fact(daemon->queue, FACT_RUNS, load_runs, daemon, &damaged_runs);
     if (r == OK) {
-        r = queue_each_fact(daemon->queue, FACT_RUNS, load_runs, daemon, &damaged_runs);
+        r = queue_each_job(daemon->queue, load_job, &load, &damaged);
     }
     for (size_t i = 0; i < ARRAY_LEN(load.texts); i++) {
         free(load.texts[i]);
@@ -438,6 +440,10 @@ static const char *unchangeable(const struct config *now, const struct config *n
     return same_cluster(now, next) ? NULL : "kubernetes";
 }
 
+static void drop_windows(void *windows) {
+    window_set_destroy(windows);
+}
+
 static int reload(struct daemon *daemon, struct error *error) {
     struct config next;
     struct problems problems = {0};
@@ -472,7 +478,7 @@ static int reload(struct daemon *daemon, struct error *error) {
     if (daemon->core != NULL) {
         inbox_add(&daemon->inbox,
                   &(struct event){.kind = EVENT_SETTINGS, .settings = settings_of(&daemon->config)},
-                  NULL, NULL);
+                  window_set_share(next.windows), drop_windows);
     }
     return OK;
 }

@@ -45,6 +45,8 @@ static struct job shared_part(const struct job *job) {
     shared.admitted_us = shared.started_us = shared.finished_us = 0;
     shared.preempted_us = 0;
     shared.preemptions = 0;
+    shared.close_us = 0;
+    shared.at_close = WINDOW_CLOSE_FINISH;
     shared.failure = FAILURE_NONE;
     shared.exit_code = 0;
     shared.cancel_requested = shared.pods_deleted = false;
@@ -54,10 +56,9 @@ static struct job shared_part(const struct job *job) {
 
 /* The texts that jobs share: those of the terms are interned, equal ones are one. */
 static const size_t shared_texts[] = {
-    offsetof(struct job, namespace),
-    offsetof(struct job, team),
-    offsetof(struct job, submitter),
-    offsetof(struct job, priority_class),
+    offsetof(struct job, namespace), offsetof(struct job, team),
+    offsetof(struct job, submitter), offsetof(struct job, priority_class),
+    offsetof(struct job, window),
 };
 
 static const char *text_at(const struct job *job, size_t offset) {
@@ -184,6 +185,8 @@ void view_job(const struct entry *entry, struct job *out_job) {
     out_job->admitted_us = course->admitted_us;
     out_job->started_us = course->started_us;
     out_job->finished_us = course->finished_us;
+    out_job->close_us = course->close_us;
+    out_job->at_close = course->at_close;
     out_job->failure = course->failure;
     out_job->exit_code = course->exit_code;
     out_job->cancel_requested = course->cancel_requested;
@@ -203,6 +206,8 @@ void entry_load(struct entry *entry, const struct job *job) {
         .admitted_us = job->admitted_us,
         .started_us = job->started_us,
         .finished_us = job->finished_us,
+        .close_us = job->close_us,
+        .at_close = job->at_close,
         .failure = job->failure,
         .exit_code = job->exit_code,
         .cancel_requested = job->cancel_requested,
@@ -213,8 +218,9 @@ void entry_load(struct entry *entry, const struct job *job) {
     bool as_submitted = course.attempt == 0 && course.failures == 0 && course.retries == 0 &&
                         course.infra_retries == 0 && course.eligible_us == job->submitted_us &&
                         course.admitted_us == 0 && course.started_us == 0 &&
-                        course.finished_us == 0 && course.failure == FAILURE_NONE &&
-                        course.exit_code == -1 && !course.cancel_requested && !course.pods_deleted;
+                        course.finished_us == 0 && course.close_us == 0 &&
+                        course.failure == FAILURE_NONE && course.exit_code == -1 &&
+                        !course.cancel_requested && !course.pods_deleted;
 
     entry->state = (uint8_t)job->state;
     entry->submitted_us = job->submitted_us;

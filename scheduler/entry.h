@@ -33,6 +33,8 @@ struct course {
     int64_t admitted_us;
     int64_t started_us;
     int64_t finished_us;
+    int64_t close_us;
+    enum window_close at_close;
     enum failure failure;
     int32_t exit_code;
     bool cancel_requested;

@@ -20,6 +20,7 @@
 struct limit_range;
 struct node;
 struct quota;
+struct window_set;
 
 enum event_kind {
     EVENT_SUBMIT,
@@ -49,6 +50,7 @@ struct new_job {
     const char *namespace;
     const char *team;
     const char *priority_class; /* NULL or "": none */
+    const char *window;         /* as in struct job */
     enum job_kind kind;
     int32_t priority;
     bool hold;
@@ -162,6 +164,7 @@ struct core_settings {
     const struct priority_class *classes; /* these are borrowed for the call, and copied */
     size_t class_count;
     const struct share_settings *teams; /* NULL: none */
+    struct window_set *windows;         /* the core shares it; NULL: none */
 };
 
 struct event {

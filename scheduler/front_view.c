@@ -201,6 +201,11 @@ static const char *check_of(enum reason_code code) {
         return "cluster";
     case REASON_BEHIND:
         return "order";
+    case REASON_WINDOW:
+    case REASON_WINDOW_TOO_SHORT:
+    case REASON_WINDOW_UNKNOWN:
+    case REASON_FREEZE:
+        return "window";
     default:
         return "schedule";
     }

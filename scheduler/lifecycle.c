@@ -121,9 +121,27 @@ static void start_timed_out(struct core *core, struct entry *entry) {
                    -1, message);
 }
 
+/* True if the window it runs in has closed, and it was stopped. */
+static bool closed(struct core *core, struct entry *entry) {
+    int64_t close_us = entry_course(entry)->close_us;
+
+    if (close_us == 0 || entry_course(entry)->cancel_requested) {
+        return false;
+    }
+    if (close_us > core->instant.now_us) {
+        lifecycle_wake_at(core, entry->id, mono_of(core, close_us));
+        return false;
+    }
+    attempt_close(core, entry);
+    return true;
+}
+
 static void tick_starting(struct core *core, struct entry *entry) {
     int64_t due_us = entry->run->attempt.created_us + core->settings.start_timeout_us;
 
+    if (closed(core, entry)) {
+        return;
+    }
     if (entry_course(entry)->cancel_requested) {
         attempt_delete_pod(core, entry);
     } else if (due_us > core->instant.now_us) {
@@ -139,6 +157,9 @@ static void tick_running(struct core *core, struct entry *entry) {
     const int64_t due_us = entry_course(entry)->started_us + limit_us;
     char limit[32];
 
+    if (closed(core, entry)) {
+        return;
+    }
     if (entry_course(entry)->cancel_requested) {
         attempt_delete_pod(core, entry);
     } else if (limit_us == 0) {

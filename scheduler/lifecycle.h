@@ -55,6 +55,8 @@ void attempt_observe(struct core *core, struct entry *entry);
 /* The attempt is over: the job succeeds, fails, waits for its next try or is cancelled. */
 void attempt_finish(struct core *core, struct entry *entry, enum failure failure, int32_t exit_code,
                     const char *message);
+/* Its window closes, and does not let it run on. */
+void attempt_close(struct core *core, struct entry *entry);
 void attempt_delete_pod(struct core *core, struct entry *entry);
 
 /* Is the job in this attempt, and not over? */

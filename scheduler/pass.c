@@ -27,7 +27,8 @@ static void tell(struct core *core) {
         shape->plan.is_refused =
             view_check_limits(core, shape->namespace, shape->applied, &error) != OK;
         shape->plan.job_ids = shape->waiting + shape->first;
-        shape->plan.job_count = shape->waiting_end - shape->first;
+        shape->plan.job_count =
+            gate_reason(core, shape->gate) == NULL ? shape->waiting_end - shape->first : 0;
         plan_shape_changed(core->plan, shape->number);
     }
     core->touched_count = 0;

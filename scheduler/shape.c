@@ -4,6 +4,7 @@
 #include "base/ensure.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "scheduler/runtimes.h"
 #include "scheduler/view.h"
 
 /* A list's mark of an id that is gone: ids don't come that high. */
@@ -37,8 +38,24 @@ static void user_of(const char *submitter, char out_user[LIMIT_NAME_BYTES + 1]) 
     out_user[length] = '\0';
 }
 
-static struct shape *shape_create(struct core *core, uint64_t key, const struct job *terms,
+/* What makes jobs equal, but for the demand. */
+struct kind {
+    const struct job *terms; /* its texts are interned */
+    int64_t expected_us;     /* 0 of jobs without a window: they are equal however long they take */
+};
+
+static struct kind kind_of(const struct core *core, const struct entry *entry) {
+    struct kind kind = {.terms = entry->terms};
+
+    if (entry->terms->window[0] != '\0') {
+        kind.expected_us = gate_rounded_us(runtimes_expect(core, entry).us);
+    }
+    return kind;
+}
+
+static struct shape *shape_create(struct core *core, uint64_t key, const struct kind *kind,
                                   struct demand *demand) {
+    const struct job *terms = kind->terms;
     struct shape *shape = mem_alloc(1, sizeof *shape);
     char user[LIMIT_NAME_BYTES + 1];
 
@@ -47,6 +64,9 @@ static struct shape *shape_create(struct core *core, uint64_t key, const struct 
     shape->team = intern_take(&core->texts, terms->team);
     shape->submitter = intern_take(&core->texts, terms->submitter);
     shape->priority_class = intern_take(&core->texts, terms->priority_class);
+    shape->window = intern_take(&core->texts, terms->window);
+    shape->expected_us = kind->expected_us;
+    shape->gate = gate_take(core, shape->window, shape->expected_us);
     shape->demand = demand_share(demand);
     shape->applied = view_apply_limits(core, shape->namespace, demand);
     user_of(shape->submitter, user);
@@ -64,16 +84,20 @@ static struct shape *shape_create(struct core *core, uint64_t key, const struct 
     return shape;
 }
 
-/* What makes jobs equal, but for the demand. Texts of terms are interned. */
-static bool is_of_shape(const struct shape *shape, const struct job *terms) {
+static bool is_of_shape(const struct shape *shape, const struct kind *kind) {
+    const struct job *terms = kind->terms;
+
     return shape->namespace == terms->namespace && shape->plan.priority == terms->priority &&
            shape->team == terms->team && shape->submitter == terms->submitter &&
-           shape->priority_class == terms->priority_class;
+           shape->priority_class == terms->priority_class && shape->window == terms->window &&
+           shape->expected_us == kind->expected_us;
 }
 
-static uint64_t key_of(const struct job *terms, const struct demand *demand) {
-    const char *texts[] = {terms->namespace, terms->team, terms->submitter, terms->priority_class};
-    uint64_t hash = demand_hash(demand) ^ (uint32_t)terms->priority;
+static uint64_t key_of(const struct kind *kind, const struct demand *demand) {
+    const struct job *terms = kind->terms;
+    const char *texts[] = {terms->namespace, terms->team, terms->submitter, terms->priority_class,
+                           terms->window};
+    uint64_t hash = demand_hash(demand) ^ (uint32_t)terms->priority ^ (uint64_t)kind->expected_us;
 
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         for (const char *at = texts[i]; *at != '\0'; at++) {
@@ -106,25 +130,27 @@ int32_t shape_tier(const struct core *core, const char *priority_class) {
 }
 
 /* The shape of equal jobs. Those with equal hashes that differ stand behind each other. */
-static struct shape *shape_of(struct core *core, const struct job *terms, struct demand *demand) {
+static struct shape *shape_of(struct core *core, const struct kind *kind, struct demand *demand) {
     struct shape *shape = core->recent_shape;
 
-    if (shape != NULL && shape->demand == demand && is_of_shape(shape, terms)) {
+    if (shape != NULL && shape->demand == demand && is_of_shape(shape, kind)) {
         return shape;
     }
-    for (uint64_t key = key_of(terms, demand);; key++) {
+    for (uint64_t key = key_of(kind, demand);; key++) {
         shape = map_get_id(&core->shapes, key);
         if (shape == NULL) {
-            return shape_create(core, key, terms, demand);
+            return shape_create(core, key, kind, demand);
         }
-        if (is_of_shape(shape, terms) && demand_equal(shape->demand, demand)) {
+        if (is_of_shape(shape, kind) && demand_equal(shape->demand, demand)) {
             return shape;
         }
     }
 }
 
 void shape_join(struct core *core, struct entry *entry, struct demand *demand) {
-    entry->shape = shape_of(core, entry->terms, demand);
+    struct kind kind = kind_of(core, entry);
+
+    entry->shape = shape_of(core, &kind, demand);
     entry->shape->jobs++;
     core->recent_shape = entry->shape;
 }
@@ -165,12 +191,14 @@ void view_release_shape(struct core *core, struct entry *entry) {
         core->recent_shape = NULL;
     }
     (void)map_remove_id(&core->shapes, shape->key);
+    gate_drop(core, shape->gate);
     plan_remove_shape(core->plan, shape->number);
     share_drop(core->share, shape->plan.node);
     intern_drop(&core->texts, shape->namespace);
     intern_drop(&core->texts, shape->team);
     intern_drop(&core->texts, shape->submitter);
     intern_drop(&core->texts, shape->priority_class);
+    intern_drop(&core->texts, shape->window);
     shape_destroy(shape);
 }
 

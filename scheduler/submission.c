@@ -92,10 +92,12 @@ static void read_job(struct daemon *daemon, const struct api_call *call,
     const struct manifest *manifest = &work->manifests.items[at];
     const struct config *config = &daemon->config;
     struct new_job *job = &work->jobs[at];
+    struct error error = {0};
 
     *job = (struct new_job){
         .name = manifest->name,
         .namespace = either(manifest->namespace, work->namespace),
+        .window = manifest->window,
         .kind = manifest->kind,
         .priority = manifest->priority,
         .hold = manifest->hold || call->hold,
@@ -133,6 +135,13 @@ static void read_job(struct daemon *daemon, const struct api_call *call,
         work->denied = true;
         problems_add(problems, manifest->place, "", "%s may not submit for team %s",
                      call->identity.user, job->team);
+        return;
+    }
+    if (core_check_window(daemon->core, job->window,
+                          job->expected_runtime_us > 0 ? job->expected_runtime_us
+                                                       : job->max_runtime_us,
+                          &error) < 0) {
+        problems_add(problems, manifest->window_place, "", "%s", error.text);
         return;
     }
     job->demand = read_demand(daemon, manifest, job, problems);

@@ -13,6 +13,7 @@
 #include "policy/plan.h"
 #include "scheduler/core.h"
 #include "scheduler/entries.h"
+#include "scheduler/gates.h"
 #include "scheduler/names.h"
 #include "scheduler/outbox.h"
 #include "scheduler/timers.h"
@@ -53,6 +54,9 @@ struct shape {
     const char *team;
     const char *submitter;
     const char *priority_class;
+    const char *window;
+    int64_t expected_us; /* of jobs with a window: what has to fit into it */
+    struct gate *gate;   /* NULL: they have none */
     uint64_t key;
     struct demand *demand; /* as submitted */
     size_t waiting_room;
@@ -124,10 +128,11 @@ struct core {
     const unsigned char **new_specs; /* hashes of this turn's new jobs, in id order */
     size_t new_spec_count;
     size_t new_spec_room;
-    bool is_loaded;       /* the first turn has looked at everybody */
-    struct map limits;    /* namespace -> struct namespace_limits */
-    struct map pods;      /* namespace/name -> struct pod_note */
-    struct map cleanups;  /* namespace/name -> struct cleanup */
+    bool is_loaded;      /* the first turn has looked at everybody */
+    struct map limits;   /* namespace -> struct namespace_limits */
+    struct map pods;     /* namespace/name -> struct pod_note */
+    struct map cleanups; /* namespace/name -> struct cleanup */
+    struct gates gates;
     struct timers timers; /* monotonic; id 0 is the cleanups */
     uint64_t *finished;   /* ids in the order they finished, from `finished_first` on */
     size_t finished_first;

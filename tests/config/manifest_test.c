@@ -29,6 +29,7 @@ static void print_manifest(const struct manifest *m, struct buf *out) {
     buf_add_format(out, "%s %s/%s", kind_text(m->kind), m->namespace, m->name);
     buf_add_format(out, "%s%s%s", m->team[0] != '\0' ? " team=" : "", m->team,
                    m->hold ? " hold" : "");
+    buf_add_format(out, "%s%s", m->window[0] != '\0' ? " window=" : "", m->window);
     print_number("priority", m->priority, 0, out);
     print_number("retries", m->retries_max, MANIFEST_UNSET, out);
     print_number("infra", m->infra_retries_max, MANIFEST_UNSET, out);
@@ -118,11 +119,12 @@ TEST(manifest__becomes_queue_fields_and_a_canonical_payload) {
         {"a batch job of Spark",
          BATCH "metadata: {name: a, namespace: n, labels: {x: y}}\n"
                "spec:\n  team: t\n  priority: 7\n  hold: true\n  expectedRuntime: 1m\n"
-               "  maxRuntime: 2m\n  preemptible: true\n"
+               "  maxRuntime: 2m\n  preemptible: true\n  window: nightly,weekend\n"
                "  ttlSecondsAfterFinished: 0\n"
                "  retry: {maxRetries: 1, infraRetries: 2, backoff: {initial: 1s, max: 2s}}\n"
                "  spark: {mainClass: M, restartPolicy: {type: Never}}\n",
-         "spark n/a team=t hold priority=7 retries=1 infra=2 first=1000000 max=2000000 ttl=0 "
+         "spark n/a team=t hold window=nightly,weekend priority=7 retries=1 infra=2 first=1000000 "
+         "max=2000000 ttl=0 "
          "expected=60000000 longest=120000000 preemptible "
          "{\"metadata\":{\"labels\":{\"x\":\"y\"}},\"spec\":{\"mainClass\":"
          "\"M\",\"restartPolicy\":{\"type\":\"Never\"}}}\n"},
@@ -182,9 +184,9 @@ TEST(manifest__says_file_line_column_path_and_what_was_meant) {
         {"two things to run", BATCH NAMED "spec:\n  spark: {}\n  pod: {spec: {containers: []}}\n",
          "job.yaml:6:3: spec: has both spark and pod; exactly one of them says what to run\n"},
         {"what later versions know",
-         BATCH NAMED "spec:\n  spark: {}\n  window: nightly\n  startBy: x\n  arrray: 5\n",
-         "job.yaml:6:3: spec.window: not supported by this version\n"
-         "job.yaml:7:3: spec.startBy: not supported by this version\n"
+         BATCH NAMED "spec:\n  spark: {}\n  finishBy: x\n  sparkApplication: {}\n  arrray: 5\n",
+         "job.yaml:6:3: spec.finishBy: not supported by this version\n"
+         "job.yaml:7:3: spec.sparkApplication: not supported by this version\n"
          "job.yaml:8:3: spec.arrray: unknown field\n"},
         {"retries beyond the bound",
          BATCH NAMED "spec: {spark: {}, retry: {maxRetries: 1000, backoff: {initial: 5}}}\n",
@@ -193,13 +195,16 @@ TEST(manifest__says_file_line_column_path_and_what_was_meant) {
          "15m or 1h30m\n"},
         {"annotations",
          POD "metadata:\n  name: a\n  annotations:\n    nightshift/prioritty: '5'\n"
-             "    nightshift/retries: lots\n    nightshift/window: nightly\n"
+             "    nightshift/retries: lots\n    nightshift/finish-by: nightly\n"
+             "    nightshift/window: a, b\n"
              "spec: {containers: []}\n",
          "job.yaml:6:5: metadata.annotations.nightshift/prioritty: unknown annotation (did you "
          "mean \"nightshift/priority\"?)\n"
          "job.yaml:7:25: metadata.annotations.nightshift/retries: must be a whole number, not "
          "lots\n"
-         "job.yaml:8:5: metadata.annotations.nightshift/window: not supported by this version\n"},
+         "job.yaml:8:5: metadata.annotations.nightshift/finish-by: not supported by this version\n"
+         "job.yaml:9:24: metadata.annotations.nightshift/window: \"a, b\" is not a name, nor names "
+         "joined by commas: 1 to 63 of a-z, 0-9 and -, not - at either end\n"},
         {"labels of ours",
          POD "metadata: {name: a, labels: {nightshift/job-id: x}}\nspec: "
              "{containers: []}\n",

@@ -38,7 +38,8 @@ static const struct field fields[] = {
     {.name = "any", .type = FIELD_OPAQUE},
     {.name = "anys", .type = FIELD_OPAQUES},
     {.name = "status", .type = FIELD_IGNORED},
-    {.name = "window", .type = FIELD_REFUSED},
+    {.name = "after", .type = FIELD_REFUSED},
+    {.name = "window", .type = FIELD_LABELS},
     {.name = "array", .type = FIELD_REFUSED, .words = later},
 };
 static const struct schema schema = {fields, ARRAY_LEN(fields)};
@@ -129,9 +130,13 @@ TEST(schema_check__tells_every_problem_with_its_place) {
         {"any: {b: yes, a: 0644, c: ~}", "{\"any\":{\"a\":420,\"b\":\"yes\",\"c\":null}}"},
         {"any: 5", "f:1:6: any: must be an object (key: value), not 5\n"},
         {"anys: [{}, 1]", "f:1:12: anys[1]: must be an object (key: value), not 1\n"},
+        {"window: nightly,weekend", "{\"window\":\"nightly,weekend\"}"},
+        {"window: nightly,",
+         "f:1:9: window: \"nightly,\" is not a name, nor names joined by commas: 1 "
+         "to 63 of a-z, 0-9 and -, not - at either end\n"},
         {"status: [whatever]", "{\"status\":[\"whatever\"]}"},
-        {"window: x\narray: 5", "f:1:1: window: not supported by this version\n"
-                                "f:2:1: array: comes later\n"},
+        {"after: x\narray: 5", "f:1:1: after: not supported by this version\n"
+                               "f:2:1: array: comes later\n"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

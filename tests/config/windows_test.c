@@ -11,12 +11,12 @@
 
 #define ZONEINFO "/usr/share/zoneinfo"
 
-static int read_text(const char *text, const char *zoneinfo, struct window_set *out_set,
+static int read_text(const char *text, const char *zoneinfo, struct window_set **out_set,
                      struct problems *problems) {
     struct document_set documents;
 
     CHECK_OK(document_set_parse(text, strlen(text), 1 << 20, &documents, problems), text);
-    windows_read(&documents.documents[0], zoneinfo, out_set, problems);
+    *out_set = windows_read(&documents.documents[0], zoneinfo, problems);
     problems_sort(problems);
     document_set_destroy(&documents);
     return problems->count == 0 ? OK : ERR_INVALID;
@@ -25,7 +25,7 @@ static int read_text(const char *text, const char *zoneinfo, struct window_set *
 /* The next openings of the first window, "opens closes" each, of a text that is right. */
 static void print_openings(const char *text, const char *from, size_t count, struct buf *out) {
     struct problems problems = {0};
-    struct window_set set;
+    struct window_set *set;
     struct window_span span;
     char shown[RFC3339_BYTES_MAX];
     int64_t at_us;
@@ -35,7 +35,7 @@ static void print_openings(const char *text, const char *from, size_t count, str
         problems_print(&problems, "c", out);
         count = 0;
     }
-    for (size_t i = 0; i < count && window_span_at(&set, &set.windows[0], at_us, &span); i++) {
+    for (size_t i = 0; i < count && window_span_at(set, &set->windows[0], at_us, &span); i++) {
         rfc3339_print(span.opens_us, shown);
         buf_add_format(out, "%s%s", i == 0 ? "" : ", ", shown);
         rfc3339_print(span.closes_us, shown);
@@ -43,7 +43,7 @@ static void print_openings(const char *text, const char *from, size_t count, str
         at_us = span.closes_us;
     }
     problems_finish(&problems);
-    window_set_finish(&set);
+    window_set_destroy(set);
 }
 
 TEST(windows_read__gives_the_openings_that_were_meant) {
@@ -164,14 +164,15 @@ TEST(windows_read__points_at_what_is_wrong) {
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct problems problems = {0};
-        struct window_set set;
+        struct window_set *set;
         struct buf out;
 
         buf_init(&out, 4096);
         CHECK_EQ(read_text(rows[i].text, ZONEINFO, &set, &problems), ERR_INVALID, rows[i].text);
         problems_print(&problems, "c", &out);
         CHECK_STR(buf_text(&out), rows[i].want, rows[i].text);
-        CHECK_EQ(set.window_count, 0, rows[i].text);
+        CHECK_EQ(set->window_count, 0, rows[i].text);
+        window_set_destroy(set);
         problems_finish(&problems);
         buf_finish(&out);
     }
@@ -205,18 +206,19 @@ TEST(windows_read__takes_holidays_from_an_ics_file) {
 
 TEST(windows_read__reads_each_zone_once_and_says_when_it_is_missing) {
     struct problems problems = {0};
-    struct window_set set;
+    struct window_set *set;
 
     CHECK_OK(read_text("windows: [{name: a, zone: UTC, open: 01:00, close: 02:00},"
                        "{name: b, zone: UTC, open: 01:00, close: 02:00}]",
                        ZONEINFO, &set, &problems),
              "two windows");
-    CHECK_EQ(set.zone_count, 1, "of one zone");
-    CHECK_EQ(set.windows[0].zone == set.windows[1].zone, true, "shared");
-    window_set_finish(&set);
+    CHECK_EQ(set->zone_count, 1, "of one zone");
+    CHECK_EQ(set->windows[0].zone == set->windows[1].zone, true, "shared");
+    window_set_destroy(set);
     CHECK_EQ(read_text("windows: [{name: a, zone: UTC, open: 01:00, close: 02:00}]",
                        "/does/not/exist", &set, &problems),
              ERR_INVALID, "no tzdata");
     CHECK(strstr(problems.items[0].message, "/does/not/exist/UTC") != NULL, "says where");
+    window_set_destroy(set);
     problems_finish(&problems);
 }

@@ -374,6 +374,7 @@ static void store_job(struct world *world, const struct job *job) {
     stored->job.team = keep(world, job->team);
     stored->job.submitter = keep(world, job->submitter);
     stored->job.priority_class = keep(world, job->priority_class);
+    stored->job.window = keep(world, job->window);
     if (job->id >= world->next_id) {
         world->next_id = job->id + 1;
     }

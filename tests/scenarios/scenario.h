@@ -73,6 +73,11 @@ _Noreturn void scenario_bad(const struct scenario *scenario, const char *why, co
 
 /* scenario_in.c: a line without its "< ", cut into words in place. */
 void scenario_add_event(struct scenario *scenario, char *text);
+/* scenario_windows.c: "NAME,22:15,22:30@finish" and "NAME,FROM,UNTIL" in seconds; the texts are
+ * cut. */
+void scenario_add_window(struct scenario *scenario, struct window_set *set, char *text);
+void scenario_add_freeze(struct scenario *scenario, struct window_set *set, char *text);
+
 void scenario_read_settings(struct scenario *scenario, char *text, struct core_settings *settings);
 void scenario_forget_events(struct scenario *scenario);
 

@@ -4,6 +4,7 @@
 #include "base/ensure.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "policy/window.h"
 #include "tests/scenarios/scenario.h"
 
 #define WORDS_MAX 48
@@ -250,6 +251,10 @@ static void submit_word(struct words *words, struct event *event, struct new_job
         job->ttl_s = (uint32_t)(duration_us(words, value) / CLOCK_US_PER_SECOND);
     } else if ((value = value_of(word, "key")) != NULL) {
         event->submit.key = value;
+    } else if ((value = value_of(word, "window")) != NULL) {
+        job->window = value;
+    } else if ((value = value_of(word, "expected")) != NULL) {
+        job->expected_runtime_us = duration_us(words, value);
     } else if (strcmp(word, "hold") == 0) {
         job->hold = true;
     } else {
@@ -600,7 +605,17 @@ static void drain(struct words *words) {
 
 /* --- Settings -------------------------------------------------------------------------------- */
 
+/* The windows of a line are all there are from then on. */
+static void begin_windows(struct core_settings *settings, bool *is_begun) {
+    if (!*is_begun) {
+        window_set_destroy(settings->windows);
+        settings->windows = window_set_create();
+        *is_begun = true;
+    }
+}
+
 static void read_settings(struct words *words, struct core_settings *settings) {
+    bool windows_begun = false;
     char *word;
 
     while ((word = next(words)) != NULL) {
@@ -621,6 +636,14 @@ static void read_settings(struct words *words, struct core_settings *settings) {
             settings->history_age_us = duration_us(words, value);
         } else if (strcmp(word, "history-count") == 0) {
             settings->history_count = (size_t)number(words, value);
+        } else if (strcmp(word, "window") == 0) {
+            begin_windows(settings, &windows_begun);
+            scenario_add_window(words->scenario, settings->windows, value);
+        } else if (strcmp(word, "freeze") == 0) {
+            begin_windows(settings, &windows_begun);
+            scenario_add_freeze(words->scenario, settings->windows, value);
+        } else if (strcmp(word, "no-windows") == 0) {
+            begin_windows(settings, &windows_begun);
         } else if (strcmp(word, "jobs-waiting") == 0) {
             settings->jobs_waiting_max = (size_t)number(words, value);
         } else if (strcmp(word, "runtime-percentile") == 0) {

@@ -92,6 +92,7 @@ static void put_job(struct scenario *scenario, const struct queue_change *change
     stored->job.team = keep(scenario, job->team);
     stored->job.submitter = keep(scenario, job->submitter);
     stored->job.priority_class = keep(scenario, job->priority_class);
+    stored->job.window = keep(scenario, job->window);
     if (job->id >= scenario->next_id) {
         scenario->next_id = job->id + 1;
     }

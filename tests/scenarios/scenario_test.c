@@ -13,6 +13,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "policy/window.h"
 #include "tests/scenarios/scenario.h"
 
 #define FILE_BYTES_MAX   (1024 * 1024)
@@ -176,6 +177,7 @@ static void scenario_finish(struct scenario *scenario) {
     for (size_t i = 0; i <= SCENARIO_JOBS_MAX; i++) {
         free(scenario->jobs[i].why);
     }
+    window_set_destroy(scenario->settings.windows);
     intern_finish(&scenario->texts);
     free(scenario);
 }
