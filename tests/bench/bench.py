@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 
+import peers_queue
 import table
 from rig import Failed, Rig, figure, pod_job, spark_job
 
@@ -306,7 +307,7 @@ def bench_memory(programs, runs):
 
 
 BENCHES = {"submit": bench_submit, "turn": bench_turn, "latency": bench_latency,
-           "memory": bench_memory}
+           "memory": bench_memory, "peers_queue": peers_queue.bench}
 
 
 def main():

@@ -156,7 +156,9 @@ class Rig:
     def load(self, body, **options):
         """Runs submit_load; returns what it measured."""
         path = self.write("body", body)
-        command = [self.program("bench/submit_load"), "--socket", self.socket]
+        command = [self.program("bench/submit_load")]
+        if "socket" not in options and "port" not in options:
+            command += ["--socket", self.socket]
         for name, value in options.items():
             command += ["--" + name, str(value)]
         done = subprocess.run(command + [path], capture_output=True, text=True)

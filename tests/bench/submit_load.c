@@ -1,19 +1,22 @@
-/* Submits one body again and again over the daemon's unix socket, from some clients at once.
+/* Submits one body again and again over a unix socket or TCP, from some clients at once: to the
+ * daemon, or, with another --protocol, to one of those it is measured against.
  *
  * Each client keeps its connection and sends its next request when the last one is answered.
  * "@@@@@@@@" in the body becomes a number that no other request has, and so does the idempotency
- * key. What came of it goes to the standard output as one line of JSON.
+ * key. --jobs repeats the body in each request. What came of it goes to the standard output as one
+ * line of JSON.
  */
 
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <poll.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -22,6 +25,7 @@
 #include "base/clock.h"
 #include "base/ensure.h"
 #include "base/memory.h"
+#include "tests/bench/protocol.h"
 
 #define HOLE        "@@@@@@@@"
 #define HOLE_BYTES  8
@@ -30,7 +34,10 @@
 #define CLIENTS_MAX 1024
 
 struct options {
-    const char *socket_path;
+    const struct protocol *protocol;
+    const char *socket_path; /* NULL: TCP */
+    uint16_t port;           /* of 127.0.0.1 */
+    size_t jobs;             /* of a request */
     const char *key;
     const char *type;
     size_t clients;
@@ -42,12 +49,10 @@ struct options {
 struct client {
     int fd;
     struct buf request;
-    size_t body_at; /* in the request */
     size_t sent;
     struct buf answer;
-    size_t answer_bytes; /* 0: its head is not complete */
     int64_t since_us;
-    bool waits;
+    bool waits_to_write;
 };
 
 struct load {
@@ -64,6 +69,7 @@ struct load {
     size_t time_room;
     struct client clients[CLIENTS_MAX];
     int64_t start_us;
+    int epoll_fd;
 };
 
 _Noreturn static void die(const char *what) {
@@ -73,6 +79,18 @@ _Noreturn static void die(const char *what) {
 
 static int64_t mono_us(void) {
     return clock_sample().mono_us;
+}
+
+/* So many jobs one behind the other. */
+static void repeat_body(struct load *load) {
+    size_t bytes = load->body_bytes;
+
+    load->body = mem_grow(load->body, bytes * load->options.jobs + 1, 1);
+    for (size_t i = 1; i < load->options.jobs; i++) {
+        memcpy(load->body + i * bytes, load->body, bytes);
+    }
+    load->body_bytes = bytes * load->options.jobs;
+    load->body[load->body_bytes] = '\0';
 }
 
 static void read_body(struct load *load, const char *path) {
@@ -89,6 +107,7 @@ static void read_body(struct load *load, const char *path) {
         die(path);
     }
     (void)fclose(file);
+    repeat_body(load);
     for (char *at = load->body; (at = strstr(at, HOLE)) != NULL; at += HOLE_BYTES) {
         ENSURE(load->hole_count < HOLES_MAX);
         load->holes[load->hole_count++] = (size_t)(at - load->body);
@@ -105,24 +124,23 @@ static void number_body(struct load *load, char *body) {
     }
 }
 
-static void begin_request(struct load *load, struct client *client) {
-    char head[512];
+static void send_more(struct load *load, struct client *client);
 
+static void begin_request(struct load *load, struct client *client) {
+    number_body(load, load->body);
     buf_clear(&client->request);
-    (void)snprintf(head, sizeof head,
-                   "POST /v1/jobs?file=bench HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\n"
-                   "Idempotency-Key: %s-%" PRIu64 "\r\nContent-Length: %zu\r\n\r\n",
-                   load->options.type, load->options.key, load->begun, load->body_bytes);
-    buf_add_text(&client->request, head);
-    client->body_at = client->request.bytes;
-    buf_add(&client->request, load->body, load->body_bytes);
-    number_body(load, client->request.data + client->body_at);
+    load->options.protocol->request(&(struct protocol_request){.key = load->options.key,
+                                                               .number = load->begun,
+                                                               .type = load->options.type,
+                                                               .body = load->body,
+                                                               .body_bytes = load->body_bytes,
+                                                               .jobs = load->options.jobs},
+                                    &client->request);
     load->begun++;
     client->sent = 0;
-    client->answer_bytes = 0;
     buf_clear(&client->answer);
-    client->waits = true;
     client->since_us = mono_us();
+    send_more(load, client);
 }
 
 static bool may_begin(const struct load *load) {
@@ -140,99 +158,144 @@ static void record_time(struct load *load, int64_t time_us) {
     load->times_us[load->answered++] = time_us;
 }
 
-static void end_request(struct load *load, struct client *client) {
+static void end_request(struct load *load, struct client *client, enum protocol_answer answer) {
     record_time(load, mono_us() - client->since_us);
-    if (strncmp(buf_text(&client->answer), "HTTP/1.1 201", 12) != 0) {
-        if (load->refused++ == 0) {
-            (void)fprintf(stderr, "submit_load: refused: %.400s\n", buf_text(&client->answer));
-        }
+    if (answer == PROTOCOL_REFUSED && load->refused++ == 0) {
+        (void)fprintf(stderr, "submit_load: refused: %.400s\n", buf_text(&client->answer));
     }
-    client->waits = false;
     if (may_begin(load)) {
         begin_request(load, client);
     }
 }
 
-static void send_more(struct client *client) {
+static void watch(struct load *load, struct client *client, bool writes, int operation) {
+    struct epoll_event event = {.events = writes ? EPOLLIN | EPOLLOUT : EPOLLIN,
+                                .data.ptr = client};
+
+    if (epoll_ctl(load->epoll_fd, operation, client->fd, &event) != 0) {
+        die("epoll_ctl");
+    }
+    client->waits_to_write = writes;
+}
+
+static void send_more(struct load *load, struct client *client) {
     ssize_t n = send(client->fd, client->request.data + client->sent,
                      client->request.bytes - client->sent, MSG_NOSIGNAL);
+    bool writes;
 
     if (n < 0 && errno != EAGAIN) {
         die("send");
     }
     client->sent += n > 0 ? (size_t)n : 0;
-}
-
-/* The whole answer's size, once its head is there. */
-static size_t answer_size(const struct client *client) {
-    const char *text = buf_text(&client->answer);
-    const char *end = strstr(text, "\r\n\r\n");
-    const char *length;
-
-    if (end == NULL) {
-        return 0;
+    writes = client->sent < client->request.bytes;
+    if (writes != client->waits_to_write) {
+        watch(load, client, writes, EPOLL_CTL_MOD);
     }
-    length = strcasestr(text, "\r\ncontent-length:");
-    ENSURE(length != NULL && length < end);
-    return (size_t)(end - text) + 4 + strtoul(length + 17, NULL, 10);
 }
 
 static void receive_more(struct load *load, struct client *client) {
     char part[65536];
     ssize_t n = recv(client->fd, part, sizeof part, 0);
+    enum protocol_answer answer;
 
     if (n == 0 || (n < 0 && errno != EAGAIN)) {
-        die("the daemon closed the connection");
+        die("the other side closed the connection");
     }
     if (n < 0) {
         return;
     }
     buf_add(&client->answer, part, (size_t)n);
-    if (client->answer_bytes == 0) {
-        client->answer_bytes = answer_size(client);
+    answer = load->options.protocol->answer(&client->answer, load->options.jobs);
+    if (answer != PROTOCOL_INCOMPLETE) {
+        end_request(load, client, answer);
     }
-    if (client->answer_bytes > 0 && client->answer.bytes >= client->answer_bytes) {
-        end_request(load, client);
+}
+
+static int connect_unix(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+        die(path);
+    }
+    return fd;
+}
+
+static int connect_tcp(uint16_t port) {
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int on = 1;
+
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) {
+        die("127.0.0.1");
+    }
+    return fd;
+}
+
+/* Reads until the greeting is answered: the socket still blocks. */
+static void greet(const struct protocol *protocol, struct client *client) {
+    char part[4096];
+    ssize_t n;
+    size_t readies = 0;
+
+    protocol->greet(&client->request);
+    if (send(client->fd, client->request.data, client->request.bytes, MSG_NOSIGNAL) < 0) {
+        die("send");
+    }
+    /* PostgreSQL is ready once for the connection, and once more with its statements. */
+    while (readies < 2) {
+        n = recv(client->fd, part, sizeof part, 0);
+        if (n <= 0) {
+            die("no greeting");
+        }
+        for (ssize_t i = 0; i + 5 < n; i++) {
+            readies += memcmp(part + i, "Z\0\0\0\5", 5) == 0 ? 1 : 0;
+        }
     }
 }
 
 static void open_client(struct load *load, struct client *client) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const struct options *options = &load->options;
 
-    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", load->options.socket_path);
-    client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (client->fd < 0 || connect(client->fd, (struct sockaddr *)&address, sizeof address) != 0 ||
-        fcntl(client->fd, F_SETFL, O_NONBLOCK) != 0) {
-        die(load->options.socket_path);
-    }
+    client->fd = options->socket_path != NULL ? connect_unix(options->socket_path)
+                                              : connect_tcp(options->port);
     buf_init(&client->request, ANSWER_MAX);
     buf_init(&client->answer, ANSWER_MAX);
+    if (options->protocol->greet != NULL) {
+        greet(options->protocol, client);
+    }
+    if (fcntl(client->fd, F_SETFL, O_NONBLOCK) != 0) {
+        die("fcntl");
+    }
+    watch(load, client, false, EPOLL_CTL_ADD);
 }
 
 static void run(struct load *load) {
     static const int wait_ms = 60000;
-    struct pollfd fds[CLIENTS_MAX];
+    struct epoll_event events[CLIENTS_MAX];
 
     load->start_us = mono_us();
     for (size_t i = 0; i < load->options.clients && may_begin(load); i++) {
         begin_request(load, &load->clients[i]);
     }
     while (load->answered < load->begun) {
-        for (size_t i = 0; i < load->options.clients; i++) {
-            const struct client *client = &load->clients[i];
-            short events = client->sent < client->request.bytes ? POLLOUT | POLLIN : POLLIN;
+        int count = epoll_wait(load->epoll_fd, events, CLIENTS_MAX, wait_ms);
 
-            fds[i] = (struct pollfd){.fd = client->waits ? client->fd : -1, .events = events};
-        }
-        if (poll(fds, load->options.clients, wait_ms) <= 0) {
+        if (count <= 0) {
             die("no answer for a minute");
         }
-        for (size_t i = 0; i < load->options.clients; i++) {
-            if ((fds[i].revents & POLLOUT) != 0) {
-                send_more(&load->clients[i]);
+        for (int i = 0; i < count; i++) {
+            struct client *client = events[i].data.ptr;
+
+            if ((events[i].events & EPOLLOUT) != 0) {
+                send_more(load, client);
             }
-            if ((fds[i].revents & (POLLIN | POLLERR | POLLHUP)) != 0) {
-                receive_more(load, &load->clients[i]);
+            if ((events[i].events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) {
+                receive_more(load, client);
             }
         }
     }
@@ -262,15 +325,30 @@ int main(int argc, char **argv) {
         {"socket", required_argument, NULL, 's'},   {"key", required_argument, NULL, 'k'},
         {"type", required_argument, NULL, 't'},     {"clients", required_argument, NULL, 'c'},
         {"requests", required_argument, NULL, 'n'}, {"seconds", required_argument, NULL, 'd'},
-        {"first", required_argument, NULL, 'f'},    {NULL, 0, NULL, 0}};
+        {"first", required_argument, NULL, 'f'},    {"protocol", required_argument, NULL, 'p'},
+        {"port", required_argument, NULL, 'o'},     {"jobs", required_argument, NULL, 'j'},
+        {NULL, 0, NULL, 0}};
     struct load *load = mem_alloc(1, sizeof *load);
     int c;
 
-    load->options = (struct options){.key = "bench", .type = "application/json", .clients = 1};
+    load->options = (struct options){.protocol = protocol_find("http"),
+                                     .key = "bench",
+                                     .type = "application/json",
+                                     .clients = 1,
+                                     .jobs = 1};
     while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
         switch (c) {
         case 's':
             load->options.socket_path = optarg;
+            break;
+        case 'p':
+            load->options.protocol = protocol_find(optarg);
+            break;
+        case 'o':
+            load->options.port = (uint16_t)strtoul(optarg, NULL, 10);
+            break;
+        case 'j':
+            load->options.jobs = strtoul(optarg, NULL, 10);
             break;
         case 'k':
             load->options.key = optarg;
@@ -294,15 +372,21 @@ int main(int argc, char **argv) {
             return 2;
         }
     }
-    if (load->options.socket_path == NULL || optind + 1 != argc || load->options.clients == 0 ||
+    if (load->options.protocol == NULL || load->options.jobs == 0 ||
+        (load->options.socket_path == NULL && load->options.port == 0) || optind + 1 != argc || load->options.clients == 0 ||
         load->options.clients > CLIENTS_MAX) {
-        (void)fputs("usage: submit_load --socket PATH [--clients N] [--requests N | --seconds S]\n"
-                    "                   [--key TEXT] [--type MIME] [--first N] BODY\n",
+        (void)fputs("usage: submit_load --socket PATH | --port N [--protocol NAME] [--clients N]\n"
+                    "                   [--requests N | --seconds S] [--jobs N] [--key TEXT]\n"
+                    "                   [--type MIME] [--first N] BODY\n",
                     stderr);
         return 2;
     }
     read_body(load, argv[optind]);
     load->next_number = load->options.first;
+    load->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (load->epoll_fd < 0) {
+        die("epoll_create1");
+    }
     for (size_t i = 0; i < load->options.clients; i++) {
         open_client(load, &load->clients[i]);
     }

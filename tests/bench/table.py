@@ -46,6 +46,8 @@ def number(value):
 
 
 def row(line):
+    if line["median"] is None:
+        return "| %s | %s | | | | %s |\n" % (line["case"], line["unit"], line["why"])
     cells = [line["case"], line["unit"], number(line["median"]), number(line["min"]),
              number(line["max"])]
     against = ""

@@ -1,0 +1,104 @@
+"""peers_queue: durable submissions a second, beside the queues that one would pick instead."""
+import json
+import os
+import sys
+import tempfile
+
+import peers
+from rig import Rig, bench_folder, figure, spark_job
+
+SECONDS = 1.5
+CLIENTS = [1, 8, 64, 256]
+BULK = [100, 1000]
+HOLE = "job-@@@@@@@@"
+
+
+def say(text):
+    print("bench: " + text, file=sys.stderr, flush=True)
+
+
+def json_list(jobs, argument):
+    items = [spark_job(HOLE, argument=argument) for _ in range(jobs)]
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+
+
+class Case:
+    """So many clients that send so many jobs a request."""
+
+    def __init__(self, clients, jobs):
+        self.clients, self.jobs = clients, jobs
+        self.rates = {}  # name to the rounds' jobs a second
+
+    def what(self):
+        who = "%d client%s" % (self.clients, "" if self.clients == 1 else "s")
+        return who if self.jobs == 1 else "%s, %s a request" % (who, "{:,}".format(self.jobs))
+
+    def note(self, name, rate):
+        self.rates.setdefault(name, []).append(rate)
+
+
+def cases():
+    return ([Case(clients, 1) for clients in CLIENTS] +
+            [Case(clients, jobs) for jobs in BULK for clients in (1, 8)])
+
+
+def ours(rig, case, run):
+    """Name to jobs a second: of one spec for all, and of a spec each."""
+    out = {}
+    for name, argument in (("nightshift", "1000"), ("nightshift, distinct specs", "@@@@@@@@")):
+        job = json.dumps(spark_job(HOLE, argument=argument))
+        body = job if case.jobs == 1 else json_list(case.jobs, argument)
+        measured = rig.load(body, key="%s-%d" % (case.what().replace(" ", ""), run) + argument[:1],
+                            seconds=SECONDS, clients=case.clients, type="application/json")
+        out[name] = measured["requests"] * case.jobs / measured["seconds"]
+    return out
+
+
+def theirs(rig, peer, case):
+    if peer.protocol == "slurm":
+        jobs = max(10, min(150, 20 * case.clients))
+        return jobs / peer.submit(case.clients, jobs)
+    measured = rig.load(json.dumps(spark_job(HOLE)), protocol=peer.protocol, seconds=SECONDS,
+                        clients=case.clients, jobs=case.jobs, **peer.options())
+    return measured["requests"] * case.jobs / measured["seconds"]
+
+
+def one_round(programs, run, all_cases):
+    with tempfile.TemporaryDirectory(prefix="nightshift-peers-", dir=bench_folder()) as folder:
+        os.chmod(folder, 0o755)  # Servers with users of their own must get through.
+        running, missing = peers.start_all(folder)
+        try:
+            with Rig(programs, level="warn") as rig:
+                for case in all_cases:
+                    for name, rate in ours(rig, case, run).items():
+                        case.note(name, rate)
+                    for peer in running:
+                        if peer.protocol != "slurm" or case.jobs == 1:
+                            case.note(peer.name, theirs(rig, peer, case))
+                    batch = case.jobs if case.jobs > 1 else case.clients
+                    bulk = ["bulk"] if case.jobs > 1 else []
+                    case.note("raw LMDB", rig.raw(SECONDS / 2, "commit", batch, *bulk))
+        finally:
+            for peer in running:
+                peer.stop()
+        return missing
+
+
+def bench(programs, runs):
+    all_cases = cases()
+    missing = {}
+    for run in range(runs):
+        say("peers_queue: run %d of %d" % (run + 1, runs))
+        missing = one_round(programs, run, all_cases)
+        for name, why in missing.items():
+            say("peers_queue: %s is left out: %s" % (name, why))
+    for case in all_cases:
+        own = case.rates["nightshift"]
+        for name, rates in case.rates.items():
+            options = {}
+            if name != "nightshift":
+                options["peer"] = ("nightshift", own)
+            figure("peers_queue", "%s: %s" % (case.what(), name), "jobs/s", rates, **options)
+    for name, why in missing.items():
+        print(json.dumps({"bench": "peers_queue", "case": name, "unit": "left out",
+                          "median": None, "min": None, "max": None, "why": why}), flush=True)
