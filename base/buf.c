@@ -63,7 +63,12 @@ void buf_add_text(struct buf *buf, const char *text) {
 }
 
 void buf_add_char(struct buf *buf, char byte) {
-    buf_add(buf, &byte, 1);
+    if (!buf->full && buf->bytes < buf->bytes_max && buf->bytes + 1 < buf->bytes_room) {
+        buf->data[buf->bytes++] = byte;
+        buf->data[buf->bytes] = '\0';
+    } else {
+        buf_add(buf, &byte, 1);
+    }
 }
 
 void buf_add_format(struct buf *buf, const char *format, ...) {

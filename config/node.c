@@ -262,13 +262,23 @@ static void print_escape(uint32_t point, struct buf *out) {
     }
 }
 
+static bool is_simple(char byte) {
+    return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+}
+
 void json_print_text(const char *text, struct buf *out) {
     const char *run = text; /* the start of what needs no escape */
 
     buf_add_char(out, '"');
     while (*text != '\0') {
         uint32_t point;
-        size_t length = decode_utf8(text, &point);
+        size_t length;
+
+        if (is_simple(*text)) {
+            text++;
+            continue;
+        }
+        length = decode_utf8(text, &point);
 
         if (needs_escape(point)) {
             buf_add(out, run, (size_t)(text - run));
@@ -279,6 +289,15 @@ void json_print_text(const char *text, struct buf *out) {
     }
     buf_add(out, run, (size_t)(text - run));
     buf_add_char(out, '"');
+}
+
+/* Small ones, as they mostly are, without a format. */
+static void print_int(int64_t value, struct buf *out) {
+    if (value >= 0 && value <= 9) {
+        buf_add_char(out, (char)('0' + value));
+    } else {
+        buf_add_format(out, "%lld", (long long)value);
+    }
 }
 
 /* The shortest decimals that read back as the same double; zero has no sign. */
@@ -321,7 +340,7 @@ void node_print_json(const struct text_node *node, struct buf *out) {
         buf_add_text(out, node_bool(node) ? "true" : "false");
         break;
     case NODE_INT:
-        buf_add_format(out, "%lld", (long long)node_int(node));
+        print_int(node_int(node), out);
         break;
     case NODE_NUMBER:
         print_number(node_number(node), out);

@@ -8,58 +8,43 @@
 #include "k8s/payload_sketch.h"
 #include "policy/demand.h"
 
-/* A digest as the map wants it: without a NUL before its end. */
+/* What the map knows a demand by: what of, its kind, a digest in hex and the namespace, which
+ * Kubernetes bounds. */
 struct key_text {
-    char text[2 * SPEC_HASH_BYTES + 1];
+    char text[2 + 2 * SPEC_HASH_BYTES + LIMIT_NAME_BYTES + 1];
 };
 
-static const char *text_of(const unsigned char digest[SPEC_HASH_BYTES], struct key_text *room) {
-    static const char digits[] = "0123456789abcdef";
+static const char *text_of(const struct demand_key *key, char by,
+                           const unsigned char digest[SPEC_HASH_BYTES], struct key_text *room) {
+    size_t bytes = strnlen(key->namespace, LIMIT_NAME_BYTES);
+    char *namespace = room->text + 2 + 2 * SPEC_HASH_BYTES;
 
-    for (size_t i = 0; i < SPEC_HASH_BYTES; i++) {
-        room->text[2 * i] = digits[digest[i] >> 4];
-        room->text[2 * i + 1] = digits[digest[i] & 15];
-    }
-    room->text[2 * SPEC_HASH_BYTES] = '\0';
+    room->text[0] = by;
+    room->text[1] = key->kind == JOB_KIND_SPARK ? 's' : 'p';
+    digest_print_hex(digest, SPEC_HASH_BYTES, room->text + 2);
+    memcpy(namespace, key->namespace, bytes);
+    namespace[bytes] = '\0';
     return room->text;
 }
 
-static void begin_text(const struct demand_key *key, char by, struct buf *out) {
-    buf_init(out, LIMIT_SPEC_BYTES + LIMIT_NAME_BYTES + SPEC_HASH_BYTES + 3);
-    buf_add_char(out, by);
-    buf_add_char(out, key->kind == JOB_KIND_SPARK ? 's' : 'p');
-    buf_add(out, key->namespace, strlen(key->namespace) + 1);
-}
-
-static const char *end_text(struct buf *text, struct key_text *room) {
-    unsigned char digest[SPEC_HASH_BYTES];
-
-    digest_sha256(text->data, text->bytes, digest);
-    buf_finish(text);
-    return text_of(digest, room);
-}
-
 static const char *text_of_hash(const struct demand_key *key, struct key_text *room) {
-    struct buf text;
-
-    begin_text(key, 'h', &text);
-    buf_add(&text, key->spec_hash, SPEC_HASH_BYTES);
-    return end_text(&text, room);
+    return text_of(key, 'h', key->spec_hash, room);
 }
 
 /* A payload that is not as config/ prints it is a sketch of itself. */
 static const char *text_of_sketch(const struct demand_key *key, const char *payload, size_t bytes,
                                   struct key_text *room) {
-    struct buf text;
-    size_t start;
+    unsigned char digest[SPEC_HASH_BYTES];
+    struct buf sketch;
 
-    begin_text(key, 'k', &text);
-    start = text.bytes;
-    if (payload_sketch(key->kind, payload, bytes, &text) < 0) {
-        text.bytes = start;
-        buf_add(&text, payload, bytes);
+    buf_init(&sketch, LIMIT_SPEC_BYTES);
+    if (payload_sketch(key->kind, payload, bytes, &sketch) < 0) {
+        digest_sha256(payload, bytes, digest);
+    } else {
+        digest_sha256(sketch.data, sketch.bytes, digest);
     }
-    return end_text(&text, room);
+    buf_finish(&sketch);
+    return text_of(key, 'k', digest, room);
 }
 
 void demands_finish(struct demands *demands) {

@@ -223,9 +223,8 @@ static int connect_unix(const char *path) {
 }
 
 static int connect_tcp(uint16_t port) {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int on = 1;
 
@@ -321,13 +320,17 @@ static void print(struct load *load) {
 }
 
 int main(int argc, char **argv) {
-    static const struct option names[] = {
-        {"socket", required_argument, NULL, 's'},   {"key", required_argument, NULL, 'k'},
-        {"type", required_argument, NULL, 't'},     {"clients", required_argument, NULL, 'c'},
-        {"requests", required_argument, NULL, 'n'}, {"seconds", required_argument, NULL, 'd'},
-        {"first", required_argument, NULL, 'f'},    {"protocol", required_argument, NULL, 'p'},
-        {"port", required_argument, NULL, 'o'},     {"jobs", required_argument, NULL, 'j'},
-        {NULL, 0, NULL, 0}};
+    static const struct option names[] = {{"socket", required_argument, NULL, 's'},
+                                          {"key", required_argument, NULL, 'k'},
+                                          {"type", required_argument, NULL, 't'},
+                                          {"clients", required_argument, NULL, 'c'},
+                                          {"requests", required_argument, NULL, 'n'},
+                                          {"seconds", required_argument, NULL, 'd'},
+                                          {"first", required_argument, NULL, 'f'},
+                                          {"protocol", required_argument, NULL, 'p'},
+                                          {"port", required_argument, NULL, 'o'},
+                                          {"jobs", required_argument, NULL, 'j'},
+                                          {NULL, 0, NULL, 0}};
     struct load *load = mem_alloc(1, sizeof *load);
     int c;
 
@@ -373,8 +376,8 @@ int main(int argc, char **argv) {
         }
     }
     if (load->options.protocol == NULL || load->options.jobs == 0 ||
-        (load->options.socket_path == NULL && load->options.port == 0) || optind + 1 != argc || load->options.clients == 0 ||
-        load->options.clients > CLIENTS_MAX) {
+        (load->options.socket_path == NULL && load->options.port == 0) || optind + 1 != argc ||
+        load->options.clients == 0 || load->options.clients > CLIENTS_MAX) {
         (void)fputs("usage: submit_load --socket PATH | --port N [--protocol NAME] [--clients N]\n"
                     "                   [--requests N | --seconds S] [--jobs N] [--key TEXT]\n"
                     "                   [--type MIME] [--first N] BODY\n",
