@@ -93,6 +93,10 @@
 /* Demands of specs kept to be found again: a few KiB each. */
 #define LIMIT_DEMANDS_KEPT 4096
 
+/* Texts of one job that are recognised when they come again with another name. */
+#define LIMIT_MANIFESTS_KNOWN      1024
+#define LIMIT_MANIFEST_KNOWN_BYTES (16 * LIMIT_KIB)
+
 _Static_assert(LIMIT_SPEC_BYTES <= LIMIT_MANIFEST_BYTES, "one spec fits a manifest");
 _Static_assert(LIMIT_MANIFEST_BYTES <= LIMIT_HTTP_BODY_BYTES, "a manifest fits a request");
 _Static_assert(LIMIT_KUBE_OBJECT_BYTES <= LIMIT_KUBE_LIST_BYTES, "one object fits a page");

@@ -431,7 +431,8 @@ static void reader_finish(struct reader *r) {
 }
 
 static void hand_over(struct reader *r, struct document_set *out_set) {
-    *out_set = (struct document_set){r->documents, r->document_count, r->arena};
+    *out_set = (struct document_set){
+        .documents = r->documents, .count = r->document_count, .arena = r->arena};
     r->documents = NULL;
     r->arena = NULL;
 }
@@ -484,6 +485,7 @@ static bool parse_plain_json(const char *text, size_t bytes, struct document_set
     out_set->documents = mem_alloc(1, sizeof *out_set->documents);
     out_set->documents[0] = root;
     out_set->count = 1;
+    out_set->plain_json = true;
     out_set->arena = arena;
     return true;
 }

@@ -12,6 +12,7 @@
 #ifndef CONFIG_DOCUMENT_H
 #define CONFIG_DOCUMENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -23,6 +24,7 @@ struct arena;
 struct document_set {
     struct text_node *documents; /* one root each; empty documents are left out */
     size_t count;
+    bool plain_json;     /* one object, read by config/json_text.h */
     struct arena *arena; /* holds the nodes and texts */
 };
 

@@ -474,6 +474,7 @@ static int reload(struct daemon *daemon, struct error *error) {
     }
     config_finish(&daemon->config);
     daemon->config = next;
+    known_texts_finish(&daemon->known_texts); /* Defaults are written into what was read. */
     (void)!log_level_parse(next.log_level, &daemon->log.level);
     if (daemon->core != NULL) {
         inbox_add(&daemon->inbox,
@@ -597,6 +598,7 @@ static void close_all(struct daemon *daemon) {
     cluster_close(daemon);
     inbox_finish(&daemon->inbox);
     demands_finish(&daemon->demands);
+    known_texts_finish(&daemon->known_texts);
     close_queue(daemon);
     leader_close(daemon);
     loop_destroy(daemon->loop);

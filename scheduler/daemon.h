@@ -19,6 +19,7 @@
 #include "scheduler/core.h"
 #include "scheduler/demands.h"
 #include "scheduler/inbox.h"
+#include "scheduler/known_manifests.h"
 
 struct api;
 struct cluster;
@@ -43,6 +44,7 @@ struct daemon {
     struct core *core;
     struct inbox inbox;
     struct demands demands;
+    struct known_texts known_texts;
     struct kube *kube;
     struct starter *starter;
     struct cluster *cluster;

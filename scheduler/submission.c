@@ -12,10 +12,13 @@
 #include "config/manifest.h"
 #include "k8s/payload.h"
 #include "scheduler/daemon.h"
+#include "scheduler/known_manifests.h"
 
 struct submission_work {
-    struct manifest_set manifests;
+    struct known_manifests *known;    /* what was read, or found to have been read before */
+    char name[LIMIT_LABEL_BYTES + 1]; /* instead of the known one's; "": its own names */
     struct new_job *jobs;
+    bool is_new; /* a job's specification was not known */
     char *submitter;
     char *key; /* NULL: none */
     unsigned char request_hash[SPEC_HASH_BYTES];
@@ -49,8 +52,9 @@ static struct retry_policy retry_of(const struct manifest *manifest, const struc
 }
 
 /* The demand of a spec; NULL if it has problems. */
-static struct demand *demand_of(struct daemon *daemon, const struct manifest *manifest,
-                                const struct new_job *job, struct problems *problems) {
+static struct demand *demand_of(struct daemon *daemon, struct submission_work *work,
+                                const struct manifest *manifest, const struct new_job *job,
+                                struct problems *problems) {
     const struct demand_key key = {
         .kind = job->kind, .namespace = job->namespace, .spec_hash = job->spec_hash};
     struct demand *demand = demands_get(&daemon->demands, &key);
@@ -76,9 +80,10 @@ static struct demand *demand_of(struct daemon *daemon, const struct manifest *ma
 }
 
 /* Is there a way to run it here at all? Problems get the place in the text. */
-static struct demand *read_demand(struct daemon *daemon, const struct manifest *manifest,
-                                  const struct new_job *job, struct problems *problems) {
-    struct demand *demand = demand_of(daemon, manifest, job, problems);
+static struct demand *read_demand(struct daemon *daemon, struct submission_work *work,
+                                  const struct manifest *manifest, const struct new_job *job,
+                                  struct problems *problems) {
+    struct demand *demand = demand_of(daemon, work, manifest, job, problems);
     struct error error = {0};
 
     if (demand != NULL && core_check_possible(daemon->core, job->namespace, demand, &error) < 0) {
@@ -89,13 +94,13 @@ static struct demand *read_demand(struct daemon *daemon, const struct manifest *
 
 static void read_job(struct daemon *daemon, const struct api_call *call,
                      struct submission_work *work, size_t at, struct problems *problems) {
-    const struct manifest *manifest = &work->manifests.items[at];
+    const struct manifest *manifest = &work->known->set.items[at];
     const struct config *config = &daemon->config;
     struct new_job *job = &work->jobs[at];
     struct error error = {0};
 
     *job = (struct new_job){
-        .name = manifest->name,
+        .name = either(work->name, manifest->name),
         .namespace = either(manifest->namespace, work->namespace),
         .window = manifest->window,
         .kind = manifest->kind,
@@ -110,7 +115,11 @@ static void read_job(struct daemon *daemon, const struct api_call *call,
         .spec_bytes = manifest->payload_bytes,
     };
     job->team = either(either(manifest->team, work->team), job->namespace);
-    digest_sha256(job->spec, job->spec_bytes, job->spec_hash);
+    if (work->name[0] != '\0') {
+        memcpy(job->spec_hash, work->known->spec_hash, sizeof job->spec_hash);
+    } else {
+        digest_sha256(job->spec, job->spec_bytes, job->spec_hash);
+    }
     if (job->spec_bytes > LIMIT_SPEC_BYTES) {
         problems_add(problems, manifest->place, "",
                      "the job's specification has %zu bytes, more than %d", job->spec_bytes,
@@ -144,7 +153,7 @@ static void read_job(struct daemon *daemon, const struct api_call *call,
         problems_add(problems, manifest->window_place, "", "%s", error.text);
         return;
     }
-    job->demand = read_demand(daemon, manifest, job, problems);
+    job->demand = read_demand(daemon, work, manifest, job, problems);
 }
 
 static void refuse(struct api_call *call, int code, struct problems *problems) {
@@ -164,9 +173,9 @@ static void refuse(struct api_call *call, int code, struct problems *problems) {
     problems_finish(problems);
 }
 
-struct submission_work *submission_read(struct daemon *daemon, struct api_call *call) {
+static struct submission_work *create_work(const struct daemon *daemon,
+                                           const struct api_call *call) {
     struct submission_work *work = mem_alloc(1, sizeof *work);
-    struct problems problems = {0};
 
     work->submitter = mem_copy_text(call->identity.user);
     work->key = call->idempotency_key[0] != '\0' ? mem_copy_text(call->idempotency_key) : NULL;
@@ -174,26 +183,82 @@ struct submission_work *submission_read(struct daemon *daemon, struct api_call *
     work->namespace =
         mem_copy_text(either(call->default_namespace, daemon->config.default_namespace));
     work->team = mem_copy_text(either(call->default_team, daemon->config.default_team));
+    return work;
+}
+
+static void read_jobs(struct daemon *daemon, const struct api_call *call,
+                      struct submission_work *work, struct problems *problems) {
+    work->jobs = mem_alloc(work->known->set.count, sizeof *work->jobs);
+    for (size_t i = 0; i < work->known->set.count; i++) {
+        read_job(daemon, call, work, i, problems);
+    }
+}
+
+/* A text that is known but for its name; NULL: it isn't, or there is something to complain of. */
+static struct submission_work *recognise(struct daemon *daemon, const struct api_call *call,
+                                         const struct named_text *named) {
+    struct known_manifests *known = known_texts_get(&daemon->known_texts, named);
+    struct problems problems = {0};
+    struct submission_work *work;
+
+    if (known == NULL) {
+        return NULL;
+    }
+    work = create_work(daemon, call);
+    work->known = known;
+    memcpy(work->name, named->text + named->name_at, named->name_bytes);
+    read_jobs(daemon, call, work, &problems);
+    if (problems.count > 0) { /* Their places are those of another text. */
+        submission_destroy(work);
+        work = NULL;
+    }
+    problems_finish(&problems);
+    return work;
+}
+
+/* One that came again, or differs only in its name from one that did: it may come once more. */
+static void remember(struct daemon *daemon, const struct submission_work *work,
+                     const struct named_text *named) {
+    struct known_manifests *known = work->known;
+
+    if (known->set.count == 1 && known->set.documents.plain_json && !work->is_new) {
+        memcpy(known->spec_hash, work->jobs[0].spec_hash, sizeof known->spec_hash);
+        known_texts_put(&daemon->known_texts, named, known);
+    }
+}
+
+struct submission_work *submission_read(struct daemon *daemon, struct api_call *call) {
+    struct problems problems = {0};
+    struct submission_work *work;
+    struct named_text named;
+    bool has_name = named_text_find(call->body, call->body_bytes, &named);
+
+    work = has_name ? recognise(daemon, call, &named) : NULL;
+    if (work != NULL) {
+        return work;
+    }
+    work = create_work(daemon, call);
+    work->known = known_manifests_create();
     if (manifest_set_parse_with(
             &(struct manifest_defaults){.spark_image = daemon->config.spark_image,
                                         .spark_version = daemon->config.spark_version},
-            call->body, call->body_bytes, &work->manifests, &problems) == OK) {
-        work->jobs = mem_alloc(work->manifests.count, sizeof *work->jobs);
-        for (size_t i = 0; i < work->manifests.count; i++) {
-            read_job(daemon, call, work, i, &problems);
-        }
+            call->body, call->body_bytes, &work->known->set, &problems) == OK) {
+        read_jobs(daemon, call, work, &problems);
     }
     if (problems.count > 0) {
         refuse(call, work->denied ? ERR_DENIED : ERR_INVALID, &problems);
         submission_destroy(work);
         return NULL;
     }
+    if (has_name) {
+        remember(daemon, work, &named);
+    }
     return work;
 }
 
 struct submit_event submission_event(const struct submission_work *work) {
     struct submit_event event = {.jobs = work->jobs,
-                                 .count = work->manifests.count,
+                                 .count = work->known->set.count,
                                  .submitter = work->submitter,
                                  .key = work->key};
 
@@ -204,11 +269,11 @@ struct submit_event submission_event(const struct submission_work *work) {
 void submission_destroy(void *value) {
     struct submission_work *work = value;
 
-    for (size_t i = 0; work->jobs != NULL && i < work->manifests.count; i++) {
+    for (size_t i = 0; work->jobs != NULL && i < work->known->set.count; i++) {
         demand_destroy(work->jobs[i].demand);
     }
     free(work->jobs);
-    manifest_set_destroy(&work->manifests);
+    known_manifests_destroy(work->known);
     free(work->submitter);
     free(work->key);
     free(work->namespace);

@@ -36,7 +36,7 @@ static enum protocol_answer http_answer(const struct buf *answer, size_t jobs) {
     return strncmp(text, "HTTP/1.1 201", 12) == 0 ? PROTOCOL_TAKEN : PROTOCOL_REFUSED;
 }
 
-/* --- beanstalkd: a put for each job, all written before the first answer is read --------------- */
+/* --- beanstalkd: a put for each job, all written before the first answer is read --- */
 
 static void beanstalkd_request(const struct protocol_request *request, struct buf *out) {
     size_t bytes = request->body_bytes / request->jobs;
@@ -60,7 +60,7 @@ static enum protocol_answer beanstalkd_answer(const struct buf *answer, size_t j
     return jobs == 0 ? PROTOCOL_TAKEN : PROTOCOL_INCOMPLETE;
 }
 
-/* --- Redis: one LPUSH of all --------------------------------------------------------------------- */
+/* --- Redis: one LPUSH of all --- */
 
 static void redis_request(const struct protocol_request *request, struct buf *out) {
     size_t bytes = request->body_bytes / request->jobs;
