@@ -62,6 +62,7 @@ static struct demand *demand_of(struct daemon *daemon, struct submission_work *w
     struct field_error field = {0};
 
     if (demand == NULL) {
+        work->is_new = true;
         demand =
             demands_get_alike(&daemon->demands, &key, manifest->payload, manifest->payload_bytes);
     }
