@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/quantity.h"
 #include "base/rfc3339.h"
+#include "base/text.h"
 
 #define QUANTITY_TEXT_BYTES_MAX 64
 
@@ -255,4 +256,10 @@ char *json_print(const struct json_t *value) {
     text = mem_copy_text(printed);
     free(printed);
     return text;
+}
+
+uint64_t codec_version_read(const char *version) {
+    int64_t number;
+
+    return text_parse_int64(version, &number) == OK && number > 0 ? (uint64_t)number : 0;
 }

@@ -87,4 +87,8 @@ bool json_next(const struct json_at *at, void **iterator, struct json_at *out_me
 /* The whole member as compact JSON; owned by the caller, never NULL. */
 char *json_print(const struct json_t *value);
 
+/* A resourceVersion as a number; 0 if it is none. Versions are opaque by contract and numbers
+ * in every server: used to tell which of two things was later, never to ask for one. */
+uint64_t codec_version_read(const char *version);
+
 #endif

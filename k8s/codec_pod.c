@@ -5,10 +5,12 @@
 
 #include <jansson.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "k8s/codec_json.h"
 #include "k8s/codec_pod_spec.h"
 
+#define GRACE_MAX_S      (INT64_C(1) << 32)
 #define ENTRY_COUNT_MAX  1024
 #define DRIVER_CONTAINER "spark-kubernetes-driver"
 
@@ -99,6 +101,10 @@ static int read_metadata(const struct json_at *metadata, struct pod_state *pod,
                          struct field_error *error) {
     struct json_at labels = json_at_key(metadata, "labels");
     struct json_at deletion = json_at_key(metadata, "deletionTimestamp");
+    struct json_at grace = json_at_key(metadata, "deletionGracePeriodSeconds");
+    struct json_at version_at = json_at_key(metadata, "resourceVersion");
+    const char *version = "";
+    int64_t grace_s = 0;
     int r = json_expect_object(metadata, error);
 
     r = r < 0 ? r : read_name(metadata, "name", pod->name, sizeof pod->name, error);
@@ -107,8 +113,14 @@ static int read_metadata(const struct json_at *metadata, struct pod_state *pod,
     r = r < 0 ? r : read_name(metadata, "uid", pod->uid, sizeof pod->uid, error);
     r = r < 0 ? r : read_time(metadata, "creationTimestamp", &pod->created_us, error);
     r = r < 0 ? r : json_get_time_us(&deletion, &pod->delete_at_us, error);
+    r = r < 0 ? r : json_get_int64(&grace, &grace_s, error);
+    r = r < 0 ? r : json_get_text(&version_at, &version, error);
+    pod->version = codec_version_read(version);
     r = r < 0 ? r : json_expect_object(&labels, error);
     pod->terminating = json_is_there(&deletion);
+    if (pod->delete_at_us > 0 && json_is_there(&grace) && grace_s >= 0 && grace_s < GRACE_MAX_S) {
+        pod->overdue_us = pod->delete_at_us + grace_s * CLOCK_US_PER_SECOND;
+    }
     if (r == OK && pod->name[0] == '\0') {
         r = json_fail(metadata, error, ERR_INVALID, "a pod without a name");
     }

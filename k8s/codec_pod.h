@@ -69,8 +69,10 @@ struct pod_state {
     enum pod_phase phase;
     bool terminating; /* has a deletionTimestamp */
     int64_t created_us;
-    int64_t started_us;                /* status.startTime; 0: not yet, as below */
-    int64_t delete_at_us;              /* deletionTimestamp: the end of the grace period */
+    int64_t started_us;   /* status.startTime; 0: not yet, as below */
+    int64_t delete_at_us; /* deletionTimestamp: the end of the grace period */
+    int64_t overdue_us;   /* the grace period has been over as long again; 0: not deleted */
+    uint64_t version;     /* resourceVersion; 0: none */
     char reason[POD_REASON_BYTES + 1]; /* status.reason, such as Evicted */
     char message[POD_MESSAGE_BYTES + 1];
 

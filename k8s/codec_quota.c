@@ -9,6 +9,7 @@
 
 #define ENTRY_COUNT_MAX 1024
 
+/* used NULL: nothing is counted yet, and nothing is enforced. */
 static int read_items(const struct json_at *hard, const struct json_at *used,
                       struct resource_names *names, struct quota *quota,
                       struct field_error *error) {
@@ -16,18 +17,23 @@ static int read_items(const struct json_at *hard, const struct json_at *used,
     void *iterator = NULL;
     int r = json_expect_object(hard, error);
 
-    r = r < 0 ? r : json_expect_object(used, error);
+    r = r < 0 || used == NULL ? r : json_expect_object(used, error);
     while (r == OK && json_next(hard, &iterator, &member)) {
-        struct json_at used_at = json_at_key(used, member.key);
         const char *hard_text = "0";
-        const char *used_text = NULL;
+        const char *used_text = used == NULL ? "" : NULL;
 
         r = json_get_text(&member, &hard_text, error);
-        r = r < 0 ? r : json_get_text(&used_at, &used_text, error);
+        if (r == OK && used != NULL) {
+            struct json_at used_at = json_at_key(used, member.key);
+
+            r = json_get_text(&used_at, &used_text, error);
+        }
         r = r < 0 ? r : quota_add_item(quota, names, member.key, hard_text, used_text);
         if (r < 0) {
             (void)json_fail(&member, error, r, "cannot use \"%s\" (used \"%s\"): %s", hard_text,
                             used_text != NULL ? used_text : "", err_sentence(r));
+        } else if (used_text == NULL) {
+            quota_mark_uncounted(quota);
         }
     }
     return r;
@@ -104,18 +110,23 @@ static int read_quota(const struct json_at *top, struct resource_names *names, s
     struct json_at expressions = json_at_key(&selector, "matchExpressions");
     struct json_at hard = json_at_key(&status, "hard");
     struct json_at used = json_at_key(&status, "used");
+    struct json_at version_at = json_at_key(&metadata, "resourceVersion");
     struct json_at any;
     void *first = NULL;
     const char *name = "";
     const char *namespace_text = "";
+    const char *version = "";
+    bool is_counted = json_next(&hard, &first, &any); /* Else absent or empty. */
     int r = json_get_text(&name_at, &name, error);
 
     r = r < 0 ? r : json_get_text(&namespace_at, &namespace_text, error);
-    if (!json_next(&hard, &first, &any)) { /* Absent or empty. */
+    r = r < 0 ? r : json_get_text(&version_at, &version, error);
+    if (!is_counted) {
         hard = json_at_key(&spec, "hard");
     }
     quota_init(quota, namespace_text, name);
-    r = r < 0 ? r : read_items(&hard, &used, names, quota, error);
+    quota->version = codec_version_read(version);
+    r = r < 0 ? r : read_items(&hard, is_counted ? &used : NULL, names, quota, error);
     r = r < 0 ? r : read_scopes(&scopes, quota, error);
     return r < 0 ? r : read_selector(&expressions, quota, error);
 }

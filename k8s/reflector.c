@@ -62,6 +62,7 @@ static void tell_object(struct reflector *reflector, enum reflector_event_type t
         .namespace_ = id->namespace_,
         .name = id->name,
         .uid = id->uid,
+        .version = object.at != NULL && id->version != NULL ? id->version : "",
         .json = object.at,
         .json_bytes = object.bytes,
     };

@@ -35,7 +35,8 @@ struct reflector_event {
     const char *namespace_; /* "" for what has none */
     const char *name;
     const char *uid;
-    const char *json; /* the raw object; items of a list lack kind and apiVersion */
+    const char *version; /* of the object, or of its deletion; "" when a list lacks it */
+    const char *json;    /* the raw object; items of a list lack kind and apiVersion */
     size_t json_bytes;
     struct kube_status status; /* LOST alone; FORBIDDEN: no right to list or watch this scope */
     int64_t behind_us;         /* LOST: for how long nothing was heard, monotonic */

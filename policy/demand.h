@@ -84,8 +84,9 @@ struct pod_demand {
     size_t toleration_count;
     struct match_term *terms; /* required node affinity: one of them must match; 0: no affinity */
     size_t term_count;
-    char *priority_class;  /* NULL: none */
-    bool has_run_deadline; /* activeDeadlineSeconds is set: quota scope Terminating */
+    char *priority_class;    /* NULL: none */
+    bool has_run_deadline;   /* activeDeadlineSeconds is set: quota scope Terminating */
+    bool crosses_namespaces; /* a term of its affinity to pods: scope CrossNamespacePodAffinity */
 };
 
 void pod_demand_finish(struct pod_demand *pod);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/ensure.h"
 #include "base/map.h"
 #include "base/memory.h"
@@ -16,6 +17,8 @@ struct kept_pod {
     uint64_t job_id;
     enum pod_role role;
     bool finished;
+    bool overdue;
+    int64_t overdue_us;
     struct pod_scope scope;
     char *priority_class; /* owned; scope's text */
     struct resources requests;
@@ -41,7 +44,11 @@ struct ledger {
     uint64_t nodes_version;
     struct map unbound; /* by order of arrival */
     uint64_t unbound_order;
-    struct map jobs;                          /* by job id: struct kept_job */
+    struct map jobs;        /* by job id: struct kept_job */
+    struct map terminating; /* by uid: struct kept_pod with an overdue_us to come */
+    uint64_t version;       /* the newest seen */
+    int64_t now_us;
+    int64_t due_us;                           /* when ledger_advance() has something to do */
     struct ledger_reservation **reservations; /* sorted by job id */
     size_t reservation_count;
     struct room *room;
@@ -51,6 +58,7 @@ struct ledger *ledger_create(void) {
     struct ledger *ledger = mem_alloc(1, sizeof *ledger);
 
     ledger->room = room_create(ledger);
+    ledger->due_us = CLOCK_NEVER_US;
     return ledger;
 }
 
@@ -73,6 +81,7 @@ static void namespace_destroy(struct ledger_namespace *namespace) {
         quota_finish(namespace->quotas[i]);
         free(namespace->quotas[i]);
     }
+    quota_floor_finish(&namespace->floor);
     usage_finish(&namespace->own);
     usage_finish(&namespace->reserved);
     free(namespace->quotas);
@@ -108,6 +117,7 @@ void ledger_destroy(struct ledger *ledger) {
     }
     free_values(&ledger->namespaces_by_name);
     map_finish(&ledger->pods);
+    map_finish(&ledger->terminating);
     map_finish(&ledger->nodes_by_name);
     map_finish(&ledger->unbound);
     map_finish(&ledger->jobs);
@@ -389,6 +399,14 @@ struct resources ledger_node_free(const struct ledger_node *node) {
 
 /* Quotas. */
 
+static void note_version(struct ledger *ledger, uint64_t version) {
+    ledger->version = version > ledger->version ? version : ledger->version;
+}
+
+static void note_due(struct ledger *ledger, int64_t due_us) {
+    ledger->due_us = due_us < ledger->due_us ? due_us : ledger->due_us;
+}
+
 static size_t quota_at(const struct ledger_namespace *namespace, const char *name) {
     size_t at = 0;
 
@@ -406,9 +424,11 @@ void ledger_put_quota(struct ledger *ledger, const struct quota *quota) {
     const size_t index = ledger_namespace_index(ledger, quota->namespace);
     struct ledger_namespace *namespace = change_namespace(ledger, index);
     const size_t at = quota_at(namespace, quota->name);
+    struct quota old = {.namespace = NULL};
+    bool replaces = has_quota_at(namespace, at, quota->name);
 
-    if (has_quota_at(namespace, at, quota->name)) {
-        quota_finish(namespace->quotas[at]);
+    if (replaces) {
+        old = *namespace->quotas[at];
     } else {
         namespace->quotas =
             mem_grow(namespace->quotas, namespace->quota_count + 1, sizeof(struct quota *));
@@ -418,6 +438,21 @@ void ledger_put_quota(struct ledger *ledger, const struct quota *quota) {
         namespace->quota_count++;
     }
     quota_copy(quota, namespace->quotas[at]);
+    note_version(ledger, quota->version);
+    note_due(ledger, quota_floor_note(&namespace->floor, namespace->quotas, namespace->quota_count,
+                                      at, replaces ? &old : NULL,
+                                      &(struct quota_clock){ledger->now_us, &namespace->own}));
+    quota_finish(&old);
+}
+
+void ledger_quota_refused(struct ledger *ledger, const char *name) {
+    struct ledger_namespace *namespace =
+        change_namespace(ledger, ledger_namespace_index(ledger, name));
+
+    for (size_t i = 0; i < namespace->quota_count; i++) {
+        note_due(ledger, quota_floor_renew(namespace->quotas[i],
+                                           &(struct quota_clock){ledger->now_us, &namespace->own}));
+    }
 }
 
 static void remove_quota_at(struct ledger_namespace *namespace, size_t at) {
@@ -487,7 +522,7 @@ static void count_for_job(struct ledger *ledger, const struct kept_pod *pod, int
 /* Charge a pod to its namespace, node and job (times 1), or take the charge back (-1). */
 static void charge_pod(struct ledger *ledger, const struct kept_pod *pod, int times) {
     usage_add_pods(&change_namespace(ledger, pod->namespace_index)->own, &pod->scope,
-                   &pod->requests, &pod->limits, pod->finished, times);
+                   &pod->requests, &pod->limits, pod->finished || pod->overdue, times);
     if (pod->node != NULL) {
         pod->node->pod_count += (size_t)times;
         if (!pod->finished) {
@@ -535,6 +570,37 @@ static struct ledger_unbound *keep_unbound(struct ledger *ledger, struct ledger_
     return old;
 }
 
+/* Our sums do not hold (all of) the pod any more: the server may, for a while. */
+static void note_leaving(struct ledger *ledger, const struct kept_pod *pod, bool gone,
+                         uint64_t version) {
+    struct ledger_namespace *namespace = change_namespace(ledger, pod->namespace_index);
+    const bool charged = !pod->finished && !pod->overdue;
+    struct leaving_pod leaving = {
+        .version = version, .until_us = ledger->now_us + QUOTA_LEAVING_US, .scope = pod->scope};
+
+    if (charged) {
+        leaving.sum.requests = pod->requests;
+        leaving.sum.limits = pod->limits;
+    }
+    leaving.sum.pods_all = gone ? 1 : 0;
+    if (namespace->quota_count > 0 && version != 0) {
+        quota_floor_add(&namespace->floor, namespace->quotas, namespace->quota_count, &leaving);
+        note_due(ledger, leaving.until_us);
+    }
+}
+
+static void note_overdue(struct ledger *ledger, struct kept_pod *pod, const char *uid) {
+    if (pod->overdue_us == 0 || pod->finished) {
+        (void)map_remove(&ledger->terminating, uid);
+        return;
+    }
+    pod->overdue = pod->overdue_us < ledger->now_us;
+    (void)map_put(&ledger->terminating, uid, pod);
+    if (!pod->overdue) {
+        note_due(ledger, pod->overdue_us + 1);
+    }
+}
+
 void ledger_put_pod(struct ledger *ledger, const struct ledger_pod *pod) {
     struct kept_pod *old = map_get(&ledger->pods, pod->uid);
     struct kept_pod *kept = mem_alloc(1, sizeof *kept);
@@ -549,11 +615,18 @@ void ledger_put_pod(struct ledger *ledger, const struct ledger_pod *pod) {
     kept->priority_class = mem_copy_text(pod->demand->priority_class);
     kept->scope = (struct pod_scope){.priority_class = kept->priority_class,
                                      .has_run_deadline = pod->demand->has_run_deadline,
-                                     .best_effort = pod_demand_is_best_effort(pod->demand)};
+                                     .best_effort = pod_demand_is_best_effort(pod->demand),
+                                     .crosses_namespaces = pod->demand->crosses_namespaces};
     kept->requests = pod_demand_requests(pod->demand);
     kept->limits = pod_demand_limits(pod->demand);
+    kept->overdue_us = pod->overdue_us;
+    note_version(ledger, pod->version);
+    note_overdue(ledger, kept, pod->uid);
     charge_pod(ledger, kept, 1);
     (void)map_put(&ledger->pods, pod->uid, kept);
+    if (old != NULL && kept->finished && !old->finished) {
+        note_leaving(ledger, old, false, pod->version);
+    }
     if (old != NULL) {
         unbound = old->unbound;
         old->unbound = NULL;
@@ -567,9 +640,15 @@ void ledger_put_pod(struct ledger *ledger, const struct ledger_pod *pod) {
 }
 
 void ledger_remove_pod(struct ledger *ledger, const char *uid) {
+    ledger_remove_pod_at(ledger, uid, ledger->version);
+}
+
+void ledger_remove_pod_at(struct ledger *ledger, const char *uid, uint64_t version) {
     struct kept_pod *pod = map_remove(&ledger->pods, uid);
 
+    (void)map_remove(&ledger->terminating, uid);
     if (pod != NULL) {
+        note_leaving(ledger, pod, true, version);
         drop_pod(ledger, pod);
     }
 }
@@ -597,6 +676,7 @@ void ledger_forget_pods(struct ledger *ledger) {
         drop_pod(ledger, entry->value);
     }
     map_finish(&ledger->pods);
+    map_finish(&ledger->terminating);
 }
 
 const struct ledger_unbound *ledger_next_unbound(const struct ledger *ledger, size_t *at) {
@@ -609,6 +689,58 @@ const struct ledger_unbound *ledger_find_unbound(const struct ledger *ledger, ui
     return map_get_id(&ledger->unbound, order);
 }
 
+/* Time. */
+
+static bool end_overdue_pods(struct ledger *ledger) {
+    struct map_entry *entry;
+    bool any = false;
+
+    for (size_t at = 0; (entry = map_next(&ledger->terminating, &at)) != NULL;) {
+        struct kept_pod *pod = entry->value;
+
+        if (pod->overdue) {
+            continue;
+        }
+        if (pod->overdue_us >= ledger->now_us) {
+            note_due(ledger, pod->overdue_us + 1);
+            continue;
+        }
+        charge_pod(ledger, pod, -1);
+        pod->overdue = true;
+        charge_pod(ledger, pod, 1);
+        any = true;
+    }
+    return any;
+}
+
+bool ledger_advance(struct ledger *ledger, int64_t now_us) {
+    bool changed;
+
+    ledger->now_us = now_us;
+    if (now_us < ledger->due_us) {
+        return false;
+    }
+    ledger->due_us = CLOCK_NEVER_US;
+    changed = end_overdue_pods(ledger);
+    for (size_t i = 0; i < ledger->namespace_count; i++) {
+        struct ledger_namespace *namespace = ledger->namespaces[i];
+        const struct quota_clock clock = {now_us, &namespace->own};
+        bool more_room = false;
+
+        note_due(ledger, quota_floor_advance(&namespace->floor, namespace->quotas,
+                                             namespace->quota_count, &clock, &more_room));
+        if (more_room) {
+            (void)change_namespace(ledger, i);
+            changed = true;
+        }
+    }
+    return changed;
+}
+
+int64_t ledger_due_us(const struct ledger *ledger) {
+    return ledger->due_us;
+}
+
 /* Checks. */
 
 static void usages_equal(const struct usage *kept, const struct usage *computed) {
@@ -617,12 +749,7 @@ static void usages_equal(const struct usage *kept, const struct usage *computed)
         struct usage_sum want = {.pods_all = 0};
 
         for (size_t j = 0; j < computed->bucket_count; j++) {
-            const struct pod_scope *a = &kept->buckets[i].scope;
-            const struct pod_scope *b = &computed->buckets[j].scope;
-
-            if (a->has_run_deadline == b->has_run_deadline && a->best_effort == b->best_effort &&
-                strcmp(a->priority_class != NULL ? a->priority_class : "",
-                       b->priority_class != NULL ? b->priority_class : "") == 0) {
+            if (pod_scope_equal(&kept->buckets[i].scope, &computed->buckets[j].scope)) {
                 want = computed->buckets[j].sum;
             }
         }
@@ -654,7 +781,7 @@ static void recount_pods(const struct ledger *ledger, struct recount *recount) {
         const struct kept_pod *pod = entry->value;
 
         usage_add_pods(&recount->own[pod->namespace_index], &pod->scope, &pod->requests,
-                       &pod->limits, pod->finished, 1);
+                       &pod->limits, pod->finished || pod->overdue, 1);
         unbound += pod->unbound != NULL;
         ENSURE((pod->unbound != NULL) == (pod->node == NULL && !pod->finished));
         if (pod->node != NULL) {

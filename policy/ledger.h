@@ -19,6 +19,7 @@
 #include "policy/demand.h"
 #include "policy/node.h"
 #include "policy/quota.h"
+#include "policy/quota_floor.h"
 
 struct ledger;
 struct room;
@@ -29,6 +30,8 @@ struct ledger_pod {
     const char *namespace;
     const char *node;   /* NULL: not bound */
     bool finished;      /* Succeeded or Failed */
+    uint64_t version;   /* resourceVersion; 0: not known */
+    int64_t overdue_us; /* being deleted: quotas forget it then, on the wall clock; 0: never */
     uint64_t job_id;    /* ours: whose reservation it fills; 0: foreign */
     enum pod_role role; /* with job_id: in which group */
     const struct pod_demand *demand;
@@ -41,6 +44,7 @@ struct ledger_namespace {
     size_t quota_count;
     struct usage own;      /* visible pods, and visible objects of reservations */
     struct usage reserved; /* pods to come, and objects of reservations */
+    struct quota_floor floor;
 };
 
 struct ledger_node {
@@ -75,6 +79,8 @@ void ledger_destroy(struct ledger *ledger);
  * name); each remove of what is not there does nothing. */
 void ledger_put_pod(struct ledger *ledger, const struct ledger_pod *pod);
 void ledger_remove_pod(struct ledger *ledger, const char *uid);
+void ledger_remove_pod_at(struct ledger *ledger, const char *uid,
+                          uint64_t version); /* of its end */
 void ledger_put_node(struct ledger *ledger, const struct node *node);
 void ledger_remove_node(struct ledger *ledger, const char *name);
 void ledger_put_quota(struct ledger *ledger, const struct quota *quota);
@@ -88,6 +94,15 @@ struct ledger_seen {
     bool finished;
 };
 bool ledger_get_pod(const struct ledger *ledger, const char *uid, struct ledger_seen *out_seen);
+
+/* It is now_us, on the wall clock: end what is over (policy/quota_floor.h, pods that should be gone).
+ * True if a quota may have more room. O(1) before ledger_due_us(). */
+bool ledger_advance(struct ledger *ledger, int64_t now_us);
+int64_t
+ledger_due_us(const struct ledger *ledger); /* CLOCK_NEVER_US: only an event can change it */
+
+/* The server refused a pod for want of quota: its figures are newer than what we believed. */
+void ledger_quota_refused(struct ledger *ledger, const char *namespace);
 
 /* Forget everything seen of one kind, before a relist. Reservations stay. */
 void ledger_forget_pods(struct ledger *ledger);

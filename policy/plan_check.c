@@ -65,7 +65,7 @@ static void verify_quota(const struct quota *quota, const struct ledger_namespac
         const int64_t own = quota_item_amount(quota, item, &namespace->own);
         const int64_t reserved = quota_item_amount(quota, item, &namespace->reserved);
         const int64_t more = quota_item_amount(quota, item, started);
-        int64_t sum = own > item->used ? own : item->used;
+        int64_t sum = quota_taken(quota, item, own);
 
         sum = amount_add(amount_add(sum, reserved), more);
         ENSURE(more == 0 || sum <= item->hard);

@@ -137,6 +137,7 @@ void pod_demand_copy(const struct pod_demand *pod, struct pod_demand *out_pod) {
     copy.pod_level = pod->pod_level;
     copy.overhead = pod->overhead;
     copy.has_run_deadline = pod->has_run_deadline;
+    copy.crosses_namespaces = pod->crosses_namespaces;
     if (pod->container_count > 0) {
         copy.containers = mem_copy(pod->containers, pod->container_count * sizeof *pod->containers);
     }
@@ -238,6 +239,7 @@ uint64_t pod_demand_where_hash(const struct pod_demand *pod) {
 
 bool pod_demand_equal(const struct pod_demand *a, const struct pod_demand *b) {
     if (a->container_count != b->container_count || a->has_run_deadline != b->has_run_deadline ||
+        a->crosses_namespaces != b->crosses_namespaces ||
         !texts_equal(a->priority_class, b->priority_class) ||
         !resources_equal(&a->overhead, &b->overhead) ||
         !containers_equal(&a->pod_level, &b->pod_level)) {

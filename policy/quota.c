@@ -74,6 +74,10 @@ void quota_copy(const struct quota *quota, struct quota *out_quota) {
     struct quota copy;
 
     quota_init(&copy, quota->namespace, quota->name);
+    copy.version = quota->version;
+    copy.seen_us = quota->seen_us;
+    copy.released_version = quota->released_version;
+    copy.floor_is_old = quota->floor_is_old;
     for (size_t i = 0; i < quota->item_count; i++) {
         push_item(&copy, &quota->items[i]);
     }
@@ -84,9 +88,13 @@ void quota_copy(const struct quota *quota, struct quota *out_quota) {
 }
 
 /* A resource that pods request under its bare name too; others are objects' names. */
-static bool is_bare_resource(const char *name) {
+static bool is_compute(const char *name) {
     return strcmp(name, "cpu") == 0 || strcmp(name, "memory") == 0 ||
-           strcmp(name, "ephemeral-storage") == 0 || text_starts_with(name, "hugepages-");
+           strcmp(name, "ephemeral-storage") == 0;
+}
+
+static bool is_bare_resource(const char *name) {
+    return is_compute(name) || text_starts_with(name, "hugepages-");
 }
 
 static int read_key(const char *key, struct resource_names *names, struct quota_item *item) {
@@ -100,8 +108,10 @@ static int read_key(const char *key, struct resource_names *names, struct quota_
         return OK;
     }
     if (text_starts_with(key, "limits.")) {
-        item->field = QUOTA_LIMITS;
-        return resource_intern(names, key + strlen("limits."), &item->kind);
+        const char *name = key + strlen("limits.");
+
+        item->field = is_compute(name) ? QUOTA_LIMITS : QUOTA_NOTHING;
+        return item->field == QUOTA_LIMITS ? resource_intern(names, name, &item->kind) : OK;
     }
     if (text_starts_with(key, "requests.") && strcmp(key, "requests.storage") != 0) {
         item->field = QUOTA_REQUESTS;
@@ -143,6 +153,11 @@ int quota_add_item(struct quota *quota, struct resource_names *names, const char
     return r;
 }
 
+void quota_mark_uncounted(struct quota *quota) {
+    ENSURE(quota->item_count > 0);
+    quota->items[quota->item_count - 1].uncounted = true;
+}
+
 static enum quota_scope scope_of(const char *text) {
     static const char *const texts[QUOTA_SCOPE_UNKNOWN] = {
         [QUOTA_SCOPE_TERMINATING] = "Terminating",
@@ -150,6 +165,8 @@ static enum quota_scope scope_of(const char *text) {
         [QUOTA_SCOPE_BEST_EFFORT] = "BestEffort",
         [QUOTA_SCOPE_NOT_BEST_EFFORT] = "NotBestEffort",
         [QUOTA_SCOPE_PRIORITY_CLASS] = "PriorityClass",
+        [QUOTA_SCOPE_CROSS_NAMESPACE] = "CrossNamespacePodAffinity",
+        [QUOTA_SCOPE_VOLUME_CLASS] = "VolumeAttributesClass",
     };
 
     for (size_t i = 0; i < QUOTA_SCOPE_UNKNOWN; i++) {
@@ -225,10 +242,13 @@ static bool selector_matches(const struct quota_selector *selector, const struct
         return !scope->best_effort;
     case QUOTA_SCOPE_PRIORITY_CLASS:
         return class_matches(selector, class != NULL && class[0] != '\0' ? class : NULL);
+    case QUOTA_SCOPE_CROSS_NAMESPACE:
+        return scope->crosses_namespaces;
+    case QUOTA_SCOPE_VOLUME_CLASS:
     case QUOTA_SCOPE_UNKNOWN:
-        return true;
+        break;
     }
-    return true;
+    return false;
 }
 
 bool quota_matches(const struct quota *quota, const struct pod_scope *scope) {
@@ -251,9 +271,38 @@ static int64_t sum_amount(const struct quota_item *item, const struct usage_sum 
     case QUOTA_PODS_ALL:
         return sum->pods_all;
     case QUOTA_OBJECTS:
+    case QUOTA_NOTHING:
         break;
     }
     return 0;
+}
+
+static bool is_of_claims(const char *key) {
+    return text_ends_with(key, "persistentvolumeclaims") || text_ends_with(key, "requests.storage");
+}
+
+/* Objects have no scopes: a quota with scopes does not count them. Claims have one: that of their
+ * attributes' class, and those of a gang have no such class. */
+static bool counts_objects(const struct quota *quota, const char *key) {
+    for (size_t i = 0; i < quota->selector_count; i++) {
+        const struct quota_selector *selector = &quota->selectors[i];
+
+        if (selector->scope != QUOTA_SCOPE_VOLUME_CLASS || !is_of_claims(key) ||
+            !class_matches(selector, NULL)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int64_t quota_taken(const struct quota *quota, const struct quota_item *item, int64_t own) {
+    const int64_t sum = amount_add(own, item->leaving);
+
+    /* Of objects we see those of our own gangs alone. */
+    if ((quota->floor_is_old && item->field != QUOTA_OBJECTS) || item->used < sum) {
+        return sum;
+    }
+    return item->used;
 }
 
 int64_t quota_item_amount(const struct quota *quota, const struct quota_item *item,
@@ -261,8 +310,7 @@ int64_t quota_item_amount(const struct quota *quota, const struct quota_item *it
     int64_t amount = 0;
 
     if (item->field == QUOTA_OBJECTS) {
-        /* Objects have no scopes: a quota with scopes does not count them. */
-        return quota->selector_count == 0 ? usage_object_amount(usage, item->key) : 0;
+        return counts_objects(quota, item->key) ? usage_object_amount(usage, item->key) : 0;
     }
     for (size_t i = 0; i < usage->bucket_count; i++) {
         if (quota_matches(quota, &usage->buckets[i].scope)) {
@@ -289,7 +337,7 @@ static int64_t demand_amount(const struct quota *quota, const struct quota_item 
     int64_t amount = 0;
 
     if (item->field == QUOTA_OBJECTS) {
-        return quota->selector_count == 0 ? demand_object_amount(demand, item->key) : 0;
+        return counts_objects(quota, item->key) ? demand_object_amount(demand, item->key) : 0;
     }
     for (size_t i = 0; i < demand->group_count; i++) {
         const struct pod_group *group = &demand->groups[i];
@@ -312,15 +360,19 @@ static bool container_sets(const struct container_demand *container, enum quota_
     return ((field == QUOTA_LIMITS ? limits : requests) & RESOURCE_BIT(kind)) != 0;
 }
 
-/* Does every pod the quota counts say enough? What the whole pod says is enough. */
+/* Where the whole pod says what it needs, nobody asks its containers. */
+static bool says_as_a_whole(const struct pod_demand *pod) {
+    return (pod->pod_level.requests_set | pod->pod_level.limits_set) != 0;
+}
+
+/* Does every pod the quota counts say enough? */
 static bool demand_sets(const struct quota *quota, const struct demand *demand,
                         enum quota_field field, size_t kind) {
     for (size_t i = 0; i < demand->group_count; i++) {
         const struct pod_group *group = &demand->groups[i];
         const struct pod_scope scope = pod_group_scope(group);
 
-        if (group->count == 0 || !quota_matches(quota, &scope) ||
-            container_sets(&group->pod.pod_level, field, kind)) {
+        if (group->count == 0 || !quota_matches(quota, &scope) || says_as_a_whole(&group->pod)) {
             continue;
         }
         for (size_t j = 0; j < group->pod.container_count; j++) {
@@ -371,22 +423,41 @@ void quota_missing_print(const struct quota *quota, const struct demand *demand,
     buf_finish(&buf);
 }
 
+/* Does the demand have anything of the kind that the key is about? The server asks whether used is
+ * known before it looks at amounts. */
+static bool concerns(const struct quota *quota, const struct quota_item *item,
+                     const struct demand *demand) {
+    if (item->field == QUOTA_OBJECTS) {
+        return counts_objects(quota, item->key) && demand_object_amount(demand, item->key) > 0;
+    }
+    for (size_t i = 0; i < demand->group_count; i++) {
+        const struct pod_scope scope = pod_group_scope(&demand->groups[i]);
+
+        if (demand->groups[i].count > 0 && quota_matches(quota, &scope)) {
+            return item->field != QUOTA_NOTHING;
+        }
+    }
+    return false;
+}
+
 static struct quota_answer check_item(const struct quota *quota, const struct quota_item *item,
                                       const struct demand *demand, const struct usage *own,
                                       const struct usage *const *reserved, size_t reserved_count) {
     struct quota_answer answer = {.quota = quota, .item = item};
-    int64_t taken;
 
     answer.needs = demand_amount(quota, item, demand);
     answer.own = quota_item_amount(quota, item, own);
     for (size_t i = 0; i < reserved_count; i++) {
         answer.reserved = amount_add(answer.reserved, quota_item_amount(quota, item, reserved[i]));
     }
-    taken = answer.own > item->used ? answer.own : item->used;
-    answer.free = amount_subtract(amount_subtract(item->hard, taken), answer.reserved);
+    answer.taken = quota_taken(quota, item, answer.own);
+    answer.own = amount_add(answer.own, item->leaving);
+    answer.free = amount_subtract(amount_subtract(item->hard, answer.taken), answer.reserved);
     /* What asks for nothing of a key is not stopped by it, even where it is overrun. */
     if (answer.needs > 0 && answer.needs > answer.free) {
         answer.verdict = answer.needs > item->hard ? QUOTA_NEVER : QUOTA_SHORT;
+    } else if (item->uncounted && concerns(quota, item, demand)) {
+        answer.verdict = QUOTA_SHORT;
     }
     return answer;
 }

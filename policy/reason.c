@@ -65,7 +65,7 @@ struct reason reason_quota(const struct quota_answer *answer, const struct deman
     reason.needs = answer->needs;
     reason.free = answer->free;
     reason.hard = answer->item->hard;
-    reason.used = answer->item->used;
+    reason.used = answer->taken;
     reason.own = answer->own;
     reason.reserved = answer->reserved;
     (void)snprintf(reason.name, sizeof reason.name, "%.*s/%s", LIMIT_LABEL_BYTES,
@@ -137,6 +137,12 @@ static void print_quota(const struct reason *reason, const struct resource_names
     if (reason->code == REASON_QUOTA_NEVER) {
         (void)snprintf(out_text, REASON_TEXT_BYTES, "quota %s %s: needs %s, more than its hard %s",
                        reason->name, reason->key, needs, hard);
+        return;
+    }
+    if (reason->needs <= reason->free) {
+        (void)snprintf(out_text, REASON_TEXT_BYTES,
+                       "quota %s %s: the API server has not counted what is used of it yet",
+                       reason->name, reason->key);
         return;
     }
     (void)snprintf(out_text, REASON_TEXT_BYTES,

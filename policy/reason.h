@@ -62,7 +62,7 @@ struct reason {
     int64_t needs;      /* WINDOW...: the expected run time, us; 0: unknown */
     int64_t free;
     int64_t hard; /* WINDOW_TOO_SHORT: when it closes */
-    int64_t used;
+    int64_t used; /* taken of it: the larger of status.used and our own sum */
     int64_t own;
     int64_t reserved;
     uint32_t placed;

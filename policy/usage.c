@@ -35,15 +35,17 @@ void usage_clear(struct usage *usage) {
     }
 }
 
+bool pod_scope_equal(const struct pod_scope *a, const struct pod_scope *b) {
+    return a->has_run_deadline == b->has_run_deadline && a->best_effort == b->best_effort &&
+           a->crosses_namespaces == b->crosses_namespaces &&
+           texts_equal(a->priority_class, b->priority_class);
+}
+
 static struct usage_sum *sum_of(struct usage *usage, const struct pod_scope *scope) {
     struct usage_bucket *bucket;
 
     for (size_t i = 0; i < usage->bucket_count; i++) {
-        const struct pod_scope *have = &usage->buckets[i].scope;
-
-        if (have->has_run_deadline == scope->has_run_deadline &&
-            have->best_effort == scope->best_effort &&
-            texts_equal(have->priority_class, scope->priority_class)) {
+        if (pod_scope_equal(&usage->buckets[i].scope, scope)) {
             return &usage->buckets[i].sum;
         }
     }
@@ -83,7 +85,8 @@ void usage_add_object(struct usage *usage, const char *key, int64_t amount) {
 struct pod_scope pod_group_scope(const struct pod_group *group) {
     return (struct pod_scope){.priority_class = group->pod.priority_class,
                               .has_run_deadline = group->pod.has_run_deadline,
-                              .best_effort = group->best_effort};
+                              .best_effort = group->best_effort,
+                              .crosses_namespaces = group->pod.crosses_namespaces};
 }
 
 void usage_add_group(struct usage *usage, const struct pod_group *group, int64_t times) {

@@ -18,6 +18,7 @@ struct pod_scope {
     const char *priority_class; /* NULL: none; copied where it is kept */
     bool has_run_deadline;
     bool best_effort;
+    bool crosses_namespaces; /* its affinity to pods looks beyond its own namespace */
 };
 
 struct usage_sum {
@@ -56,6 +57,8 @@ void usage_add_group(struct usage *usage, const struct pod_group *group, int64_t
 void usage_add_demand(struct usage *usage, const struct demand *demand, int64_t times);
 
 struct pod_scope pod_group_scope(const struct pod_group *group);
+
+bool pod_scope_equal(const struct pod_scope *a, const struct pod_scope *b);
 
 int64_t usage_object_amount(const struct usage *usage, const char *key);
 

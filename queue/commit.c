@@ -13,6 +13,8 @@
 
 /* One turn's changes. next_id is the queue's only once it is committed. */
 struct commit {
+    const struct queue_change *changes;
+    size_t count;
     struct queue *queue;
     MDB_txn *txn; /* the queue's */
     uint64_t next_id;
@@ -22,6 +24,37 @@ static int put_scratch(struct commit *commit, enum store_table table, MDB_val ke
     struct buf *scratch = &commit->queue->scratch;
 
     return store_put(commit->queue, table, key, store_val(scratch->data, scratch->bytes));
+}
+
+/* Of all jobs, those that have the spec: slow, and only after damage. */
+static int recount_users(struct commit *commit, const unsigned char *hash, uint32_t *out_users) {
+    MDB_cursor *cursor;
+    MDB_val key;
+    MDB_val val;
+    uint32_t users = 0;
+    int r = mdb_cursor_open(commit->txn, commit->queue->tables[TABLE_JOBS], &cursor);
+
+    if (r != 0) {
+        return r;
+    }
+    while ((r = mdb_cursor_get(cursor, &key, &val, MDB_NEXT)) == 0) {
+        struct job job;
+
+        if (record_decode_job(store_key_id(key), val.mv_data, val.mv_size, &job) == OK &&
+            memcmp(job.spec_hash, hash, SPEC_HASH_BYTES) == 0) {
+            users++;
+        }
+    }
+    mdb_cursor_close(cursor);
+    *out_users = users;
+    return r == MDB_NOTFOUND ? 0 : r;
+}
+
+/* Of a job whose record was damaged nobody knows the spec. */
+static bool is_spec_known(const unsigned char *hash) {
+    static const unsigned char unknown[SPEC_HASH_BYTES];
+
+    return memcmp(hash, unknown, SPEC_HASH_BYTES) != 0;
 }
 
 /* Add or remove one user of a spec; the last one takes the spec with it. */
@@ -36,7 +69,13 @@ static int count_user(struct commit *commit, const unsigned char *hash, bool mor
         return r;
     }
     if (r == 0 && record_decode_users(hash, val.mv_data, val.mv_size, &users) != OK) {
-        return MDB_CORRUPTED;
+        r = store_quarantine(commit->queue, TABLE_USERS, key);
+        if (r == 0) {
+            r = recount_users(commit, hash, &users);
+        }
+        if (r != 0) {
+            return r;
+        }
     }
     if (!more && users <= 1) {
         r = store_del(commit->queue, TABLE_SPECS, key);
@@ -60,9 +99,9 @@ static int apply_job_put(struct commit *commit, const struct queue_change *chang
     int r = mdb_get(commit->txn, commit->queue->tables[TABLE_JOBS], &id, &old);
 
     if (r == MDB_NOTFOUND) {
-        r = count_user(commit, job->spec_hash, true);
-    } else if (r == 0) {
-        r = record_decode_job(job->id, old.mv_data, old.mv_size, &known) == OK ? 0 : MDB_CORRUPTED;
+        r = is_spec_known(job->spec_hash) ? count_user(commit, job->spec_hash, true) : 0;
+    } else if (r == 0 && record_decode_job(job->id, old.mv_data, old.mv_size, &known) != OK) {
+        r = store_quarantine(commit->queue, TABLE_JOBS, id);
     }
     if (r != 0) {
         return r;
@@ -109,13 +148,14 @@ static int apply_job_drop(struct commit *commit, const struct queue_change *chan
         return r == MDB_NOTFOUND ? 0 : r;
     }
     if (record_decode_job(change->job_id, val.mv_data, val.mv_size, &job) != OK) {
-        return MDB_CORRUPTED;
+        r = store_quarantine(commit->queue, TABLE_JOBS, id);
+    } else {
+        r = count_user(commit, job.spec_hash, false);
     }
-    r = count_user(commit, job.spec_hash, false);
     if (r == 0) {
         r = store_del(commit->queue, TABLE_JOBS, id);
     }
-    if (r == 0) {
+    if (r == 0 || r == MDB_NOTFOUND) {
         r = drop_parts(commit, TABLE_ATTEMPTS, change->job_id);
     }
     return r == 0 ? drop_parts(commit, TABLE_EVENTS, change->job_id) : r;
@@ -217,24 +257,19 @@ static int (*const appliers[])(struct commit *commit, const struct queue_change 
     [CHANGE_FACT_DROP] = apply_fact_drop,
 };
 
-static int apply_all(struct commit *commit, const struct queue_change *changes, size_t count) {
+static int apply_all(struct commit *commit) {
     int r = 0;
 
-    for (size_t i = 0; i < count && r == 0; i++) {
-        ENSURE(changes[i].kind < ARRAY_LEN(appliers));
-        r = appliers[changes[i].kind](commit, &changes[i]);
+    for (size_t i = 0; i < commit->count && r == 0; i++) {
+        const struct queue_change *change = &commit->changes[i];
+
+        ENSURE(change->kind < ARRAY_LEN(appliers));
+        r = appliers[change->kind](commit, change);
     }
     if (r == 0 && commit->next_id != commit->queue->next_id) {
         r = format_put_next_id(commit->queue, commit->next_id);
     }
     return r;
-}
-
-/* One try: LMDB's code. */
-static int try_commit(struct commit *commit, const struct queue_change *changes, size_t count) {
-    int r = apply_all(commit, changes, count);
-
-    return r == 0 ? store_sync(commit->queue) : r;
 }
 
 /* A map grows while no transaction is open; what the journal has is then played again. */
@@ -262,14 +297,11 @@ static int fail_commit(const struct queue *queue, int code, struct error *error)
     return store_fail(error, code, "can't write the queue's file");
 }
 
-int queue_commit(struct queue *queue, const struct queue_change *changes, size_t count,
-                 struct error *error) {
-    struct commit commit;
+/* Do it and make it durable: once more with a larger map, else with a file that is opened anew. */
+static int run(struct queue *queue, int (*work)(struct queue *queue, void *context), void *context,
+               struct error *error) {
     int r;
 
-    if (count == 0) {
-        return OK;
-    }
     if (queue->txn == NULL) {
         store_reopen(queue);
     }
@@ -277,15 +309,53 @@ int queue_commit(struct queue *queue, const struct queue_change *changes, size_t
         return error_set(error, ERR_IO, "the queue's file can't be opened again");
     }
     do {
-        commit = (struct commit){.queue = queue, .txn = queue->txn, .next_id = queue->next_id};
-        r = try_commit(&commit, changes, count);
+        r = work(queue, context);
+        if (r == 0) {
+            r = store_sync(queue);
+        }
+        if (r != 0) {
+            store_forget_moved(queue);
+        }
     } while (r == MDB_MAP_FULL && grow_map(queue));
     if (r == 0) {
-        queue->next_id = commit.next_id;
         return OK;
     }
     if (queue->txn != NULL) {
         store_reopen(queue);
     }
     return fail_commit(queue, r, error);
+}
+
+static int run_plain(struct queue *queue, void *context) {
+    int (*const *work)(struct queue * queue) = context;
+
+    return (*work)(queue);
+}
+
+int store_transact(struct queue *queue, int (*work)(struct queue *queue), struct error *error) {
+    return run(queue, run_plain, &work, error);
+}
+
+static int run_commit(struct queue *queue, void *context) {
+    struct commit *commit = context;
+
+    commit->queue = queue;
+    commit->txn = queue->txn;
+    commit->next_id = queue->next_id;
+    return apply_all(commit);
+}
+
+int queue_commit(struct queue *queue, const struct queue_change *changes, size_t count,
+                 struct error *error) {
+    struct commit commit = {.changes = changes, .count = count};
+    int r;
+
+    if (count == 0) {
+        return OK;
+    }
+    r = run(queue, run_commit, &commit, error);
+    if (r == OK) {
+        queue->next_id = commit.next_id;
+    }
+    return r;
 }

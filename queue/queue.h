@@ -25,6 +25,8 @@ struct queue_stats {
     uint64_t attempts;
     uint64_t events;
     uint64_t specs;
+    uint64_t quarantined;
+    uint64_t journal_lost; /* commits that the last opening found damaged in the journal */
     uint64_t file_bytes;
     uint64_t map_bytes;
 };
@@ -78,6 +80,31 @@ int queue_get_submission(struct queue *queue, const char *key,
 int queue_each_fact(struct queue *queue, enum fact_kind kind,
                     int (*visit)(void *context, const struct fact *fact), void *context,
                     uint64_t *out_damaged) MUST_CHECK;
+
+/* --- Quarantine: damaged records that were come upon, in a table of their own ----------------- */
+
+struct queue_damage {
+    const char *name; /* "jobs/42", "events/42/7", "submissions/KEY" */
+    const char *reason;
+    const void *bytes; /* as they were found */
+    size_t count;
+};
+
+/* Is there something for queue_quarantine() to do? */
+bool queue_has_damage(const struct queue *queue);
+
+/* Move what was found to the table, durably, and call back for each record that was moved since
+ * the last call. On failure nothing was, and it may be tried again. */
+int queue_quarantine(struct queue *queue, void (*visit)(void *context, const char *name),
+                     void *context, struct error *error) MUST_CHECK;
+
+int queue_each_quarantined(struct queue *queue,
+                           int (*visit)(void *context, const struct queue_damage *damage),
+                           void *context) MUST_CHECK;
+bool queue_is_quarantined(struct queue *queue, const char *name);
+
+/* Forget one of them, or all (NULL). ERR_NOT_FOUND. */
+int queue_drop_quarantined(struct queue *queue, const char *name, struct error *error) MUST_CHECK;
 
 int queue_get_stats(struct queue *queue, struct queue_stats *out_stats) MUST_CHECK;
 

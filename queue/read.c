@@ -1,7 +1,10 @@
 #include <lmdb.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/digest.h"
+#include "base/memory.h"
+#include "queue/journal.h"
 #include "queue/record.h"
 #include "queue/store.h"
 
@@ -22,6 +25,7 @@ int queue_each_job(struct queue *queue, int (*visit)(void *context, const struct
     while (r == OK && (r = store_err(mdb_cursor_get(cursor, &key, &val, MDB_NEXT))) == OK) {
         if (key.mv_size != 8 ||
             record_decode_job(store_key_id(key), val.mv_data, val.mv_size, &job) != OK) {
+            store_note_damage(queue, TABLE_JOBS, key);
             damaged++;
             continue;
         }
@@ -64,6 +68,7 @@ static int each_part(struct queue *queue, enum store_table table, uint64_t job_i
 }
 
 struct attempt_visit {
+    struct queue *queue;
     int (*visit)(void *context, const struct attempt *attempt);
     void *context;
 };
@@ -74,17 +79,22 @@ static int visit_attempt(void *context, MDB_val key, MDB_val val) {
     int r = record_decode_attempt(store_key_id(key), store_key_part(key), val.mv_data, val.mv_size,
                                   &attempt);
 
-    return r < 0 ? r : visit->visit(visit->context, &attempt);
+    if (r < 0) {
+        store_note_damage(visit->queue, TABLE_ATTEMPTS, key);
+        return OK;
+    }
+    return visit->visit(visit->context, &attempt);
 }
 
 int queue_each_attempt(struct queue *queue, uint64_t job_id,
                        int (*visit)(void *context, const struct attempt *attempt), void *context) {
-    struct attempt_visit both = {.visit = visit, .context = context};
+    struct attempt_visit both = {.queue = queue, .visit = visit, .context = context};
 
     return each_part(queue, TABLE_ATTEMPTS, job_id, 0, visit_attempt, &both);
 }
 
 struct event_visit {
+    struct queue *queue;
     int (*visit)(void *context, const struct job_event *event);
     void *context;
 };
@@ -95,12 +105,16 @@ static int visit_event(void *context, MDB_val key, MDB_val val) {
     int r = record_decode_event(store_key_id(key), store_key_part(key), val.mv_data, val.mv_size,
                                 &event);
 
-    return r < 0 ? r : visit->visit(visit->context, &event);
+    if (r < 0) {
+        store_note_damage(visit->queue, TABLE_EVENTS, key);
+        return OK;
+    }
+    return visit->visit(visit->context, &event);
 }
 
 int queue_each_event(struct queue *queue, uint64_t job_id, uint32_t from_sequence,
                      int (*visit)(void *context, const struct job_event *event), void *context) {
-    struct event_visit both = {.visit = visit, .context = context};
+    struct event_visit both = {.queue = queue, .visit = visit, .context = context};
 
     return each_part(queue, TABLE_EVENTS, job_id, from_sequence, visit_event, &both);
 }
@@ -112,7 +126,13 @@ static int read_job(struct queue *queue, MDB_txn *txn, uint64_t id, struct job *
     MDB_val val;
     int r = store_err(mdb_get(txn, queue->tables[TABLE_JOBS], &key, &val));
 
-    return r == OK ? record_decode_job(id, val.mv_data, val.mv_size, out_job) : r;
+    if (r == OK) {
+        r = record_decode_job(id, val.mv_data, val.mv_size, out_job);
+        if (r < 0) {
+            store_note_damage(queue, TABLE_JOBS, key);
+        }
+    }
+    return r;
 }
 
 static int read_spec(struct queue *queue, MDB_txn *txn, const unsigned char *hash,
@@ -130,6 +150,9 @@ static int read_spec(struct queue *queue, MDB_txn *txn, const unsigned char *has
     if (r == OK) {
         digest_sha256(text, bytes, found);
         r = memcmp(found, hash, SPEC_HASH_BYTES) == 0 ? OK : ERR_CORRUPT;
+    }
+    if (r == ERR_CORRUPT) {
+        store_note_damage(queue, TABLE_SPECS, key);
     }
     if (r == OK) {
         buf_add(out_text, text, bytes);
@@ -153,6 +176,15 @@ int queue_get_spec(struct queue *queue, uint64_t job_id, struct buf *out_text) {
     return r;
 }
 
+/* The key was used, nobody knows for what: as good as used. */
+static bool was_submission_damaged(struct queue *queue, const char *key) {
+    char *name = mem_format("submissions/%s", key);
+    bool was = queue_is_quarantined(queue, name);
+
+    free(name);
+    return was;
+}
+
 int queue_get_submission(struct queue *queue, const char *key_text,
                          struct submission *out_submission) {
     MDB_txn *txn = NULL;
@@ -167,6 +199,11 @@ int queue_get_submission(struct queue *queue, const char *key_text,
     r = store_err(mdb_get(txn, queue->tables[TABLE_SUBMISSIONS], &key, &val));
     if (r == OK) {
         r = record_decode_submission(key_text, val.mv_data, val.mv_size, &submission);
+        if (r < 0) {
+            store_note_damage(queue, TABLE_SUBMISSIONS, key);
+        }
+    } else if (r == ERR_NOT_FOUND && was_submission_damaged(queue, key_text)) {
+        r = ERR_CORRUPT;
     }
     if (r == OK) {
         *out_submission = submission;
@@ -207,6 +244,7 @@ int queue_each_fact(struct queue *queue, enum fact_kind kind,
             record_decode_fact(kind, fact.key, val.mv_data, val.mv_size, &fact.value) == OK) {
             r = visit(context, &fact);
         } else {
+            store_note_damage(queue, TABLE_FACTS, key);
             damaged++;
         }
         if (r == OK) {
@@ -228,6 +266,7 @@ int queue_get_stats(struct queue *queue, struct queue_stats *out_stats) {
         [TABLE_ATTEMPTS] = &stats.attempts,
         [TABLE_EVENTS] = &stats.events,
         [TABLE_SPECS] = &stats.specs,
+        [TABLE_QUARANTINE] = &stats.quarantined,
     };
     MDB_txn *txn = NULL;
     MDB_envinfo info;
@@ -251,6 +290,7 @@ int queue_get_stats(struct queue *queue, struct queue_stats *out_stats) {
     }
     if (r == OK) {
         stats.file_bytes = (info.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
+        stats.journal_lost = journal_lost(queue->journal);
         *out_stats = stats;
     }
     return r;

@@ -17,8 +17,12 @@
 #include "queue/journal.h"
 
 static const char *const table_names[TABLE_COUNT] = {
-    "meta", "jobs", "attempts", "events", "specs", "users", "submissions", "facts",
+    "meta", "jobs", "attempts", "events", "specs", "users", "submissions", "facts", "quarantine",
 };
+
+const char *store_table_name(enum store_table table) {
+    return table_names[table];
+}
 
 int store_err(int code) {
     switch (code) {
@@ -443,6 +447,7 @@ void queue_close(struct queue *queue) {
         (void)close(queue->lock_fd);
     }
     buf_finish(&queue->scratch);
+    store_finish_damage(queue);
     free(queue->folder);
     free(queue);
 }

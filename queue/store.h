@@ -33,6 +33,7 @@ enum store_table {
     TABLE_USERS,       /* the same key: how many jobs share the spec */
     TABLE_SUBMISSIONS, /* idempotency key */
     TABLE_FACTS,       /* a byte for the kind, the key and its NUL */
+    TABLE_QUARANTINE,  /* what a damaged record was, as text */
     TABLE_COUNT,
 };
 
@@ -48,8 +49,14 @@ struct queue {
     uint32_t migrated_from; /* the format that was found; 0: ours */
     char uid[QUEUE_UID_BYTES];
     uint64_t next_id;
-    struct buf scratch; /* the record being encoded */
+    struct buf scratch;          /* the record being encoded */
+    struct store_damage *damage; /* found, not moved yet */
+    size_t damage_count;
+    char **moved; /* names, for queue_quarantine() to tell */
+    size_t moved_count;
 };
+
+const char *store_table_name(enum store_table table);
 
 /* An LMDB code as one of ours; store_fail() adds LMDB's words and what we were doing. */
 int store_err(int code);
@@ -92,12 +99,28 @@ int store_put_meta(struct queue *queue, const char *name, const char *value);
  * failure, of these or of the above, the queue must be reopened. */
 int store_sync(struct queue *queue);
 
+/* Do it and make it durable, with a larger map or file if need be. LMDB's codes as ours. */
+int store_transact(struct queue *queue, int (*work)(struct queue *queue),
+                   struct error *error) MUST_CHECK;
+
 /* Forget what was not made durable; the file is opened anew, since after a failed write LMDB may
  * refuse everything until then. env and txn are NULL if that fails. */
 void store_reopen(struct queue *queue);
 
 /* The transaction to read in. ERR_IO while the file can't be opened. */
 int store_begin_read(struct queue *queue, struct MDB_txn **out_txn) MUST_CHECK;
+
+/* --- quarantine.c ----------------------------------------------------------------------------- */
+
+/* A record can't be read: it is to be moved. */
+void store_note_damage(struct queue *queue, enum store_table table, struct MDB_val key);
+
+/* Move it now, with what is being committed. LMDB's code. */
+int store_quarantine(struct queue *queue, enum store_table table, struct MDB_val key);
+
+/* The commit that moved them has failed. */
+void store_forget_moved(struct queue *queue);
+void store_finish_damage(struct queue *queue);
 
 /* --- format.c: the queue's own record --------------------------------------------------------- */
 

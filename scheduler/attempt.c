@@ -258,6 +258,7 @@ static void start_quota(struct core *core, struct entry *entry,
     int64_t wait_us = lifecycle_backoff_us(core, ++entry_edit(entry)->quota_races, 0);
 
     core->counts.quota_races++;
+    ledger_quota_refused(core->ledger, entry->terms->namespace);
     end_attempt(core, entry, FAILURE_QUOTA_RACE, -1, started->message);
     entry_edit(entry)->eligible_us = core->instant.now_us + wait_us;
     if (entry_course(entry)->cancel_requested) {

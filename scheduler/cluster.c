@@ -141,6 +141,8 @@ static int add_pod(struct daemon *daemon, const struct reflector_event *event,
         .finished_us = pod->main.finished_us,
         .role = pod->role,
         .demand = &work->demand,
+        .version = pod->version,
+        .overdue_us = pod->overdue_us,
     };
     inbox_add(&daemon->inbox, &out, work, pod_work_destroy);
     return OK;
@@ -231,7 +233,9 @@ static void add_gone(struct daemon *daemon, enum cluster_part part,
     memcpy(texts + namespace_bytes, event->name, strlen(event->name) + 1);
     inbox_add(&daemon->inbox,
               &(struct event){.kind = kinds[part],
-                              .gone = {.namespace = texts, .name = texts + namespace_bytes}},
+                              .gone = {.namespace = texts,
+                                       .name = texts + namespace_bytes,
+                                       .version = codec_version_read(event->version)}},
               texts, free);
 }
 

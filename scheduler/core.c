@@ -137,7 +137,7 @@ static void on_pod(struct core *core, struct event *event) {
 }
 
 static void on_pod_gone(struct core *core, struct event *event) {
-    pods_gone(core, event->gone.namespace, event->gone.name);
+    pods_gone(core, event->gone.namespace, event->gone.name, event->gone.version);
 }
 
 static void on_node(struct core *core, struct event *event) {
@@ -312,17 +312,25 @@ static void expire_submissions(struct core *core) {
 }
 
 static int64_t wake_after_us(const struct core *core) {
-    int64_t next_us = timers_next_us(&core->timers);
-    int64_t gates_us = gates_wake_after_us(core);
-    int64_t left_us = CLOCK_NEVER_US;
+    const int64_t next_us = timers_next_us(&core->timers);
+    const int64_t due_us = ledger_due_us(core->ledger);
+    int64_t after_us = gates_wake_after_us(core);
 
     if (core->pass_needed) {
         return 0;
     }
     if (next_us != CLOCK_NEVER_US) {
-        left_us = next_us > core->instant.mono_us ? next_us - core->instant.mono_us : 0;
+        const int64_t left_us =
+            next_us > core->instant.mono_us ? next_us - core->instant.mono_us : 0;
+
+        after_us = left_us < after_us ? left_us : after_us;
     }
-    return left_us < gates_us ? left_us : gates_us;
+    if (due_us != CLOCK_NEVER_US) { /* On the wall clock. */
+        const int64_t wait_us = due_us > core->instant.now_us ? due_us - core->instant.now_us : 0;
+
+        after_us = wait_us < after_us ? wait_us : after_us;
+    }
+    return after_us;
 }
 
 void scheduler_turn(struct core *core, struct instant instant, struct event *events, size_t count,
@@ -331,6 +339,9 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
     core->counts.turns++;
     outbox_clear(&core->outbox);
     expire_submissions(core);
+    if (ledger_advance(core->ledger, instant.now_us)) {
+        core->pass_needed = true;
+    }
     for (size_t i = 0; i < count; i++) {
         ENSURE(events[i].kind < EVENT_KIND_COUNT);
         handlers[events[i].kind](core, &events[i]);

@@ -185,7 +185,10 @@ static bool take_turn(struct daemon *daemon) {
 /* Once per round of the loop, when its callbacks are through. True: the next one is not to wait. */
 static bool on_round(void *owner) {
     struct daemon *daemon = owner;
-    bool more = take_turn(daemon);
+    bool more;
+
+    damage_report(daemon);
+    more = take_turn(daemon);
 
     if (is_drained(daemon) && daemon->leader != NULL) {
         leader_resign(daemon);
@@ -277,6 +280,25 @@ static struct demand *load_demand(struct daemon *daemon, const struct job *job) 
     return demand;
 }
 
+/* Its record was damaged. Its pod, found by its labels, tells the rest. */
+static void rebuild_attempt(struct load *load, const struct job *job) {
+    load->attempt =
+        (struct attempt){.job_id = job->id,
+                         .number = job->attempt,
+                         .pod_name = "",
+                         .pod_uid = "",
+                         .node = "",
+                         .admitted_us = job->admitted_us,
+                         .created_us = job->state == JOB_SUBMITTING ? 0 : job->admitted_us,
+                         .started_us = job->started_us,
+                         .exit_code = -1,
+                         .message = ""};
+    log_warn(&load->daemon->log, load->daemon->started_us,
+             "job=%" PRIu64 " attempt=%" PRIu32
+             " event=attempt_rebuilt action=\"its pod is found by its labels\"",
+             job->id, job->attempt);
+}
+
 static int load_job(void *context, const struct job *job) {
     struct load *load = context;
     struct demand *demand = NULL;
@@ -289,6 +311,9 @@ static int load_job(void *context, const struct job *job) {
         if (r < 0) {
             return r;
         }
+    }
+    if (job_state_is_active(job->state) && load->attempt.number != job->attempt) {
+        rebuild_attempt(load, job);
     }
     has_attempt = load->attempt.number > 0;
     if (!job_state_is_final(job->state)) {
@@ -357,11 +382,7 @@ static int load_queue(struct daemon *daemon, struct error *error) {
                  " action=\"its records were written anew; an earlier nightshift can't read them\"",
                  queue_migrated_from(daemon->queue));
     }
-    if (damaged + damaged_runs > 0) {
-        log_error(&daemon->log, daemon->started_us,
-                  "event=records_damaged count=%" PRIu64 " action=\"left alone\"",
-                  damaged + damaged_runs);
-    }
+    damage_report_opening(daemon);
     return OK;
 }
 

@@ -102,6 +102,8 @@ struct pod_event {
     int64_t finished_us;
     enum pod_role role;
     const struct pod_demand *demand;
+    uint64_t version;   /* resourceVersion; 0: not known */
+    int64_t overdue_us; /* being deleted, and quotas forget it then; 0: not so */
 };
 
 /* What became of COMMAND_START. */
@@ -177,6 +179,7 @@ struct event {
         struct {
             const char *namespace; /* "" for a node */
             const char *name;
+            uint64_t version; /* of the deletion; 0: not known */
         } gone;
         const struct node *node;
         const struct quota *quota;

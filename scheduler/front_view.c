@@ -367,6 +367,7 @@ void front_status(struct daemon *daemon, struct buf *out_json) {
             count_of("attempts", store.attempts),
             count_of("events", store.events),
             count_of("specs", store.specs),
+            count_of("quarantined", store.quarantined),
             count_of("fileBytes", store.file_bytes),
             count_of("mapBytes", store.map_bytes),
         };
@@ -479,6 +480,8 @@ void front_metrics(struct daemon *daemon, const struct api_stats *stats, struct 
     metric(out_text, "nightshift_nodes", "gauge", "Nodes seen.", counts.nodes);
     metric(out_text, "nightshift_queue_file_bytes", "gauge", "Used bytes of the queue's file.",
            store.file_bytes);
+    metric(out_text, "nightshift_queue_quarantined_records", "gauge",
+           "Damaged records moved aside: nightshift admin quarantine ls.", store.quarantined);
     kube_metrics(&kube, out_text);
     api_metrics(stats, out_text);
 }

@@ -65,7 +65,7 @@ bool attempt_is_current(const struct entry *entry, uint32_t number);
 /* --- pods.c: pods as they come, go, and are removed ------------------------------------------- */
 
 void pods_put(struct core *core, const struct pod_event *pod);
-void pods_gone(struct core *core, const char *namespace, const char *name);
+void pods_gone(struct core *core, const char *namespace, const char *name, uint64_t version);
 void pods_deleted(struct core *core, const struct deleted_event *deleted);
 
 /* See to it that the pod goes, however often that must be asked for. */

@@ -123,6 +123,8 @@ static void keep_pod(struct core *core, const struct pod_event *pod, bool finish
                                         .namespace = pod->namespace,
                                         .node = pod->node[0] != '\0' ? pod->node : NULL,
                                         .finished = finished,
+                                        .version = pod->version,
+                                        .overdue_us = pod->overdue_us,
                                         .job_id = pod->job_id,
                                         .role = pod->role,
                                         .demand = pod->demand});
@@ -171,7 +173,7 @@ void pods_put(struct core *core, const struct pod_event *pod) {
     lifecycle_tick(core, entry);
 }
 
-void pods_gone(struct core *core, const char *namespace, const char *name) {
+void pods_gone(struct core *core, const char *namespace, const char *name, uint64_t version) {
     char *key = pod_key(namespace, name);
     struct pod_note *note = map_remove(&core->pods, key);
     struct entry *entry;
@@ -184,6 +186,9 @@ void pods_gone(struct core *core, const char *namespace, const char *name) {
     core->pass_needed = true;
     entry = note->is_main ? view_entry(core, note->job_id) : NULL;
     attempt = note->attempt;
+    if (version != 0) {
+        ledger_remove_pod_at(core->ledger, note->uid, version);
+    }
     note_destroy(core, note);
     if (entry == NULL) {
         return;

@@ -384,3 +384,122 @@ TEST(room__adds_the_nodes_a_pool_may_grow_to) {
     demand_destroy(demand);
     books_finish(&books);
 }
+
+/* --- What the server still charges ------------------------------------------------------------ */
+
+#define SECOND INT64_C(1000000)
+
+static void put_status(struct books *books, uint64_t version, const char *text) {
+    struct quota quota = sample_quota(&books->names, "team-a", "q", text);
+
+    quota.version = version;
+    ledger_put_quota(books->ledger, &quota);
+    quota_finish(&quota);
+}
+
+static void put_pod_at(struct books *books, const char *uid, uint64_t version, bool finished,
+                       int64_t overdue_us) {
+    struct pod_demand pod = {0};
+
+    (void)sample_pod(&pod, &books->names, "main cpu=1");
+    ledger_put_pod(books->ledger, &(struct ledger_pod){.uid = uid,
+                                                       .namespace = "team-a",
+                                                       .finished = finished,
+                                                       .version = version,
+                                                       .overdue_us = overdue_us,
+                                                       .demand = &pod});
+    pod_demand_finish(&pod);
+}
+
+static int64_t free_pods(struct books *books) {
+    const struct ledger_namespace *namespace = team_a(books);
+    const struct quota *quota = namespace->quotas[0];
+    const struct quota_item *item = &quota->items[0];
+
+    return item->hard - quota_taken(quota, item, quota_item_amount(quota, item, &namespace->own));
+}
+
+/* A very short pod: charged at 10, seen at 11, finished at 12; the statuses come late. */
+TEST(quota_floor__a_finished_pod_is_charged_until_the_server_has_counted) {
+    struct books books;
+
+    books_init(&books);
+    put_status(&books, 5, "pods=3:1");
+    put_pod_at(&books, "u0", 4, false, 0);
+    CHECK_EQ(free_pods(&books), 2, "one runs");
+    put_pod_at(&books, "u1", 11, false, 0);
+    put_pod_at(&books, "u1", 12, true, 0);
+    CHECK_EQ(free_pods(&books), 1, "finished, and nobody said that it is given back");
+    put_status(&books, 10, "pods=3:2");
+    CHECK_EQ(free_pods(&books), 1, "the charge: it was known");
+    put_status(&books, 13, "pods=3:3");
+    CHECK_EQ(free_pods(&books), 0, "somebody else's charge, later than the end");
+    put_status(&books, 14, "pods=3:2");
+    CHECK_EQ(free_pods(&books), 1, "a count: lower, and later than the end");
+    ledger_remove_pod_at(books.ledger, "u1", 20);
+    CHECK_EQ(free_pods(&books), 1, "a finished pod was not charged any more");
+    CHECK(!ledger_advance(books.ledger, 4 * SECOND), "nothing is due");
+    ledger_verify(books.ledger);
+    books_finish(&books);
+}
+
+TEST(quota_floor__holds_no_longer_than_a_few_seconds) {
+    struct books books;
+
+    books_init(&books);
+    CHECK(!ledger_advance(books.ledger, 100 * SECOND), "nothing is due");
+    put_status(&books, 5, "pods=3:0");
+    put_pod_at(&books, "u1", 11, false, 0);
+    put_pod_at(&books, "u2", 12, false, 0);
+    ledger_remove_pod_at(books.ledger, "u1", 13);
+    CHECK_EQ(free_pods(&books), 1, "gone, and still charged");
+    CHECK_EQ(ledger_due_us(books.ledger), 105 * SECOND, "not for ever");
+    CHECK(!ledger_advance(books.ledger, 105 * SECOND - 1), "a microsecond early");
+    CHECK(ledger_advance(books.ledger, 105 * SECOND), "no count came");
+    CHECK_EQ(free_pods(&books), 2, "our own sums are the truth");
+    CHECK_EQ(ledger_due_us(books.ledger), INT64_MAX, "nothing else");
+    books_finish(&books);
+}
+
+TEST(quota_floor__is_believed_while_it_is_new) {
+    struct books books;
+
+    books_init(&books);
+    (void)ledger_advance(books.ledger, 100 * SECOND);
+    put_status(&books, 5, "pods=3:3 services=4:4");
+    CHECK_EQ(free_pods(&books), 0, "it knows more than our watch");
+    CHECK(!ledger_advance(books.ledger, 459 * SECOND), "still new");
+    CHECK_EQ(free_pods(&books), 0, "still");
+    CHECK(ledger_advance(books.ledger, 460 * SECOND), "older than the server's own recount");
+    CHECK_EQ(free_pods(&books), 3, "our own sums");
+    ledger_quota_refused(books.ledger, "team-a");
+    CHECK_EQ(free_pods(&books), 0, "the server said no: it was right");
+    CHECK(ledger_advance(books.ledger, 820 * SECOND), "once more");
+    CHECK_EQ(free_pods(&books), 3, "for a try");
+    put_status(&books, 9, "pods=3:2 services=4:4");
+    CHECK_EQ(free_pods(&books), 1, "a new status");
+    CHECK_EQ(quota_taken(team_a(&books)->quotas[0], &team_a(&books)->quotas[0]->items[1], 0), 4,
+             "of objects we see but our own: there the floor counts for ever");
+    books_finish(&books);
+}
+
+TEST(quota_floor__forgets_pods_that_should_be_gone) {
+    struct books books;
+
+    books_init(&books);
+    (void)ledger_advance(books.ledger, 100 * SECOND);
+    put_status(&books, 5, "pods=3:1");
+    put_pod_at(&books, "u1", 11, false, 160 * SECOND);
+    CHECK_EQ(free_pods(&books), 2, "terminating pods are charged");
+    CHECK(!ledger_advance(books.ledger, 160 * SECOND), "its grace is not over");
+    CHECK(ledger_advance(books.ledger, 160 * SECOND + 1), "now it is");
+    put_status(&books, 12, "pods=3:0");
+    CHECK_EQ(free_pods(&books), 3, "its node is lost, the server counts it no longer");
+    put_pod_at(&books, "u1", 13, false, 160 * SECOND);
+    CHECK_EQ(free_pods(&books), 3, "seen again, as dead as before");
+    ledger_verify(books.ledger);
+    ledger_remove_pod_at(books.ledger, "u1", 14);
+    ledger_verify(books.ledger);
+    CHECK_EQ(free_pods(&books), 3, "gone");
+    books_finish(&books);
+}

@@ -265,14 +265,28 @@ TEST(quota_matches__evaluates_scopes) {
         {"exists not", "PriorityClass", "Exists", {NULL}, 0, "pod*1 main", false},
         {"does not exist", "PriorityClass", "DoesNotExist", {NULL}, 0, "pod*1 main", true},
         {"a plain scope", "PriorityClass", NULL, {NULL}, 0, "pod*1 main ^high", true},
-        {"an unknown scope counts everybody",
+        {"one that looks beyond its namespace",
          "CrossNamespacePodAffinity",
          NULL,
          {NULL},
          0,
          "pod*1 main",
-         true},
-        {"an unknown operator too", "PriorityClass", "Near", {"low"}, 1, "pod*1 main ^high", true},
+         false},
+        {"of claims alone",
+         "VolumeAttributesClass",
+         "DoesNotExist",
+         {NULL},
+         0,
+         "pod*1 main",
+         false},
+        {"an unknown scope is left to the server",
+         "Galactic",
+         NULL,
+         {NULL},
+         0,
+         "pod*1 main",
+         false},
+        {"an unknown operator too", "PriorityClass", "Near", {"low"}, 1, "pod*1 main ^high", false},
     };
     struct resource_names names = {0};
     const struct usage none = {0};
@@ -359,7 +373,7 @@ TEST(quota_add_item__refuses_what_it_cannot_count) {
         {"requests.cpu", "1", "x", ERR_INVALID},
         {"requests.memory", "100E", "0", ERR_FULL},
         {"requests.", "1", "0", ERR_INVALID},
-        {"limits.a b", "1", "0", ERR_INVALID},
+        {"limits.a b", "1", "0", OK},
     };
     struct resource_names names = {0};
 

@@ -1,0 +1,119 @@
+#!/usr/bin/python3
+"""A damaged record is put in quarantine and told of; the daemon starts, and the rest goes on.
+
+Usage: damage_test.py KUBESIM NIGHTSHIFTD DAMAGE_RECORD
+"""
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "integration"))
+import rows as table  # noqa: E402
+from nightshift_process import pod_job, spark_job, until  # noqa: E402
+
+ROWS = table.Rows("damage")
+TOOL = []
+LONG = {"runtime": "2s"}
+
+
+def damage(world, *records):
+    """Stops the daemon, damages records ("attempts/3/1") and starts it again."""
+    daemon = world.daemon
+    status = daemon.stop()
+    if status != 0:
+        raise AssertionError("stopped with %d" % status)
+    for record in records:
+        kind, key = record.split("/", 1)
+        subprocess.run([TOOL[0], os.path.join(world.folder.name, "data", "queue"), kind, key],
+                       check=True)
+    daemon.start()
+
+
+def check_told(world, *records):
+    """Each in the log, once; counted in status and metrics."""
+    until("they are counted",
+          lambda: world.daemon.get("/v1/status")["store"]["quarantined"] == len(records))
+    for record in records:
+        if world.daemon.log().count('record="%s"' % record) != 1:
+            raise AssertionError("%s is not told of once" % record)
+    text = world.daemon.get("/metrics")
+    if "nightshift_queue_quarantined_records %d\n" % len(records) not in text:
+        raise AssertionError(text)
+
+
+@ROWS.row("a running job whose attempt is damaged finds its pod by its labels, and succeeds")
+def attempt_damaged(world):
+    daemon = world.daemon
+    job_id = daemon.submit(spark_job(sim=LONG))
+    daemon.wait_state(job_id, "RUNNING")
+    damage(world, "attempts/%d/1" % job_id)
+    check_told(world, "attempts/%d/1" % job_id)
+    job = daemon.wait_final(job_id, "SUCCEEDED")
+    if job["attempts"] != 1:
+        raise AssertionError(job)
+    world.check_once()
+    damage(world)  # A second start has nothing to tell.
+    if daemon.log().count("event=record_quarantined") != 1:
+        raise AssertionError("told again")
+
+
+@ROWS.row("an attempt that was being made when it was damaged is made once")
+def submitting_damaged(world):
+    daemon = world.daemon
+    world.sim.fault(fault="error", verb="create", resource="pods", code=503, count=-1)
+    job_id = daemon.submit(pod_job())
+    daemon.wait_state(job_id, "SUBMITTING")
+    damage(world, "attempts/%d/1" % job_id)
+    world.sim.ask("DELETE", "/sim/faults")
+    daemon.wait_final(job_id, "SUCCEEDED")
+    world.check_once()
+
+
+@ROWS.row("a damaged event leaves a hole in the history, and the rest of it is shown")
+def event_damaged(world):
+    daemon = world.daemon
+    job_id = daemon.submit(pod_job())
+    daemon.wait_final(job_id, "SUCCEEDED")
+    count = len(daemon.events(job_id))
+    damage(world, "events/%d/1" % job_id)
+    numbers = [event["sequence"] for event in daemon.events(job_id)]
+    if numbers != [0] + list(range(2, count)):
+        raise AssertionError(numbers)
+    check_told(world, "events/%d/1" % job_id)
+
+
+@ROWS.row("a damaged job is told to be lost with its last state, and the others go on")
+def job_damaged(world):
+    daemon = world.daemon
+    held = [daemon.submit(pod_job("held-%d" % n, hold=True), key="k%d" % n) for n in range(3)]
+    damage(world, "jobs/%d" % held[1])
+    check_told(world, "jobs/%d" % held[1])
+    if "job=%d event=job_lost state=HELD" % held[1] not in daemon.log():
+        raise AssertionError("not told")
+    for job_id in (held[0], held[2]):
+        daemon.post("/v1/jobs/%d/release" % job_id)
+        daemon.wait_final(job_id, "SUCCEEDED")
+    if daemon.submit(pod_job()) <= held[2]:
+        raise AssertionError("an id was given again")
+
+
+@ROWS.row("a damaged idempotency key is not taken for a new one")
+def key_damaged(world):
+    daemon = world.daemon
+    daemon.submit(pod_job(hold=True), key="monday")
+    damage(world, "submissions/monday")
+    status, answer = daemon.try_submit(pod_job(hold=True), key="monday")
+    if status != 500 or len(daemon.get("/v1/jobs")["items"]) != 1:
+        raise AssertionError("%d %s" % (status, answer))
+    check_told(world, "submissions/monday")
+
+
+def main():
+    programs, rest = table.programs_of(sys.argv[1:])
+    TOOL.append(os.path.abspath(rest[0]))
+    sys.exit(ROWS.run(programs))
+
+
+if __name__ == "__main__":
+    main()
