@@ -40,6 +40,7 @@ struct wire_detail;
     X(API_OUTLOOK, "GET", "/v1/jobs/{id}/forecast", API_LOOKS)    \
     X(API_FORECAST, "GET", "/v1/forecast", API_LOOKS)             \
     X(API_SIMULATE, "POST", "/v1/forecast", API_LOOKS)            \
+    X(API_WINDOWS, "GET", "/v1/windows", API_LOOKS)               \
     X(API_STATUS, "GET", "/v1/status", API_LOOKS)                 \
     X(API_METRICS, "GET", "/metrics", API_LOOKS)                  \
     X(API_READY, "GET", "/readyz", API_LOOKS)   /* for anybody */ \

@@ -40,6 +40,7 @@ static const struct wire_field job_fields[] = {
     FIELD(WIRE_TEXT, wire_job, namespace, "namespace"),
     FIELD(WIRE_TEXT, wire_job, team, "team"),
     FIELD(WIRE_TEXT, wire_job, submitter, "submitter"),
+    FIELD(WIRE_OPTIONAL, wire_job, window, "window"),
     FIELD(WIRE_TEXT, wire_job, kind, "kind"),
     FIELD(WIRE_TEXT, wire_job, state, "state"),
     NESTED(wire_job, reason, "reason", reason_shape),
@@ -205,6 +206,26 @@ static const struct wire_field status_fields[] = {
 };
 SHAPE(status, status_fields);
 
+static const struct wire_field window_fields[] = {
+    FIELD(WIRE_TEXT, wire_window, name, "name"),
+    FIELD(WIRE_TEXT, wire_window, zone, "zone"),
+    FIELD(WIRE_BOOL, wire_window, open, "open"),
+    FIELD(WIRE_TIME, wire_window, opens_us, "opensAt"),
+    FIELD(WIRE_TIME, wire_window, closes_us, "closesAt"),
+    FIELD(WIRE_TIME, wire_window, changes_us, "changesAt"),
+    FIELD(WIRE_SECONDS, wire_window, spill_us, "spillSeconds"),
+    FIELD(WIRE_TEXT, wire_window, at_close, "atClose"),
+    FIELD(WIRE_NUMBER, wire_window, waiting, "waiting"),
+    FIELD(WIRE_OPTIONAL, wire_window, freeze, "freeze"),
+};
+SHAPE(window, window_fields);
+
+static const struct wire_field window_list_fields[] = {
+    ITEMS(WIRE_ARRAY, wire_window_list, items, item_count, "items", &window_shape),
+    FIELD(WIRE_TIME, wire_window_list, now_us, "now"),
+};
+SHAPE(window_list, window_list_fields);
+
 #define CODEC(of)                                                                    \
     void wire_encode_##of(struct buf *out, const struct wire_##of *value) {          \
         wire_encode(out, &of##_shape, value);                                        \
@@ -223,6 +244,7 @@ CODEC(why)
 CODEC(forecast)
 CODEC(submit_answer)
 CODEC(status)
+CODEC(window_list)
 
 void wire_encode_error(struct buf *out, const struct wire_error *error) {
     struct wire_error_answer answer = {*error};

@@ -38,8 +38,9 @@ struct wire_attempt {
 struct wire_job {
     uint64_t id;
     const char *name, *namespace, *team, *submitter;
-    const char *kind;  /* "Spark", "Pod" */
-    const char *state; /* "QUEUED" */
+    const char *window; /* names of windows, joined by commas; "": none */
+    const char *kind;   /* "Spark", "Pod" */
+    const char *state;  /* "QUEUED" */
     struct wire_reason reason;
     int64_t priority;
     int64_t attempts; /* so far */
@@ -182,6 +183,23 @@ struct wire_status {
     size_t store_count;
 };
 
+struct wire_window {
+    const char *name, *zone;
+    bool open;
+    int64_t opens_us, closes_us; /* of this opening, or the next one; 0: none, or it stays open */
+    int64_t changes_us;          /* when it opens or closes next; 0: not in sight */
+    int64_t spill_us;            /* whole seconds in JSON */
+    const char *at_close;        /* "finish", "requeue", "kill" */
+    int64_t waiting;             /* jobs that name it */
+    const char *freeze;          /* that keeps it shut now; "": none */
+};
+
+struct wire_window_list {
+    const struct wire_window *items;
+    size_t item_count;
+    int64_t now_us;
+};
+
 /* --- Encoding: one JSON value, no newline. ---------------------------------------------------- */
 
 void wire_encode_job(struct buf *out, const struct wire_job *job);
@@ -194,6 +212,7 @@ void wire_encode_forecast(struct buf *out, const struct wire_forecast *forecast)
 void wire_encode_error(struct buf *out, const struct wire_error *error);
 void wire_encode_submit_answer(struct buf *out, const struct wire_submit_answer *answer);
 void wire_encode_status(struct buf *out, const struct wire_status *status);
+void wire_encode_window_list(struct buf *out, const struct wire_window_list *list);
 
 /* --- Decoding: texts and arrays live in memory until wire_memory_finish(). -------------------- */
 
@@ -223,6 +242,8 @@ int wire_decode_error(const char *text, size_t bytes, struct wire_memory *memory
 int wire_decode_submit_answer(const char *text, size_t bytes, struct wire_memory *memory,
                               struct wire_submit_answer *out_answer,
                               struct error *error) MUST_CHECK;
+int wire_decode_window_list(const char *text, size_t bytes, struct wire_memory *memory,
+                            struct wire_window_list *out_list, struct error *error) MUST_CHECK;
 int wire_decode_status(const char *text, size_t bytes, struct wire_memory *memory,
                        struct wire_status *out_status, struct error *error) MUST_CHECK;
 

@@ -65,6 +65,7 @@ static void print_job(const struct cli *cli, const struct wire_job *job) {
     line("team", job->team);
     line("kind", job->kind);
     line("submitter", job->submitter);
+    line("window", job->window);
     line("state", job->state);
     if (job->cancel_requested) {
         line("", "(to be cancelled)");

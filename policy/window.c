@@ -146,11 +146,11 @@ static bool opening_at(const struct window *window, int64_t time_s, int64_t last
 
 /* Freezes. */
 
-static bool freeze_holds(const struct freeze *freeze, const struct window *window) {
+bool window_is_frozen_by(const struct window *window, const struct freeze *freeze) {
     if (freeze->window_count == 0) {
         return true;
     }
-    for (size_t i = 0; window != NULL && i < freeze->window_count; i++) {
+    for (size_t i = 0; i < freeze->window_count; i++) {
         if (strcmp(freeze->windows[i], window->name) == 0) {
             return true;
         }
@@ -168,7 +168,7 @@ static bool cut(const struct window_set *set, const struct window *window, int64
     for (size_t i = 0; i < set->freeze_count; i++) {
         const struct freeze *freeze = &set->freezes[i];
 
-        if (!freeze_holds(freeze, window) || freeze->until_us <= span->opens_us) {
+        if (!window_is_frozen_by(window, freeze) || freeze->until_us <= span->opens_us) {
             continue;
         }
         if (freeze->from_us <= later(span->opens_us, now_us)) {

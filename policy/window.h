@@ -95,6 +95,8 @@ bool window_span_at(const struct window_set *set, const struct window *window, i
  * takes longer can ever start. 0: it does not open. */
 int64_t window_longest_us(const struct window *window, int64_t now_us);
 
+bool window_is_frozen_by(const struct window *window, const struct freeze *freeze);
+
 /* The freeze that holds every job at this instant, or NULL. */
 const struct freeze *window_freeze_at(const struct window_set *set, int64_t now_us);
 

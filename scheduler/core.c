@@ -528,6 +528,20 @@ int core_check_window(struct core *core, const char *windows, int64_t expected_u
     return gate_check(core, windows, expected_us, error);
 }
 
+size_t core_window_waiting(const struct core *core, const char *name) {
+    struct map_entry *item;
+    size_t waiting = 0;
+
+    for (size_t at = 0; (item = map_next(&core->shapes, &at)) != NULL;) {
+        const struct shape *shape = item->value;
+
+        if (gate_has_window(shape->gate, name)) {
+            waiting += shape->waiting_end - shape->first;
+        }
+    }
+    return waiting;
+}
+
 const struct window_set *core_windows(const struct core *core) {
     return core->settings.windows;
 }

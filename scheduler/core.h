@@ -90,6 +90,9 @@ int64_t core_draw_runtime_us(const struct core *core, uint64_t id, double unit, 
 int core_check_window(struct core *core, const char *windows, int64_t expected_us,
                       struct error *error) MUST_CHECK;
 
+/* How many waiting jobs name this window. O(shapes). */
+size_t core_window_waiting(const struct core *core, const char *name);
+
 /* The configured windows; NULL: none. Borrowed until the next turn. */
 const struct window_set *core_windows(const struct core *core);
 

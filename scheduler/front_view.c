@@ -49,6 +49,7 @@ void front_job_fill(const struct daemon *daemon, const struct job *job, struct f
         .namespace = job->namespace,
         .team = job->team,
         .submitter = job->submitter,
+        .window = job->window,
         .kind = kind_text(job->kind),
         .state = job_state_text(job->state),
         .reason = reason_of(daemon, job, attempt, out_job->reason),

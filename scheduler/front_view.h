@@ -42,6 +42,7 @@ void front_events_finish(struct front_events *events);
 /* outlook: when it starts, as far as known until then; NULL: not asked. */
 void front_why(struct daemon *daemon, const struct job *job, const struct wire_outlook *outlook,
                int64_t until_us, struct buf *out_json);
+void front_windows(struct daemon *daemon, struct buf *out_json); /* front_windows.c */
 void front_status(struct daemon *daemon, struct buf *out_json);
 void front_metrics(struct daemon *daemon, const struct api_stats *stats, struct buf *out_text);
 

@@ -177,6 +177,20 @@ const struct reason *gate_reason(const struct core *core, const struct gate *gat
     return gate == NULL || gate->reason.code == REASON_NONE ? NULL : &gate->reason;
 }
 
+bool gate_has_window(const struct gate *gate, const char *name) {
+    size_t wanted = strlen(name);
+
+    for (const char *at = gate == NULL ? "" : gate->names; *at != '\0';) {
+        size_t length = strcspn(at, ",");
+
+        if (length == wanted && strncmp(at, name, length) == 0) {
+            return true;
+        }
+        at += at[length] == ',' ? length + 1 : length;
+    }
+    return false;
+}
+
 int64_t gate_close_us(const struct gate *gate, enum window_close *out_at_close) {
     const struct window *window = gate != NULL ? gate->answer.window : NULL;
 

@@ -52,6 +52,9 @@ int64_t gate_rounded_us(int64_t expected_us);
 int gate_check(struct core *core, const char *windows, int64_t expected_us,
                struct error *error) MUST_CHECK;
 
+/* Is the window one of the gate's? gate may be NULL. */
+bool gate_has_window(const struct gate *gate, const char *name);
+
 /* When a job admitted now is to be stopped, and what becomes of it then; 0: it may run on. */
 int64_t gate_close_us(const struct gate *gate, enum window_close *out_at_close);
 

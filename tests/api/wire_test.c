@@ -19,6 +19,7 @@ static const struct wire_job shown = {
     .namespace = "team-a",
     .team = "a",
     .submitter = "uid:1000(alice)",
+    .window = "nightly",
     .kind = "Spark",
     .state = "RUNNING",
     .reason = {"Quota", "needs \"24Gi\",\nfree 10Gi \xe2\x80\x93 \\"},
@@ -47,7 +48,8 @@ TEST(wire_encode_job__is_what_the_reference_says) {
     CHECK_STR(
         buf_text(&out),
         "{\"id\":7,\"name\":\"etl\",\"namespace\":\"team-a\",\"team\":\"a\","
-        "\"submitter\":\"uid:1000(alice)\",\"kind\":\"Spark\",\"state\":\"RUNNING\","
+        "\"submitter\":\"uid:1000(alice)\",\"window\":\"nightly\",\"kind\":\"Spark\",\"state\":"
+        "\"RUNNING\","
         "\"reason\":{\"code\":\"Quota\",\"message\":\"needs \\\"24Gi\\\",\\nfree 10Gi "
         "\xe2\x80\x93 \\\\\"},"
         "\"priority\":-5,\"attempts\":2,\"retries\":1,\"failure\":\"oom\",\"exitCode\":null,"

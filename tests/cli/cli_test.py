@@ -93,7 +93,7 @@ def ago(**span):
 
 
 def job(number, state="QUEUED", name="etl", **more):
-    value = {"id": number, "name": name, "namespace": "team-a", "team": "a", "submitter": "uid:0",
+    value = {"id": number, "name": name, "namespace": "team-a", "team": "a", "submitter": "uid:0", "window": "nightly",
              "kind": "Spark", "state": state, "reason": {"code": "", "message": ""}, "priority": 0,
              "attempts": 0, "retries": 0, "submittedAt": None}
     value.update(more)
@@ -219,6 +219,7 @@ namespace   team-a
 team        a
 kind        Spark
 submitter   uid:0
+window      nightly
 state       RETRY_WAIT
 reason      again at 22:05
 priority    0
@@ -237,6 +238,21 @@ expect("times are local", ["show", "7"], 0, [("GET /v1/jobs/7", 200, shown)],
        out=RE("submitted   2026-11-22 23:00:00\n"), env={"TZ": "UTC-1"})
 expect("or UTC", ["show", "7", "--utc"], 0, [("GET /v1/jobs/7", 200, shown)],
        out=RE("submitted   2026-11-22 22:00:00Z\n"), env={"TZ": "UTC-1"})
+listed = {"now": "2026-11-22T21:00:00.000000Z", "items": [
+    {"name": "nightly", "zone": "Europe/Berlin", "open": False,
+     "opensAt": "2026-11-22T21:30:00.000000Z", "closesAt": "2026-11-23T05:00:00.000000Z",
+     "changesAt": "2026-11-22T21:30:00.000000Z", "spillSeconds": None, "atClose": "kill",
+     "waiting": 12, "freeze": "release"},
+    {"name": "always", "zone": "UTC", "open": True, "opensAt": "2026-11-14T00:00:00.000000Z",
+     "closesAt": None, "changesAt": None, "spillSeconds": None, "atClose": "finish", "waiting": 0,
+     "freeze": None}]}
+expect("windows", ["windows", "--utc"], 0, [("GET /v1/windows", 200, listed)], out="""\
+NAME     STATE   NEXT CHANGE                    LASTS  ZONE           AT CLOSE  WAITING  FREEZE
+nightly  closed  2026-11-22 21:30:00Z (in 30m)  7h30m  Europe/Berlin  kill      12       release
+always   open    never                          -      UTC            finish    0        -
+""")
+expect("windows -o name", ["windows", "-o", "name"], 0, [("GET /v1/windows", 200, listed)],
+       out="nightly\nalways\n")
 expect("show -o yaml", ["show", "-o", "yaml", "7"], 0,
        [("GET /v1/jobs/7", 200, {"id": 7, "name": "true", "at": "2026-11-22", "a": [1, {"b": []}],
                                  "o": {"x": None, "y": "a: b", "z": "plain"}, "e": {}, "f": True,

@@ -917,6 +917,73 @@ def reloaded(world):
     holds(daemon.wait_final(job_id, "FAILED")["reason"]["message"], "not running 1s")
 
 
+def clock(offset_minutes):
+    """HH:MM in UTC, so far from now."""
+    return time.strftime("%H:%M", time.gmtime(time.time() + 60 * offset_minutes))
+
+
+def window(name, opens, closes, **fields):
+    return dict({"name": name, "zone": "UTC", "open": clock(opens), "close": clock(closes)},
+                **fields)
+
+
+def reload(daemon, **lists):
+    reloads = daemon.log().count("event=reloaded")
+    daemon.write_config(dict(daemon.settings, **lists))
+    daemon.process.send_signal(signal.SIGHUP)
+    until("the reload is told", lambda: daemon.log().count("event=reloaded") == reloads + 1)
+
+
+@row("a job waits for its window, and says until when; a reload may open it")
+def windows(world):
+    daemon = world.daemon
+    reload(daemon, windows=[window("now", -60, 60), window("later", 120, 180)])
+    runs = daemon.submit(pod_job("runs", window="later,now", expectedRuntime="10m"))
+    waits = daemon.submit(pod_job("waits", window="later"))
+    long = daemon.submit(pod_job("long", window="now", expectedRuntime="110m"))
+    daemon.wait_final(runs, "SUCCEEDED")
+    holds(daemon.wait_reason(waits, "Window"), "window later opens", " UTC")
+    holds(daemon.wait_reason(long, "WindowTooShort"), "too soon for the expected 1h50m")
+    same(daemon.job(waits)["window"], "later")
+    listed = {item["name"]: item for item in daemon.get("/v1/windows")["items"]}
+    same([(name, listed[name]["open"], listed[name]["waiting"]) for name in sorted(listed)],
+         [("later", False, 1), ("now", True, 1)])
+    for manifest, words in (
+            (pod_job("a", window="nightly"), 'there is no window "nightly"; there are now, later'),
+            (pod_job("a", window="later", expectedRuntime="2h"), "never open for longer than 1h")):
+        status, refused = daemon.try_submit(manifest)
+        same(status, 422, refused)
+        holds(refused["error"]["details"][0]["message"], words)
+    reload(daemon, windows=[window("now", -60, 60), window("later", -60, 60)])
+    daemon.wait_final(waits, "SUCCEEDED")
+    reload(daemon)
+    daemon.wait_reason(long, "WindowUnknown")
+    reload(daemon, freezes=[{"name": "stop", "zone": "UTC", "from": "2020-01-01",
+                             "until": "2120-01-01"}])
+    frozen = daemon.submit(pod_job("frozen"))
+    holds(daemon.wait_reason(frozen, "Freeze"), "freeze stop lasts until 2120-01-01")
+
+
+@row("what runs when its window closes is left alone, requeued or killed")
+def window_closes(world):
+    daemon = world.daemon
+    ways = ("finish", "requeue", "kill")
+    closing = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 8))
+    until_ = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+    reload(daemon, windows=[window(way, -60, 180, atClose=way) for way in ways],
+           freezes=[{"name": "stop", "zone": "UTC", "from": closing, "until": until_}])
+    ids = {way: daemon.submit(pod_job(way, window=way, sim={"runtime": "1h"})) for way in ways}
+    for job_id in ids.values():
+        daemon.wait_state(job_id, "RUNNING")
+    failed = daemon.wait_final(ids["kill"], "FAILED")
+    same((failed["failure"], failed["attempts"]), ("deadline", 1))
+    holds(daemon.wait_reason(ids["requeue"], "Freeze"), "freeze stop lasts until")
+    requeued = daemon.job(ids["requeue"])
+    same((requeued["retries"], requeued["state"]), (0, "QUEUED"))
+    same(daemon.job(ids["finish"])["state"], "RUNNING")
+    world.check_once()
+
+
 @row("SIGHUP reads the kubeconfig again, and one that can't be read changes nothing")
 def kubeconfig_reloaded(world):
     daemon = world.daemon
