@@ -43,6 +43,10 @@
 #define LIMIT_CALENDAR_BYTES (4 * LIMIT_MIB)
 #define LIMIT_ZONE_BYTES     (64 * LIMIT_KIB)
 
+/* Teams, and lists beside them. */
+#define LIMIT_TEAMS      10000
+#define LIMIT_TEAM_DEPTH 8
+
 /* A job. */
 #define LIMIT_JOB_PODS          100000
 #define LIMIT_JOB_ATTEMPTS      1000

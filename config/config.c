@@ -194,9 +194,13 @@ static bool is_group(const char *path_with_dot) {
 
 /* Lists of objects have readers of their own. */
 static bool is_list(const char *prefix, const char *key) {
-    for (size_t i = 0; prefix[0] == '\0' && windows_members[i] != NULL; i++) {
-        if (strcmp(windows_members[i], key) == 0) {
-            return true;
+    static const char *const *const lists[] = {windows_members, teams_members};
+
+    for (size_t i = 0; prefix[0] == '\0' && i < ARRAY_LEN(lists); i++) {
+        for (size_t j = 0; lists[i][j] != NULL; j++) {
+            if (strcmp(lists[i][j], key) == 0) {
+                return true;
+            }
         }
     }
     return false;
@@ -344,6 +348,14 @@ static void check_between(const struct config *config, const struct text_node *r
     if (config->backoff_first_us > config->backoff_max_us) {
         complain(root, "retry.backoff.initial", problems, "must not be above retry.backoff.max");
     }
+    if (config->usage_half_life_us <= 0) {
+        complain(root, "scheduling.usageHalfLife", problems, "must be above 0");
+    }
+    if (config->default_priority_class[0] != '\0' &&
+        team_set_class(&config->teams, config->default_priority_class) == NULL) {
+        complain(root, "scheduling.defaultPriorityClass", problems,
+                 "is none of priorityClasses");
+    }
     if (config->start_timeout_us <= 0) {
         complain(root, "scheduling.startTimeout", problems, "must be above 0");
     }
@@ -374,6 +386,7 @@ static int read_documents(const struct document_set *set, struct config *config,
         problems_add(problems, root->place, "", "must be an object (key: value)");
     } else if (root != NULL) {
         read_group(config, root, "", NULL, problems);
+        teams_read(root, &config->teams, problems);
         config->windows = windows_read(root, config->zoneinfo_dir, problems);
     }
     if (problems->count == before) {
@@ -426,6 +439,7 @@ void config_finish(struct config *config) {
     }
     forget_namespaces(config);
     window_set_destroy(config->windows);
+    team_set_finish(&config->teams);
     *config = (struct config){0};
 }
 

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "config/problem.h"
+#include "config/teams.h"
 #include "policy/window.h"
 
 /* Texts are owned and never NULL; "" is "not set". */
@@ -50,7 +51,10 @@ struct config {
     int64_t lease_retry_us;
     char *leader_address; /* "": not told */
 
-    char *order; /* "priority" */
+    char *mode; /* order_mode_text() */
+    int64_t usage_half_life_us;
+    int64_t priority_aging_us;
+    char *default_priority_class; /* "": none */
     int64_t starts_per_turn_max;
     int64_t start_timeout_us; /* driver pod made to driver running */
     int64_t runtime_percent;
@@ -75,6 +79,7 @@ struct config {
 
     char *zoneinfo_dir;
     struct window_set *windows; /* shared by who needs it longer */
+    struct team_set teams;
 };
 
 /* The configuration of an empty file. */

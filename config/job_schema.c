@@ -28,6 +28,7 @@ static const struct field batch_job_spec_fields[] = {
     FIELD_OF("pod", FIELD_OBJECT, schema_pod_template),
     FIELD("preemptible", FIELD_BOOL),
     FIELD_RANGE("priority", -PRIORITY_MAX, PRIORITY_MAX),
+    FIELD("priorityClass", FIELD_LABEL_VALUE),
     FIELD_OF("retry", FIELD_OBJECT, retry),
     FIELD_OF("spark", FIELD_OBJECT, schema_spark_spec),
     FIELD("team", FIELD_LABEL_VALUE),
@@ -37,7 +38,6 @@ static const struct field batch_job_spec_fields[] = {
     FIELD("after", FIELD_REFUSED),
     FIELD("array", FIELD_REFUSED),
     FIELD("finishBy", FIELD_REFUSED),
-    FIELD("priorityClass", FIELD_REFUSED),
     FIELD("sparkApplication", FIELD_REFUSED),
     FIELD("startBy", FIELD_REFUSED),
 };

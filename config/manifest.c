@@ -347,6 +347,7 @@ static struct manifest *add_manifest(struct reader *reader, const struct kind *k
     set->items[set->count] = (struct manifest){
         .team = "",
         .window = "",
+        .priority_class = "",
         .kind = kind->job_kind,
         .retries_max = MANIFEST_UNSET,
         .infra_retries_max = MANIFEST_UNSET,

@@ -30,7 +30,9 @@ struct manifest {
     enum job_kind kind;
     const char *window; /* names of windows, joined by commas; "": starts at any time */
     struct position window_place;
-    int32_t priority; /* 0: not said */
+    const char *priority_class; /* "": not said */
+    int32_t priority;
+    bool has_priority; /* it was said */
     bool hold;
     int64_t retries_max;         /* or MANIFEST_UNSET */
     int64_t infra_retries_max;   /* or MANIFEST_UNSET */

@@ -23,6 +23,11 @@ static void set_team(struct manifest *manifest, const struct text_node *node) {
 
 static void set_priority(struct manifest *manifest, const struct text_node *node) {
     manifest->priority = (int32_t)node_int(node);
+    manifest->has_priority = true;
+}
+
+static void set_priority_class(struct manifest *manifest, const struct text_node *node) {
+    manifest->priority_class = node->text;
 }
 
 static void set_hold(struct manifest *manifest, const struct text_node *node) {
@@ -81,6 +86,7 @@ static const struct queue_field {
     {"priority",
      {.name = "priority", .type = FIELD_INT, .min = -1000000000, .max = 1000000000},
      set_priority},
+    {"priorityClass", {.name = "priority-class", .type = FIELD_LABEL_VALUE}, set_priority_class},
     {"hold", {.name = "hold", .type = FIELD_BOOL}, set_hold},
     {"retry.maxRetries",
      {.name = "retries", .type = FIELD_INT, .min = 0, .max = LIMIT_JOB_ATTEMPTS - 1},
@@ -100,7 +106,6 @@ static const struct queue_field {
     {NULL, {.name = "after", .type = FIELD_REFUSED}, NULL},
     {NULL, {.name = "array", .type = FIELD_REFUSED}, NULL},
     {NULL, {.name = "finish-by", .type = FIELD_REFUSED}, NULL},
-    {NULL, {.name = "priority-class", .type = FIELD_REFUSED}, NULL},
     {NULL, {.name = "start-by", .type = FIELD_REFUSED}, NULL},
     {"window", {.name = "window", .type = FIELD_LABELS}, set_window},
 };

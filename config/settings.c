@@ -31,7 +31,7 @@
     }
 
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
-static const char *const orders[] = {"priority", NULL};
+static const char *const modes[] = {"fifo", "priority", "fair", NULL};
 
 const struct setting config_settings[] = {
     TEXT("dataDir", data_dir, "/var/lib/nightshift", "folder of the queue; made when missing"),
@@ -93,11 +93,17 @@ const struct setting config_settings[] = {
     TEXT("leader.address", leader_address, "",
          "where clients find this daemon, told to those who ask a standby"),
 
-    {.field = {.name = "scheduling.order", .type = FIELD_WORD, .words = orders},
+    {.field = {.name = "scheduling.mode", .type = FIELD_WORD, .words = modes},
      .store = STORE_TEXT,
-     AT(order),
+     AT(mode),
      .initial = "priority",
-     .about = "priority: higher first, then in order of submission"},
+     .about = "fifo: in order of submission; priority: higher first; fair: by shares of teams"},
+    TIME("scheduling.usageHalfLife", usage_half_life_us, "7d",
+         "fair: what a team used so long ago counts half"),
+    TIME("scheduling.priorityAging", priority_aging_us, "5m",
+         "fair: so much waiting outweighs one point of priority; 0s: no waiting does"),
+    NAME("scheduling.defaultPriorityClass", default_priority_class, FIELD_TEXT, "",
+         "of jobs that name none; empty: tier 0"),
     COUNT("scheduling.maxStartsPerTurn", starts_per_turn_max, 1, LIMIT_TURN_STARTS, "64",
           "jobs started at once"),
     TIME("scheduling.startTimeout", start_timeout_us, "15m",

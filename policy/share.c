@@ -370,6 +370,16 @@ static void sum_nominal(struct share *share, struct share_tree_node *node) {
     }
 }
 
+static void note_waiting_limits(struct share *share, const struct share_settings *settings) {
+    share->limits_waiting = false;
+    for (size_t i = 0; i < settings->team_count; i++) {
+        share->limits_waiting |= settings->teams[i].limits.waiting_max != SHARE_UNLIMITED;
+    }
+    for (size_t i = 0; i < settings->namespace_count; i++) {
+        share->limits_waiting |= settings->namespaces[i].limits.waiting_max != SHARE_UNLIMITED;
+    }
+}
+
 void share_configure(struct share *share, const struct share_settings *settings, int64_t now_us) {
     forget_settings(share);
     forget_node_settings(share, now_us);
@@ -384,12 +394,23 @@ void share_configure(struct share *share, const struct share_settings *settings,
     }
     configure_namespaces(share, settings);
     sum_nominal(share, share->nodes[SHARE_ROOT]);
+    note_waiting_limits(share, settings);
     share_settle(share, now_us);
     share_sweep(share, now_us);
 }
 
 const char *share_team_of_namespace(const struct share *share, const char *namespace) {
     return map_get(&share->teams_of_namespaces, namespace);
+}
+
+const char *share_team_above(const struct share *share, const char *team) {
+    const struct share_tree_node *node = find(share, team, NULL);
+
+    return node != NULL && node->parent != SHARE_ROOT ? share->nodes[node->parent]->name : NULL;
+}
+
+bool share_limits_waiting(const struct share *share) {
+    return share->limits_waiting;
 }
 
 bool share_team_is_within(const struct share *share, const char *team, const char *other) {

@@ -89,6 +89,12 @@ void share_configure(struct share *share, const struct share_settings *settings,
 /* The team of a namespace's jobs that name none; NULL: no team has it. */
 const char *share_team_of_namespace(const struct share *share, const char *namespace);
 
+/* The team above a team; NULL: none, or there is no such team. */
+const char *share_team_above(const struct share *share, const char *team);
+
+/* Does anything limit how many jobs wait? */
+bool share_limits_waiting(const struct share *share);
+
 /* Is `team` the other one, or below it? */
 bool share_team_is_within(const struct share *share, const char *team, const char *other);
 

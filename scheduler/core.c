@@ -15,7 +15,6 @@
 
 #define SUBMISSION_KEPT_US  (24 * 3600 * CLOCK_US_PER_SECOND)
 #define SUBMISSION_SWEEP_US (3600 * CLOCK_US_PER_SECOND)
-#define HALF_LIFE_US        (7 * 24 * 3600 * CLOCK_US_PER_SECOND)
 
 /* For the plan: ages count from here. */
 static int64_t eligible_us(const void *context, uint64_t job_id) {
@@ -24,39 +23,43 @@ static int64_t eligible_us(const void *context, uint64_t job_id) {
     return entry_eligible_us(view_entry(core, job_id));
 }
 
-static void take_classes(struct core *core, const struct core_settings *settings) {
+static void take_classes(struct core *core, const struct core_teams *teams) {
     for (size_t i = 0; i < core->class_count; i++) {
         free((void *)(uintptr_t)core->classes[i].name);
     }
-    core->class_count = settings->class_count;
+    core->class_count = teams->class_count;
     core->classes = mem_grow(core->classes, core->class_count + 1, sizeof *core->classes);
     for (size_t i = 0; i < core->class_count; i++) {
-        core->classes[i] = (struct priority_class){.name = mem_copy_text(settings->classes[i].name),
-                                                   .tier = settings->classes[i].tier};
+        core->classes[i] = (struct priority_class){.name = mem_copy_text(teams->classes[i].name),
+                                                   .tier = teams->classes[i].tier};
     }
 }
 
-/* Nothing borrowed is kept. */
-static void apply_settings(struct core *core, const struct core_settings *settings) {
-    static const struct share_settings no_teams = {.half_life_us = HALF_LIFE_US};
-    struct window_set *windows = core->settings.windows;
+void core_set_teams(struct core *core, const struct core_teams *teams, int64_t now_us) {
     struct map_entry *item;
 
-    take_classes(core, settings);
-    share_configure(core->share, settings->teams != NULL ? settings->teams : &no_teams,
-                    core->instant.now_us);
+    take_classes(core, teams);
+    share_configure(core->share, &teams->share, now_us);
     for (size_t at = 0; (item = map_next(&core->shapes, &at)) != NULL;) {
         struct shape *shape = item->value;
 
         shape->plan.tier = shape_tier(core, shape->priority_class);
     }
+    core->plan_outdated = true;
+    core->pass_needed = true;
+}
+
+const struct share *core_share(const struct core *core) {
+    return core->share;
+}
+
+static void apply_settings(struct core *core, const struct core_settings *settings) {
+    struct window_set *windows = core->settings.windows;
+
     core->settings = *settings;
     core->settings.windows = window_set_share(settings->windows);
     window_set_destroy(windows);
     gates_replaced(core);
-    core->settings.classes = NULL;
-    core->settings.class_count = 0;
-    core->settings.teams = NULL;
     core->plan_outdated = true;
     core->pass_needed = true;
 }

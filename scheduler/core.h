@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "policy/reason.h"
+#include "policy/share.h"
 #include "scheduler/event.h"
 
 struct core;
@@ -23,6 +24,26 @@ struct core_options {
 
 struct core *core_create(const struct core_options *options);
 void core_destroy(struct core *core); /* Accepts NULL. */
+
+/* A strict tier of jobs: the higher one goes first. */
+struct priority_class {
+    const char *name;
+    int32_t tier;
+};
+
+/* Who shares, and what limits there are; copied. */
+struct core_teams {
+    const struct priority_class *classes;
+    size_t class_count;
+    struct share_settings share;
+};
+
+/* Between turns, and before jobs are loaded; the next pass goes by them. Without it there are no
+ * teams, no limits, and one tier. */
+void core_set_teams(struct core *core, const struct core_teams *teams, int64_t now_us);
+
+/* The books of who shares. */
+const struct share *core_share(const struct core *core);
 
 /* At start, before the first turn: a job from the queue, in id order. demand is settled and gets
  * shared; NULL if its spec can't be read any more: an active job is followed to its end, a

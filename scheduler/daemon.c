@@ -21,6 +21,7 @@
 #include "scheduler/leader.h"
 #include "scheduler/loop.h"
 #include "scheduler/starter.h"
+#include "scheduler/team_settings.h"
 
 #define STALL_RETRY_US (1 * CLOCK_US_PER_SECOND)
 #define DRAIN_US       (20 * CLOCK_US_PER_SECOND)
@@ -336,7 +337,22 @@ static struct core_settings settings_of(const struct config *config) {
         .runtime_percent = (unsigned)config->runtime_percent,
         .runtime_default_us = config->runtime_default_us,
         .windows = config->windows,
+        .order = team_settings_order(config),
     };
+}
+
+static void set_teams(struct daemon *daemon) {
+    const int64_t now_us = daemon_now(daemon).now_us;
+    struct team_settings teams;
+    size_t dropped;
+
+    team_settings_init(&teams, &daemon->config, core_resource_names(daemon->core), &dropped);
+    core_set_teams(daemon->core, &teams.core, now_us);
+    team_settings_finish(&teams);
+    if (dropped > 0) {
+        log_warn(&daemon->log, now_us,
+                 "event=limits_ignored count=%zu error=\"too many kinds of resources\"", dropped);
+    }
 }
 
 /* What earlier runs took is worth having, not worth stopping for. */
@@ -364,6 +380,7 @@ static int load_queue(struct daemon *daemon, struct error *error) {
     });
     /* What names took goes first: jobs with windows have to fit into them. */
     r = queue_each_fact(daemon->queue, FACT_RUNS, load_runs, daemon, &damaged_runs);
+    set_teams(daemon);
     if (r == OK) {
         r = queue_each_job(daemon->queue, load_job, &load, &damaged);
     }
@@ -406,6 +423,7 @@ static void on_terminate(int signal_number, void *owner) {
     log_info(&daemon->log, now_us, "event=stopping signal=%d", signal_number);
     daemon->draining = true;
     if (daemon->core != NULL) {
+        set_teams(daemon);
         inbox_add(&daemon->inbox, &(struct event){.kind = EVENT_DRAIN}, NULL, NULL);
     }
     front_drain(daemon);

@@ -14,7 +14,6 @@
 #include "policy/demand.h"
 #include "policy/job.h"
 #include "policy/order_settings.h"
-#include "policy/share.h"
 #include "queue/change.h"
 
 struct limit_range;
@@ -145,12 +144,6 @@ struct synced_event {
     bool denied; /* we have no right to see it: the check is off */
 };
 
-/* A strict tier of jobs: the higher one goes first. */
-struct priority_class {
-    const char *name;
-    int32_t tier;
-};
-
 /* What a reload may change. */
 struct core_settings {
     size_t starts_per_turn_max;
@@ -163,10 +156,7 @@ struct core_settings {
     unsigned runtime_percent;   /* of a name's runs were through in what is expected; 0: ignored */
     int64_t runtime_default_us; /* expected where nothing is known; 0: unknown */
     struct order_settings order;
-    const struct priority_class *classes; /* these are borrowed for the call, and copied */
-    size_t class_count;
-    const struct share_settings *teams; /* NULL: none */
-    struct window_set *windows;         /* the core shares it; NULL: none */
+    struct window_set *windows; /* the core shares it; NULL: none */
 };
 
 struct event {

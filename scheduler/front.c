@@ -14,6 +14,7 @@
 #include "queue/queue.h"
 #include "scheduler/daemon.h"
 #include "scheduler/front_forecast.h"
+#include "scheduler/front_team.h"
 #include "scheduler/front_view.h"
 #include "scheduler/leader.h"
 #include "scheduler/loop.h"
@@ -57,7 +58,7 @@ static bool permitted_job(struct daemon *daemon, struct api_call *call, struct j
         api_reply_error(call, ERR_NOT_FOUND, "there is no job %" PRIu64, call->job_id);
         return false;
     }
-    if (!api_call_permits(call, out_job->team)) {
+    if (!front_permits(daemon, call, out_job->team)) {
         api_reply_error(call, ERR_DENIED, "job %" PRIu64 " is team %s's; %s has no right to it",
                         call->job_id, out_job->team, call->identity.user);
         return false;

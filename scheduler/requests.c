@@ -1,6 +1,9 @@
 #include "scheduler/lifecycle.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/memory.h"
 
 static void reply(struct core *core, uint64_t token, int code, const char *text) {
     if (token != 0) {
@@ -52,6 +55,45 @@ static void submit_one(struct core *core, const struct new_job *new_job, const c
     lifecycle_note(core, entry, "submitted", outbox_format(&core->outbox, "by %s", submitter));
 }
 
+/* Would a team or a namespace have too many waiting jobs? The first that says so is replied. All
+ * are counted in while we ask, for each makes room less for the next. */
+static bool may_wait(struct core *core, const struct event *event) {
+    const struct submit_event *submit = &event->submit;
+    struct share_charge *charges = mem_alloc(submit->count, sizeof *charges);
+    struct share_answer answer = {.limit = SHARE_WITHIN};
+    char user[LIMIT_NAME_BYTES + 1];
+    char text[REASON_TEXT_BYTES];
+    size_t counted = 0;
+
+    shape_user(submit->submitter, user);
+    while (counted < submit->count && answer.limit == SHARE_WITHIN) {
+        const struct new_job *job = &submit->jobs[counted];
+        struct share_charge *charge = &charges[counted];
+
+        charge->node = share_hold(core->share, job->team, user);
+        charge->namespace_index = ledger_namespace_index(core->ledger, job->namespace);
+        share_name_namespace(core->share, charge->namespace_index, job->namespace);
+        answer = share_check_waiting(core->share, charge, 1);
+        share_wait(core->share, charge, 1);
+        counted++;
+    }
+    if (answer.limit != SHARE_WITHIN) {
+        const struct reason reason =
+            reason_limit(&answer, answer.of_namespace ? submit->jobs[counted - 1].namespace
+                                                      : share_node(core->share, answer.node).name);
+
+        reason_print(&reason, &core->names, text);
+        reply(core, event->token, ERR_FULL,
+              outbox_format(&core->outbox, "%s, as many as may; submit later", text));
+    }
+    while (counted > 0) {
+        share_wait(core->share, &charges[--counted], -1);
+        share_drop(core->share, charges[counted].node);
+    }
+    free(charges);
+    return answer.limit == SHARE_WITHIN;
+}
+
 void requests_submit(struct core *core, struct event *event) {
     const struct submit_event *submit = &event->submit;
     uint64_t first_id = core->next_id;
@@ -62,6 +104,9 @@ void requests_submit(struct core *core, struct event *event) {
                             "the queue holds %zu waiting jobs and may hold %zu; submit later, or "
                             "raise limits.waitingJobs",
                             waiting_count(core), core->settings.jobs_waiting_max));
+        return;
+    }
+    if (share_limits_waiting(core->share) && !may_wait(core, event)) {
         return;
     }
     for (size_t i = 0; i < submit->count; i++) {

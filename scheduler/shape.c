@@ -20,8 +20,7 @@ static void shape_destroy(struct shape *shape) {
     free(shape);
 }
 
-/* "uid:1000(alice)" is alice, "token:airflow" airflow: who it is, however the door was passed. */
-static void user_of(const char *submitter, char out_user[LIMIT_NAME_BYTES + 1]) {
+void shape_user(const char *submitter, char out_user[LIMIT_NAME_BYTES + 1]) {
     const char *open = strrchr(submitter, '(');
     const char *colon = strchr(submitter, ':');
     size_t length;
@@ -69,7 +68,7 @@ static struct shape *shape_create(struct core *core, uint64_t key, const struct 
     shape->gate = gate_take(core, shape->window, shape->expected_us);
     shape->demand = demand_share(demand);
     shape->applied = view_apply_limits(core, shape->namespace, demand);
-    user_of(shape->submitter, user);
+    shape_user(shape->submitter, user);
     shape->plan = (struct plan_shape){
         .namespace_index = ledger_namespace_index(core->ledger, terms->namespace),
         .demand = shape->applied,

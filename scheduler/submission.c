@@ -12,6 +12,7 @@
 #include "config/manifest.h"
 #include "k8s/payload.h"
 #include "scheduler/daemon.h"
+#include "scheduler/front_team.h"
 #include "scheduler/known_manifests.h"
 
 struct submission_work {
@@ -22,9 +23,10 @@ struct submission_work {
     char *submitter;
     char *key; /* NULL: none */
     unsigned char request_hash[SPEC_HASH_BYTES];
-    char *namespace; /* of jobs that do not say theirs */
-    char *team;
-    bool denied; /* a job is for a team that the caller has no right to */
+    char *namespace;      /* of jobs that do not say theirs */
+    char **teams;         /* of the jobs */
+    char *priority_class; /* of jobs that do not say theirs */
+    bool denied;          /* a job is for a team that the caller has no right to */
 };
 
 static const char *either(const char *first, const char *second) {
@@ -93,6 +95,13 @@ static struct demand *read_demand(struct daemon *daemon, struct submission_work 
     return demand;
 }
 
+static int32_t priority_of(const struct manifest *manifest, const struct new_job *job,
+                           const struct config *config) {
+    const struct team_class *of_class = team_set_class(&config->teams, job->priority_class);
+
+    return manifest->has_priority || of_class == NULL ? manifest->priority : of_class->priority;
+}
+
 static void read_job(struct daemon *daemon, const struct api_call *call,
                      struct submission_work *work, size_t at, struct problems *problems) {
     const struct manifest *manifest = &work->known->set.items[at];
@@ -105,7 +114,6 @@ static void read_job(struct daemon *daemon, const struct api_call *call,
         .namespace = either(manifest->namespace, work->namespace),
         .window = manifest->window,
         .kind = manifest->kind,
-        .priority = manifest->priority,
         .hold = manifest->hold || call->hold,
         .ttl_s = ttl_s(manifest, config),
         .retry = retry_of(manifest, config),
@@ -115,7 +123,10 @@ static void read_job(struct daemon *daemon, const struct api_call *call,
         .spec = manifest->payload,
         .spec_bytes = manifest->payload_bytes,
     };
-    job->team = either(either(manifest->team, work->team), job->namespace);
+    work->teams[at] = front_team_of(daemon, call, manifest, job->namespace);
+    job->team = work->teams[at];
+    job->priority_class = either(manifest->priority_class, work->priority_class);
+    job->priority = priority_of(manifest, job, config);
     if (work->name[0] != '\0') {
         memcpy(job->spec_hash, work->known->spec_hash, sizeof job->spec_hash);
     } else {
@@ -141,7 +152,10 @@ static void read_job(struct daemon *daemon, const struct api_call *call,
             return;
         }
     }
-    if (!api_call_permits(call, job->team)) {
+    if (!front_check_team(daemon, manifest, job, problems)) {
+        return;
+    }
+    if (!front_permits(daemon, call, job->team)) {
         work->denied = true;
         problems_add(problems, manifest->place, "", "%s may not submit for team %s",
                      call->identity.user, job->team);
@@ -183,13 +197,14 @@ static struct submission_work *create_work(const struct daemon *daemon,
     memcpy(work->request_hash, call->body_sha256, sizeof work->request_hash);
     work->namespace =
         mem_copy_text(either(call->default_namespace, daemon->config.default_namespace));
-    work->team = mem_copy_text(either(call->default_team, daemon->config.default_team));
+    work->priority_class = mem_copy_text(daemon->config.default_priority_class);
     return work;
 }
 
 static void read_jobs(struct daemon *daemon, const struct api_call *call,
                       struct submission_work *work, struct problems *problems) {
     work->jobs = mem_alloc(work->known->set.count, sizeof *work->jobs);
+    work->teams = mem_alloc(work->known->set.count, sizeof *work->teams);
     for (size_t i = 0; i < work->known->set.count; i++) {
         read_job(daemon, call, work, i, problems);
     }
@@ -272,12 +287,14 @@ void submission_destroy(void *value) {
 
     for (size_t i = 0; work->jobs != NULL && i < work->known->set.count; i++) {
         demand_destroy(work->jobs[i].demand);
+        free(work->teams[i]);
     }
     free(work->jobs);
+    free(work->teams);
     known_manifests_destroy(work->known);
     free(work->submitter);
     free(work->key);
     free(work->namespace);
-    free(work->team);
+    free(work->priority_class);
     free(work);
 }

@@ -7,6 +7,7 @@
 #define SCHEDULER_VIEW_H
 
 #include "base/intern.h"
+#include "base/limits.h"
 #include "base/map.h"
 #include "base/rng.h"
 #include "policy/ledger.h"
@@ -184,6 +185,9 @@ void view_note_finished(struct core *core, uint64_t id);
 
 /* Give the job the shape of its equals. */
 void shape_join(struct core *core, struct entry *entry, struct demand *demand);
+
+/* "uid:1000(alice)" is alice, "token:airflow" airflow: who it is, however the door was passed. */
+void shape_user(const char *submitter, char out_user[LIMIT_NAME_BYTES + 1]);
 
 /* The plan has to hear of a change before the next pass. */
 void shape_touch(struct core *core, struct shape *shape);

@@ -75,8 +75,8 @@ TEST(config_parse__is_strict_and_points_at_the_place) {
          "c:1:23: leader.retryPeriod: must be above 0 and at most half of leader.renewDeadline\n"},
         {"retry: {backoff: {initial: 1h, max: 1m}}\n",
          "c:1:28: retry.backoff.initial: must not be above retry.backoff.max\n"},
-        {"scheduling: {startTimeout: 0s, order: fair}\n",
-         "c:1:39: scheduling.order: must be priority, not \"fair\"\n"},
+        {"scheduling: {startTimeout: 0s, mode: unfair}\n",
+         "c:1:38: scheduling.mode: must be fifo, priority or fair, not \"unfair\"\n"},
         {"scheduling: {startTimeout: 0s}\n", "c:1:28: scheduling.startTimeout: must be above 0\n"},
         {"limits: {bodyBytes: 1Gi, waitingJobs: yes}\n",
          "c:1:21: limits.bodyBytes: must be between 1Ki and 32Mi, not 1Gi\n"
@@ -135,7 +135,7 @@ static const char full[] =
     "  namespaces: [a, b]\n"
     "  qps: 0.25\n"
     "  burst: 7\n"
-    "scheduling: {order: priority, maxStartsPerTurn: 3, startTimeout: 25h}\n"
+    "scheduling: {mode: fair, maxStartsPerTurn: 3, startTimeout: 25h}\n"
     "jobs: {defaultNamespace: n, defaultTeam: T_1, ttlAfterFinished: 0s}\n"
     "retry: {maxRetries: 0, infraRetries: 1, backoff: {initial: 1s, max: 1d}}\n"
     "spark: {defaultVersion: 4.0.1, defaultImage: i}\n"
