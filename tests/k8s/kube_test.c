@@ -333,6 +333,53 @@ TEST(kube_request__keeps_to_the_rate_limit_and_lets_writes_pass) {
     rig_close(&rig);
 }
 
+static bool is_open(void *context) {
+    return *(bool *)context;
+}
+
+TEST(kube_request__asks_for_leave_when_a_write_would_be_sent) {
+    static const struct script_step steps[] = {{.status = 200, .times = -1}};
+    struct kube_call create = create_call();
+    struct kube_call delete = {
+        .method = KUBE_DELETE, .priority = KUBE_PRIORITY_WRITE, .path = CREATE_PATH "/x"};
+    struct kube_call list = {.method = KUBE_GET, .path = "/list", .priority = KUBE_PRIORITY_LIST};
+    struct kube_call lease = {
+        .method = KUBE_PATCH, .path = "/lease", .body = "{}", .priority = KUBE_PRIORITY_LEASE};
+    const struct {
+        const char *what;
+        const struct kube_call *call;
+        enum kube_outcome want;
+    } rows[] = {
+        {"a create that waited for its turn meanwhile", &create, KUBE_HELD_BACK},
+        {"a delete", &delete, KUBE_HELD_BACK},
+        {"a read goes", &list, KUBE_OK},
+        {"so does the lease", &lease, KUBE_OK},
+    };
+    bool open = true;
+    struct rig rig;
+
+    rig_begin(&rig, steps, ARRAY_LEN(steps), NULL);
+    rig.options.may_write = is_open;
+    rig.options.context = &open;
+    rig_connect(&rig);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct rig_result result = {0};
+
+        open = true;
+        (void)kube_request(rig.kube, rows[i].call, rig_result_done, &result);
+        open = false;
+        rig_wait(&rig, &result.is_done, rows[i].what);
+        CHECK_EQ(result.status.outcome, rows[i].want, rows[i].what);
+        if (rows[i].want == KUBE_HELD_BACK) {
+            CHECK_EQ(result.status.execution, KUBE_NOT_EXECUTED, rows[i].what);
+        }
+    }
+    open = true;
+    CHECK_EQ(rig_call(&rig, &create).status.outcome, KUBE_OK, "allowed again");
+    CHECK_EQ(kube_figures(rig.kube).requests, 3, "three were sent");
+    rig_close(&rig);
+}
+
 TEST(kube_request__bounds_what_is_in_flight) {
     static const struct script_step steps[] = {
         {.expect = "GET", .status = 200, .delay_ms = 60, .times = -1},

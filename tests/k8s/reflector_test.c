@@ -62,27 +62,34 @@ static void sink(void *context, const struct reflector_event *event) {
     world->is_reached = strcmp(buf_text(&world->told), world->wanted) == 0;
 }
 
-static void world_open(struct world *world, const struct script_step *steps, size_t count,
-                       int64_t progress_us) {
-    struct reflector_options options = {
-        .resource = KUBE_PODS,
-        .namespace_ = "n",
-        .clock = clock_sample,
-        .sink = sink,
-        .context = world,
-        .progress_us = progress_us,
-        .page_limit = 2,
-        .backoff_min_us = 2000,
-        .backoff_max_us = 50000,
-    };
+static const struct reflector_options quick = {
+    .resource = KUBE_PODS,
+    .namespace_ = "n",
+    .clock = clock_sample,
+    .sink = sink,
+    .page_limit = 2,
+    .backoff_min_us = 2000,
+    .backoff_max_us = 50000,
+};
 
+static void world_open_with(struct world *world, const struct script_step *steps, size_t count,
+                            struct reflector_options options) {
     *world = (struct world){.wanted = ""};
     buf_init(&world->told, 4096);
     rig_open(&world->rig, steps, count);
+    options.context = world;
     options.kube = world->rig.kube;
     options.poller = poll_poller_of(world->rig.loop);
     options.rng = &world->rig.rng;
     world->reflector = reflector_create(&options);
+}
+
+static void world_open(struct world *world, const struct script_step *steps, size_t count,
+                       int64_t progress_us) {
+    struct reflector_options options = quick;
+
+    options.progress_us = progress_us;
+    world_open_with(world, steps, count, options);
 }
 
 static void world_close(struct world *world) {
@@ -400,6 +407,62 @@ TEST(reflector_resync__lists_again_when_asked) {
     CHECK_EQ(reflector_figures(world.reflector).lists, 2, "two lists");
     CHECK_EQ(reflector_figures(world.reflector).watches, 2, "two watches");
     world_close(&world);
+}
+
+TEST(reflector__lists_again_now_and_then) {
+    static const struct script_step steps[] = {
+        LIST_STEP(PAGE("10", "", META("a", "u1", "3") "," META("b", "u2", "4"))),
+        {WATCH_STEP("10", ""), .then = THEN_HOLD},
+        LIST_STEP(PAGE("20", "", META("b", "u2", "4"))),
+        {WATCH_STEP("20", ""), .then = THEN_HOLD},
+        LIST_STEP(PAGE("30", "", META("b", "u2", "5"))),
+        {WATCH_STEP("30", ""), .then = THEN_HOLD},
+    };
+    struct reflector_options options = quick;
+    struct world world;
+    int64_t began_us = clock_sample().mono_us;
+
+    options.resync_us = 300000;
+    world_open_with(&world, steps, ARRAY_LEN(steps), options);
+    CHECK(settles_at(&world, "+a/u1 +b/u2 SYNCED -a/u1 SYNCED +b/u2 SYNCED "),
+          "what its watch left out, with nobody asking");
+    CHECK(clock_sample().mono_us - began_us >= 2 * 240000, "20 % more or less, not sooner");
+    world_close(&world);
+}
+
+TEST(reflector_hasten__ends_a_rest_that_another_s_success_makes_pointless) {
+    static const struct {
+        const char *what;
+        const char *fixture;
+        const char *told;
+        bool hastened;
+    } rows[] = {
+        {"KUBE 16: a server without its store may be well again", "11-get-504-etcd-down",
+         "LOST:TIMEOUT ", true},
+        {"no right to list: a person must give it", "02-403-rbac", "LOST:FORBIDDEN ", false},
+        {"KUBE 4: it said how long to wait", "12-429-apf-reject-list", "LOST:THROTTLED ", false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct script_step steps[] = {
+            {.expect = "limit=2", .fixture = rows[i].fixture},
+            LIST_STEP(PAGE("20", "", "")),
+            {WATCH_STEP("20", ""), .then = THEN_HOLD},
+        };
+        struct reflector_options options = quick;
+        struct world world;
+
+        options.backoff_min_us = options.backoff_max_us = 3600 * CLOCK_US_PER_SECOND;
+        world_open_with(&world, steps, ARRAY_LEN(steps), options);
+        CHECK(settles_at(&world, rows[i].told), rows[i].what);
+        reflector_hasten(world.reflector);
+        rig_idle(&world.rig, 400000);
+        CHECK_EQ(reflector_is_synced(world.reflector), rows[i].hastened, rows[i].what);
+        reflector_hasten(world.reflector); /* It does not rest, or may not be hastened. */
+        rig_idle(&world.rig, 10000);
+        CHECK_EQ(reflector_is_synced(world.reflector), rows[i].hastened, rows[i].what);
+        world_close(&world);
+    }
 }
 
 TEST(reflector__takes_pages_that_are_too_large_in_halves) {
