@@ -72,7 +72,8 @@ const struct setting config_settings[] = {
      .about = "requests per second to the API server, in the long run"},
     COUNT("kubernetes.burst", kube_burst, 1, 10000, "100", "requests that may come at once"),
     TIME("kubernetes.requestTimeout", kube_timeout_us, "30s",
-         "a request without a whole answer by then has failed, its fate unknown"),
+         "a request without a whole answer by then has failed, its fate unknown; lists have three "
+         "times as long"),
     TIME("kubernetes.watchSilence", watch_silence_us, "90s",
          "a watch that says nothing for so long is opened anew; servers say something each minute"),
     TIME("kubernetes.resync", resync_us, "10m",

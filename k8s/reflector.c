@@ -13,8 +13,8 @@
 #include "k8s/kube.h"
 #include "k8s/watch_event.h"
 
-#define LIST_DEADLINE_US (90 * CLOCK_US_PER_SECOND) /* a server without its store: 60 s */
-#define WATCH_SECONDS    300                        /* and as many again at random */
+#define LIST_DEADLINE_US (90 * CLOCK_US_PER_SECOND)
+#define WATCH_SECONDS    300 /* and as many again at random */
 #define WATCH_SHORT_US   (1 * CLOCK_US_PER_SECOND)
 #define BACKOFF_MIN_US   (250 * CLOCK_US_PER_MS)
 #define BACKOFF_MAX_US   (30 * CLOCK_US_PER_SECOND)
@@ -330,7 +330,7 @@ static void start_list(struct reflector *reflector) {
     struct kube_call call = {
         .method = KUBE_GET,
         .priority = KUBE_PRIORITY_LIST,
-        .deadline_us = LIST_DEADLINE_US,
+        .deadline_us = reflector->options.list_us,
         .answer_bytes_max = LIMIT_KUBE_LIST_BYTES,
         .no_retry = true,
     };
@@ -518,6 +518,7 @@ static void set_defaults(struct reflector *reflector) {
 
     options->progress_us =
         options->progress_us == 0 ? REFLECTOR_PROGRESS_DEFAULT_US : options->progress_us;
+    options->list_us = options->list_us == 0 ? LIST_DEADLINE_US : options->list_us;
     options->backoff_min_us =
         options->backoff_min_us == 0 ? BACKOFF_MIN_US : options->backoff_min_us;
     options->backoff_max_us =

@@ -61,6 +61,7 @@ struct reflector_options {
     /* A watch that says nothing for so long is cut and opened again; bookmarks come each minute.
      * 0: the default. */
     int64_t progress_us;
+    int64_t list_us; /* for one page of a list; 0: 90 s, as a server without its store takes 60 s */
     uint32_t page_limit;    /* 0: LIMIT_KUBE_LIST_PAGE */
     int64_t backoff_min_us; /* 0: 250 ms */
     int64_t backoff_max_us; /* 0: 30 s */

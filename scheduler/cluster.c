@@ -25,6 +25,10 @@
 #include "scheduler/loop.h"
 #include "scheduler/starter.h"
 
+/* A page of a list may take so many times as long as another request: a server without its store
+ * takes 60 s to say so. */
+#define LIST_PATIENCE 3
+
 /* One list+watch: a part, in one namespace or in all. */
 struct watch {
     struct daemon *daemon;
@@ -333,6 +337,7 @@ static void add_watch(struct daemon *daemon, enum cluster_part part, const char 
         .context = watch,
         .progress_us = daemon->config.watch_silence_us,
         .resync_us = daemon->config.resync_us,
+        .list_us = LIST_PATIENCE * daemon->config.kube_timeout_us,
     });
 }
 

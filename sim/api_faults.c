@@ -15,6 +15,7 @@ struct rule {
     enum api_fault_kind kind;
     char *verb; /* NULL: any */
     char *resource;
+    char *subresource;
     char *namespace;
     char *name;
     int64_t left; /* -1: for ever */
@@ -38,8 +39,14 @@ static const char *const kind_names[] = {
     [API_FAULT_RESET] = "reset",
     [API_FAULT_LOSE_REPLY] = "lose-reply",
     [API_FAULT_HANG] = "hang",
+    [API_FAULT_SLOW_HEADERS] = "slow-headers",
+    [API_FAULT_SLOW_BODY] = "slow-body",
+    [API_FAULT_CUT_BODY] = "cut-body",
+    [API_FAULT_GARBAGE] = "garbage",
     [API_FAULT_DROP_EVENT] = "drop-event",
     [API_FAULT_DUPLICATE_EVENT] = "duplicate-event",
+    [API_FAULT_REORDER_EVENT] = "reorder-event",
+    [API_FAULT_TRUNCATE_EVENT] = "truncate-event",
     [API_FAULT_EXPIRE_WATCH] = "expire-watch",
     [API_FAULT_CUT_WATCH] = "cut-watch",
     [API_FAULT_SILENCE_WATCH] = "silence-watch",
@@ -58,6 +65,7 @@ void api_faults_clear(struct api_faults *faults) {
     for (size_t i = 0; i < faults->count; i++) {
         free(faults->rules[i].verb);
         free(faults->rules[i].resource);
+        free(faults->rules[i].subresource);
         free(faults->rules[i].namespace);
         free(faults->rules[i].name);
     }
@@ -88,7 +96,7 @@ bool api_faults_knows(const char *name) {
 static int check_members(const struct json_t *rule, struct error *error) {
     static const char *const members[] = {"fault", "verb",  "resource",    "namespace",
                                           "name",  "count", "probability", "skip",
-                                          "delay", "code",  "retryAfter"};
+                                          "delay", "code",  "retryAfter",  "subresource"};
     json_t *copy = sim_json_copy(rule);
     const char *key;
     json_t *value;
@@ -137,6 +145,7 @@ int api_faults_add(struct api_faults *faults, const struct json_t *rule, struct 
         .kind = (enum api_fault_kind)kind,
         .verb = mem_copy_text(sim_json_text(rule, "verb")),
         .resource = mem_copy_text(sim_json_text(rule, "resource")),
+        .subresource = mem_copy_text(sim_json_text(rule, "subresource")),
         .namespace = mem_copy_text(sim_json_text(rule, "namespace")),
         .name = mem_copy_text(sim_json_text(rule, "name")),
         .left = sim_json_int(rule, "count", 1),
@@ -165,6 +174,7 @@ static bool fits(const char *wanted, const char *is) {
 static bool matches(const struct rule *rule, const struct sim_target *target) {
     return fits(rule->verb, target->verb) &&
            fits(rule->resource, target->resource == NULL ? "" : target->resource->plural) &&
+           fits(rule->subresource, target->subresource) &&
            fits(rule->namespace, target->namespace) &&
            (rule->name == NULL || strstr(target->name, rule->name) != NULL);
 }
@@ -203,6 +213,18 @@ static void add_to_plan(const struct rule *rule, struct api_fault_plan *plan) {
         break;
     case API_FAULT_HANG:
         plan->hang = true;
+        break;
+    case API_FAULT_SLOW_HEADERS:
+        plan->answer_us += rule->delay_us;
+        break;
+    case API_FAULT_SLOW_BODY:
+        plan->body_us += rule->delay_us;
+        break;
+    case API_FAULT_CUT_BODY:
+        plan->cut_body = true;
+        break;
+    case API_FAULT_GARBAGE:
+        plan->garbage = true;
         break;
     default:
         break;

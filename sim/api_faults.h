@@ -9,7 +9,12 @@
  *   reset            the connection breaks before the request is executed
  *   lose-reply       it's executed, and then the connection breaks
  *   hang             no answer, ever
+ *   slow-headers     delay                 it's executed, and the answer waits
+ *   slow-body        delay                 the same, between the answer's head and its end
+ *   cut-body         it's executed, and the connection breaks inside the answer
+ *   garbage          it's executed, and the answer is no JSON; a watch says something else first
  *   drop-event       a watch event is left out         duplicate-event   it comes twice
+ *   reorder-event    it comes after the next one       truncate-event    half of it, and the end
  *   expire-watch     open and new watches get a 410    cut-watch         their connection breaks
  *   silence-watch    they stay open and say nothing more
  */
@@ -32,8 +37,14 @@ enum api_fault_kind {
     API_FAULT_RESET,
     API_FAULT_LOSE_REPLY,
     API_FAULT_HANG,
+    API_FAULT_SLOW_HEADERS,
+    API_FAULT_SLOW_BODY,
+    API_FAULT_CUT_BODY,
+    API_FAULT_GARBAGE,
     API_FAULT_DROP_EVENT,
     API_FAULT_DUPLICATE_EVENT,
+    API_FAULT_REORDER_EVENT,
+    API_FAULT_TRUNCATE_EVENT,
     API_FAULT_EXPIRE_WATCH,
     API_FAULT_CUT_WATCH,
     API_FAULT_SILENCE_WATCH,
@@ -46,7 +57,7 @@ void api_faults_destroy(struct api_faults *faults);
 /* True for a name of the list above. */
 bool api_faults_knows(const char *name);
 
-/* {"fault", "verb", "resource", "namespace", "name" (a part of it), "count" (1; -1: for ever),
+/* {"fault", "verb", "resource", "subresource", "namespace", "name" (a part of it), "count" (1; -1: for ever),
  * "probability" (1), "skip" (0), "delay" ("200ms"), "code" (500), "retryAfter" (seconds)}.
  * ERR_INVALID: says what is wrong. */
 int api_faults_add(struct api_faults *faults, const struct json_t *rule,
@@ -64,6 +75,10 @@ struct api_fault_plan {
     bool reset;
     bool lose_reply;
     bool hang;
+    int64_t answer_us; /* the answer waits */
+    int64_t body_us;   /* and so does its second half */
+    bool cut_body;
+    bool garbage;
 };
 struct api_fault_plan api_faults_of_request(struct api_faults *faults,
                                             const struct sim_target *target);

@@ -25,10 +25,12 @@
 #define BOOKMARK_BEFORE_END_US (2 * CLOCK_US_PER_SECOND)
 #define LOG_POLL_US            (200 * CLOCK_US_PER_MS)
 #define PARAMETERS_MAX         32
+#define CUT_AFTER_US           (20 * CLOCK_US_PER_MS) /* so that what was sent before arrives */
 
 enum stage {
     STAGE_DELAYED,   /* waits before it's executed */
     STAGE_HELD,      /* executed, the answer waits */
+    STAGE_HALF_SENT, /* its second half waits, or is never sent */
     STAGE_WATCHING,  /* a stream of events */
     STAGE_FOLLOWING, /* a stream of log lines */
     STAGE_HUNG,      /* never answered */
@@ -47,6 +49,7 @@ struct exchange {
     struct sim_response response;
     struct buf pending; /* of a stream: what the connection hasn't taken yet */
     bool silent;        /* a watch that was told to say nothing */
+    struct buf late;    /* an event that the next one overtakes */
     bool ending;        /* end the stream once pending is gone */
     int64_t end_us;     /* of a watch, monotonic */
     int64_t bookmark_us;
@@ -122,6 +125,7 @@ static struct exchange *exchange_create(struct sim_server *server, struct http_r
     }
     server->exchanges = exchange;
     buf_init(&exchange->pending, PENDING_BYTES_MAX);
+    buf_init(&exchange->late, PENDING_BYTES_MAX);
     return exchange;
 }
 
@@ -134,6 +138,7 @@ static void exchange_destroy(struct exchange *exchange) {
     }
     sim_response_finish(&exchange->response);
     buf_finish(&exchange->pending);
+    buf_finish(&exchange->late);
     free(exchange);
 }
 
@@ -182,6 +187,43 @@ static void reply(struct exchange *exchange) {
     http_reply(exchange->request, &answer);
     free(retry);
     exchange_destroy(exchange);
+}
+
+static void start_stream(struct exchange *exchange, const void *body, size_t body_bytes);
+static bool flush(struct exchange *exchange);
+
+/* The first half now. */
+static void reply_in_halves(struct exchange *exchange) {
+    size_t half = exchange->response.body.bytes / 2;
+
+    start_stream(exchange, buf_text(&exchange->response.body), half);
+    hold(exchange, STAGE_HALF_SENT,
+         exchange->plan.cut_body ? CUT_AFTER_US : exchange->plan.body_us);
+}
+
+static void reply_second_half(struct exchange *exchange) {
+    size_t half = exchange->response.body.bytes / 2;
+
+    if (exchange->plan.cut_body) {
+        break_off(exchange);
+        return;
+    }
+    buf_add(&exchange->pending, exchange->response.body.data + half,
+            exchange->response.body.bytes - half);
+    exchange->ending = true;
+    (void)flush(exchange);
+}
+
+static void reply_as_planned(struct exchange *exchange) {
+    if (exchange->plan.garbage) {
+        buf_clear(&exchange->response.body);
+        buf_add_text(&exchange->response.body, "{\"kind\":\"Pod\",\"metadata\":{,");
+    }
+    if (exchange->plan.cut_body || exchange->plan.body_us > 0) {
+        reply_in_halves(exchange);
+    } else {
+        reply(exchange);
+    }
 }
 
 /* Write what is pending, in chunks; false when the stream broke (and is gone). */
@@ -237,7 +279,19 @@ static void add_event(struct exchange *exchange, const struct sim_watch_event *e
     if (api_faults_act(faults, API_FAULT_DROP_EVENT, &exchange->target)) {
         return;
     }
+    if (exchange->late.bytes == 0 &&
+        api_faults_act(faults, API_FAULT_REORDER_EVENT, &exchange->target)) {
+        sim_rest_event_line(&exchange->response, event, now_us, &exchange->late);
+        return;
+    }
     sim_rest_event_line(&exchange->response, event, now_us, &exchange->pending);
+    if (api_faults_act(faults, API_FAULT_TRUNCATE_EVENT, &exchange->target)) {
+        exchange->pending.bytes -= 20;
+        exchange->ending = true;
+        return;
+    }
+    buf_add(&exchange->pending, buf_text(&exchange->late), exchange->late.bytes);
+    buf_clear(&exchange->late);
     if (api_faults_act(faults, API_FAULT_DUPLICATE_EVENT, &exchange->target)) {
         sim_rest_event_line(&exchange->response, event, now_us, &exchange->pending);
     }
@@ -320,6 +374,13 @@ static void start_watch(struct exchange *exchange) {
 
     start_stream(exchange, NULL, 0);
     exchange->stage = STAGE_WATCHING;
+    if (exchange->plan.garbage) {
+        buf_add_text(&exchange->pending, "{\"type\":\"ADDED\",\"object\":{,\n");
+    }
+    if (exchange->plan.cut_body) {
+        hold(exchange, STAGE_HALF_SENT, CUT_AFTER_US);
+        return;
+    }
     exchange->end_us = mono_us + exchange->response.timeout_us;
     exchange->bookmark_us = next_bookmark(exchange, mono_us);
     arm_watch(exchange, mono_us);
@@ -486,6 +547,11 @@ static json_t *fault_status(int code) {
         return sim_status(409, "Conflict", NULL, NULL,
                           "Operation cannot be fulfilled: the object has been modified; please "
                           "apply your changes to the latest version and try again");
+    case 410:
+        return sim_status(410, "Expired", NULL, NULL,
+                          "The provided continue parameter or resource version is too old");
+    case 422:
+        return sim_status(422, "Invalid", NULL, NULL, "the object is invalid: simulated fault");
     default:
         return sim_status(code, "InternalError", NULL, NULL,
                           "Internal error occurred: simulated fault");
@@ -554,12 +620,12 @@ static void execute(struct exchange *exchange) {
         start_watch(exchange);
     } else if (exchange->response.follow_log) {
         start_follow(exchange);
-    } else if (exchange->response.wait_us > 0) {
-        hold(exchange, STAGE_HELD, exchange->response.wait_us);
+    } else if (exchange->response.wait_us > 0 || exchange->plan.answer_us > 0) {
+        hold(exchange, STAGE_HELD, exchange->response.wait_us + exchange->plan.answer_us);
     } else {
         bool control = text_starts_with(request.path, "/sim/");
 
-        reply(exchange);
+        reply_as_planned(exchange);
         if (control) {
             spread_watch_faults(server);
         }
@@ -574,7 +640,10 @@ static void on_time(struct poller_timer *timer) {
         execute(exchange);
         break;
     case STAGE_HELD:
-        reply(exchange);
+        reply_as_planned(exchange);
+        break;
+    case STAGE_HALF_SENT:
+        reply_second_half(exchange);
         break;
     case STAGE_WATCHING:
         watch_time(exchange);
