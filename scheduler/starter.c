@@ -151,22 +151,32 @@ static void create_pod(struct order *order) {
 
 /* --- The pod --------------------------------------------------------------------------------- */
 
-/* Note the uid; false when the pod is not this attempt's. */
-static bool is_ours(struct order *order, const struct kube_answer *answer) {
+/* Whose a pod is. What can't be read is nobody's: it may well be ours. */
+enum owner {
+    OWNER_UNKNOWN,
+    OWNER_US,
+    OWNER_ANOTHER,
+};
+
+/* Note the uid if it is this attempt's. */
+static enum owner owner_of(struct order *order, const struct kube_answer *answer) {
     struct resource_names names = {0};
     struct field_error error = {0};
     struct pod_state pod;
     char want_uid[64];
-    bool ours;
+    enum owner owner = OWNER_UNKNOWN;
 
     attempt_job_uid(&order->run.id, want_uid);
-    ours = codec_pod_read(answer->body, answer->body_bytes, &names, &pod, NULL, &error) == OK &&
-           strcmp(pod.job_uid, want_uid) == 0 && pod.attempt == order->run.id.attempt;
-    if (ours) {
+    if (codec_pod_read(answer->body, answer->body_bytes, &names, &pod, NULL, &error) == OK) {
+        owner = strcmp(pod.job_uid, want_uid) == 0 && pod.attempt == order->run.id.attempt
+                    ? OWNER_US
+                    : OWNER_ANOTHER;
+    }
+    if (owner == OWNER_US) {
         (void)snprintf(order->pod_uid, sizeof order->pod_uid, "%s", pod.uid);
     }
     resource_names_finish(&names);
-    return ours;
+    return owner;
 }
 
 static void go_on_with_parts(struct order *order) {
@@ -174,9 +184,26 @@ static void go_on_with_parts(struct order *order) {
     create_part(order);
 }
 
+static void tell_look(struct order *order, enum owner owner) {
+    char text[LIMIT_MESSAGE_BYTES + 1];
+
+    if (owner == OWNER_ANOTHER) {
+        (void)snprintf(text, sizeof text,
+                       "a pod %s/%s exists that is not this attempt's; the next attempt takes "
+                       "another name",
+                       order->namespace, order->pod_name);
+        end(order, START_CONFLICT, text, 0);
+    } else {
+        (void)snprintf(text, sizeof text, "look for pod %s/%s: the answer is no pod",
+                       order->namespace, order->pod_name);
+        end(order, START_TRANSIENT, text, 0);
+    }
+}
+
 static void look_answered(void *context, const struct kube_answer *answer) {
     struct order *order = context;
     char text[LIMIT_MESSAGE_BYTES + 1];
+    enum owner owner;
 
     if (answer->status.outcome == KUBE_NOT_FOUND && order->only_look) {
         end(order, START_REFUSED, "it was not created", 0);
@@ -191,22 +218,19 @@ static void look_answered(void *context, const struct kube_answer *answer) {
         end(order, START_TRANSIENT, text, answer->status.retry_after_us);
         return;
     }
-    if (is_ours(order, answer)) {
+    owner = owner_of(order, answer);
+    if (owner == OWNER_US) {
         go_on_with_parts(order);
-        return;
+    } else {
+        tell_look(order, owner);
     }
-    (void)snprintf(text, sizeof text,
-                   "a pod %s/%s exists that is not this attempt's; the next attempt takes "
-                   "another name",
-                   order->namespace, order->pod_name);
-    end(order, START_CONFLICT, text, 0);
 }
 
 static void pod_answered(void *context, const struct kube_answer *answer) {
     struct order *order = context;
     char text[LIMIT_MESSAGE_BYTES + 1];
 
-    if (answer->status.outcome == KUBE_OK && is_ours(order, answer)) {
+    if (answer->status.outcome == KUBE_OK && owner_of(order, answer) == OWNER_US) {
         go_on_with_parts(order);
         return;
     }
@@ -384,26 +408,61 @@ struct deletion {
     struct starter *starter;
     char *namespace;
     char *name;
+    char uid[64]; /* "": any */
 };
 
-static void deletion_answered(void *context, const struct kube_answer *answer) {
-    struct deletion *deletion = context;
+static void end_deletion(struct deletion *deletion, bool gone, const char *message) {
     struct starter *starter = deletion->starter;
-    enum kube_outcome outcome = answer->status.outcome;
 
     starter->in_flight--;
-    /* CONFLICT is the uid that does not match: ours is gone, another has its name. */
-    starter->options.on_deleted(
-        starter->options.context,
-        &(struct deleted_event){
-            .namespace = deletion->namespace,
-            .name = deletion->name,
-            .gone = outcome == KUBE_OK || outcome == KUBE_NOT_FOUND || outcome == KUBE_CONFLICT,
-            .message = answer->status.message,
-        });
+    starter->options.on_deleted(starter->options.context,
+                                &(struct deleted_event){.namespace = deletion->namespace,
+                                                        .name = deletion->name,
+                                                        .gone = gone,
+                                                        .message = message});
     free(deletion->namespace);
     free(deletion->name);
     free(deletion);
+}
+
+/* Another pod has its name, or the server was in two minds about the same one. */
+static void refused_deletion_looked(void *context, const struct kube_answer *answer) {
+    struct deletion *deletion = context;
+    struct resource_names names = {0};
+    struct field_error error = {0};
+    struct pod_state pod;
+    bool gone = answer->status.outcome == KUBE_NOT_FOUND;
+
+    if (answer->status.outcome == KUBE_OK &&
+        codec_pod_read(answer->body, answer->body_bytes, &names, &pod, NULL, &error) == OK) {
+        gone = deletion->uid[0] != '\0' && strcmp(pod.uid, deletion->uid) != 0;
+    }
+    resource_names_finish(&names);
+    end_deletion(deletion, gone, answer->status.message);
+}
+
+/* A conflict may be the uid that does not match, or a write of somebody else in between: the
+ * server's words differ from version to version, so we look. */
+static void deletion_answered(void *context, const struct kube_answer *answer) {
+    struct deletion *deletion = context;
+    enum kube_outcome outcome = answer->status.outcome;
+    struct buf path;
+
+    if (outcome != KUBE_CONFLICT) {
+        end_deletion(deletion, outcome == KUBE_OK || outcome == KUBE_NOT_FOUND,
+                     answer->status.message);
+        return;
+    }
+    buf_init(&path, LIMIT_HTTP_URL_BYTES);
+    resource_add_path(&path, &(struct resource_path){.resource = KUBE_PODS,
+                                                     .namespace_ = deletion->namespace,
+                                                     .name = deletion->name});
+    (void)kube_request(deletion->starter->options.kube,
+                       &(struct kube_call){.method = KUBE_GET,
+                                           .priority = KUBE_PRIORITY_WRITE,
+                                           .path = buf_text(&path)},
+                       refused_deletion_looked, deletion);
+    buf_finish(&path);
 }
 
 void starter_delete(struct starter *starter, const char *namespace, const char *name,
@@ -415,6 +474,7 @@ void starter_delete(struct starter *starter, const char *namespace, const char *
     starter->in_flight++;
     *deletion = (struct deletion){
         .starter = starter, .namespace = mem_copy_text(namespace), .name = mem_copy_text(name)};
+    (void)snprintf(deletion->uid, sizeof deletion->uid, "%s", uid);
     (void)snprintf(body, sizeof body,
                    "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\","
                    "\"preconditions\":{\"uid\":\"%.63s\"}}",

@@ -128,6 +128,16 @@ static const struct sim_resource resources[] = {
      .namespaced = true,
      .has_status = true,
      .has_generation = true},
+    /* Kept and shown, but no traffic is held back. */
+    {.id = SIM_NETWORKPOLICIES,
+     .group = "networking.k8s.io",
+     .version = "v1",
+     .plural = "networkpolicies",
+     .singular = "networkpolicy",
+     .kind = "NetworkPolicy",
+     .short_names = "netpol",
+     .namespaced = true,
+     .has_generation = true},
 };
 
 _Static_assert(sizeof resources / sizeof resources[0] == SIM_RESOURCE_COUNT, "a row per id");
@@ -159,6 +169,8 @@ const char *sim_resource_qualified(const struct sim_resource *resource) {
         return "priorityclasses.scheduling.k8s.io";
     case SIM_PODDISRUPTIONBUDGETS:
         return "poddisruptionbudgets.policy";
+    case SIM_NETWORKPOLICIES:
+        return "networkpolicies.networking.k8s.io";
     default:
         ENSURE(resource->group[0] == '\0');
         return resource->plural;
@@ -173,6 +185,8 @@ const char *sim_resource_api_version(const struct sim_resource *resource) {
         return "scheduling.k8s.io/v1";
     case SIM_PODDISRUPTIONBUDGETS:
         return "policy/v1";
+    case SIM_NETWORKPOLICIES:
+        return "networking.k8s.io/v1";
     default:
         ENSURE(resource->group[0] == '\0');
         return resource->version;

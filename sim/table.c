@@ -337,6 +337,12 @@ static void budget_cells(struct row *row) {
     add_age(row);
 }
 
+/* By labels alone: expressions are not shown. */
+static void policy_cells(struct row *row) {
+    add_map(row, "spec.podSelector.matchLabels");
+    add_age(row);
+}
+
 /* After Name. A '+' marks a column of -o wide, a '#' a number. */
 static const struct {
     const char *columns;
@@ -363,6 +369,7 @@ static const struct {
     [SIM_PRIORITYCLASSES] = {"#Value,#Global-Default,Age", priority_cells},
     [SIM_PODDISRUPTIONBUDGETS] = {"Min Available,Max Unavailable,#Allowed Disruptions,Age",
                                   budget_cells},
+    [SIM_NETWORKPOLICIES] = {"Pod-Selector,Age", policy_cells},
 };
 
 _Static_assert(sizeof layouts / sizeof layouts[0] == SIM_RESOURCE_COUNT, "a layout per resource");

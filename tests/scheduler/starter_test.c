@@ -204,6 +204,8 @@ TEST_WITHIN(starter_start__tells_what_became_of_each_call, 120) {
         {"a look that finds ours", "", FAULT_NONE, OUR_POD, true, START_DONE, 0, 0},
         {"a look that finds another job's", "", FAULT_NONE, POD_OF("store-8", "1"), true,
          START_CONFLICT, 0, 0},
+        {"a look whose answer is garbage", "", FAULT_NONE, "{\"kind\":\"Pod\",", true,
+         START_TRANSIENT, 0, 0},
         {"a look that finds another store's", "", FAULT_NONE, POD_OF("other-7", "1"), true,
          START_CONFLICT, 0, 0},
         {"a look that finds another attempt's", "", FAULT_NONE, POD_OF("store-7", "2"), true,
@@ -400,24 +402,48 @@ TEST_WITHIN(starter_delete__tells_gone_only_when_it_is, 60) {
         const char *what;
         struct script_step step;
         bool want_gone;
+        const char *looked_at; /* after a conflict; NULL: it is not there */
     } rows[] = {
-        {"deleted", {.status = 200, .body = "{}"}, true},
-        {"not there", {.status = 404, .body = STATUS(404, "NotFound", "no")}, true},
-        {"another pod has its name", {.status = 409, .body = STATUS(409, "Conflict", "uid")}, true},
-        {"lost", {.raw = "", .then = THEN_RESET}, false},
-        {"silence", {.raw = "", .then = THEN_HOLD}, false},
-        {"500", {.status = 500, .body = STATUS(500, "InternalError", "x")}, false},
-        {"503", {.status = 503, .body = STATUS(503, "ServiceUnavailable", "x")}, false},
-        {"429", {.status = 429, .body = STATUS(429, "TooManyRequests", "x")}, false},
-        {"403", {.status = 403, .body = STATUS(403, "Forbidden", "cannot delete")}, false},
+        {"deleted", {.status = 200, .body = "{}"}, true, NULL},
+        {"not there", {.status = 404, .body = STATUS(404, "NotFound", "no")}, true, NULL},
+        {"another pod has its name",
+         {.status = 409, .body = STATUS(409, "Conflict", "uid")},
+         true,
+         "{\"metadata\":{\"name\":\"p\",\"namespace\":\"a\",\"uid\":\"uid-2\"}}"},
+        {"gone when we look", {.status = 409, .body = STATUS(409, "Conflict", "uid")}, true, NULL},
+        {"somebody wrote to it at the same moment",
+         {.status = 409, .body = STATUS(409, "Conflict", "modified")},
+         false,
+         "{\"metadata\":{\"name\":\"p\",\"namespace\":\"a\",\"uid\":\"uid-1\"}}"},
+        {"the same, of any uid",
+         {.status = 409, .body = STATUS(409, "Conflict", "modified")},
+         false,
+         "{\"metadata\":{\"name\":\"p\",\"namespace\":\"a\",\"uid\":\"uid-1\"}}"},
+        {"and what is there can't be read",
+         {.status = 409, .body = STATUS(409, "Conflict", "modified")},
+         false,
+         "{"},
+        {"lost", {.raw = "", .then = THEN_RESET}, false, NULL},
+        {"silence", {.raw = "", .then = THEN_HOLD}, false, NULL},
+        {"500", {.status = 500, .body = STATUS(500, "InternalError", "x")}, false, NULL},
+        {"503", {.status = 503, .body = STATUS(503, "ServiceUnavailable", "x")}, false, NULL},
+        {"429", {.status = 429, .body = STATUS(429, "TooManyRequests", "x")}, false, NULL},
+        {"403", {.status = 403, .body = STATUS(403, "Forbidden", "cannot delete")}, false, NULL},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct script_step step = rows[i].step;
+        struct script_step steps[] = {
+            rows[i].step,
+            {.expect = GET_POD, .status = 200, .body = rows[i].looked_at, .times = -1}};
         struct stage stage;
 
-        step.times = -1;
-        open_stage(&stage, &step, 1);
+        steps[0].times = -1;
+        steps[0].expect = DEL_POD;
+        if (rows[i].looked_at == NULL) {
+            steps[1].status = 404;
+            steps[1].body = STATUS(404, "NotFound", "no");
+        }
+        open_stage(&stage, steps, ARRAY_LEN(steps));
         starter_delete(stage.starter, "a", "p", i % 2 == 0 ? "uid-1" : "");
         rig_wait(&stage.rig, &stage.told.is_deleted_told, rows[i].what);
         CHECK_EQ(stage.told.gone, rows[i].want_gone, rows[i].what);
