@@ -128,8 +128,7 @@ static void tell_lost(struct reflector *reflector, const struct kube_status *sta
 
 /* What time alone hardly mends is not asked for again and again. */
 static bool needs_a_person(enum kube_outcome outcome) {
-    return outcome == KUBE_FORBIDDEN || outcome == KUBE_UNAUTHORIZED || outcome == KUBE_NOT_FOUND ||
-           outcome == KUBE_INVALID;
+    return outcome == KUBE_FORBIDDEN || outcome == KUBE_UNAUTHORIZED || outcome == KUBE_NOT_FOUND;
 }
 
 static int64_t backoff_us(struct reflector *reflector, const struct kube_status *status) {

@@ -53,6 +53,7 @@ struct exchange {
     bool ending;        /* end the stream once pending is gone */
     int64_t end_us;     /* of a watch, monotonic */
     int64_t bookmark_us;
+    int64_t speak_us; /* says nothing before; 0: may speak */
     size_t log_sent;
 };
 
@@ -339,7 +340,7 @@ static bool fill_pending(struct exchange *exchange) {
 
 /* Send what is new, as far as the connection takes it; the rest goes on in on_room(). */
 static void pump(struct exchange *exchange) {
-    bool more = !exchange->silent;
+    bool more = !exchange->silent && exchange->speak_us == 0;
 
     while (more) {
         more = fill_pending(exchange);
@@ -356,6 +357,9 @@ static void arm_watch(struct exchange *exchange, int64_t mono_us) {
 
     if (exchange->response.bookmarks && exchange->bookmark_us < next_us) {
         next_us = exchange->bookmark_us;
+    }
+    if (exchange->speak_us != 0 && exchange->speak_us < next_us) {
+        next_us = exchange->speak_us;
     }
     hold(exchange, STAGE_WATCHING, next_us - mono_us);
 }
@@ -383,6 +387,7 @@ static void start_watch(struct exchange *exchange) {
     }
     exchange->end_us = mono_us + exchange->response.timeout_us;
     exchange->bookmark_us = next_bookmark(exchange, mono_us);
+    exchange->speak_us = exchange->plan.body_us > 0 ? mono_us + exchange->plan.body_us : 0;
     arm_watch(exchange, mono_us);
     if (meet_watch_faults(exchange)) {
         pump(exchange);
@@ -400,6 +405,12 @@ static void watch_time(struct exchange *exchange) {
     if (mono_us >= exchange->bookmark_us && !exchange->silent && !exchange->ending) {
         sim_rest_bookmark_line(&exchange->response, &exchange->pending);
         exchange->bookmark_us = next_bookmark(exchange, mono_us);
+    }
+    if (exchange->speak_us != 0 && mono_us >= exchange->speak_us) {
+        exchange->speak_us = 0;
+        arm_watch(exchange, mono_us);
+        pump(exchange);
+        return;
     }
     arm_watch(exchange, mono_us);
     (void)flush(exchange);
@@ -616,6 +627,8 @@ static void execute(struct exchange *exchange) {
     sim_stats_count(&server->stats, &exchange->target, &exchange->response);
     if (exchange->plan.lose_reply) {
         break_off(exchange);
+    } else if (exchange->response.watch != NULL && exchange->plan.answer_us > 0) {
+        hold(exchange, STAGE_HELD, exchange->plan.answer_us);
     } else if (exchange->response.watch != NULL) {
         start_watch(exchange);
     } else if (exchange->response.follow_log) {
@@ -640,7 +653,11 @@ static void on_time(struct poller_timer *timer) {
         execute(exchange);
         break;
     case STAGE_HELD:
-        reply_as_planned(exchange);
+        if (exchange->response.watch != NULL) {
+            start_watch(exchange);
+        } else {
+            reply_as_planned(exchange);
+        }
         break;
     case STAGE_HALF_SENT:
         reply_second_half(exchange);

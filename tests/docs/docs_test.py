@@ -117,6 +117,13 @@ def failures():
             yield "%s: whether it is tried again" % name
 
 
+def fault_table():
+    sys.path.insert(0, os.path.join(ROOT, "tests/integration"))
+    import faults_table
+    if faults_table.manual() not in read("docs/manual/reliability.md"):
+        yield "reliability.md: put there what `faults_test.py --manual` prints"
+
+
 def options():
     for page, source in [("docs/man/kubesim.1", "sim/kubesim.c"),
                          ("docs/man/nightshiftd.8", "scheduler/nightshiftd.c")]:
@@ -162,6 +169,7 @@ check("the daemon's exit statuses are the code's", exit_statuses())
 check("the limits are the code's", limits())
 check("the states and transitions are the code's", transitions())
 check("the failures, and what they spend, are the code's", failures())
+check("the table of faults is the test's", fault_table())
 check("the man pages know each option", options())
 check("the man page knows each setting", settings())
 check("links lead somewhere", links())
