@@ -332,6 +332,39 @@ int journal_replay(struct journal *journal, uint64_t generation,
     return r;
 }
 
+int journal_peek(const char *path, uint64_t generation,
+                 int (*visit)(void *context, const struct journal_op *op), void *context) {
+    struct journal journal = {.generation = generation};
+    struct stat info;
+    const char *payload;
+    char *file = NULL;
+    size_t bytes;
+    int r = OK;
+
+    journal.fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (journal.fd < 0) {
+        return errno == ENOENT ? OK : ERR_IO;
+    }
+    if (fstat(journal.fd, &info) != 0) {
+        r = ERR_IO;
+    } else {
+        journal.file_bytes = (size_t)info.st_size / JOURNAL_BLOCK_BYTES * JOURNAL_BLOCK_BYTES;
+        file = mem_alloc(journal.file_bytes + 1, 1);
+        r = read_file(&journal, file);
+    }
+    while (r == OK && ((payload = find_record(&journal, file, &bytes)) != NULL ||
+                       pass_over_damage(&journal, file))) {
+        if (payload != NULL) {
+            r = visit_ops(payload, bytes, visit, context);
+            journal.at += whole_blocks(HEADER_BYTES + bytes);
+            journal.records++;
+        }
+    }
+    free(file);
+    (void)close(journal.fd);
+    return r;
+}
+
 /* --- Writing ---------------------------------------------------------------------------------- */
 
 void journal_restart(struct journal *journal, uint64_t generation) {

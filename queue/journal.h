@@ -44,6 +44,12 @@ int journal_replay(struct journal *journal, uint64_t generation,
                    int (*visit)(void *context, const struct journal_op *op),
                    void *context) MUST_CHECK;
 
+/* The same for somebody else's file, which may be being written: nothing is changed, and a file that
+ * is not there has no records. */
+int journal_peek(const char *path, uint64_t generation,
+                 int (*visit)(void *context, const struct journal_op *op),
+                 void *context) MUST_CHECK;
+
 /* A new generation: the store has everything, the file is empty. A file that was filled grows, if
  * the disk has room. */
 void journal_restart(struct journal *journal, uint64_t generation);

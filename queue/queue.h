@@ -108,8 +108,41 @@ int queue_drop_quarantined(struct queue *queue, const char *name, struct error *
 
 int queue_get_stats(struct queue *queue, struct queue_stats *out_stats) MUST_CHECK;
 
-/* Read every record of every kind and check it, and each job's spec, attempts and events
- * against the job. The first damage is described. O(everything). */
+/* Check every record of every table, and what they say of each other: each job's spec, attempts and
+ * events, that its history is one the life cycle allows, how many jobs share a spec, which ids were
+ * given. Calls back with a line for each thing that is wrong. O(everything). */
+int queue_verify_all(struct queue *queue, void (*problem)(void *context, const char *text),
+                     void *context, uint64_t *out_problems) MUST_CHECK;
+
+/* The same; the first problem is described. */
 int queue_verify(struct queue *queue, struct error *error) MUST_CHECK;
+
+/* --- For export and import -------------------------------------------------------------------- */
+
+int queue_each_spec(struct queue *queue, int (*visit)(void *context, const struct spec *spec),
+                    void *context) MUST_CHECK;
+int queue_each_submission(struct queue *queue,
+                          int (*visit)(void *context, const struct submission *submission),
+                          void *context) MUST_CHECK;
+
+/* Take another uid (NULL: keep it), and give ids from next_id on, if that is higher. */
+int queue_adopt(struct queue *queue, const char *uid, uint64_t next_id,
+                struct error *error) MUST_CHECK;
+
+/* --- Without opening it: beside the process that has it --------------------------------------- */
+
+/* Write all that the queue in the folder holds, as of one instant, into a new file, without its free
+ * pages; everything acknowledged before the call is in it. It is on disk when it returns OK. In the
+ * format that was found. ERR_NOT_FOUND, ERR_CORRUPT, ERR_IO. */
+int queue_copy(const char *folder, const char *path, struct error *error) MUST_CHECK;
+
+int queue_peek_next_id(const char *folder, uint64_t *out_next_id, struct error *error) MUST_CHECK;
+
+/* Keep all others from opening it until the file is closed. ERR_BUSY. */
+int queue_hold(const char *folder, int *out_fd, struct error *error) MUST_CHECK;
+
+/* Rename a file to be the queue's, durably; the former one is kept beside it if so wished. The
+ * queue must be held, and what came back from queue_copy() has no journal. */
+int queue_swap(const char *folder, const char *path, bool keep, struct error *error) MUST_CHECK;
 
 #endif

@@ -122,7 +122,7 @@ int store_sync_folder(const char *folder, struct error *error) {
 }
 
 /* The new folder's name is durable, too. */
-static int make_folder(const char *folder, struct error *error) {
+int store_make_folder(const char *folder, struct error *error) {
     char *parent;
     char *slash;
     int r;
@@ -142,15 +142,18 @@ static int make_folder(const char *folder, struct error *error) {
     return r;
 }
 
-static int lock_folder(struct queue *queue, struct error *error) {
-    char *path = mem_format("%s/lock", queue->folder);
+int store_lock_folder(const char *folder, int *out_fd, struct error *error) {
+    char *path = mem_format("%s/lock", folder);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     int r = OK;
 
-    queue->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (queue->lock_fd < 0) {
+    if (fd < 0) {
         r = error_set(error, ERR_IO, "%s: %s", path, strerror(errno));
-    } else if (flock(queue->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        r = error_set(error, ERR_BUSY, "%s: another process has this queue open", queue->folder);
+    } else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        r = error_set(error, ERR_BUSY, "%s: another process has this queue open", folder);
+        (void)close(fd);
+    } else {
+        *out_fd = fd;
     }
     free(path);
     return r;
@@ -324,7 +327,7 @@ static int open_journal(struct queue *queue, struct error *error) {
 }
 
 /* A file that grew keeps its size: the map must hold it. */
-static size_t map_bytes_wanted(const char *folder) {
+size_t store_map_bytes_wanted(const char *folder) {
     size_t bytes = LIMIT_QUEUE_MAP_BYTES_FIRST;
     char *path = mem_format("%s/" STORE_FILE, folder);
     struct stat info;
@@ -405,7 +408,7 @@ int store_sync(struct queue *queue) {
 
 int queue_open(const char *folder, struct error *error, struct queue **out_queue) {
     struct queue *queue;
-    int r = make_folder(folder, error);
+    int r = store_make_folder(folder, error);
 
     if (r < 0) {
         return r;
@@ -414,7 +417,7 @@ int queue_open(const char *folder, struct error *error, struct queue **out_queue
     queue->folder = mem_copy_text(folder);
     queue->lock_fd = -1;
     buf_init(&queue->scratch, LIMIT_SPEC_BYTES + 4096);
-    r = lock_folder(queue, error);
+    r = store_lock_folder(queue->folder, &queue->lock_fd, error);
     if (r == OK) {
         r = format_make_file(queue, error);
     }
@@ -422,7 +425,7 @@ int queue_open(const char *folder, struct error *error, struct queue **out_queue
         r = open_journal(queue, error);
     }
     if (r == OK) {
-        queue->map_bytes = map_bytes_wanted(folder);
+        queue->map_bytes = store_map_bytes_wanted(folder);
         r = open_file(queue, error);
     }
     if (r < 0) {

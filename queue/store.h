@@ -86,6 +86,15 @@ struct MDB_val store_val(const void *bytes, size_t count);
 /* Open the tables, making those that are missing. LMDB's code. */
 int store_open_tables(struct queue *queue, struct MDB_txn *txn);
 
+/* For a file that may have grown. */
+size_t store_map_bytes_wanted(const char *folder);
+
+/* The new folder's name is durable, too. */
+int store_make_folder(const char *folder, struct error *error) MUST_CHECK;
+
+/* ERR_BUSY: another process has it. */
+int store_lock_folder(const char *folder, int *out_fd, struct error *error) MUST_CHECK;
+
 /* Make names in the folder durable. */
 int store_sync_folder(const char *folder, struct error *error) MUST_CHECK;
 
