@@ -14,7 +14,8 @@ MAY_USE = {
     "k8s": ["base", "policy"],
     "config": ["base", "policy"],
     "api": ["base", "policy"],
-    "scheduler": ["base", "policy", "queue", "k8s", "config", "api"],
+    "admin": ["base", "policy", "queue", "config"],
+    "scheduler": ["base", "policy", "queue", "k8s", "config", "api", "admin"],
     # The model comes to the command through //api:wire.
     "cli": ["base", "policy", "config"],
     "sim": ["base", "policy"],

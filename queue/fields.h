@@ -31,7 +31,8 @@ enum field_type {
 };
 
 struct field {
-    uint8_t tag; /* 1 to 127 */
+    const char *name; /* the member's: in exports, so it stays */
+    uint8_t tag;      /* 1 to 127 */
     uint8_t type;
     uint16_t at; /* offsetof() */
     uint16_t base;
@@ -43,15 +44,15 @@ struct field {
 
 /* Rows of a table for a struct. */
 #define FIELD(tag, type, of, member) \
-    { tag, type, offsetof(of, member), 0, 0, 0 }
+    { #member, tag, type, offsetof(of, member), 0, 0, 0 }
 #define FIELD_UNLESS(tag, type, of, member, absent) \
-    { tag, type, offsetof(of, member), 0, 0, absent }
+    { #member, tag, type, offsetof(of, member), 0, 0, absent }
 #define FIELD_BOUND(tag, type, of, member, bound) \
-    { tag, type, offsetof(of, member), 0, bound, 0 }
+    { #member, tag, type, offsetof(of, member), 0, bound, 0 }
 #define FIELD_TIME(tag, of, member, base, absent) \
-    { tag, FIELD_SINCE, offsetof(of, member), offsetof(of, base), 0, absent }
+    { #member, tag, FIELD_SINCE, offsetof(of, member), offsetof(of, base), 0, absent }
 #define FIELD_LIST(tag, of, member, count, bound) \
-    { tag, FIELD_SERIES, offsetof(of, member), offsetof(of, count), bound, 0 }
+    { #member, tag, FIELD_SERIES, offsetof(of, member), offsetof(of, count), bound, 0 }
 
 struct field_table {
     const struct field *rows;

@@ -101,6 +101,17 @@ TABLE(attempt, struct attempt);
 TABLE(event, struct job_event);
 TABLE(submission, struct submission);
 
+const struct field_table *record_fields(enum record_of of) {
+    static const struct field_table *const tables[] = {
+        [RECORD_OF_JOB] = &job_table,
+        [RECORD_OF_ATTEMPT] = &attempt_table,
+        [RECORD_OF_EVENT] = &event_table,
+        [RECORD_OF_SUBMISSION] = &submission_table,
+    };
+
+    return tables[of];
+}
+
 /* --- Head and checksum ----------------------------------------------------------------------- */
 
 /* Begin a record: the place of its head, filled in by finish(). */

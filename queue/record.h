@@ -45,4 +45,13 @@ void record_encode_users(struct buf *out, const unsigned char hash[SPEC_HASH_BYT
 int record_decode_users(const unsigned char hash[SPEC_HASH_BYTES], const void *bytes, size_t count,
                         uint32_t *out_users) MUST_CHECK;
 
+/* The fields of a kind, beyond what its key says. */
+enum record_of {
+    RECORD_OF_JOB,
+    RECORD_OF_ATTEMPT,
+    RECORD_OF_EVENT,
+    RECORD_OF_SUBMISSION,
+};
+const struct field_table *record_fields(enum record_of of);
+
 #endif
