@@ -124,7 +124,6 @@ static bool read_option(struct admin *admin, struct arguments *args) {
 /* The verb; NULL after saying what is wrong, or with help. */
 static const struct verb *read_arguments(struct admin *admin, struct arguments *args) {
     const struct verb *verb = NULL;
-    bool is_verb_known = true;
 
     for (args->at = 1; args->at < args->count; args->at++) {
         const char *word = args->words[args->at];
@@ -138,8 +137,7 @@ static const struct verb *read_arguments(struct admin *admin, struct arguments *
             for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
                 verb = strcmp(verbs[i].name, word) == 0 ? &verbs[i] : verb;
             }
-            is_verb_known = verb != NULL;
-            if (!is_verb_known) {
+            if (verb == NULL) {
                 (void)fprintf(stderr, "nightshift admin: there is no verb %s\n", word);
                 return NULL;
             }
@@ -149,6 +147,9 @@ static const struct verb *read_arguments(struct admin *admin, struct arguments *
             (void)fprintf(stderr, "nightshift admin %s: too many operands\n", verb->name);
             return NULL;
         }
+    }
+    if (verb == NULL && !args->help) {
+        print_usage(stderr);
     }
     if (verb != NULL && !args->help && admin->operand_count < verb->operands_min) {
         (void)fprintf(stderr, "usage: nightshift admin %s %s\n", verb->name, verb->operands);
@@ -243,12 +244,11 @@ int admin_main(int argc, char **argv, const char *default_config) {
     struct config config;
     int status;
 
-    if (args.help || (verb == NULL && argc < 2)) {
-        print_usage(args.help ? stdout : stderr);
-        return args.help ? ADMIN_OK : ADMIN_USAGE;
+    if (args.help) {
+        print_usage(stdout);
     }
-    if (verb == NULL) {
-        return ADMIN_USAGE;
+    if (args.help || verb == NULL) {
+        return args.help ? ADMIN_OK : ADMIN_USAGE;
     }
     admin.now_us = clock_sample().now_us;
     if (admin.data_dir != NULL) {

@@ -173,14 +173,12 @@ int place_rename(const char *from, const char *to, struct error *error) {
 int place_check_outside(const struct admin *admin, const char *path, struct error *error) {
     char *folder = place_folder_of(path);
     char *real = realpath(folder, NULL);
+    int r = real != NULL ? OK : fail(error, folder);
     char *queue = realpath(admin->folder, NULL);
     size_t length = queue != NULL ? strlen(queue) : 0;
-    int r = OK;
 
-    if (real == NULL) {
-        r = fail(error, folder);
-    } else if (queue != NULL && strncmp(real, queue, length) == 0 &&
-               (real[length] == '/' || real[length] == '\0')) {
+    if (r == OK && queue != NULL && strncmp(real, queue, length) == 0 &&
+        (real[length] == '/' || real[length] == '\0')) {
         r = error_set(error, ERR_INVALID, "%s is inside the queue's own folder %s", path, queue);
     }
     free(queue);

@@ -82,6 +82,9 @@ int cli_main(int argc, char **argv) {
         cli_print_help(NULL);
         return finish(CLI_OK);
     }
+    if (strcmp(argv[1], "admin") == 0) {
+        return cli_admin(argc, argv);
+    }
     verb = find_verb(strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);
     if (verb == NULL) {
         return CLI_USAGE;

@@ -77,6 +77,9 @@ void cli_print_help(const struct verb *verb); /* NULL: of everything */
 /* "nightshift: ..." on stderr. */
 void cli_complain(const char *format, ...) PRINTF_LIKE(1, 2);
 
+/* Become `nightshiftd admin ...`; returns only if that can't be started. */
+int cli_admin(int argc, char **argv);
+
 /* All of it, from argv to exit status. */
 int cli_main(int argc, char **argv);
 
@@ -94,6 +97,7 @@ int verb_release(struct cli *cli);
 int verb_wait(struct cli *cli);
 int verb_windows(struct cli *cli);
 int verb_status(struct cli *cli);
+int verb_admin(struct cli *cli);
 int verb_config(struct cli *cli);
 int verb_version(struct cli *cli);
 int verb_help(struct cli *cli);

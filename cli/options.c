@@ -110,6 +110,8 @@ static const struct verb verbs[] = {
     {"windows", "", "which windows are open, and what waits for them", SHOWS, 0, 0, false,
      verb_windows},
     {"status", "", "how the daemon is", SHOWS, 0, 0, false, verb_status},
+    {"admin", "VERB...", "the operator's tools on the queue: nightshift admin --help", BIT(O_HELP),
+     0, ANY_OPERANDS, true, verb_admin},
     {"config", "check FILE", "look for mistakes in a configuration file", BIT(O_HELP), 2, 2, true,
      verb_config},
     {"version", "", "which nightshift this is", BIT(O_HELP), 0, 0, true, verb_version},

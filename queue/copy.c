@@ -67,6 +67,22 @@ static void give_lock_to_owner(const char *folder) {
     free(path);
 }
 
+/* A handle is for later transactions once the one that opened it is committed. */
+static int open_meta(struct source *source) {
+    MDB_txn *txn;
+    int r = mdb_txn_begin(source->env, NULL, MDB_RDONLY, &txn);
+
+    if (r != 0) {
+        return r;
+    }
+    r = mdb_dbi_open(txn, "meta", 0, &source->meta);
+    if (r != 0) {
+        mdb_txn_abort(txn);
+        return r;
+    }
+    return mdb_txn_commit(txn);
+}
+
 static int open_env(struct source *source) {
     int r = mdb_env_create(&source->env);
 
@@ -110,9 +126,6 @@ static int begin(struct source *source) {
     int r = mdb_txn_begin(source->env, NULL, MDB_RDONLY, &source->txn);
 
     if (r == 0) {
-        r = mdb_dbi_open(source->txn, "meta", 0, &source->meta);
-    }
-    if (r == 0) {
         r = read_meta(source->txn, source->meta, "generation", source->generation,
                       sizeof source->generation);
         r = r == MDB_NOTFOUND ? 0 : r; /* An older format has no journal. */
@@ -154,6 +167,12 @@ static int open_source(struct source *source, struct error *error) {
     free(path);
     if (r == OK) {
         r = store_fail(error, open_env(source), "can't open the queue's file");
+    }
+    if (r == OK) {
+        r = store_check_size(source->env, error);
+    }
+    if (r == OK) {
+        r = store_fail(error, open_meta(source), "can't read the queue's file");
     }
     for (int i = 0; r == OK && i < TRIES; i++) {
         r = store_fail(error, begin(source), "can't read the queue's file");

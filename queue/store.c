@@ -174,6 +174,26 @@ static int open_environment(struct queue *queue, struct error *error) {
     return store_fail(error, r, "can't open the queue's file");
 }
 
+int store_check_size(MDB_env *env, struct error *error) {
+    MDB_envinfo info;
+    struct stat file;
+    MDB_stat stat;
+    int fd;
+    int r = mdb_env_stat(env, &stat);
+
+    r = r != 0 ? r : mdb_env_info(env, &info);
+    r = r != 0 ? r : mdb_env_get_fd(env, &fd);
+    if (r != 0 || fstat(fd, &file) != 0) {
+        return error_set(error, ERR_IO, "can't read the queue's file");
+    }
+    if ((uint64_t)file.st_size < (info.me_last_pgno + 1) * (uint64_t)stat.ms_psize) {
+        return error_set(error, ERR_CORRUPT, "the queue's file is cut: %lld bytes are left of %llu",
+                         (long long)file.st_size,
+                         (unsigned long long)(info.me_last_pgno + 1) * stat.ms_psize);
+    }
+    return OK;
+}
+
 /* The first pages say which commit is the last one. When writing them failed, what the system has
  * in memory may never get to the disk, though it now reads like that (and like clean memory):
  * write what we are about to believe, and believe it once it is on disk. */
@@ -184,14 +204,13 @@ static int settle(struct queue *queue, struct error *error) {
     int fd;
     int r = mdb_env_stat(queue->env, &stat);
 
-    if (r == 0) {
-        r = mdb_env_get_fd(queue->env, &fd);
-    }
+    r = r != 0 ? r : mdb_env_get_fd(queue->env, &fd);
     if (r != 0) {
         return store_fail(error, r, "can't read the queue's file");
     }
     bytes = 2 * (size_t)stat.ms_psize;
     pages = mem_alloc(bytes, 1);
+    errno = EIO; /* Of a read or write that is short. */
     if (pread(fd, pages, bytes, 0) != (ssize_t)bytes ||
         pwrite(fd, pages, bytes, 0) != (ssize_t)bytes || fdatasync(fd) != 0) {
         r = error_set(error, ERR_IO, "can't write the first pages of the queue's file: %s",
@@ -294,6 +313,9 @@ static void close_environment(struct queue *queue) {
 static int try_open_file(struct queue *queue, struct error *error) {
     int r = open_environment(queue, error);
 
+    if (r == OK) {
+        r = store_check_size(queue->env, error);
+    }
     if (r == OK) {
         r = settle(queue, error);
     }

@@ -86,6 +86,9 @@ struct MDB_val store_val(const void *bytes, size_t count);
 /* Open the tables, making those that are missing. LMDB's code. */
 int store_open_tables(struct queue *queue, struct MDB_txn *txn);
 
+/* ERR_CORRUPT: the file ends before its last page; to read there would end the process. */
+int store_check_size(struct MDB_env *env, struct error *error) MUST_CHECK;
+
 /* For a file that may have grown. */
 size_t store_map_bytes_wanted(const char *folder);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "admin/admin.h"
 #include "base/version.h"
 #include "scheduler/daemon_main.h"
 
@@ -10,6 +11,7 @@
 
 static const char usage[] =
     "Usage: nightshiftd [--config FILE]\n"
+    "       nightshiftd admin VERB [OPTION]...\n"
     "\n"
     "The batch scheduler for Spark on Kubernetes. Keeps the queue, starts a job when its\n"
     "driver and executors fit quota and nodes, retries what fails.\n"
@@ -19,6 +21,7 @@ static const char usage[] =
     "  -h, --help         this text\n"
     "      --version      the version\n"
     "\n"
+    "admin: the operator's tools on the queue; see nightshiftd admin --help.\n"
     "SIGHUP reads the configuration again, SIGTERM stops in good order.\n"
     "Exit status: 0 stopped in good order, 2 bad configuration or usage, 3 the queue or the\n"
     "socket is in use, 4 the queue is damaged, 5 the system refused something.\n";
@@ -26,6 +29,9 @@ static const char usage[] =
 int main(int argc, char **argv) {
     const char *config = access(DEFAULT_CONFIG, F_OK) == 0 ? DEFAULT_CONFIG : "";
 
+    if (argc > 1 && strcmp(argv[1], "admin") == 0) {
+        return admin_main(argc - 1, argv + 1, config);
+    }
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             (void)fputs(usage, stdout);
