@@ -1,8 +1,8 @@
 /* A disk that fails, for a whole program: LD_PRELOAD it.
  *
- * DISK_SHIM_FILE names a file that says what is wrong now, read anew at each call: "28 pwrite" fails
- * calls of that name (or "*") with that errno, for files whose path has "/queue/"; "" or no file:
- * nothing. DISK_SHIM_KILL=N ends the program by SIGKILL before its N-th call, or, with N., after it.
+ * DISK_SHIM_FILE names a file that says what is wrong now, read anew at each call: "28 pwrite"
+ * fails calls of that name (or "*") with that errno, for files whose path has "/queue/"; no file:
+ * nothing. DISK_SHIM_KILL=N ends the program by SIGKILL before its N-th call; N. after it.
  */
 #include <dlfcn.h>
 #include <errno.h>

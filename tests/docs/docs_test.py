@@ -125,9 +125,11 @@ def fault_table():
 
 
 def options():
-    for page, source in [("docs/man/kubesim.1", "sim/kubesim.c"),
-                         ("docs/man/nightshiftd.8", "scheduler/nightshiftd.c")]:
-        usage = re.findall(r'^ *"  (?:-\w, |    )?(--[a-z-]+)', read(source), re.M)
+    for page, sources in [("docs/man/kubesim.1", ["sim/kubesim.c"]),
+                          ("docs/man/nightshiftd.8", ["scheduler/nightshiftd.c",
+                                                      "admin/admin.c"])]:
+        usage = re.findall(r'^ *"  (?:-\w, |    )?(--[a-z-]+)',
+                           "".join(read(source) for source in sources), re.M)
         text = read(page).replace("\\-", "-")
         yield from differences(usage, re.findall(r"^\.B[IR]? .*?(--[a-z-]+)", text, re.M))
 
