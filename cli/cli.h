@@ -62,7 +62,7 @@ struct verb {
     const char *summary;
     uint32_t options; /* bits, see cli/options.c */
     size_t operands_min, operands_max;
-    bool local; /* needs no daemon */
+    bool local; /* needs no daemon, or finds it by itself */
     int (*run)(struct cli *cli);
 };
 
@@ -84,6 +84,7 @@ int cli_admin(int argc, char **argv);
 int cli_main(int argc, char **argv);
 
 int verb_submit(struct cli *cli);
+int verb_spark_submit(struct cli *cli);
 int verb_ls(struct cli *cli);
 int verb_show(struct cli *cli);
 int verb_why(struct cli *cli);

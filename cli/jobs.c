@@ -11,12 +11,14 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "cli/print.h"
 #include "cli/remote.h"
 #include "policy/job.h"
 
 #define LIMIT_DEFAULT  500
 #define STATES_BYTES   512
+#define STATE_BYTES    32
 #define PAUSE_FIRST_US (50 * CLOCK_US_PER_MS)
 #define PAUSE_LAST_US  CLOCK_US_PER_SECOND
 #define PATIENCE_US    (30 * CLOCK_US_PER_SECOND)
@@ -247,8 +249,8 @@ void jobs_pause(int64_t us) {
     (void)nanosleep(&pause, NULL);
 }
 
-/* Look once; *out_done tells whether there is more to come. */
-static int look(struct cli *cli, uint64_t id, bool *out_done) {
+/* Look once; *out_done tells whether there is more to come. With --watch each new state is told. */
+static int look(struct cli *cli, uint64_t id, char state[STATE_BYTES], bool *out_done) {
     struct job_set set = {0};
     int r = jobs_get(cli, id, &set);
 
@@ -259,6 +261,9 @@ static int look(struct cli *cli, uint64_t id, bool *out_done) {
             jobs_print_line(cli, &set.items[0]);
         }
         r = strcmp(set.items[0].state, "SUCCEEDED") == 0 ? CLI_OK : CLI_JOB_FAILED;
+    } else if (r == CLI_OK && cli->options.watch && strcmp(set.items[0].state, state) != 0) {
+        (void)text_copy(state, STATE_BYTES, set.items[0].state);
+        jobs_print_line(cli, &set.items[0]);
     }
     job_set_finish(&set);
     return r;
@@ -277,11 +282,12 @@ static bool bear_loss(int64_t *lost_us) {
 
 static int wait_all(struct cli *cli, const uint64_t *ids, size_t count) {
     int64_t pause_us = PAUSE_FIRST_US, begin_us = clock_sample().mono_us, lost_us = 0;
+    char state[STATE_BYTES] = "";
     int worst = CLI_OK;
 
     for (size_t i = 0; i < count;) {
         bool done = false;
-        int status = look(cli, ids[i], &done);
+        int status = look(cli, ids[i], state, &done);
 
         if (status == CLI_UNREACHABLE && cli->reached && bear_loss(&lost_us)) {
             done = false;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "cli/spark_args.h"
 
 enum kind {
     FLAG,
@@ -40,6 +41,7 @@ enum option_bit {
 #define BIT(option)  (1u << (option))
 #define REMOTE       (BIT(O_SERVER) | BIT(O_TOKEN_FILE) | BIT(O_CA_FILE) | BIT(O_HELP))
 #define SHOWS        (REMOTE | BIT(O_OUTPUT) | BIT(O_UTC))
+#define RAW          (1u << 31) /* its arguments are its own affair: all are operands */
 #define FIELD(name)  offsetof(struct cli_options, name)
 #define ANY_OPERANDS SIZE_MAX
 
@@ -83,6 +85,9 @@ static const struct verb verbs[] = {
     {"submit", "FILE...", "put the jobs of manifests (- is stdin) into the queue",
      SHOWS | BIT(O_NAMESPACE) | BIT(O_TEAM) | BIT(O_HOLD) | BIT(O_WAIT) | BIT(O_TIMEOUT), 1,
      ANY_OPERANDS, false, verb_submit},
+    {"spark-submit", "[OPTION...] FILE [ARGUMENT...]",
+     "put a Spark application into the queue with spark-submit's own command line", RAW, 0,
+     ANY_OPERANDS, true, verb_spark_submit},
     {"ls", "", "list jobs that have not finished",
      SHOWS | BIT(O_NAMESPACE) | BIT(O_TEAM) | BIT(O_STATE) | BIT(O_NAME) | BIT(O_ALL) |
          BIT(O_LIMIT) | BIT(O_WATCH),
@@ -210,6 +215,12 @@ int cli_parse(const struct verb *verb, int argc, char **argv, struct cli_options
     struct getopt_tables tables;
     int found, status = CLI_OK;
 
+    if (verb->options == RAW) {
+        options.operands = (const char *const *)(argv + 1);
+        options.operand_count = (size_t)(argc - 1);
+        *out_options = options;
+        return CLI_OK;
+    }
     make_tables(verb, &tables);
     optind = 0; /* GNU: start over. */
     opterr = 0;
@@ -254,6 +265,10 @@ static void print_verb_help(const struct verb *verb) {
 }
 
 void cli_print_help(const struct verb *verb) {
+    if (verb != NULL && verb->options == RAW) {
+        spark_args_print_help();
+        return;
+    }
     if (verb != NULL) {
         print_verb_help(verb);
         return;

@@ -2,81 +2,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/digest.h"
 #include "base/limits.h"
 #include "base/memory.h"
-#include "base/rng.h"
 #include "cli/cli.h"
 #include "cli/input.h"
 #include "cli/jobs.h"
 #include "cli/print.h"
-#include "cli/remote.h"
-
-#define KEY_SECRET_BYTES 16
-
-/* What was accepted, of all files. */
-struct accepted {
-    struct wire_submitted *jobs;
-    size_t count;
-    bool replayed;
-    struct wire_memory memory;
-};
-
-/* New for each invocation and file: the daemon answers a repeated request with the same jobs. */
-static void make_key(char key[2 * KEY_SECRET_BYTES + 1]) {
-    unsigned char secret[KEY_SECRET_BYTES];
-
-    rng_secret(secret, sizeof secret);
-    digest_print_hex(secret, sizeof secret, key);
-}
-
-static int accept(struct accepted *accepted, const struct buf *body) {
-    struct wire_submit_answer answer;
-    struct error error = {0};
-
-    if (wire_decode_submit_answer(buf_text(body), body->bytes, &accepted->memory, &answer,
-                                  &error) != OK) {
-        return remote_garbled(&error);
-    }
-    accepted->jobs =
-        mem_grow(accepted->jobs, accepted->count + answer.job_count + 1, sizeof *accepted->jobs);
-    for (size_t i = 0; i < answer.job_count; i++) {
-        accepted->jobs[accepted->count++] = answer.jobs[i];
-    }
-    accepted->replayed = accepted->replayed || answer.replayed;
-    return CLI_OK;
-}
-
-static int submit_text(struct cli *cli, const char *file, const struct buf *text,
-                       struct accepted *accepted) {
-    char key[2 * KEY_SECRET_BYTES + 1];
-    struct buf path, body;
-    struct http_call call = {
-        .method = "POST",
-        .body = buf_text(text),
-        .body_bytes = text->bytes,
-        .content_type = input_type(file),
-        .idempotency_key = key,
-    };
-    int status;
-
-    make_key(key);
-    buf_init(&path, LIMIT_HTTP_URL_BYTES);
-    buf_init(&body, LIMIT_API_ANSWER_BYTES);
-    buf_add_text(&path, "/v1/jobs");
-    http_add_query(&path, "file", file);
-    http_add_query(&path, "namespace", cli->options.namespace);
-    http_add_query(&path, "team", cli->options.team);
-    http_add_query(&path, "hold", cli->options.hold ? "true" : "");
-    call.path = buf_text(&path);
-    status = remote_perform(cli, &call, &body);
-    if (status == CLI_OK) {
-        status = accept(accepted, &body);
-    }
-    buf_finish(&path);
-    buf_finish(&body);
-    return status;
-}
+#include "cli/submission.h"
 
 static int submit_file(struct cli *cli, const char *path, struct accepted *accepted) {
     struct buf text;
@@ -85,7 +17,8 @@ static int submit_file(struct cli *cli, const char *path, struct accepted *accep
     buf_init(&text, LIMIT_MANIFEST_BYTES);
     status = input_read(path, &text);
     if (status == CLI_OK) {
-        status = submit_text(cli, input_name(path), &text, accepted);
+        status =
+            submission_send(cli, input_name(path), input_type(input_name(path)), &text, accepted);
     }
     buf_finish(&text);
     return status;
@@ -161,7 +94,6 @@ int verb_submit(struct cli *cli) {
     if (status == CLI_OK && cli->options.wait) {
         status = wait_for(cli, &accepted);
     }
-    free(accepted.jobs);
-    wire_memory_finish(&accepted.memory);
+    accepted_finish(&accepted);
     return status;
 }

@@ -353,8 +353,7 @@ static void check_between(const struct config *config, const struct text_node *r
     }
     if (config->default_priority_class[0] != '\0' &&
         team_set_class(&config->teams, config->default_priority_class) == NULL) {
-        complain(root, "scheduling.defaultPriorityClass", problems,
-                 "is none of priorityClasses");
+        complain(root, "scheduling.defaultPriorityClass", problems, "is none of priorityClasses");
     }
     if (config->start_timeout_us <= 0) {
         complain(root, "scheduling.startTimeout", problems, "must be above 0");

@@ -984,6 +984,52 @@ def window_closes(world):
     world.check_once()
 
 
+def spark_submit(world, *args, image="apache/spark:3.5.6"):
+    """Returns the finished command."""
+    return subprocess.run(
+        [world.programs["nightshift"], "spark-submit", "--server", "unix:" + world.daemon.socket,
+         "--master", "k8s://https://cluster:6443", "--deploy-mode", "cluster",
+         "--conf", "spark.kubernetes.container.image=" + image,
+         "--conf", "spark.driver.memory=512m", "--conf", "spark.executor.memory=512m", *args],
+        text=True, capture_output=True, timeout=120, check=False,
+        env={"PATH": os.environ["PATH"]})
+
+
+@row("spark-submit's command line runs an application, and ends as its driver did")
+def submits_as_spark(world):
+    daemon = world.daemon
+    jar = "local:///opt/spark/examples/jars/spark-examples.jar"
+    main_class = ("--class", "org.apache.spark.examples.SparkPi")
+    done = spark_submit(world, "--name", "Spark Pi", "--num-executors", "2", "--queue-priority",
+                        "7", *main_class, jar, "100")
+    same(done.returncode, 0, done.stderr)
+    holds(done.stdout, "1 spark-pi submitted to namespace default", "SUCCEEDED")
+    job = daemon.job(1)
+    same((job["name"], job["priority"], job["kind"]), ("spark-pi", 7, "Spark"))
+    done = spark_submit(world, "--conf", "spark.kubernetes.driver.annotation.kubesim/exit-code=3",
+                        "--queue-retries", "0", *main_class, jar)
+    same(done.returncode, 3, done.stdout + done.stderr)
+    done = spark_submit(world, "--conf", "spark.kubernetes.submission.waitAppCompletion=false",
+                        "--conf", "spark.kubernetes.driver.annotation.kubesim/runtime=1h",
+                        "--queue-hold", "false", *main_class, jar)
+    same(done.returncode, 0, done.stderr)
+    pod = daemon.wait_state(3, "RUNNING")["podName"]
+    shown = spark_submit(world, "--status", "default:" + pod)
+    same(shown.returncode, 0, shown.stderr)
+    holds(shown.stdout, "RUNNING", pod)
+    killed = spark_submit(world, "--kill", "default:" + pod[:-3] + "*")
+    same(killed.returncode, 0, killed.stderr)
+    daemon.wait_final(3, "CANCELLED")
+    refused_ = spark_submit(world, "--conf", "spark.driver.cores=0", *main_class, jar)
+    same(refused_.returncode, 3, refused_.stderr)
+    holds(refused_.stderr, "spark.driver.cores")
+    wrong = spark_submit(world, "--queue-prioritty", "7", *main_class, jar)
+    same(wrong.returncode, 3, wrong.stderr)
+    holds(wrong.stderr, "nightshift/priority")
+    same(spark_submit(world, "--status", "default:nobody").returncode, 4)
+    world.check_once()
+
+
 @row("SIGHUP reads the kubeconfig again, and one that can't be read changes nothing")
 def kubeconfig_reloaded(world):
     daemon = world.daemon

@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+"""nightshift spark-submit: what a command line of spark-submit's becomes. Source: Spark's documentation
+of spark-submit, and what SparkSubmitArguments does; see docs/manual/spark-submit.md."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+PROGRAM = os.path.abspath(sys.argv[1])
+FOLDER = tempfile.mkdtemp(prefix="spark-submit-")
+count = {"ok": 0, "failed": 0}
+
+DEFAULTS = os.path.join(FOLDER, "conf")
+os.makedirs(DEFAULTS)
+with open(os.path.join(DEFAULTS, "spark-defaults.conf"), "w", encoding="utf-8") as out:
+    out.write("# of the cluster\n"
+              "spark.executor.memory   3g\n"
+              "spark.eventLog.enabled  true\n"
+              "spark.driver.memory=4g\n"
+              "nightshift.team=from-defaults\n"
+              "hive.metastore.uris thrift://x\n")
+FILE = os.path.join(FOLDER, "job.properties")
+with open(FILE, "w", encoding="utf-8") as out:
+    out.write("spark.executor.memory=5g\n"
+              "! a remark\n"
+              "  spark.a : colon  \n"
+              "spark.b\tblank and = sign\n"
+              "spark.c=one \\\n      two\n"
+              "spark.d=tab\\there\\u00e9\\ud83d\\ude00 \\q\n"
+              "spark.e\n"
+              "spark.f\\=g\\:h\\ i=j\n"
+              "spark.g=path\\\\to\r\n"
+              "spark.h=last")
+
+
+def check(what, good, told=""):
+    count["ok" if good else "failed"] += 1
+    print("test %s: spark-submit: %s" % ("ok" if good else "failed", what))
+    if not good:
+        print("    | " + str(told).replace("\n", "\n    | "))
+
+
+def run(*args, env=None):
+    environment = {"PATH": os.environ["PATH"], "NIGHTSHIFT_SERVER": "unix:/does/not/exist"}
+    environment.update(env or {})
+    return subprocess.run([PROGRAM, "spark-submit", *args], env=environment, text=True, timeout=30,
+                          capture_output=True)
+
+
+def manifest(*args, env=None):
+    done = run("--dry-run", "-o", "json", *args, env=env)
+    if done.returncode != 0:
+        return {"error": done.stderr}
+    return json.loads(done.stdout)
+
+
+JAR = "local:///opt/app.jar"
+MAIN = ("--class", "org.example.Main")
+
+
+def conf_of(*args, env=None):
+    made = manifest(*args, env=env)
+    return made.get("spec", {}).get("spark", {}).get("sparkConf", made)
+
+
+def conf_row(what, args, want, env=None):
+    """The properties named in want are so; None: not there."""
+    got = conf_of(*args, env=env)
+    shown = {key: got.get(key) for key in want}
+    check(what, shown == want, "got  %s\nwant %s\nof   %s" % (shown, want, got))
+
+
+# --- From where a property comes --------------------------------------------------------------
+
+env = {"SPARK_CONF_DIR": DEFAULTS}
+conf_row("spark-defaults.conf counts", (*MAIN, JAR),
+         {"spark.executor.memory": "3g", "spark.driver.memory": "4g", "spark.eventLog.enabled": "true",
+          "hive.metastore.uris": None}, env)
+conf_row("that of SPARK_HOME too", (*MAIN, JAR), {"spark.executor.memory": "3g"},
+         {"SPARK_HOME": FOLDER})
+conf_row("a properties file stands in its place", ("--properties-file", FILE, *MAIN, JAR),
+         {"spark.executor.memory": "5g", "spark.driver.memory": None}, env)
+conf_row("unless it is loaded too",
+         ("--properties-file", FILE, "--load-spark-defaults", *MAIN, JAR),
+         {"spark.executor.memory": "5g", "spark.driver.memory": "4g"}, env)
+conf_row("--conf goes before the file, the last one wins",
+         ("--conf", "spark.executor.memory=6g", "-c", "spark.executor.memory=7g",
+          "--properties-file", FILE, *MAIN, JAR), {"spark.executor.memory": "7g"}, env)
+conf_row("an option goes before --conf, wherever it stands",
+         ("--executor-memory", "8g", "--conf", "spark.executor.memory=6g", *MAIN, JAR),
+         {"spark.executor.memory": "8g"}, env)
+conf_row("the environment comes last",
+         (*MAIN, JAR), {"spark.executor.memory": "3g", "spark.executor.cores": "2"},
+         dict(env, SPARK_EXECUTOR_MEMORY="9g", SPARK_EXECUTOR_CORES="2"))
+conf_row("a value keeps its = signs and blanks",
+         ("--conf", "spark.driver.extraJavaOptions=-Da=b -Dc=' d '", *MAIN, JAR),
+         {"spark.driver.extraJavaOptions": "-Da=b -Dc=' d '"})
+conf_row("Java's way of writing properties",
+         ("--properties-file", FILE, *MAIN, JAR),
+         {"spark.a": "colon", "spark.b": "blank and = sign", "spark.c": "one two",
+          "spark.d": "tab\thereé😀 q", "spark.e": "", "spark.f=g:h i": "j",
+          "spark.g": "path\\to", "spark.h": "last"})
+conf_row("each option is a property", (
+    "--name", "My App", "--jars", "https://x/a.jar,local:///b.jar", "--py-files", "s3a://x/c.zip",
+    "--files", "hdfs://n/d", "--archives", "https://x/e.tgz#e", "--packages", "g:a:1",
+    "--exclude-packages", "g:b", "--repositories", "https://r", "--driver-memory", "1g",
+    "--driver-cores", "2", "--executor-memory=2g", "--executor-cores=3", "--num-executors", "4",
+    "--driver-class-path", "/p", "--driver-java-options", "-Xss1m", "--driver-library-path", "/l",
+    *MAIN, JAR),
+    {"spark.app.name": "My App", "spark.jars": "https://x/a.jar,local:///b.jar",
+     "spark.submit.pyFiles": "s3a://x/c.zip", "spark.files": "hdfs://n/d",
+     "spark.archives": "https://x/e.tgz#e", "spark.jars.packages": "g:a:1",
+     "spark.jars.excludes": "g:b", "spark.jars.repositories": "https://r",
+     "spark.driver.memory": "1g", "spark.driver.cores": "2", "spark.executor.memory": "2g",
+     "spark.executor.cores": "3", "spark.executor.instances": "4",
+     "spark.driver.extraClassPath": "/p", "spark.driver.extraJavaOptions": "-Xss1m",
+     "spark.driver.extraLibraryPath": "/l"})
+conf_row("two executors, as spark-submit has it", (*MAIN, JAR), {"spark.executor.instances": "2"})
+conf_row("unless they are allocated dynamically",
+         ("--conf", "spark.dynamicAllocation.enabled=true", *MAIN, JAR),
+         {"spark.executor.instances": None})
+
+# --- The application --------------------------------------------------------------------------
+
+
+def shape(made):
+    spark = made.get("spec", {}).get("spark", {})
+    metadata = made.get("metadata", {})
+    return {"name": metadata.get("name"), "namespace": metadata.get("namespace"),
+            "type": spark.get("type"), "class": spark.get("mainClass"),
+            "file": spark.get("mainApplicationFile"), "arguments": spark.get("arguments"),
+            "app": spark.get("sparkConf", {}).get("spark.app.name")}
+
+
+for what, args, want in (
+        ("a jar", (*MAIN, JAR, "--conf", "x", "a b", ""),
+         {"name": "org-example-main", "type": "Scala", "class": "org.example.Main", "file": JAR,
+          "arguments": ["--conf", "x", "a b", ""], "app": "org.example.Main"}),
+        ("a Python file is named after itself", ("https://x/y/Word_Count.py", "in", "out"),
+         {"name": "word-count-py", "type": "Python", "class": None,
+          "arguments": ["in", "out"], "app": "Word_Count.py"}),
+        ("R", ("local:///a.R",), {"type": "R", "name": "a-r"}),
+        ("no file of its own", ("--class", "C", "spark-internal"), {"file": "spark-internal"}),
+        ("a name of its own", ("--name", "7 Nächte – Lauf!", *MAIN, JAR),
+         {"name": "spark-7-n-chte-lauf", "app": "7 Nächte – Lauf!"}),
+        ("a long name is cut", ("--name", "x" * 100, *MAIN, JAR), {"name": "x" * 63}),
+        ("a namespace", ("--conf", "spark.kubernetes.namespace=team-a", *MAIN, JAR),
+         {"namespace": "team-a"}),
+):
+    found = manifest(*args)
+    got = shape(found)
+    check(what, all(got[key] == value for key, value in want.items()),
+          "got %s\nwant %s\nof %s" % (got, want, found))
+
+made = manifest("--queue-team", "etl", "--conf", "nightshift.window=nightly", "--conf",
+                "nightshift.team=other", "--queue-expected-runtime=2h", *MAIN, JAR, env=env)
+check("the queue's fields, options first",
+      made["metadata"]["annotations"] == {"nightshift/team": "etl", "nightshift/window": "nightly",
+                                          "nightshift/expected-runtime": "2h"}, made)
+made = manifest("--proxy-user", "bob", *MAIN, JAR)
+check("a proxy user", made["spec"]["spark"]["proxyUser"] == "bob", made)
+
+# --- What is refused --------------------------------------------------------------------------
+
+for what, args, words in (
+        ("nothing to run", (), "no application"),
+        ("an unknown option", ("--drver-memory", "1g", JAR), "did you mean --driver-memory?"),
+        ("an option without its value", ("--conf",), "--conf needs a value"),
+        ("--conf without =", ("--conf", "a", JAR), "write it as KEY=VALUE"),
+        ("client mode", ("--deploy-mode", "client", *MAIN, JAR), "runs in the cluster here"),
+        ("client mode by a property", ("--conf", "spark.submit.deployMode=client", *MAIN, JAR),
+         "runs in the cluster here"),
+        ("another master", ("--master", "yarn", *MAIN, JAR), "must begin with k8s://"),
+        ("no class", (JAR,), "--class is missing"),
+        ("Spark Connect", ("--remote", "sc://h", *MAIN, JAR), "Spark Connect"),
+        ("no such file", ("--properties-file", "/does/not/exist", *MAIN, JAR), "/does/not/exist"),
+):
+    done = run(*args)
+    check("refused: " + what, done.returncode == 2 and words in done.stderr,
+          "%d %s" % (done.returncode, done.stderr))
+for what, args, words in (
+        ("a jar of this machine", (*MAIN, "app.jar"), "the application app.jar: files of this machine"),
+        ("with a scheme", (*MAIN, "file:///app.jar"), "files of this machine can't be uploaded"),
+        ("among the jars", ("--jars", "https://x/a.jar,b.jar", *MAIN, JAR), "--jars b.jar"),
+        ("text that is none", ("--name", b"\xff", *MAIN, JAR), "not UTF-8"),
+):
+    done = run("--dry-run", *args)
+    check("refused: " + what, done.returncode == 3 and words in done.stderr,
+          "%d %s" % (done.returncode, done.stderr))
+BAD = os.path.join(FOLDER, "bad.properties")
+for text, words in (("spark.a=1\nspark.b=\\u12x4\n", "line 2: \\u needs"),
+                    ("spark.a=\\ud800x\n", "line 1: half a character"),
+                    ("spark.a=\\u0000\n", "line 1: a NUL character")):
+    with open(BAD, "w", encoding="utf-8") as out:
+        out.write(text)
+    done = run("--properties-file", BAD, *MAIN, JAR)
+    check("refused: " + words, done.returncode == 2 and BAD in done.stderr and words in done.stderr,
+          done.stderr)
+
+# --- The rest ---------------------------------------------------------------------------------
+
+done = run(*MAIN, JAR)
+check("no daemon", done.returncode == 5 and "/does/not/exist" in done.stderr, done.stderr)
+done = run("--queue", "default", "--supervise", "--total-executor-cores", "5", "--dry-run", *MAIN, JAR)
+check("what Kubernetes does not use is told and left out",
+      done.returncode == 0 and done.stderr.count("is ignored") == 3, done.stderr)
+done = run("--verbose", "--dry-run", "--conf", "spark.hadoop.fs.s3a.secret.key=hush", *MAIN, JAR)
+check("-v tells what was understood, and no secrets",
+      "application: local:///opt/app.jar" in done.stderr and "hush" not in done.stderr, done.stderr)
+done = run("--help")
+check("--help", done.returncode == 0 and "--num-executors N" in done.stdout, done.stdout)
+done = run("--version")
+check("--version", done.returncode == 0 and "nightshift" in done.stdout, done.stdout)
+
+print("%(ok)d passed, %(failed)d failed, 0 skipped" % count)
+sys.exit(1 if count["failed"] else 0)
