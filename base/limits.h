@@ -86,6 +86,9 @@
 #define LIMIT_TURN_EVENTS 4096
 #define LIMIT_TURN_STARTS 256
 
+/* Instants looked at to find when a blocked job can start. */
+#define LIMIT_BACKFILL_INSTANTS 1000
+
 /* Job names whose run times are remembered: about 200 bytes each. */
 #define LIMIT_RUNTIME_NAMES 10000
 

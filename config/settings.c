@@ -32,6 +32,7 @@
 
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const modes[] = {"fifo", "priority", "fair", NULL};
+static const char *const backfills[] = {"none", "easy", "conservative", NULL};
 
 const struct setting config_settings[] = {
     TEXT("dataDir", data_dir, "/var/lib/nightshift", "folder of the queue; made when missing"),
@@ -110,6 +111,20 @@ const struct setting config_settings[] = {
     TIME("scheduling.startTimeout", start_timeout_us, "15m",
          "a pod that does not run by then is deleted and its job tried again"),
 
+    {.field = {.name = "scheduling.backfill", .type = FIELD_WORD, .words = backfills},
+     .store = STORE_TEXT,
+     AT(backfill),
+     .initial = "easy",
+     .about =
+         "none: what a blocked job could use is kept for it; easy: the first blocked one has it "
+         "reserved from the instant it is expected to start, later ones start if they keep clear "
+         "of it; conservative: every blocked one"},
+    COUNT("scheduling.backfillDepth", backfill_depth, 1, 1000, "32",
+          "jobs that have something reserved, at most"),
+    COUNT("scheduling.backfillJobs", backfill_jobs, 1, 1000000, "1000",
+          "kinds of equal jobs looked at, at most, once something is reserved"),
+    TIME("scheduling.backfillHorizon", backfill_horizon_us, "7d",
+         "nothing is reserved that starts later"),
     COUNT("scheduling.runtimePercentile", runtime_percent, 0, 100, "75",
           "jobs are expected to run as long as so many of a hundred earlier runs of their name; "
           "0: earlier runs don't count"),

@@ -24,12 +24,16 @@ struct kept_pod {
     struct resources requests;
     struct resources limits;
     struct ledger_unbound *unbound; /* NULL: bound or finished */
+    struct kept_pod *next_of_job;
+    struct kept_pod **link_of_job; /* what points here */
 };
 
 /* Of one job's visible pods. */
 struct kept_job {
+    uint64_t id;
     uint64_t live[POD_ROLE_COUNT];
     uint64_t pod_count;
+    struct kept_pod *pods;
 };
 
 struct ledger {
@@ -51,6 +55,7 @@ struct ledger {
     int64_t due_us;                           /* when ledger_advance() has something to do */
     struct ledger_reservation **reservations; /* sorted by job id */
     size_t reservation_count;
+    size_t stay_count; /* of them with a known run time */
     struct room *room;
 };
 
@@ -265,6 +270,7 @@ void ledger_release(struct ledger *ledger, uint64_t job_id) {
     if (reservation == NULL) {
         return;
     }
+    ledger->stay_count -= reservation->stay.runtime_us != 0;
     charge_reservation(ledger, reservation, -1);
     reservation_destroy(reservation);
     ledger->reservation_count--;
@@ -275,6 +281,21 @@ void ledger_release(struct ledger *ledger, uint64_t job_id) {
 const struct ledger_reservation *ledger_find_reservation(const struct ledger *ledger,
                                                          uint64_t job_id) {
     return find_reservation(ledger, job_id);
+}
+
+void ledger_expect(struct ledger *ledger, uint64_t job_id, const struct ledger_stay *stay) {
+    struct ledger_reservation *reservation = find_reservation(ledger, job_id);
+
+    if (reservation != NULL) {
+        ledger->stay_count += stay->runtime_us != 0;
+        ledger->stay_count -= reservation->stay.runtime_us != 0;
+        reservation->stay = *stay;
+        (void)change_namespace(ledger, reservation->namespace_index);
+    }
+}
+
+bool ledger_has_stays(const struct ledger *ledger) {
+    return ledger->stay_count > 0;
 }
 
 const struct ledger_reservation *ledger_next_reservation(const struct ledger *ledger, size_t *at) {
@@ -491,13 +512,30 @@ static struct kept_job *need_job(struct ledger *ledger, uint64_t job_id) {
 
     if (job == NULL) {
         job = mem_alloc(1, sizeof *job);
+        job->id = job_id;
         (void)map_put_id(&ledger->jobs, job_id, job);
     }
     return job;
 }
 
+static void link_to_job(struct kept_job *job, struct kept_pod *pod) {
+    pod->next_of_job = job->pods;
+    pod->link_of_job = &job->pods;
+    if (job->pods != NULL) {
+        job->pods->link_of_job = &pod->next_of_job;
+    }
+    job->pods = pod;
+}
+
+static void unlink_from_job(struct kept_pod *pod) {
+    *pod->link_of_job = pod->next_of_job;
+    if (pod->next_of_job != NULL) {
+        pod->next_of_job->link_of_job = pod->link_of_job;
+    }
+}
+
 /* Count a pod of ours in (+1) or out (-1), and recharge the reservation it fills. */
-static void count_for_job(struct ledger *ledger, const struct kept_pod *pod, int times) {
+static void count_for_job(struct ledger *ledger, struct kept_pod *pod, int times) {
     const struct ledger_reservation *reservation;
     struct kept_job *job;
 
@@ -509,6 +547,11 @@ static void count_for_job(struct ledger *ledger, const struct kept_pod *pod, int
         charge_reservation(ledger, reservation, -1);
     }
     job = need_job(ledger, pod->job_id);
+    if (times > 0) {
+        link_to_job(job, pod);
+    } else {
+        unlink_from_job(pod);
+    }
     job->pod_count += (uint64_t)times;
     job->live[pod->role] += pod->finished ? 0 : (uint64_t)times;
     if (job->pod_count == 0) {
@@ -520,7 +563,7 @@ static void count_for_job(struct ledger *ledger, const struct kept_pod *pod, int
 }
 
 /* Charge a pod to its namespace, node and job (times 1), or take the charge back (-1). */
-static void charge_pod(struct ledger *ledger, const struct kept_pod *pod, int times) {
+static void charge_pod(struct ledger *ledger, struct kept_pod *pod, int times) {
     usage_add_pods(&change_namespace(ledger, pod->namespace_index)->own, &pod->scope,
                    &pod->requests, &pod->limits, pod->finished || pod->overdue, times);
     if (pod->node != NULL) {
@@ -741,6 +784,34 @@ int64_t ledger_due_us(const struct ledger *ledger) {
     return ledger->due_us;
 }
 
+void ledger_each_run(const struct ledger *ledger, uint64_t job_id, ledger_run_fn *visit,
+                     void *context) {
+    const struct kept_job *job = map_get_id(&ledger->jobs, job_id);
+
+    for (const struct kept_pod *pod = job != NULL ? job->pods : NULL; pod != NULL;
+         pod = pod->next_of_job) {
+        if (pod->unbound != NULL) {
+            room_each_unbound_run(ledger->room, pod->unbound->order, visit, context);
+        } else if (!pod->finished && pod->node->node != NULL) {
+            visit(context, pod->node->room_at, 1, &pod->requests);
+        }
+    }
+    room_each_run(ledger->room, job_id, visit, context);
+}
+
+uint64_t ledger_next_leaving(const struct ledger *ledger, size_t *at) {
+    const struct map_entry *entry;
+
+    while ((entry = map_next(&ledger->jobs, at)) != NULL) {
+        const struct kept_job *job = entry->value;
+
+        if (find_reservation(ledger, job->id) == NULL) {
+            return job->id;
+        }
+    }
+    return 0;
+}
+
 /* Checks. */
 
 static void usages_equal(const struct usage *kept, const struct usage *computed) {
@@ -826,7 +897,13 @@ static void verify_jobs(const struct ledger *ledger) {
     while ((entry = map_next(&ledger->jobs, &at)) != NULL) {
         const struct kept_job *job = entry->value;
 
+        const struct kept_pod *pod = job->pods;
+
         of_jobs += job->pod_count;
+        for (uint64_t i = 0; i < job->pod_count; i++, pod = pod->next_of_job) {
+            ENSURE(pod != NULL && pod->job_id == job->id);
+        }
+        ENSURE(pod == NULL);
         ENSURE(job->pod_count > 0);
         ENSURE(job->live[POD_ROLE_POD] + job->live[POD_ROLE_DRIVER] +
                    job->live[POD_ROLE_EXECUTOR] <=

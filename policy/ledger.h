@@ -64,12 +64,20 @@ struct ledger_unbound {
     struct resources requests;
 };
 
+/* How long an admitted gang stays; zeroed: unknown. */
+struct ledger_stay {
+    int64_t started_us; /* its main pod ran; 0: not yet */
+    int64_t runtime_us; /* expected; 0: unknown */
+    int64_t limit_us;   /* at most; 0: none */
+};
+
 /* A gang that was admitted. */
 struct ledger_reservation {
     uint64_t job_id;
     size_t namespace_index;
     struct demand *demand; /* shared */
     bool objects_visible;
+    struct ledger_stay stay;
 };
 
 struct ledger *ledger_create(void);
@@ -114,6 +122,12 @@ void ledger_forget_quotas(struct ledger *ledger);
 void ledger_reserve(struct ledger *ledger, uint64_t job_id, const char *namespace,
                     struct demand *demand);
 
+/* How long it is expected to stay; nothing if it has no reservation. */
+void ledger_expect(struct ledger *ledger, uint64_t job_id, const struct ledger_stay *stay);
+
+/* Is the run time of any reservation known? */
+bool ledger_has_stays(const struct ledger *ledger);
+
 /* Its objects exist: charge them as own until the release, no longer on top of status.used. */
 void ledger_objects_visible(struct ledger *ledger, uint64_t job_id);
 
@@ -138,6 +152,16 @@ const struct ledger_unbound *ledger_find_unbound(const struct ledger *ledger, ui
 const struct ledger_reservation *ledger_next_reservation(const struct ledger *ledger, size_t *at);
 const struct ledger_reservation *ledger_find_reservation(const struct ledger *ledger,
                                                          uint64_t job_id);
+
+/* Where the live pods of a job are: those that are bound, and those that are to come where
+ * room_refresh() has put them. node is an index of room_place(). */
+typedef void ledger_run_fn(void *context, uint32_t node, uint32_t count,
+                           const struct resources *requests);
+void ledger_each_run(const struct ledger *ledger, uint64_t job_id, ledger_run_fn *visit,
+                     void *context);
+
+/* The next job with visible pods but without a reservation: its attempt is over, and they go. */
+uint64_t ledger_next_leaving(const struct ledger *ledger, size_t *at); /* 0: no more */
 
 /* How many pods of a group are still to come. */
 uint32_t ledger_outstanding(const struct ledger *ledger,

@@ -39,6 +39,7 @@ void plan_destroy(struct plan *plan) {
     for (size_t i = 0; i < plan->state_count; i++) {
         free(plan->states[i].reason);
     }
+    plan_backfill_finish(&plan->backfill);
     order_destroy(plan->order);
     free(plan->states);
     free(plan->free_numbers.numbers);
@@ -59,8 +60,8 @@ void plan_destroy(struct plan *plan) {
 uint64_t plan_next_job(const struct plan *plan, uint32_t number) {
     const struct plan_state *state = &plan->states[number];
 
-    ENSURE(state->started < state->shape->job_count);
-    return state->shape->job_ids[state->started];
+    ENSURE(state->started + state->promised < state->shape->job_count);
+    return state->shape->job_ids[state->started + state->promised];
 }
 
 static void forget_reason(struct plan_state *state) {
@@ -75,6 +76,7 @@ static void offer(struct plan *plan, uint32_t number) {
     uint64_t job_id;
 
     forget_reason(state);
+    state->promised = 0;
     state->demand = state->shape->demand;
     state->is_refused = state->shape->is_refused;
     if (state->started == state->shape->job_count) {
@@ -105,6 +107,20 @@ void plan_set_aside(struct plan *plan, uint32_t number, enum plan_aside aside,
     } else if (aside == PLAN_WAITS_QUOTA) {
         append(&plan->namespaces[state->shape->namespace_index].waiting, number);
     }
+}
+
+void plan_offer_behind(struct plan *plan, uint32_t number) {
+    struct plan_state *state = &plan->states[number];
+    uint64_t job_id;
+
+    state->promised++;
+    if (state->started + state->promised == state->shape->job_count) {
+        order_withdraw(plan->order, number);
+        return;
+    }
+    job_id = plan_next_job(plan, number);
+    order_offer(plan->order, number, job_id,
+                plan->eligible_us != NULL ? plan->eligible_us(plan->context, job_id) : 0);
 }
 
 static void need_namespace(struct plan *plan, size_t index) {
@@ -163,6 +179,7 @@ void plan_shape_changed(struct plan *plan, uint32_t number) {
     const uint64_t first_id = shape->job_count > 0 ? shape->job_ids[0] : 0;
 
     state->started = 0;
+    state->promised = 0;
     if (state->demand == shape->demand && state->is_refused == shape->is_refused &&
         state->reason != NULL && state->waits_id == first_id) {
         return;
@@ -247,15 +264,24 @@ static void record_start(struct plan *plan, uint32_t number, const struct place_
     plan->run_count += run_count;
     plan->run_ends[plan->start_count] = plan->run_count;
     plan->starts[plan->start_count++] =
-        (struct plan_start){.shape = number, .job_id = plan_next_job(plan, number)};
+        (struct plan_start){.shape = number,
+                            .job_id = plan_next_job(plan, number),
+                            .runtime_us = plan->states[number].runtime_us};
 }
 
 /* Pods on their way have the first right to the nodes. */
-static void load_nodes(struct plan *plan, const struct ledger *ledger) {
+void plan_load_nodes(struct plan *plan, const struct ledger *ledger) {
     if (plan->place == NULL) {
         room_refresh(ledger_room(ledger));
         plan->place = room_place(ledger_room(ledger));
     }
+}
+
+static int64_t runtime_of(const struct plan *plan, const struct plan_input *input,
+                          uint32_t number) {
+    return input->backfill.mode != PLAN_BACKFILL_NONE && input->runtime_us != NULL
+               ? input->runtime_us(plan->context, plan_next_job(plan, number))
+               : 0;
 }
 
 /* Does the job start? Otherwise its shape waits, for the reason that was written down. */
@@ -265,10 +291,15 @@ static bool try_job(struct plan *plan, const struct plan_input *input, uint32_t 
     struct share_answer limits;
     struct quota_answer quotas;
     struct place_miss miss;
+    struct reason reason;
 
+    plan->states[number].runtime_us = runtime_of(plan, input, number);
+    if (plan->states[number].promised > 0) {
+        plan_promise_behind(plan, input, number);
+        return false;
+    }
     if (shape->is_refused) {
-        const struct reason reason = reason_plain(REASON_LIMIT_RANGE);
-
+        reason = reason_plain(REASON_LIMIT_RANGE);
         plan_set_aside(plan, number, PLAN_WAITS_SETTINGS, &reason);
         return false;
     }
@@ -282,10 +313,19 @@ static bool try_job(struct plan *plan, const struct plan_input *input, uint32_t 
         plan_blocked_by_quota(plan, input, number, &quotas);
         return false;
     }
+    if (plan_delays_quota(plan, input, number, &reason)) {
+        plan_blocked_by_promise(plan, input, number, &reason);
+        return false;
+    }
     if (!input->capacity_unknown) {
-        load_nodes(plan, input->ledger);
+        plan_load_nodes(plan, input->ledger);
+        plan_lower_nodes(plan, input, number);
         if (!place_gang(plan->place, shape->demand, &miss)) {
-            plan_blocked_by_nodes(plan, input, number, &miss);
+            if (plan_delays_nodes(plan, input, number, &miss, &reason)) {
+                plan_blocked_by_promise(plan, input, number, &reason);
+            } else {
+                plan_blocked_by_nodes(plan, input, number, &miss);
+            }
             return false;
         }
     }
@@ -300,6 +340,7 @@ static void start_job(struct plan *plan, const struct plan_input *input, uint32_
     share_charge(plan->share, &charge, 1, input->now_us);
     record_start(plan, number, input->capacity_unknown ? NULL : plan->place->runs,
                  input->capacity_unknown ? 0 : plan->place->run_count);
+    plan_backfill_started(plan, input);
     plan->states[number].started++;
     order_charged(plan->order, number);
     offer(plan, number);
@@ -356,6 +397,7 @@ static void begin(struct plan *plan, const struct plan_input *input) {
     plan->pass++;
     plan->is_running = true;
     plan_blocked_begin(plan, input);
+    plan_backfill_begin(plan);
     offer_where_quota_changed(plan, input->ledger);
     offer_all(plan, &plan->next_pass, PLAN_WAITS_PASS);
     if (!plan->nodes_known || plan->nodes_version != ledger_nodes_version(input->ledger)) {
@@ -377,11 +419,20 @@ static void take_back_charges(struct plan *plan, int64_t now_us) {
 }
 
 void plan_run(struct plan *plan, const struct plan_input *input) {
+    bool is_complete = false;
     uint32_t number;
 
     begin(plan, input);
-    while (plan->start_count < input->starts_max && !plan_blocked_all(plan) &&
-           (number = order_next(plan->order)) != ORDER_NONE) {
+    while (plan->start_count < input->starts_max && !plan_blocked_all(plan)) {
+        number = order_next(plan->order);
+        if (number == ORDER_NONE) {
+            is_complete = true;
+            break;
+        }
+        if (plan_backfill_is_tired(plan, input)) {
+            plan->rest = reason_plain(REASON_BACKFILL_LIMIT);
+            break;
+        }
         if (try_job(plan, input, number)) {
             start_job(plan, input, number);
         }
@@ -389,6 +440,7 @@ void plan_run(struct plan *plan, const struct plan_input *input) {
     if (plan_blocked_all(plan)) {
         plan->rest = reason_behind(node_index_holder(&plan->place->index, 0), REASON_CAPACITY);
     }
+    plan_backfill_end(plan, input, is_complete);
     take_back_charges(plan, input->now_us);
     plan->is_running = false;
 }

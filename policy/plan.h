@@ -29,6 +29,7 @@
 #include "policy/ledger.h"
 #include "policy/order.h"
 #include "policy/place.h"
+#include "policy/plan_settings.h"
 #include "policy/reason.h"
 #include "policy/share.h"
 
@@ -47,16 +48,24 @@ struct plan_shape {
 /* When a job became eligible; asked of the first jobs of shapes alone. */
 typedef int64_t plan_eligible_fn(const void *context, uint64_t job_id);
 
+const char *plan_backfill_text(enum plan_backfill_mode mode); /* "none", "easy", "conservative" */
+
+/* How long a waiting job is expected to run; 0: unknown. */
+typedef int64_t plan_runtime_fn(const void *context, uint64_t job_id);
+
 struct plan_input {
     const struct ledger *ledger; /* always the same one */
     int64_t now_us;
     size_t starts_max;     /* in this pass */
     bool capacity_unknown; /* nodes may not be listed: quotas and limits decide */
+    struct plan_backfill backfill;
+    plan_runtime_fn *runtime_us; /* with the context of plan_create(); NULL: all unknown */
 };
 
 struct plan_start {
     uint32_t shape;
     uint64_t job_id;
+    int64_t runtime_us; /* expected; 0: unknown, or not asked for */
 };
 
 /* Of a shape with jobs left: `job_id` is the first that waits, for `reason`; the others of the

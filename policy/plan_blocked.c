@@ -20,6 +20,28 @@ static void shut_namespace(struct plan *plan, const struct plan_shape *shape, ui
     order_shut_namespace(plan->order, shape->namespace_index);
 }
 
+/* It waits with a promise, or behind one: nothing more is kept for it. */
+static bool is_promised(struct plan *plan, const struct plan_input *input,
+                        enum plan_promise promise, uint32_t number, const struct reason *reason) {
+    if (promise != PLAN_PROMISED) {
+        plan_backfill_unreserved(plan);
+    }
+    if (promise == PLAN_UNPROMISED) {
+        return false;
+    }
+    plan_set_aside(plan, number, PLAN_WAITS_PASS, reason);
+    if (promise == PLAN_PROMISED && input->backfill.mode == PLAN_BACKFILL_CONSERVATIVE) {
+        plan_offer_behind(plan, number);
+    }
+    return true;
+}
+
+/* It could start, but would be in the way of a promise. */
+void plan_blocked_by_promise(struct plan *plan, const struct plan_input *input, uint32_t number,
+                             struct reason *reason) {
+    (void)is_promised(plan, input, plan_promise_later(plan, input, number, reason), number, reason);
+}
+
 /* The first job in order that quota stops. Without what is kept for jobs ahead, it might start:
  * then it waits for those. */
 void plan_blocked_by_quota(struct plan *plan, const struct plan_input *input, uint32_t number,
@@ -30,6 +52,11 @@ void plan_blocked_by_quota(struct plan *plan, const struct plan_input *input, ui
     bool reopens = false;
 
     if (answer->verdict == QUOTA_SHORT) {
+        if (is_promised(plan, input, plan_promise_quota(plan, input, number, &reason), number,
+                        &reason)) {
+            return;
+        }
+        reopens = plan_backfill_watches(plan);
         if (namespace->kept_for != 0 &&
             plan_ask_quotas(plan, input, shape, false).verdict == QUOTA_FITS) {
             reason = reason_behind(namespace->kept_for, REASON_CAPACITY);
@@ -63,6 +90,7 @@ void plan_blocked_by_limit(struct plan *plan, uint32_t number, const struct shar
     if (answer->never) {
         return;
     }
+    plan_backfill_unreserved(plan);
     if (answer->of_namespace) {
         shut_namespace(plan, shape, job_id, REASON_NAMESPACE_LIMIT, true);
     } else {
@@ -100,8 +128,11 @@ void plan_blocked_by_nodes(struct plan *plan, const struct plan_input *input, ui
     reason = miss->nodes_held > 0
                  ? reason_behind(miss->held_by, REASON_CAPACITY)
                  : reason_capacity(REASON_CAPACITY, plan->place, shape->demand, miss);
-    plan_set_aside(plan, number, PLAN_WAITS_PASS, &reason);
-    keep_for(plan, shape, job_id);
+    if (!is_promised(plan, input, plan_promise_nodes(plan, input, number, miss, &reason), number,
+                     &reason)) {
+        plan_set_aside(plan, number, PLAN_WAITS_PASS, &reason);
+        keep_for(plan, shape, job_id);
+    }
 }
 
 bool plan_blocked_all(const struct plan *plan) {
@@ -128,6 +159,7 @@ void plan_blocked_begin(struct plan *plan, const struct plan_input *input) {
         usage_clear(&namespace->started);
         usage_clear(&namespace->kept);
         namespace->kept_for = 0;
+        namespace->is_promised = namespace->is_reserved = false;
         namespace->is_touched = false;
     }
     plan->touched_count = 0;

@@ -9,6 +9,7 @@
 
 #include "policy/place.h"
 #include "policy/plan.h"
+#include "policy/profile.h"
 
 /* Why a shape is not on offer, and so when it will be again. */
 enum plan_aside {
@@ -27,6 +28,8 @@ struct plan_state {
     enum plan_aside aside;
     size_t started;        /* of its jobs, in this pass */
     uint64_t pass;         /* the first to see what is on offer */
+    size_t promised;       /* of those behind them */
+    int64_t runtime_us;    /* of the job that was looked at last; 0: unknown */
     uint64_t waits_id;     /* the job that `reason` is about */
     struct reason *reason; /* its own; NULL: PLAN_OFFERED or PLAN_EMPTY */
 };
@@ -45,10 +48,38 @@ struct plan_namespace {
     uint64_t kept_for;    /* the first of those; 0: none */
     uint64_t blocked_by;  /* the job that shuts it; 0: it is open */
     enum reason_code blocked_code;
+    bool is_promised; /* the first job that quota stops has a promise */
+    bool is_reserved; /* some job has one */
     bool reopens;     /* with the next pass, whatever changes */
     bool is_touched;  /* in plan->touched */
     uint64_t version; /* the ledger's, when it was last looked at */
     struct plan_list waiting;
+};
+
+/* A waiting job that was promised an instant keeps being promised one, whoever comes first of its
+ * kind later. */
+struct plan_promised {
+    uint64_t job_id;
+    int64_t first_us; /* what it was promised first */
+    bool is_seen;     /* in this pass */
+};
+
+/* Promises of a pass. */
+struct plan_backfill_state {
+    struct profile *profile; /* NULL: never needed */
+    bool is_loaded;
+    bool has_ends; /* something is expected to end */
+    bool is_firm;  /* every blocked job so far has its instant */
+    size_t tries;  /* to find an instant */
+    size_t promises;
+    size_t looked_at; /* shapes, since the first promise */
+    uint64_t *kinds;  /* of nodes for which a blocked job was first */
+    size_t kind_count;
+    struct plan_promised *promised; /* of all passes */
+    size_t promised_count;
+    struct profile_run *runs; /* room to collect some */
+    size_t run_count;
+    size_t run_room;
 };
 
 struct plan {
@@ -83,6 +114,8 @@ struct plan {
     uint64_t pass;      /* how many there were */
     bool is_running;
 
+    struct plan_backfill_state backfill;
+
     struct place *place;    /* the ledger's room; NULL until the pass needs it */
     uint64_t nodes_version; /* when PLAN_WAITS_NODES last had their chance */
     bool nodes_known;
@@ -106,6 +139,60 @@ struct plan_namespace *plan_touch(struct plan *plan, const struct plan_shape *sh
 struct quota_answer plan_ask_quotas(const struct plan *plan, const struct plan_input *input,
                                     const struct plan_shape *shape, bool with_kept);
 
+/* plan->place, with the pods that are on their way. */
+void plan_load_nodes(struct plan *plan, const struct ledger *ledger);
+
+/* The shape's next job is looked at too, though the first is blocked. */
+void plan_offer_behind(struct plan *plan, uint32_t number);
+
+/* --- plan_backfill.c ------------------------------------------------------------------------- */
+
+enum plan_promise {
+    PLAN_PROMISED,   /* an instant, noted in the reason: others keep clear of it */
+    PLAN_NOT_FIRST,  /* none, and it need not keep anything from others: one before it does */
+    PLAN_UNPROMISED, /* no instant can be seen */
+};
+
+/* For the job that is looked at, and blocked. */
+enum plan_promise plan_promise_quota(struct plan *plan, const struct plan_input *input,
+                                     uint32_t number, struct reason *reason);
+enum plan_promise plan_promise_nodes(struct plan *plan, const struct plan_input *input,
+                                     uint32_t number, const struct place_miss *miss,
+                                     struct reason *reason);
+
+/* For a job that would be in the way of a promise. */
+enum plan_promise plan_promise_later(struct plan *plan, const struct plan_input *input,
+                                     uint32_t number, struct reason *reason);
+
+/* Of a shape whose first job has a promise: the job behind it. */
+void plan_promise_behind(struct plan *plan, const struct plan_input *input, uint32_t number);
+
+/* A job could start now, but for a promise that it would be in the way of: by quota; by nodes,
+ * which are first lowered to what promises leave; its miss is then that of the nodes as they
+ * are. */
+bool plan_delays_quota(struct plan *plan, const struct plan_input *input, uint32_t number,
+                       struct reason *out_reason);
+void plan_lower_nodes(struct plan *plan, const struct plan_input *input, uint32_t number);
+bool plan_delays_nodes(struct plan *plan, const struct plan_input *input, uint32_t number,
+                       struct place_miss *miss, struct reason *out_reason);
+
+/* A job waits without an instant of its own: what is reserved for those behind it is kept from
+ * others, but not promised, for it goes before them. */
+void plan_backfill_unreserved(struct plan *plan);
+
+/* The last of plan->starts has started. */
+void plan_backfill_started(struct plan *plan, const struct plan_input *input);
+
+/* Have enough shapes been looked at behind a promise? Counts one more. */
+bool plan_backfill_is_tired(struct plan *plan, const struct plan_input *input);
+
+/* Does time alone make a difference to a job that quota stops? */
+bool plan_backfill_watches(const struct plan *plan);
+
+void plan_backfill_begin(struct plan *plan);
+void plan_backfill_end(struct plan *plan, const struct plan_input *input, bool is_complete);
+void plan_backfill_finish(struct plan_backfill_state *state);
+
 /* --- plan_blocked.c -------------------------------------------------------------------------- */
 
 /* The job that order_next() gave can't start, as the answer says: why it waits, and what that keeps
@@ -115,6 +202,8 @@ void plan_blocked_by_quota(struct plan *plan, const struct plan_input *input, ui
                            const struct quota_answer *answer);
 void plan_blocked_by_nodes(struct plan *plan, const struct plan_input *input, uint32_t number,
                            const struct place_miss *miss);
+void plan_blocked_by_promise(struct plan *plan, const struct plan_input *input, uint32_t number,
+                             struct reason *reason);
 
 /* Is all kept for somebody, so that nobody further can start? */
 bool plan_blocked_all(const struct plan *plan);

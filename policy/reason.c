@@ -107,6 +107,14 @@ struct reason reason_capacity(enum reason_code code, const struct place *place,
     return reason;
 }
 
+void reason_promise(struct reason *reason, int64_t starts_us, uint32_t nodes, const char *node) {
+    reason->starts_us = starts_us;
+    reason->starts_nodes = nodes;
+    if (node != NULL) {
+        (void)text_copy(reason->starts_on, sizeof reason->starts_on, node);
+    }
+}
+
 /* An amount in the form of the reason's resource or key; less than nothing is nothing. */
 static void print_amount(const struct reason *reason, const struct resource_names *names,
                          int64_t amount, char out_text[QUANTITY_BYTES_MAX]) {
@@ -244,6 +252,35 @@ static void print_retry_wait(const struct reason *reason, const struct resource_
                    until);
 }
 
+static void print_would_delay(const struct reason *reason, const struct resource_names *names,
+                              char *out_text) {
+    char until[RFC3339_BYTES_MAX];
+
+    (void)names;
+    rfc3339_print(reason->until_us, until);
+    (void)snprintf(
+        out_text, REASON_TEXT_BYTES, "%s at %s, when what it would take is promised to job %llu",
+        reason->needs > 0 ? "it would still run" : "it may still run (for how long is not known)",
+        until, (unsigned long long)reason->job_id);
+}
+
+/* "; reserved from 2026-11-22T22:40:00Z on n1 and 3 more" */
+static void add_promise(const struct reason *reason, char out_text[REASON_TEXT_BYTES]) {
+    const size_t bytes = strlen(out_text);
+    char starts[RFC3339_BYTES_MAX];
+    char where[REASON_NAME_BYTES + 32] = "";
+
+    rfc3339_print(reason->starts_us, starts);
+    if (reason->starts_nodes > 1) {
+        (void)snprintf(where, sizeof where, " on %s and %u more", reason->starts_on,
+                       reason->starts_nodes - 1);
+    } else if (reason->starts_nodes == 1) {
+        (void)snprintf(where, sizeof where, " on %s", reason->starts_on);
+    }
+    (void)snprintf(out_text + bytes, REASON_TEXT_BYTES - bytes, "; reserved from %s%s", starts,
+                   where);
+}
+
 /* Either a sentence or a function that makes one. */
 /* "window nightly opens Mon 2026-11-23 22:00 CET" */
 static void print_window(const struct reason *reason, const struct resource_names *names,
@@ -308,6 +345,8 @@ static const struct {
     [REASON_BEHIND] = {NULL, print_behind},
     [REASON_TEAM_LIMIT] = {NULL, print_limit},
     [REASON_NAMESPACE_LIMIT] = {NULL, print_limit},
+    [REASON_WOULD_DELAY] = {NULL, print_would_delay},
+    [REASON_BACKFILL_LIMIT] = {"enough jobs were looked at behind one that has to wait", NULL},
     [REASON_START_RATE] = {"enough jobs start already; this one is next in line", NULL},
     [REASON_WAITING_TURN] = {"not looked at yet", NULL},
     [REASON_DRAINING] = {"the scheduler is draining and starts nothing", NULL},
@@ -327,5 +366,8 @@ void reason_print(const struct reason *reason, const struct resource_names *name
         printers[reason->code].print(reason, names, out_text);
     } else {
         (void)text_copy(out_text, REASON_TEXT_BYTES, printers[reason->code].sentence);
+    }
+    if (reason->starts_us != 0) {
+        add_promise(reason, out_text);
     }
 }

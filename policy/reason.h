@@ -17,29 +17,31 @@
 #define REASON_TEXT_BYTES 512
 
 /* name, machine text */
-#define REASON_LIST(X)                                                                         \
-    X(REASON_NONE, "None")                                                                     \
-    X(REASON_HELD, "Held")                          /* a person holds it */                    \
-    X(REASON_RETRY_WAIT, "RetryWait")               /* until an instant */                     \
-    X(REASON_CLUSTER_UNKNOWN, "ClusterUnknown")     /* pods, nodes or quotas not listed yet */ \
-    X(REASON_NAMESPACE_UNKNOWN, "NamespaceUnknown") /* no such namespace in the cluster */     \
-    X(REASON_QUOTA, "Quota")                        /* short now */                            \
-    X(REASON_QUOTA_NEVER, "QuotaNever")             /* more than hard */                       \
-    X(REASON_QUOTA_MUST_SPECIFY, "QuotaMustSpecify")                                           \
-    X(REASON_LIMIT_RANGE, "LimitRange")                                                        \
-    X(REASON_CAPACITY, "Capacity")            /* no room on the nodes now */                   \
-    X(REASON_CAPACITY_NEVER, "CapacityNever") /* not even on empty nodes */                    \
-    X(REASON_BEHIND, "Behind")                /* what it needs is kept for a job ahead */      \
-    X(REASON_TEAM_LIMIT, "TeamLimit")         /* of the user, the team, or one above it */     \
-    X(REASON_NAMESPACE_LIMIT, "NamespaceLimit")                                                \
-    X(REASON_START_RATE, "StartRate")            /* enough starts for now */                   \
-    X(REASON_WAITING_TURN, "WaitingTurn")        /* not looked at yet */                       \
-    X(REASON_DRAINING, "Draining")               /* the daemon starts nothing more */          \
-    X(REASON_WINDOW, "Window")                   /* none of its windows is open */             \
-    X(REASON_WINDOW_TOO_SHORT, "WindowTooShort") /* it closes before the job would be done */  \
-    X(REASON_WINDOW_UNKNOWN, "WindowUnknown")    /* none of that name is configured */         \
-    X(REASON_FREEZE, "Freeze")                   /* nothing starts until it ends */            \
-    X(REASON_NOT_LEADER, "NotLeader")                                                          \
+#define REASON_LIST(X)                                                                           \
+    X(REASON_NONE, "None")                                                                       \
+    X(REASON_HELD, "Held")                          /* a person holds it */                      \
+    X(REASON_RETRY_WAIT, "RetryWait")               /* until an instant */                       \
+    X(REASON_CLUSTER_UNKNOWN, "ClusterUnknown")     /* pods, nodes or quotas not listed yet */   \
+    X(REASON_NAMESPACE_UNKNOWN, "NamespaceUnknown") /* no such namespace in the cluster */       \
+    X(REASON_QUOTA, "Quota")                        /* short now */                              \
+    X(REASON_QUOTA_NEVER, "QuotaNever")             /* more than hard */                         \
+    X(REASON_QUOTA_MUST_SPECIFY, "QuotaMustSpecify")                                             \
+    X(REASON_LIMIT_RANGE, "LimitRange")                                                          \
+    X(REASON_CAPACITY, "Capacity")            /* no room on the nodes now */                     \
+    X(REASON_CAPACITY_NEVER, "CapacityNever") /* not even on empty nodes */                      \
+    X(REASON_BEHIND, "Behind")                /* what it needs is kept for a job ahead */        \
+    X(REASON_TEAM_LIMIT, "TeamLimit")         /* of the user, the team, or one above it */       \
+    X(REASON_NAMESPACE_LIMIT, "NamespaceLimit")                                                  \
+    X(REASON_START_RATE, "StartRate")            /* enough starts for now */                     \
+    X(REASON_WAITING_TURN, "WaitingTurn")        /* not looked at yet */                         \
+    X(REASON_DRAINING, "Draining")               /* the daemon starts nothing more */            \
+    X(REASON_WINDOW, "Window")                   /* none of its windows is open */               \
+    X(REASON_WINDOW_TOO_SHORT, "WindowTooShort") /* it closes before the job would be done */    \
+    X(REASON_WINDOW_UNKNOWN, "WindowUnknown")    /* none of that name is configured */           \
+    X(REASON_FREEZE, "Freeze")                   /* nothing starts until it ends */              \
+    X(REASON_WOULD_DELAY, "WouldDelay")          /* it would be in the way of a job's promise */ \
+    X(REASON_BACKFILL_LIMIT, "BackfillLimit")    /* enough looked at behind a promise */         \
+    X(REASON_NOT_LEADER, "NotLeader")                                                            \
     X(REASON_POD_REMAINS, "PodRemains") /* an earlier attempt's pod is not gone yet */
 
 enum reason_code {
@@ -58,8 +60,9 @@ struct reason {
     uint8_t role;       /* CAPACITY: enum pod_role */
     uint8_t ahead_code; /* BEHIND: what the job ahead waits for */
     uint64_t job_id;    /* BEHIND: the job ahead */
-    int64_t until_us;   /* RETRY_WAIT, WINDOW..., FREEZE */
+    int64_t until_us;   /* RETRY_WAIT, WINDOW..., FREEZE; WOULD_DELAY: when that job starts */
     int64_t needs;      /* WINDOW...: the expected run time, us; 0: unknown */
+    int64_t starts_us;  /* promised to it, whatever the code; 0: nothing is */
     int64_t free;
     int64_t hard; /* WINDOW_TOO_SHORT: when it closes */
     int64_t used; /* taken of it: the larger of status.used and our own sum */
@@ -69,11 +72,13 @@ struct reason {
     uint32_t wanted;
     uint32_t nodes;
     uint32_t nodes_matching;
+    uint32_t starts_nodes; /* promised */
     /* QUOTA: namespace/quota; MUST_SPECIFY: the quota; CAPACITY: the nearest node; LIMIT: whose;
      * WINDOW..., FREEZE: its name. */
     char name[REASON_NAME_BYTES];
     /* QUOTA: the key; MUST_SPECIFY: what is missing; WINDOW...: until_us on its clock. */
     char key[REASON_NAME_BYTES];
+    char starts_on[REASON_NAME_BYTES]; /* the first of the promised nodes */
 };
 
 const char *reason_code_text(enum reason_code code);
@@ -91,6 +96,9 @@ struct reason reason_limit(const struct share_answer *answer, const char *whose)
 /* code: REASON_CAPACITY or REASON_CAPACITY_NEVER. */
 struct reason reason_capacity(enum reason_code code, const struct place *place,
                               const struct demand *demand, const struct place_miss *miss);
+
+/* Promise it an instant, on so many nodes; `node` is the first of them, NULL if there is none. */
+void reason_promise(struct reason *reason, int64_t starts_us, uint32_t nodes, const char *node);
 
 /* One sentence, such as "quota team-a/compute requests.memory: needs 24Gi, free 10Gi of 100Gi
  * (pods 84Gi, reserved 6Gi)". */

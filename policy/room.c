@@ -310,6 +310,25 @@ static bool is_crowded_out(const struct room *room, const struct expected *expec
     return false;
 }
 
+static void each_run(const struct expected *expected, room_run_fn *visit, void *context) {
+    for (size_t i = 0; expected != NULL && i < expected->coming_count; i++) {
+        const struct coming *coming = &expected->comings[i];
+
+        for (size_t j = 0; j < coming->run_count; j++) {
+            visit(context, coming->runs[j].node, coming->runs[j].count, &expected->requests[i]);
+        }
+    }
+}
+
+void room_each_run(const struct room *room, uint64_t job_id, room_run_fn *visit, void *context) {
+    each_run(map_get_id(&room->jobs, job_id), visit, context);
+}
+
+void room_each_unbound_run(const struct room *room, uint64_t order, room_run_fn *visit,
+                           void *context) {
+    each_run(map_get_id(&room->unbound, order), visit, context);
+}
+
 /* --- Nodes ----------------------------------------------------------------------------------- */
 
 static bool is_member(const struct node_pool *pool, const struct node *node) {

@@ -51,6 +51,13 @@ void room_refresh(struct room *room);
  * order, or one that a pool may grow. */
 struct place *room_place(struct room *room);
 
+/* Where the pods to come of a reservation, or an unbound pod, are put: the last refresh. */
+typedef void room_run_fn(void *context, uint32_t node, uint32_t count,
+                         const struct resources *requests);
+void room_each_run(const struct room *room, uint64_t job_id, room_run_fn *visit, void *context);
+void room_each_unbound_run(const struct room *room, uint64_t order, room_run_fn *visit,
+                           void *context);
+
 /* The same nodes with everything free, also those that are not ready or cordoned: for
  * place_possible() and its siblings. Needs no refresh. */
 struct place *room_empty(struct room *room);

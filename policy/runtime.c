@@ -63,6 +63,16 @@ const char *runtime_source_text(enum runtime_source source) {
     return texts[source];
 }
 
+unsigned runtime_class(int64_t us) {
+    uint64_t rest = us > 0 ? (uint64_t)us : 0;
+    unsigned octave = 0;
+
+    for (; rest >= 16; rest >>= 1) {
+        octave++;
+    }
+    return 8 * octave + (unsigned)rest; /* Up to three bits behind the first count. */
+}
+
 /* The sum, or the latest time there is. */
 static int64_t after(int64_t at_us, int64_t more_us) {
     return at_us > RUNTIME_NEVER - 1 - more_us ? RUNTIME_NEVER - 1 : at_us + more_us;

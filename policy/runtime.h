@@ -31,6 +31,9 @@ struct runtime {
 
 struct runtime runtime_expect(const struct runtime_known *known);
 
+/* A number for run times that are alike, within an eighth: 0 for an unknown one. */
+unsigned runtime_class(int64_t us);
+
 /* "its own estimate", "earlier runs", "its limit", "the configured default", "unknown" */
 const char *runtime_source_text(enum runtime_source source);
 

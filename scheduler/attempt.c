@@ -66,12 +66,12 @@ void attempt_admit(struct core *core, struct entry *entry) {
 
     describe_demand(core, entry->shape->applied, what, sizeof what);
     (void)snprintf(text, sizeof text, "quota and nodes hold the whole gang: %s", what);
-    view_reserve(core, entry);
     course->attempt++;
     course->admitted_us = core->instant.now_us;
     course->started_us = 0;
     course->finished_us = 0;
     course->close_us = gate_close_us(entry->shape->gate, &course->at_close);
+    view_reserve(core, entry);
     entry->run = new_run(core, entry);
     view_run_changed(core, entry);
     core->counts.admissions++;
@@ -188,6 +188,7 @@ static void running(struct core *core, struct entry *entry) {
     entry_edit(entry)->started_us = run->attempt.started_us;
     entry_edit(entry)->quota_races = 0;
     view_run_changed(core, entry);
+    view_expect(core, entry);
     lifecycle_move(core, entry, JOB_RUNNING, "running",
                    outbox_format(&core->outbox, "pod %s on node %s", run->attempt.pod_name,
                                  run->attempt.node));

@@ -16,6 +16,7 @@
 #include "k8s/codec_json.h"
 #include "k8s/kube.h"
 #include "k8s/payload.h"
+#include "policy/plan.h"
 #include "queue/queue.h"
 #include "scheduler/daemon_main.h"
 #include "scheduler/leader.h"
@@ -325,6 +326,18 @@ static int load_job(void *context, const struct job *job) {
     return OK;
 }
 
+static struct plan_backfill backfill_of(const struct config *config) {
+    struct plan_backfill backfill = {.promises_max = (size_t)config->backfill_depth,
+                                     .jobs_max = (size_t)config->backfill_jobs,
+                                     .instants_max = LIMIT_BACKFILL_INSTANTS,
+                                     .horizon_us = config->backfill_horizon_us};
+
+    while (strcmp(plan_backfill_text(backfill.mode), config->backfill) != 0) {
+        backfill.mode++; /* The configuration holds no other text. */
+    }
+    return backfill;
+}
+
 static struct core_settings settings_of(const struct config *config) {
     return (struct core_settings){
         .starts_per_turn_max = (size_t)config->starts_per_turn_max,
@@ -334,6 +347,7 @@ static struct core_settings settings_of(const struct config *config) {
         .history_age_us = config->history_age_us,
         .history_count = (size_t)config->history_count,
         .jobs_waiting_max = (size_t)config->jobs_waiting_max,
+        .backfill = backfill_of(config),
         .runtime_percent = (unsigned)config->runtime_percent,
         .runtime_default_us = config->runtime_default_us,
         .windows = config->windows,

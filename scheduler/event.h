@@ -14,6 +14,7 @@
 #include "policy/demand.h"
 #include "policy/job.h"
 #include "policy/order_settings.h"
+#include "policy/plan_settings.h"
 #include "queue/change.h"
 
 struct limit_range;
@@ -156,6 +157,7 @@ struct core_settings {
     unsigned runtime_percent;   /* of a name's runs were through in what is expected; 0: ignored */
     int64_t runtime_default_us; /* expected where nothing is known; 0: unknown */
     struct order_settings order;
+    struct plan_backfill backfill;
     struct window_set *windows; /* the core shares it; NULL: none */
 };
 

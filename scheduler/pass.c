@@ -3,6 +3,7 @@
 #include "base/ensure.h"
 #include "base/memory.h"
 #include "scheduler/lifecycle.h"
+#include "scheduler/runtimes.h"
 #include "scheduler/view.h"
 
 bool pass_is_possible(const struct core *core) {
@@ -67,6 +68,12 @@ static enum reason_code why_stopped(const struct core *core) {
     return core->counts.lease_lost ? REASON_NOT_LEADER : REASON_NONE;
 }
 
+static int64_t runtime_us(const void *context, uint64_t job_id) {
+    const struct core *core = context;
+
+    return runtimes_expect(core, view_entry(core, job_id)).us;
+}
+
 void pass_run(struct core *core) {
     core->pass_needed = false;
     core->stopped = why_stopped(core);
@@ -78,6 +85,8 @@ void pass_run(struct core *core) {
              &(struct plan_input){.ledger = core->ledger,
                                   .now_us = core->instant.now_us,
                                   .starts_max = core->settings.starts_per_turn_max,
-                                  .capacity_unknown = core->counts.denied[CLUSTER_NODES]});
+                                  .capacity_unknown = core->counts.denied[CLUSTER_NODES],
+                                  .backfill = core->settings.backfill,
+                                  .runtime_us = runtime_us});
     admit(core);
 }

@@ -40,14 +40,16 @@ void shape_user(const char *submitter, char out_user[LIMIT_NAME_BYTES + 1]) {
 /* What makes jobs equal, but for the demand. */
 struct kind {
     const struct job *terms; /* its texts are interned */
-    int64_t expected_us;     /* 0 of jobs without a window: they are equal however long they take */
+    int64_t expected_us;     /* 0 of jobs without a window: they fit wherever they start */
+    unsigned runtime_class;  /* jobs that run about as long are equal */
 };
 
 static struct kind kind_of(const struct core *core, const struct entry *entry) {
-    struct kind kind = {.terms = entry->terms};
+    const int64_t expected_us = runtimes_expect(core, entry).us;
+    struct kind kind = {.terms = entry->terms, .runtime_class = runtime_class(expected_us)};
 
     if (entry->terms->window[0] != '\0') {
-        kind.expected_us = gate_rounded_us(runtimes_expect(core, entry).us);
+        kind.expected_us = gate_rounded_us(expected_us);
     }
     return kind;
 }
@@ -65,6 +67,7 @@ static struct shape *shape_create(struct core *core, uint64_t key, const struct 
     shape->priority_class = intern_take(&core->texts, terms->priority_class);
     shape->window = intern_take(&core->texts, terms->window);
     shape->expected_us = kind->expected_us;
+    shape->runtime_class = kind->runtime_class;
     shape->gate = gate_take(core, shape->window, shape->expected_us);
     shape->demand = demand_share(demand);
     shape->applied = view_apply_limits(core, shape->namespace, demand);
@@ -89,14 +92,15 @@ static bool is_of_shape(const struct shape *shape, const struct kind *kind) {
     return shape->namespace == terms->namespace && shape->plan.priority == terms->priority &&
            shape->team == terms->team && shape->submitter == terms->submitter &&
            shape->priority_class == terms->priority_class && shape->window == terms->window &&
-           shape->expected_us == kind->expected_us;
+           shape->expected_us == kind->expected_us && shape->runtime_class == kind->runtime_class;
 }
 
 static uint64_t key_of(const struct kind *kind, const struct demand *demand) {
     const struct job *terms = kind->terms;
     const char *texts[] = {terms->namespace, terms->team, terms->submitter, terms->priority_class,
                            terms->window};
-    uint64_t hash = demand_hash(demand) ^ (uint32_t)terms->priority ^ (uint64_t)kind->expected_us;
+    uint64_t hash = demand_hash(demand) ^ (uint32_t)terms->priority ^ (uint64_t)kind->expected_us ^
+                    (uint64_t)kind->runtime_class << 40;
 
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
         for (const char *at = texts[i]; *at != '\0'; at++) {

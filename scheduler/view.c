@@ -7,6 +7,7 @@
 #include "base/ensure.h"
 #include "base/memory.h"
 #include "policy/limit_range.h"
+#include "scheduler/runtimes.h"
 
 /* --- Runs ------------------------------------------------------------------------------------ */
 
@@ -173,9 +174,18 @@ void view_reserve(struct core *core, struct entry *entry) {
     view_release(core, entry);
     charge(core, entry, entry->shape->applied, 1);
     ledger_reserve(core->ledger, entry->id, entry->terms->namespace, entry->shape->applied);
+    view_expect(core, entry);
     if (entry->state == JOB_STARTING || entry->state == JOB_RUNNING) {
         ledger_objects_visible(core->ledger, entry->id);
     }
+}
+
+void view_expect(struct core *core, const struct entry *entry) {
+    const struct ledger_stay stay = {.started_us = entry_course(entry)->started_us,
+                                     .runtime_us = runtimes_expect(core, entry).us,
+                                     .limit_us = entry->terms->max_runtime_us};
+
+    ledger_expect(core->ledger, entry->id, &stay);
 }
 
 static void reserve_again(struct core *core, const char *namespace) {

@@ -58,6 +58,7 @@ struct shape {
     const char *window;
     int64_t expected_us; /* of jobs with a window: what has to fit into it */
     struct gate *gate;   /* NULL: they have none */
+    unsigned runtime_class;
     uint64_t key;
     struct demand *demand; /* as submitted */
     size_t waiting_room;
@@ -206,6 +207,9 @@ void view_release(struct core *core, struct entry *entry);
 
 /* Count the entry in (1) or out (-1), as its state is. */
 void view_count(struct core *core, const struct entry *entry, int times);
+
+/* Tell the ledger how long the gang is expected to stay: it was reserved, or has started. */
+void view_expect(struct core *core, const struct entry *entry);
 
 void view_put_limit_range(struct core *core, const struct limit_range *range);
 void view_remove_limit_range(struct core *core, const char *namespace, const char *name);

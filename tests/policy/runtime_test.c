@@ -30,6 +30,19 @@ TEST(runtime_expect__takes_the_first_that_is_known) {
     }
 }
 
+TEST(runtime_class__is_the_same_for_what_is_alike_and_grows) {
+    CHECK_EQ(runtime_class(0), 0, "unknown");
+    CHECK(runtime_class(1) > 0, "known");
+    CHECK_EQ(runtime_class(64 * M), runtime_class(65 * M), "alike");
+    for (int64_t us = 1; us < 400 * H; us += 1 + us / 50) {
+        const int64_t more = us + us / 8 + 1;
+
+        CHECK(runtime_class(more) > runtime_class(us), "an eighth more is not alike");
+        CHECK(runtime_class(more) <= runtime_class(us) + 2, "but next to it");
+    }
+    CHECK(runtime_class(INT64_MAX) < 1000, "few classes");
+}
+
 TEST(runtime_end__is_never_past_and_grows_by_steps) {
     static const struct {
         const char *what;

@@ -646,6 +646,15 @@ static void read_settings(struct words *words, struct core_settings *settings) {
             begin_windows(settings, &windows_begun);
         } else if (strcmp(word, "jobs-waiting") == 0) {
             settings->jobs_waiting_max = (size_t)number(words, value);
+        } else if (strcmp(word, "backfill") == 0) {
+            static const char *const modes[] = {"none", "easy", "conservative"};
+
+            settings->backfill = (struct plan_backfill){
+                .mode = (enum plan_backfill_mode)choice(words, value, modes, ARRAY_LEN(modes)),
+                .promises_max = 10,
+                .jobs_max = 100,
+                .instants_max = 100,
+                .horizon_us = 7 * 86400 * CLOCK_US_PER_SECOND};
         } else if (strcmp(word, "runtime-percentile") == 0) {
             settings->runtime_percent = (unsigned)number(words, value);
         } else if (strcmp(word, "runtime-default") == 0) {

@@ -1,0 +1,24 @@
+/* policy/plan_settings.h - what people choose about passes; policy/plan.h explains. */
+#ifndef POLICY_PLAN_SETTINGS_H
+#define POLICY_PLAN_SETTINGS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum plan_backfill_mode {
+    PLAN_BACKFILL_NONE,
+    PLAN_BACKFILL_EASY,         /* a promise for the first blocked job of each kind */
+    PLAN_BACKFILL_CONSERVATIVE, /* for every blocked job */
+    PLAN_BACKFILL_MODE_COUNT,
+};
+
+/* Zeroed is none. */
+struct plan_backfill {
+    enum plan_backfill_mode mode;
+    size_t promises_max; /* in a pass */
+    size_t jobs_max;     /* shapes looked at in a pass once something is promised */
+    size_t instants_max; /* looked at for a promise */
+    int64_t horizon_us;  /* nothing is promised beyond it */
+};
+
+#endif
