@@ -13,13 +13,16 @@
 #include "policy/ledger.h"
 #include "policy/node.h"
 #include "policy/quota.h"
+#include "policy/window.h"
 #include "scheduler/core.h"
+#include "tests/fake/zones.h"
 
 #define WORLD_JOBS_MAX   64
 #define WORLD_PODS_MAX   4096
 #define WORLD_NODES_MAX  8
 #define WORLD_NAMESPACES 2
 #define WORLD_NOTES_MAX  16384
+#define WORLD_SHUTS      300
 #define MINUTE_US        INT64_C(60000000)
 
 /* A pod of the cluster: the truth, which watches tell later. */
@@ -76,6 +79,7 @@ struct world {
     uint64_t next_id;
     unsigned acknowledged;
     struct demand *demands[4];
+    struct window_set *windows;
     struct world_pod pods[WORLD_PODS_MAX];
     unsigned pod_count;
     struct node nodes[WORLD_NODES_MAX];
@@ -357,9 +361,29 @@ static const char *keep(struct world *world, const char *text) {
     return intern_take(&world->texts, text == NULL ? "" : text);
 }
 
+/* Only while one of its windows is open, and for as long as it will run. */
+static void check_window(const struct world *world, const struct job *job) {
+    const struct window *windows[2];
+    size_t count = 0;
+
+    for (size_t i = 0; i < world->windows->window_count; i++) {
+        if (strstr(job->window, world->windows->windows[i].name) != NULL) {
+            windows[count++] = &world->windows->windows[i];
+        }
+    }
+    if (!window_ask(world->windows, windows, count, world->now.now_us, job->expected_runtime_us)
+             .may_start) {
+        broken(world, "admitted outside of its window", job->id);
+    }
+}
+
 static void store_job(struct world *world, const struct job *job) {
     struct stored_job *stored = &world->disk[job->id];
     struct job known;
+
+    if (job->state == JOB_SUBMITTING && stored->job.attempt != job->attempt) {
+        check_window(world, job);
+    }
 
     if (stored->exists && job_state_is_final(stored->job.state) &&
         job->state != stored->job.state) {
@@ -499,6 +523,10 @@ static void check_jobs(const struct world *world) {
     for (uint64_t id = 1; id <= world->acknowledged; id++) {
         if (!world->disk[id].exists || !core_job(world->core, id, &job)) {
             broken(world, "an acknowledged job is lost", id);
+        }
+        if ((job.state == JOB_STARTING || job.state == JOB_RUNNING) && job.close_us != 0 &&
+            job.close_us <= world->now.now_us && !job.cancel_requested) {
+            broken(world, "goes on though its window has closed", id);
         }
     }
 }
@@ -660,7 +688,8 @@ static void start_core(struct world *world) {
                      .backoff_max_us = 30000000,
                      .history_age_us = INT64_MAX / 4,
                      .history_count = 1000000,
-                     .jobs_waiting_max = 1000000},
+                     .jobs_waiting_max = 1000000,
+                     .windows = world->windows},
     });
     for (uint64_t id = 1; id < world->next_id; id++) {
         const struct stored_job *stored = &world->disk[id];
@@ -698,9 +727,14 @@ static void submit(struct world *world) {
         .spec = "{}",
         .spec_bytes = 2,
     };
+    static const char *const windows[] = {"soft", "mild", "soft,mild"};
     struct event event = {
         .kind = EVENT_SUBMIT, .token = 1, .submit = {.jobs = &job, .count = 1, .submitter = "me"}};
 
+    if (chance(world, world->options.windows)) {
+        job.window = windows[rng_below(&world->rng, ARRAY_LEN(windows))];
+        job.expected_runtime_us = (int64_t)rng_below(&world->rng, 3) * 5 * MINUTE_US;
+    }
     job.spec_hash[0] = (unsigned char)which;
     (void)turn(world, &event, 1);
     world->acknowledged++; /* It was committed, even if the reply died with the daemon. */
@@ -813,6 +847,39 @@ static void make_cluster(struct world *world) {
     }
 }
 
+/* Two windows that never shut by themselves, and freezes that shut them again and again. */
+static void make_windows(struct world *world) {
+    static const char *const names[] = {"soft", "mild"};
+    struct window_set *set = window_set_create();
+
+    set->zones = mem_alloc(1, sizeof(struct zone *));
+    set->zones[set->zone_count++] = zones_utc();
+    set->windows = mem_alloc(ARRAY_LEN(names), sizeof *set->windows);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct window *window = &set->windows[set->window_count++];
+
+        *window = (struct window){.name = mem_copy_text(names[i]), .zone = set->zones[0]};
+        window->at_close = i == 0 ? WINDOW_CLOSE_REQUEUE : WINDOW_CLOSE_FINISH;
+        window->hours = mem_alloc(1, sizeof *window->hours);
+        window->hours_count = 1;
+        window->hours[0] =
+            (struct window_hours){.weekdays = WINDOW_EVERY_DAY, .close_s = 24 * 3600};
+    }
+    set->freezes = mem_alloc(WORLD_SHUTS, sizeof *set->freezes);
+    for (int i = 0; i < WORLD_SHUTS; i++) {
+        struct freeze *freeze = &set->freezes[set->freeze_count++];
+
+        *freeze = (struct freeze){.name = mem_copy_text("shut"),
+                                  .from_us = world->now.now_us + (13 * i + 1) * MINUTE_US,
+                                  .until_us = world->now.now_us + (13 * i + 4) * MINUTE_US,
+                                  .windows = mem_alloc(2, sizeof(char *)),
+                                  .window_count = 2};
+        freeze->windows[0] = mem_copy_text("soft");
+        freeze->windows[1] = mem_copy_text("mild");
+    }
+    world->windows = set;
+}
+
 static void check_end(const struct world *world) {
     for (uint64_t id = 1; id <= world->acknowledged; id++) {
         struct job job = {0};
@@ -873,6 +940,7 @@ struct world_totals world_run(const struct world_options *options) {
     world->now = (struct instant){.now_us = INT64_C(1700000000000000), .mono_us = 1000000};
     rng_init(&world->rng, options->seed);
     make_cluster(world);
+    make_windows(world);
     start_core(world);
     for (unsigned i = 0; !all_final(world); i++) {
         if (i == 20000) {
@@ -896,6 +964,7 @@ struct world_totals world_run(const struct world_options *options) {
     for (unsigned i = 0; i < world->options.nodes; i++) {
         node_finish(&world->nodes[i]);
     }
+    window_set_destroy(world->windows);
     intern_finish(&world->texts);
     free(world->notes);
     free(world);

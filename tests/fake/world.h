@@ -26,6 +26,7 @@ struct world_options {
     unsigned cancel;       /* a job is cancelled at some moment */
     unsigned crash;        /* the daemon dies between commit and act, or after */
     unsigned foreign;      /* somebody else takes quota and room for a while */
+    unsigned windows;      /* a job names windows, which open for 10 minutes and shut for 3 */
     /* Exactly one, counted from 1 over starts and deletions, or over turns; 0: none. */
     unsigned nth_request_lost;
     unsigned nth_reply_lost;

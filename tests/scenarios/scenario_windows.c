@@ -3,33 +3,15 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/ensure.h"
 #include "base/memory.h"
 #include "policy/window.h"
-#include "policy/zone.h"
+#include "tests/fake/zones.h"
 #include "tests/scenarios/scenario.h"
 
-/* A file of the zone UTC: twice the header and a type of offset 0, and no rule. */
 static const struct zone *add_utc(struct window_set *set) {
-    unsigned char bytes[256] = {0};
-    unsigned char *at = bytes;
-    struct zone *zone = NULL;
-    struct error error = {0};
-    int result;
-
-    for (int i = 0; i < 2; i++) {
-        memcpy(at, "TZif2", 5);
-        at[39] = 1; /* a type */
-        at[43] = 4; /* bytes of names */
-        memcpy(at + 44 + 6, "UTC", 4);
-        at += 44 + 6 + 4;
-    }
-    memcpy(at, "\n\n", 2);
-    result = zone_parse("UTC", bytes, (size_t)(at - bytes) + 2, &error, &zone);
-    ENSURE(result == OK);
     set->zones = mem_grow(set->zones, set->zone_count + 1, sizeof(struct zone *));
-    set->zones[set->zone_count++] = zone;
-    return zone;
+    set->zones[set->zone_count] = zones_utc();
+    return set->zones[set->zone_count++];
 }
 
 static int32_t time_of(const struct scenario *scenario, const char *text) {

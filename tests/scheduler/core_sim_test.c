@@ -5,11 +5,15 @@
 
 #define SEEDS 250
 
-static void run_seeds(struct world_options options) {
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+static void run_some_seeds(struct world_options options, uint64_t last) {
+    for (uint64_t seed = 1; seed <= last; seed++) {
         options.seed = seed;
         (void)world_run(&options);
     }
+}
+
+static void run_seeds(struct world_options options) {
+    run_some_seeds(options, SEEDS);
 }
 
 TEST_WITHIN(core__runs_every_job_once_in_a_quiet_cluster, 180) {
@@ -37,6 +41,18 @@ TEST_WITHIN(core__survives_everything_at_once, 180) {
                                      .cancel = 20,
                                      .crash = 30,
                                      .foreign = 60});
+}
+
+TEST_WITHIN(core__keeps_to_the_windows, 180) {
+    const struct world_options options = {.jobs = 12,
+                                          .nodes = 3,
+                                          .windows = 700,
+                                          .reply_lost = 80,
+                                          .pod_fails = 100,
+                                          .cancel = 10,
+                                          .crash = 20};
+
+    run_some_seeds(options, 60); /* Virtual hours, most of them waiting. */
 }
 
 /* A small history in which each request in turn, and then each reply, is the one that is lost. */
