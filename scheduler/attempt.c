@@ -95,7 +95,13 @@ static void end_attempt(struct core *core, struct entry *entry, enum failure fai
     entry_edit(entry)->failure = failure;
     entry_edit(entry)->exit_code = exit_code;
     view_run_changed(core, entry);
-    view_release(core, entry);
+    /* Its driver may still make executors, or have made some that the watch has not shown: while
+     * its pod lives, their places are not free. pods.c gives them back. */
+    if (lifecycle_has_live_pod(entry)) {
+        view_release_charge(core, entry);
+    } else {
+        view_release(core, entry);
+    }
 }
 
 static void retry_or_fail(struct core *core, struct entry *entry, const char *message) {
@@ -118,7 +124,7 @@ static void retry_or_fail(struct core *core, struct entry *entry, const char *me
     }
     (*spent)++;
     wait_us = retry_backoff_us(retry, course->failures, rng_unit(&core->rng));
-    course->eligible_us = core->instant.now_us + wait_us;
+    lifecycle_wait(core, entry, wait_us);
     text_print_duration(wait_us, wait);
     lifecycle_move(core, entry, JOB_RETRY_WAIT, "retry",
                    outbox_format(&core->outbox,
@@ -143,7 +149,7 @@ void attempt_close(struct core *core, struct entry *entry) {
         return;
     }
     end_attempt(core, entry, FAILURE_PREEMPTED, -1, "its window closed");
-    entry_edit(entry)->eligible_us = core->instant.now_us;
+    lifecycle_wait(core, entry, 0);
     lifecycle_move(core, entry, JOB_RETRY_WAIT, "window_closed",
                    "its window closed; it waits for the next opening, no retry spent");
     lifecycle_tick(core, entry);
@@ -241,6 +247,7 @@ static void start_done(struct core *core, struct entry *entry,
 
     forget_other_pod(run, started->pod_uid);
     run->attempt.created_us = core->instant.now_us;
+    run->created_mono_us = core->instant.mono_us;
     run_set_text(&run->attempt.pod_uid, started->pod_uid);
     run_set_text(&run->attempt.pod_name, started->pod_name);
     run_set_text(&run->attempt.message, "");
@@ -261,7 +268,7 @@ static void start_quota(struct core *core, struct entry *entry,
     core->counts.quota_races++;
     ledger_quota_refused(core->ledger, entry->terms->namespace);
     end_attempt(core, entry, FAILURE_QUOTA_RACE, -1, started->message);
-    entry_edit(entry)->eligible_us = core->instant.now_us + wait_us;
+    lifecycle_wait(core, entry, wait_us);
     if (entry_course(entry)->cancel_requested) {
         lifecycle_move(core, entry, JOB_CANCELLED, "cancelled", "before its pod was created");
     } else if (entry_course(entry)->attempt >= LIMIT_JOB_ATTEMPTS) {
@@ -292,8 +299,8 @@ static void start_conflict(struct core *core, struct entry *entry,
     } else if (entry_course(entry)->attempt >= LIMIT_JOB_ATTEMPTS) {
         lifecycle_move(core, entry, JOB_FAILED, "failed", "too many attempts");
     } else {
-        entry_edit(entry)->eligible_us =
-            core->instant.now_us + lifecycle_backoff_us(core, ++entry_edit(entry)->quota_races, 0);
+        lifecycle_wait(core, entry,
+                       lifecycle_backoff_us(core, ++entry_edit(entry)->quota_races, 0));
         lifecycle_move(core, entry, JOB_QUEUED, "conflict", started->message);
     }
 }

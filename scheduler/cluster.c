@@ -35,6 +35,7 @@ struct watch {
     enum cluster_part part;
     struct reflector *reflector;
     bool synced; /* or denied */
+    bool lost;   /* since it was synced, and not listed again yet */
     char trouble[160];
 };
 
@@ -44,6 +45,7 @@ struct cluster {
     struct watch *watches;
     size_t watch_count;
     size_t unsynced[CLUSTER_PART_COUNT]; /* watches of the part that have not listed yet */
+    size_t lost[CLUSTER_PART_COUNT];     /* and those that are cut off */
     bool denied[CLUSTER_PART_COUNT];
 };
 
@@ -245,11 +247,36 @@ static void add_gone(struct daemon *daemon, enum cluster_part part,
 
 /* --- Watches --------------------------------------------------------------------------------- */
 
+static void tell_part(struct watch *watch, enum event_kind kind) {
+    struct daemon *daemon = watch->daemon;
+
+    inbox_add(&daemon->inbox,
+              &(struct event){
+                  .kind = kind,
+                  .synced = {.part = watch->part, .denied = daemon->cluster->denied[watch->part]}},
+              NULL, NULL);
+}
+
+/* Its picture ages, or is whole again. */
+static void note_lost(struct watch *watch, bool lost) {
+    size_t *count = &watch->daemon->cluster->lost[watch->part];
+
+    if (!watch->synced || watch->lost == lost) {
+        return;
+    }
+    watch->lost = lost;
+    *count = lost ? *count + 1 : *count - 1;
+    if (*count == (lost ? 1 : 0)) {
+        tell_part(watch, lost ? EVENT_LOST : EVENT_SYNCED);
+    }
+}
+
 static void settle(struct watch *watch) {
     struct daemon *daemon = watch->daemon;
     struct cluster *cluster = daemon->cluster;
 
     if (watch->synced) {
+        note_lost(watch, false);
         return;
     }
     watch->synced = true;
@@ -257,11 +284,7 @@ static void settle(struct watch *watch) {
         log_info(&daemon->log, daemon_now(daemon).now_us, "event=%s resource=%s",
                  cluster->denied[watch->part] ? "denied" : "synced",
                  cluster_part_text(watch->part));
-        inbox_add(&daemon->inbox,
-                  &(struct event){
-                      .kind = EVENT_SYNCED,
-                      .synced = {.part = watch->part, .denied = cluster->denied[watch->part]}},
-                  NULL, NULL);
+        tell_part(watch, EVENT_SYNCED);
     }
 }
 
@@ -281,6 +304,8 @@ static void on_lost(struct watch *watch, const struct reflector_event *event) {
     if (event->status.outcome == KUBE_FORBIDDEN && watch->part != CLUSTER_PODS) {
         daemon->cluster->denied[watch->part] = true;
         settle(watch);
+    } else {
+        note_lost(watch, true);
     }
 }
 

@@ -171,7 +171,12 @@ static void on_limit_range_gone(struct core *core, struct event *event) {
     view_remove_limit_range(core, event->gone.namespace, event->gone.name);
 }
 
+static void on_lost(struct core *core, struct event *event) {
+    core->counts.lost[event->synced.part] = true;
+}
+
 static void on_synced(struct core *core, struct event *event) {
+    core->counts.lost[event->synced.part] = false;
     core->counts.synced[event->synced.part] = !event->synced.denied;
     core->counts.denied[event->synced.part] = event->synced.denied;
     core->pass_needed = true;
@@ -241,6 +246,7 @@ static void (*const handlers[EVENT_KIND_COUNT])(struct core *core, struct event 
     [EVENT_DELETED] = on_deleted,
     [EVENT_SETTINGS] = on_settings,
     [EVENT_LEASE] = on_lease,
+    [EVENT_LOST] = on_lost,
     [EVENT_DRAIN] = on_drain,
 };
 
@@ -409,8 +415,10 @@ const struct demand *core_demand(const struct core *core, uint64_t id) {
 
 /* Not among those that may start: its time has not come, or the last attempt's pod is there. */
 static struct reason unlisted_reason(const struct core *core, const struct entry *entry) {
-    if (entry_eligible_us(entry) > core->instant.now_us) {
-        return reason_retry_wait(entry_eligible_us(entry));
+    int64_t wait_us = lifecycle_eligible_in_us(core, entry);
+
+    if (wait_us > 0) {
+        return reason_retry_wait(core->instant.now_us + wait_us);
     }
     return reason_plain(lifecycle_has_live_pod(entry) ? REASON_POD_REMAINS : REASON_WAITING_TURN);
 }

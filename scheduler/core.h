@@ -147,6 +147,7 @@ struct core_counts {
     bool denied[CLUSTER_PART_COUNT];
     bool draining;
     bool lease_lost;
+    bool lost[CLUSTER_PART_COUNT]; /* its watch is cut off: the picture ages */
     uint64_t turns;
     uint64_t admissions;
     uint64_t quota_races;

@@ -36,6 +36,7 @@ enum event_kind {
     EVENT_LIMIT_RANGE,
     EVENT_LIMIT_RANGE_GONE,
     EVENT_SYNCED,  /* all pods, nodes, ... there are have been told */
+    EVENT_LOST,    /* news of a part can't come: until it is synced again */
     EVENT_STARTED, /* COMMAND_START is over */
     EVENT_DELETED, /* COMMAND_DELETE is over */
     EVENT_SETTINGS,

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "scheduler/runtimes.h"
 
+#define BLIND_US        (1 * CLOCK_US_PER_SECOND) /* between looks while nothing can be seen */
 #define FORGET_PER_TURN 64
 
 void lifecycle_wake_at(struct core *core, uint64_t id, int64_t mono_us) {
@@ -23,6 +24,21 @@ int64_t lifecycle_backoff_us(struct core *core, uint32_t failures, int64_t at_le
     int64_t wait_us = retry_backoff_us(&policy, failures, rng_unit(&core->rng));
 
     return wait_us > at_least_us ? wait_us : at_least_us;
+}
+
+void lifecycle_wait(struct core *core, struct entry *entry, int64_t wait_us) {
+    entry_edit(entry)->eligible_us = core->instant.now_us + wait_us;
+    entry->run->eligible_mono_us = core->instant.mono_us + wait_us;
+}
+
+int64_t lifecycle_eligible_in_us(const struct core *core, const struct entry *entry) {
+    if (entry->run == NULL) {
+        return 0; /* Since it was submitted, whatever the clock said then. */
+    }
+    if (entry->run->eligible_mono_us == 0) {
+        return entry_eligible_us(entry) - core->instant.now_us;
+    }
+    return entry->run->eligible_mono_us - core->instant.mono_us;
 }
 
 void lifecycle_note(struct core *core, struct entry *entry, const char *kind, const char *text) {
@@ -44,7 +60,7 @@ void lifecycle_move(struct core *core, struct entry *entry, enum job_state to, c
     view_count(core, entry, -1);
     entry->state = (uint8_t)job_move((enum job_state)entry->state, to);
     view_count(core, entry, 1);
-    if (to == JOB_QUEUED && entry_eligible_us(entry) <= core->instant.now_us) {
+    if (to == JOB_QUEUED && lifecycle_eligible_in_us(core, entry) <= 0) {
         view_list(core, entry);
     } else {
         view_unlist(core, entry);
@@ -75,8 +91,9 @@ static void tick_waiting(struct core *core, struct entry *entry) {
         lifecycle_move(core, entry,
                        job_may_move(entry->state, JOB_REJECTED) ? JOB_REJECTED : JOB_FAILED,
                        "rejected", "its stored specification can't be read any more");
-    } else if (entry_eligible_us(entry) > core->instant.now_us) {
-        lifecycle_wake_at(core, entry->id, mono_of(core, entry_eligible_us(entry)));
+    } else if (lifecycle_eligible_in_us(core, entry) > 0) {
+        lifecycle_wake_at(core, entry->id,
+                          core->instant.mono_us + lifecycle_eligible_in_us(core, entry));
     } else if (lifecycle_has_live_pod(entry)) {
         view_unlist(core, entry); /* Looked at again when that pod changes. */
     } else if (entry->state == JOB_RETRY_WAIT) {
@@ -136,16 +153,30 @@ static bool closed(struct core *core, struct entry *entry) {
     return true;
 }
 
+/* When the attempt's pod was made, monotonic. */
+static int64_t created_mono_us(const struct core *core, const struct run *run) {
+    int64_t mono_us =
+        run->created_mono_us != 0 ? run->created_mono_us : mono_of(core, run->attempt.created_us);
+
+    return mono_us < core->instant.mono_us ? mono_us : core->instant.mono_us;
+}
+
 static void tick_starting(struct core *core, struct entry *entry) {
-    int64_t due_us = entry->run->attempt.created_us + core->settings.start_timeout_us;
+    struct run *run = entry->run;
+    int64_t due_us;
+
+    run->created_mono_us = created_mono_us(core, run);
+    due_us = run->created_mono_us + core->settings.start_timeout_us;
 
     if (closed(core, entry)) {
         return;
     }
     if (entry_course(entry)->cancel_requested) {
         attempt_delete_pod(core, entry);
-    } else if (due_us > core->instant.now_us) {
-        lifecycle_wake_at(core, entry->id, mono_of(core, due_us));
+    } else if (due_us > core->instant.mono_us) {
+        lifecycle_wake_at(core, entry->id, due_us);
+    } else if (core->counts.lost[CLUSTER_PODS]) { /* It may have run, and ended, unseen. */
+        lifecycle_wake_at(core, entry->id, core->instant.mono_us + BLIND_US);
     } else {
         start_timed_out(core, entry);
         lifecycle_tick(core, entry);

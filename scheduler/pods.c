@@ -151,6 +151,13 @@ static void note_standing(struct core *core, struct entry *entry, const struct p
     }
 }
 
+/* The last pod of an attempt that is over has ended: nothing more can come of it. */
+static void release_if_over(struct core *core, struct entry *entry) {
+    if (!job_state_is_active((enum job_state)entry->state) && !lifecycle_has_live_pod(entry)) {
+        ledger_release(core->ledger, entry->id);
+    }
+}
+
 void pods_put(struct core *core, const struct pod_event *pod) {
     bool finished = pod->standing == POD_STANDS_SUCCEEDED || pod->standing == POD_STANDS_FAILED;
     struct entry *entry = pod->job_id != 0 ? view_entry(core, pod->job_id) : NULL;
@@ -170,6 +177,7 @@ void pods_put(struct core *core, const struct pod_event *pod) {
         /* A creation that came through after all, when nobody waited for it any more. */
         pods_clean_up(core, pod->namespace, pod->name, pod->uid, pod->job_id);
     }
+    release_if_over(core, entry);
     lifecycle_tick(core, entry);
 }
 
@@ -197,6 +205,7 @@ void pods_gone(struct core *core, const char *namespace, const char *name, uint6
         entry->run->gone = true;
         attempt_observe(core, entry);
     }
+    release_if_over(core, entry);
     lifecycle_tick(core, entry);
 }
 

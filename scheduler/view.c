@@ -70,6 +70,7 @@ static void entry_finish(struct core *core, struct entry *entry) {
 
 void view_drop(struct core *core, struct entry *entry) {
     view_count(core, entry, -1);
+    ledger_release(core->ledger, entry->id); /* Of pods that nobody ever saw end. */
     entry_finish(core, entry);
     entries_remove(&core->entries, entry->id);
 }
@@ -161,13 +162,17 @@ static void charge(struct core *core, const struct entry *entry, const struct de
                  times, core->instant.now_us);
 }
 
-void view_release(struct core *core, struct entry *entry) {
+void view_release_charge(struct core *core, struct entry *entry) {
     const struct ledger_reservation *old = ledger_find_reservation(core->ledger, entry->id);
 
     if (old != NULL) {
         charge(core, entry, old->demand, -1);
-        ledger_release(core->ledger, entry->id);
     }
+}
+
+void view_release(struct core *core, struct entry *entry) {
+    view_release_charge(core, entry);
+    ledger_release(core->ledger, entry->id);
 }
 
 void view_reserve(struct core *core, struct entry *entry) {

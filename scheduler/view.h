@@ -27,8 +27,12 @@ struct run {
     bool start_may_exist; /* a try's fate is unknown, or was before a restart */
     uint32_t start_failures;
     int64_t start_due_us; /* monotonic: not asked again before */
-    bool seen;            /* its pod was in the watch */
-    bool gone;            /* and has left it, or could not be found after a restart */
+    /* Monotonic twins of the job's eligible_us and the attempt's created_us, which a step of the
+     * clock on the wall does not move; 0: not known yet, as after a restart. */
+    int64_t eligible_mono_us;
+    int64_t created_mono_us;
+    bool seen; /* its pod was in the watch */
+    bool gone; /* and has left it, or could not be found after a restart */
     enum pod_standing standing;
     enum failure standing_failure;
     int32_t standing_exit_code;
@@ -204,6 +208,10 @@ void view_release_shape(struct core *core, struct entry *entry);
 /* Charge an active job's gang, as it stands now; or give it back, if it is charged. */
 void view_reserve(struct core *core, struct entry *entry);
 void view_release(struct core *core, struct entry *entry);
+
+/* The attempt is over and its pod still lives: its team is charged no more, but its places are kept
+ * until ledger_release(). */
+void view_release_charge(struct core *core, struct entry *entry);
 
 /* Count the entry in (1) or out (-1), as its state is. */
 void view_count(struct core *core, const struct entry *entry, int times);

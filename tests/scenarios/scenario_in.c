@@ -599,6 +599,13 @@ static void denied(struct words *words) {
     parts_known(words, true);
 }
 
+static void lost(struct words *words) {
+    static const char *const parts[] = {"pods", "nodes", "quotas", "limits"};
+
+    add(words, EVENT_LOST)->synced.part =
+        (enum cluster_part)choice(words, need(words, "a part"), parts, ARRAY_LEN(parts));
+}
+
 static void drain(struct words *words) {
     (void)add(words, EVENT_DRAIN);
 }
@@ -688,6 +695,7 @@ static const struct {
     {"ask", ask},         {"pod", pod},         {"node", node},     {"quota", quota},
     {"limits", limits},   {"gone", gone},       {"synced", synced}, {"denied", denied},
     {"started", started}, {"deleted", deleted}, {"drain", drain},   {"settings", reload},
+    {"lost", lost},
 };
 
 void scenario_add_event(struct scenario *scenario, char *text) {

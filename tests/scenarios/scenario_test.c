@@ -92,17 +92,22 @@ static void run_turn(struct scenario *scenario) {
     scenario_forget_events(scenario);
 }
 
-/* "at 90s", counted from the start; "at 90s clock=1h": somebody has set the wall clock forward. */
+/* "at 90s", counted from the start; "at 90s clock=1h": somebody has set the wall clock forward;
+ * clock=-1h: back. */
 static void set_time(struct scenario *scenario, const char *text) {
     char *copy = mem_copy_text(text);
     char *shift = strstr(copy, " clock=");
     int64_t at_us;
 
     if (shift != NULL) {
+        const char *by = shift + strlen(" clock=");
+        bool back = *by == '-';
+
         *shift = '\0';
-        if (text_parse_duration_us(shift + strlen(" clock="), &scenario->wall_shift_us) != OK) {
+        if (text_parse_duration_us(by + back, &scenario->wall_shift_us) != OK) {
             scenario_bad(scenario, "not a duration", text);
         }
+        scenario->wall_shift_us *= back ? -1 : 1;
     }
     if (text_parse_duration_us(copy, &at_us) != OK ||
         SCENARIO_MONO_US + at_us < scenario->now.mono_us) {
