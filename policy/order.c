@@ -10,9 +10,10 @@
 #include "policy/resources.h"
 #include "policy/share.h"
 
-/* A tier has a tree of heaps that mirrors the share tree. A user's branch holds lanes, one for each
- * namespace; a lane holds leaves, the shapes on offer. What is empty or shut is in no heap. Shares
- * are looked up once in a pass, and only where somebody looks. */
+/* Each tier, and each kind of nodes that its jobs ask for, has a tree of heaps that mirrors the share
+ * tree: when those nodes are kept for somebody, the whole tree is shut at once. A user's branch
+ * holds lanes, one for each namespace; a lane holds leaves, the shapes on offer. What is empty or
+ * shut is in no heap. Shares are looked up once in a pass, and only where somebody looks. */
 
 /* Each begins with its heap's item, so an item is the thing itself. */
 struct leaf {
@@ -35,9 +36,10 @@ struct lane {
 
 struct branch {
     struct heap_item item;
-    struct branch *parent; /* NULL: the root of a tier */
-    struct tier *tier;
+    struct branch *parent; /* NULL: the root of a tree */
+    struct tree *tree;
     uint32_t node;
+    uint32_t depth;
     bool holds_lanes;
     struct heap below;
     size_t members; /* lanes or branches that exist below it */
@@ -46,10 +48,12 @@ struct branch {
     bool is_borrowing;
 };
 
-struct tier {
-    int32_t value;
+struct tree {
+    int32_t tier;
+    uint64_t where;
     struct branch *root;
     struct map branches; /* by node */
+    uint64_t shut_for;   /* a job; 0: it is open */
 };
 
 struct space {
@@ -65,8 +69,8 @@ struct order {
     uint64_t pass;
     struct leaf **leaves; /* by shape; NULL: not added */
     size_t leaf_room;
-    struct tier **tiers; /* the highest first */
-    size_t tier_count;
+    struct tree **trees; /* the highest tier first, then by `where` */
+    size_t tree_count;
     struct space *spaces; /* by namespace */
     size_t space_count;
     bool *is_shut; /* by node */
@@ -143,21 +147,47 @@ static struct leaf *first_of(const struct order *order, struct branch *branch) {
     return (struct leaf *)heap_top(&((struct lane *)heap_top(&branch->below))->leaves);
 }
 
+/* Of two siblings in the share tree, perhaps of different trees here. */
+static bool sibling_goes_before(const struct order *order, const struct branch *a,
+                                const struct branch *b) {
+    if (a->is_borrowing != b->is_borrowing) {
+        return b->is_borrowing;
+    }
+    if (a->share < b->share || b->share < a->share) {
+        return a->share < b->share;
+    }
+    return share_sibling_order(order->share, a->node, b->node) < 0;
+}
+
 static bool compare_branches(void *context, const struct heap_item *a, const struct heap_item *b) {
     const struct order *order = context;
-    struct branch *one = (struct branch *)(uintptr_t)a;
-    struct branch *other = (struct branch *)(uintptr_t)b;
 
     if (order->settings.mode != ORDER_FAIR) {
-        return leaf_goes_before(first_of(order, one), first_of(order, other));
+        return leaf_goes_before(first_of(order, (struct branch *)(uintptr_t)a),
+                                first_of(order, (struct branch *)(uintptr_t)b));
     }
-    if (one->is_borrowing != other->is_borrowing) {
-        return other->is_borrowing;
+    return sibling_goes_before(order, (const struct branch *)a, (const struct branch *)b);
+}
+
+/* The first jobs of two trees of one tier: by their users' ways down the share tree. */
+static bool goes_before(const struct order *order, const struct leaf *a, const struct leaf *b) {
+    const struct branch *one = a->lane->branch;
+    const struct branch *other = b->lane->branch;
+
+    if (order->settings.mode != ORDER_FAIR || one->node == other->node) {
+        return leaf_goes_before(a, b);
     }
-    if (one->share < other->share || other->share < one->share) {
-        return one->share < other->share;
+    while (one->depth > other->depth) {
+        one = one->parent;
     }
-    return first_of(order, one)->job_id < first_of(order, other)->job_id;
+    while (other->depth > one->depth) {
+        other = other->parent;
+    }
+    while (one->parent->node != other->parent->node) {
+        one = one->parent;
+        other = other->parent;
+    }
+    return sibling_goes_before(order, one, other);
 }
 
 /* --- Up and down the tree -------------------------------------------------------------------- */
@@ -209,46 +239,52 @@ static void space_room(struct order *order, size_t namespace_index) {
     }
 }
 
-static struct branch *need_branch(struct order *order, struct tier *tier, uint32_t node) {
-    struct branch *branch = map_get_id(&tier->branches, node);
+static struct branch *need_branch(struct order *order, struct tree *tree, uint32_t node) {
+    struct branch *branch = map_get_id(&tree->branches, node);
 
     if (branch != NULL) {
         return branch;
     }
     node_room(order, node);
     branch = mem_alloc(1, sizeof *branch);
-    branch->tier = tier;
+    branch->tree = tree;
     branch->node = node;
     branch->below = (struct heap){.before = compare_branches, .context = order};
     look_up_share(order, branch);
-    (void)map_put_id(&tier->branches, node, branch);
+    (void)map_put_id(&tree->branches, node, branch);
     if (node != SHARE_ROOT) {
-        branch->parent = need_branch(order, tier, share_parent(order->share, node));
+        branch->parent = need_branch(order, tree, share_parent(order->share, node));
         branch->parent->members++;
+        branch->depth = branch->parent->depth + 1;
     }
     return branch;
 }
 
-static struct tier *need_tier(struct order *order, int32_t value) {
-    size_t at = 0;
-    struct tier *tier;
+static bool is_before(const struct tree *tree, int32_t tier, uint64_t where) {
+    return tree->tier > tier || (tree->tier == tier && tree->where < where);
+}
 
-    while (at < order->tier_count && order->tiers[at]->value > value) {
+static struct tree *need_tree(struct order *order, int32_t tier, uint64_t where) {
+    struct tree *tree;
+    size_t at = 0;
+
+    while (at < order->tree_count && is_before(order->trees[at], tier, where)) {
         at++;
     }
-    if (at < order->tier_count && order->tiers[at]->value == value) {
-        return order->tiers[at];
+    if (at < order->tree_count && order->trees[at]->tier == tier &&
+        order->trees[at]->where == where) {
+        return order->trees[at];
     }
-    tier = mem_alloc(1, sizeof *tier);
-    tier->value = value;
-    order->tiers = mem_grow(order->tiers, order->tier_count + 1, sizeof(struct tier *));
-    memmove(&order->tiers[at + 1], &order->tiers[at],
-            (order->tier_count - at) * sizeof(struct tier *));
-    order->tiers[at] = tier;
-    order->tier_count++;
-    tier->root = need_branch(order, tier, SHARE_ROOT);
-    tier->root->members++; /* It stays. */
-    return tier;
+    tree = mem_alloc(1, sizeof *tree);
+    tree->tier = tier;
+    tree->where = where;
+    order->trees = mem_grow(order->trees, order->tree_count + 1, sizeof(struct tree *));
+    memmove(&order->trees[at + 1], &order->trees[at],
+            (order->tree_count - at) * sizeof(struct tree *));
+    order->trees[at] = tree;
+    order->tree_count++;
+    tree->root = need_branch(order, tree, SHARE_ROOT);
+    return tree;
 }
 
 static struct lane *find_lane(const struct space *space, const struct branch *branch) {
@@ -281,15 +317,33 @@ static struct lane *need_lane(struct order *order, struct branch *branch, size_t
     return lane;
 }
 
-static void drop_branch(struct branch *branch) {
+static void drop_tree(struct order *order, struct tree *tree) {
+    size_t at = 0;
+
+    while (order->trees[at] != tree) {
+        at++;
+    }
+    order->tree_count--;
+    memmove(&order->trees[at], &order->trees[at + 1],
+            (order->tree_count - at) * sizeof(struct tree *));
+    map_finish(&tree->branches);
+    free(tree);
+}
+
+static void drop_branch(struct order *order, struct branch *branch) {
+    struct tree *tree = branch->tree;
+
     while (branch != NULL && --branch->members == 0) {
         struct branch *parent = branch->parent;
 
         ENSURE(branch->below.count == 0 && branch->item.place == 0);
-        (void)map_remove_id(&branch->tier->branches, branch->node);
+        (void)map_remove_id(&tree->branches, branch->node);
         heap_finish(&branch->below);
         free(branch);
         branch = parent;
+    }
+    if (tree->branches.count == 0) {
+        drop_tree(order, tree);
     }
 }
 
@@ -305,7 +359,7 @@ static void drop_lane(struct order *order, struct lane *lane) {
             break;
         }
     }
-    drop_branch(lane->branch);
+    drop_branch(order, lane->branch);
     heap_finish(&lane->leaves);
     free(lane);
 }
@@ -325,12 +379,6 @@ static void forget_shapes(struct order *order) {
             order_remove(order, (uint32_t)i);
         }
     }
-    for (size_t i = 0; i < order->tier_count; i++) {
-        drop_branch(order->tiers[i]->root);
-        map_finish(&order->tiers[i]->branches);
-        free(order->tiers[i]);
-    }
-    order->tier_count = 0;
 }
 
 void order_destroy(struct order *order) {
@@ -343,7 +391,7 @@ void order_destroy(struct order *order) {
     }
     free(order->spaces);
     free(order->leaves);
-    free(order->tiers);
+    free(order->trees);
     free(order->is_shut);
     free(order->shut_nodes);
     free(order);
@@ -354,8 +402,8 @@ static void open_nodes(struct order *order) {
         const uint32_t node = order->shut_nodes[i];
 
         order->is_shut[node] = false;
-        for (size_t j = 0; j < order->tier_count; j++) {
-            struct branch *branch = map_get_id(&order->tiers[j]->branches, node);
+        for (size_t j = 0; j < order->tree_count; j++) {
+            struct branch *branch = map_get_id(&order->trees[j]->branches, node);
 
             if (branch != NULL) {
                 branch_changed(order, branch);
@@ -378,8 +426,8 @@ void order_configure(struct order *order, const struct order_settings *settings)
 
 void order_add(struct order *order, uint32_t shape, const struct order_shape *about) {
     const bool tiers_count = order->settings.mode != ORDER_FIFO;
-    struct tier *tier = need_tier(order, tiers_count ? about->tier : 0);
-    struct branch *branch = need_branch(order, tier, about->node);
+    struct tree *tree = need_tree(order, tiers_count ? about->tier : 0, about->where);
+    struct branch *branch = need_branch(order, tree, about->node);
     struct leaf *leaf = mem_alloc(1, sizeof *leaf);
 
     if (shape >= order->leaf_room) {
@@ -458,28 +506,63 @@ int64_t order_offered_since(const struct order *order, uint32_t shape) {
 
 void order_begin(struct order *order, int64_t now_us) {
     open_nodes(order);
+    for (size_t i = 0; i < order->tree_count; i++) {
+        order->trees[i]->shut_for = 0;
+    }
     order->now_us = now_us;
     order->pass++;
 }
 
 uint32_t order_next(struct order *order) {
-    for (size_t i = 0; i < order->tier_count; i++) {
-        struct branch *root = order->tiers[i]->root;
+    const struct leaf *first = NULL;
+    int32_t tier = 0;
 
-        if (root->below.count > 0 && !order->is_shut[SHARE_ROOT]) {
-            return first_of(order, root)->shape;
+    if (order->is_shut[SHARE_ROOT]) {
+        return ORDER_NONE;
+    }
+    for (size_t i = 0; i < order->tree_count; i++) {
+        const struct tree *tree = order->trees[i];
+
+        if (first != NULL && tree->tier < tier) {
+            break;
+        }
+        if (tree->root->below.count > 0 && tree->shut_for == 0) {
+            const struct leaf *leaf = first_of(order, tree->root);
+
+            first = first == NULL || goes_before(order, leaf, first) ? leaf : first;
+            tier = tree->tier;
         }
     }
-    return ORDER_NONE;
+    return first != NULL ? first->shape : ORDER_NONE;
 }
 
-void order_charged(struct order *order, uint32_t shape) {
-    struct branch *branch = order->leaves[shape]->lane->branch;
+static void branch_charged(const struct order *order, struct branch *branch) {
+    look_up_share(order, branch);
+    if (branch->item.place != 0) {
+        heap_fix(&branch->parent->below, &branch->item);
+    }
+}
 
-    for (; branch->parent != NULL; branch = branch->parent) {
-        look_up_share(order, branch);
-        if (branch->item.place != 0) {
-            heap_fix(&branch->parent->below, &branch->item);
+/* In the other trees of the tier too: their first jobs are compared with this one's. */
+void order_charged(struct order *order, uint32_t shape) {
+    const struct branch *leaf = order->leaves[shape]->lane->branch;
+
+    if (order->settings.mode != ORDER_FAIR) {
+        return;
+    }
+    for (size_t i = 0; i < order->tree_count; i++) {
+        struct tree *tree = order->trees[i];
+
+        if (tree->tier != leaf->tree->tier || tree->root->pass != order->pass) {
+            continue; /* It is not in this pass's order yet, or any more. */
+        }
+        for (const struct branch *on_way = leaf; on_way->parent != NULL;
+             on_way = on_way->parent) {
+            struct branch *branch = map_get_id(&tree->branches, on_way->node);
+
+            if (branch != NULL) {
+                branch_charged(order, branch);
+            }
         }
     }
 }
@@ -520,13 +603,25 @@ void order_shut_node(struct order *order, uint32_t node) {
     order->shut_nodes =
         mem_grow(order->shut_nodes, order->shut_count + 1, sizeof *order->shut_nodes);
     order->shut_nodes[order->shut_count++] = node;
-    for (size_t i = 0; i < order->tier_count; i++) {
-        struct branch *branch = map_get_id(&order->tiers[i]->branches, node);
+    for (size_t i = 0; i < order->tree_count; i++) {
+        struct branch *branch = map_get_id(&order->trees[i]->branches, node);
 
         if (branch != NULL) {
             branch_changed(order, branch);
         }
     }
+}
+
+void order_shut_where(struct order *order, uint64_t where, uint64_t job_id) {
+    for (size_t i = 0; i < order->tree_count; i++) {
+        if (order->trees[i]->where == where && order->trees[i]->shut_for == 0) {
+            order->trees[i]->shut_for = job_id;
+        }
+    }
+}
+
+uint64_t order_where_shut_for(const struct order *order, uint32_t shape) {
+    return order->leaves[shape]->lane->branch->tree->shut_for;
 }
 
 uint32_t order_shut_by(const struct order *order, uint32_t node) {

@@ -8,11 +8,12 @@
  * ORDER_PRIORITY  the higher tier first, then the higher priority, then submission
  * ORDER_FAIR      the higher tier first; then down the team tree, at each step to the child that
  *                 borrows nothing before one that does, then to the lowest share
- *                 (policy/share.h); of one user's jobs, the one with the lowest
+ *                 (policy/share.h), then by name; of one user's jobs, the one with the lowest
  *                 (eligible since) - priority * aging, then the longest eligible. aging 0: the
  *                 higher priority, then the longest eligible.
  * What is equal in all that goes by job id. The order does not depend on what was on offer
- * before. To offer and to withdraw costs the logarithm of what is there.
+ * before. To offer and to withdraw costs the logarithm of what is there, to ask for the next
+ * one the number of different kinds of nodes that jobs ask for.
  */
 #ifndef POLICY_ORDER_H
 #define POLICY_ORDER_H
@@ -36,6 +37,7 @@ struct order_shape {
     uint32_t node; /* the user's, of the share tree; held by whoever adds the shape */
     int32_t tier;
     int32_t priority;
+    uint64_t where; /* equal where jobs may use the same nodes: any number that says so */
 };
 
 /* The share tree stays as it is, or everything is added anew after order_configure(). */
@@ -69,6 +71,11 @@ void order_charged(struct order *order, uint32_t shape);
 void order_shut_namespace(struct order *order, size_t namespace_index);
 void order_open_namespace(struct order *order, size_t namespace_index);
 void order_shut_node(struct order *order, uint32_t node);
+
+/* No shape that may use these nodes is next until order_begin(): they are kept for the job. */
+void order_shut_where(struct order *order, uint64_t where, uint64_t job_id);
+uint64_t order_where_shut_for(const struct order *order, uint32_t shape); /* 0: it is open */
+
 bool order_namespace_is_shut(const struct order *order, size_t namespace_index);
 
 /* The node that shuts this one: itself, or the nearest above it; SHARE_NONE: none. */

@@ -135,6 +135,16 @@ static void need_namespace(struct plan *plan, size_t index) {
     }
 }
 
+/* The same for demands whose pods may use the same nodes, whatever they need of them. */
+uint64_t plan_where(const struct demand *demand) {
+    uint64_t hash = 0;
+
+    for (size_t i = 0; i < demand->group_count; i++) {
+        hash = (hash ^ demand->groups[i].where_hash) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
 /* To the order, without offer. */
 static void add_to_order(struct plan *plan, uint32_t number) {
     const struct plan_shape *shape = plan->states[number].shape;
@@ -143,7 +153,8 @@ static void add_to_order(struct plan *plan, uint32_t number) {
               &(struct order_shape){.namespace_index = shape->namespace_index,
                                     .node = shape->node,
                                     .tier = shape->tier,
-                                    .priority = shape->priority});
+                                    .priority = shape->priority,
+                                    .where = plan_where(shape->demand)});
 }
 
 uint32_t plan_add_shape(struct plan *plan, const struct plan_shape *shape) {
@@ -475,7 +486,7 @@ struct plan_wait plan_wait(const struct plan *plan, uint32_t number) {
     }
     return (struct plan_wait){
         .job_id = job_id,
-        .reason = state->reason != NULL ? *state->reason : plan_blocked_why(plan, state->shape)};
+        .reason = state->reason != NULL ? *state->reason : plan_blocked_why(plan, number)};
 }
 
 const struct place_run *plan_start_runs(const struct plan *plan, size_t start, size_t *out_count) {

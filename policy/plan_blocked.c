@@ -4,6 +4,8 @@
 #include "policy/plan_pass.h"
 #include "policy/room.h"
 
+#define REOPENED_MAX 32 /* contended namespaces, in a pass */
+
 /* --- A namespace ----------------------------------------------------------------------------- */
 
 /* Its later jobs wait. reopens: not only when something in the namespace changes. */
@@ -132,6 +134,7 @@ void plan_blocked_by_nodes(struct plan *plan, const struct plan_input *input, ui
                      &reason)) {
         plan_set_aside(plan, number, PLAN_WAITS_PASS, &reason);
         keep_for(plan, shape, job_id);
+        order_shut_where(plan->order, plan_where(shape->demand), job_id);
     }
 }
 
@@ -141,16 +144,24 @@ bool plan_blocked_all(const struct plan *plan) {
 
 /* --- Between passes -------------------------------------------------------------------------- */
 
-/* Does a shut namespace have to be looked at again? Its order may have changed by itself, if it
- * goes by shares of several users. */
-static bool has_to_reopen(const struct plan *plan, size_t index, uint64_t version) {
-    const struct plan_namespace *namespace = &plan->namespaces[index];
+/* Has anything changed for the job that shuts the namespace? */
+static bool has_changed(const struct plan_namespace *namespace, uint64_t version) {
+    return namespace->reopens || namespace->version != version;
+}
 
-    return namespace->reopens || namespace->version != version ||
-           (plan->settings.mode == ORDER_FAIR && order_is_contended(plan->order, index));
+/* Where several users wait, their order changes by itself, with their shares. Each pass looks at a
+ * few of those; as what is shut again goes to the end of the list, all have their turn. */
+static bool has_its_turn(const struct plan *plan, size_t index, size_t *turns) {
+    if (plan->settings.mode != ORDER_FAIR || *turns == REOPENED_MAX ||
+        !order_is_contended(plan->order, index)) {
+        return false;
+    }
+    (*turns)++;
+    return true;
 }
 
 void plan_blocked_begin(struct plan *plan, const struct plan_input *input) {
+    size_t turns = 0;
     size_t left = 0;
 
     for (size_t i = 0; i < plan->touched_count; i++) {
@@ -166,9 +177,12 @@ void plan_blocked_begin(struct plan *plan, const struct plan_input *input) {
     for (size_t i = 0; i < plan->shut_count; i++) {
         const size_t index = plan->shut[i];
 
-        if (has_to_reopen(plan, index, ledger_namespace_version(input->ledger, index))) {
-            plan->namespaces[index].blocked_by = 0;
-            plan->namespaces[index].version = 0;
+        struct plan_namespace *namespace = &plan->namespaces[index];
+
+        if (has_changed(namespace, ledger_namespace_version(input->ledger, index)) ||
+            has_its_turn(plan, index, &turns)) {
+            namespace->blocked_by = 0;
+            namespace->version = 0;
             order_open_namespace(plan->order, index);
         } else {
             plan->shut[left++] = index;
@@ -177,7 +191,9 @@ void plan_blocked_begin(struct plan *plan, const struct plan_input *input) {
     plan->shut_count = left;
 }
 
-struct reason plan_blocked_why(const struct plan *plan, const struct plan_shape *shape) {
+struct reason plan_blocked_why(const struct plan *plan, uint32_t number) {
+    const struct plan_shape *shape = plan->states[number].shape;
+    const uint64_t kept_for = order_where_shut_for(plan->order, number);
     const struct plan_namespace *namespace = &plan->namespaces[shape->namespace_index];
     const uint32_t shut = order_shut_by(plan->order, shape->node);
 
@@ -187,5 +203,5 @@ struct reason plan_blocked_why(const struct plan *plan, const struct plan_shape 
     if (shut != SHARE_NONE) {
         return reason_behind(plan->node_blockers[shut], REASON_TEAM_LIMIT);
     }
-    return plan->rest;
+    return kept_for != 0 ? reason_behind(kept_for, REASON_CAPACITY) : plan->rest;
 }

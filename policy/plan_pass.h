@@ -130,6 +130,8 @@ uint64_t plan_next_job(const struct plan *plan, uint32_t number);
 void plan_set_aside(struct plan *plan, uint32_t number, enum plan_aside aside,
                     const struct reason *reason);
 
+uint64_t plan_where(const struct demand *demand);
+
 /* The charge of one job of the shape. */
 struct share_charge plan_charge(const struct plan_shape *shape);
 
@@ -212,6 +214,6 @@ bool plan_blocked_all(const struct plan *plan);
 void plan_blocked_begin(struct plan *plan, const struct plan_input *input);
 
 /* Why a shape that is on offer was not looked at. */
-struct reason plan_blocked_why(const struct plan *plan, const struct plan_shape *shape);
+struct reason plan_blocked_why(const struct plan *plan, uint32_t number);
 
 #endif

@@ -26,6 +26,16 @@ static uint32_t free_index(struct share *share) {
     return (uint32_t)share->node_count++;
 }
 
+static int sibling_order(const struct share_tree_node *a, const struct share_tree_node *b) {
+    const int by_name = strcmp(a->name, b->name);
+
+    return by_name != 0 ? by_name : (int)b->is_user - (int)a->is_user;
+}
+
+int share_sibling_order(const struct share *share, uint32_t a, uint32_t b) {
+    return sibling_order(share->nodes[a], share->nodes[b]);
+}
+
 /* Where the child of that name is, or belongs. */
 static size_t child_at(const struct share *share, const struct share_tree_node *parent,
                        const struct share_tree_node *child) {
@@ -34,11 +44,7 @@ static size_t child_at(const struct share *share, const struct share_tree_node *
 
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        const struct share_tree_node *other = share->nodes[parent->children[middle]];
-        int order = (int)child->is_user - (int)other->is_user;
-
-        order = order != 0 ? order : strcmp(child->name, other->name);
-        if (order > 0) {
+        if (sibling_order(child, share->nodes[parent->children[middle]]) > 0) {
             low = middle + 1;
         } else {
             high = middle;

@@ -57,18 +57,21 @@ TEST(order_next__goes_by_the_mode) {
         const char *fair;
     } rows[] = {
         {"nobody", {{0}}, 0, "", "", ""},
-        {"equal jobs go by id",
-         {{"a", "x", 0, 0, 0, 0, 0}, {"b", "y", 1, 0, 0, 0, 0}, {"a", "z", 2, 0, 0, 0, 0}},
+        {"equal jobs go by id, equal shares by name",
+         {{"b", "x", 0, 0, 0, 0, 0},
+          {"a", "z", 1, 0, 0, 0, 0},
+          {"b", "x", 2, 0, 0, 0, 0},
+          {"a", "y", 2, 0, 0, 0, 0}},
          0,
-         "1 2 3",
-         "1 2 3",
-         "1 2 3"},
+         "1 2 3 4",
+         "1 2 3 4",
+         "4 2 1 3"},
         {"priority is for one's own jobs, where it is fair",
          {{"a", "x", 0, 0, 0, 0, 0}, {"b", "y", 1, 0, 9, 0, 0}, {"a", "x", 0, 0, 5, 0, 0}},
          0,
          "1 2 3",
          "2 3 1",
-         "2 3 1"},
+         "3 1 2"},
         {"a tier goes before everything",
          {{"a", "x", 0, 0, 9, 0, 0}, {"b", "y", 1, 1, 0, 0, 50}, {"a", "x", 0, -1, 99, 0, 0}},
          0,
@@ -131,7 +134,8 @@ TEST(order_next__goes_by_the_mode) {
                           &(struct order_shape){.namespace_index = job->namespace_index,
                                                 .node = node,
                                                 .tier = job->tier,
-                                                .priority = job->priority});
+                                                .priority = job->priority,
+                                                .where = count * 7 % 3});
                 if (job->running > 0) {
                     share_charge(share,
                                  &(struct share_charge){
@@ -225,7 +229,8 @@ TEST(order_next__does_not_depend_on_history) {
             shapes[i] = (struct order_shape){.namespace_index = rng_below(&rng, 5),
                                              .node = users[rng_below(&rng, USERS)],
                                              .tier = (int32_t)rng_below(&rng, 2),
-                                             .priority = (int32_t)rng_below(&rng, 3)};
+                                             .priority = (int32_t)rng_below(&rng, 3),
+                                             .where = rng_below(&rng, 4)};
             order_add(old, i, &shapes[i]);
         }
         for (size_t pass = 0; pass < 40; pass++) {
@@ -282,6 +287,9 @@ TEST(order_next__does_not_depend_on_history) {
 
                     order_shut_node(old, node);
                     order_shut_node(fresh, node);
+                } else if (rng_below(&rng, 8) == 0) {
+                    order_shut_where(old, shapes[shape].where, 1);
+                    order_shut_where(fresh, shapes[shape].where, 1);
                 }
                 order_withdraw(old, shape);
                 order_withdraw(fresh, shape);
