@@ -10,8 +10,8 @@
 #include "policy/resources.h"
 #include "policy/share.h"
 
-/* Each tier, and each kind of nodes that its jobs ask for, has a tree of heaps that mirrors the share
- * tree: when those nodes are kept for somebody, the whole tree is shut at once. A user's branch
+/* Each tier, and each kind of nodes that its jobs ask for, has a tree of heaps that mirrors the
+ * share tree: when those nodes are kept for somebody, all of it is shut at once. A user's branch
  * holds lanes, one for each namespace; a lane holds leaves, the shapes on offer. What is empty or
  * shut is in no heap. Shares are looked up once in a pass, and only where somebody looks. */
 
@@ -556,8 +556,7 @@ void order_charged(struct order *order, uint32_t shape) {
         if (tree->tier != leaf->tree->tier || tree->root->pass != order->pass) {
             continue; /* It is not in this pass's order yet, or any more. */
         }
-        for (const struct branch *on_way = leaf; on_way->parent != NULL;
-             on_way = on_way->parent) {
+        for (const struct branch *on_way = leaf; on_way->parent != NULL; on_way = on_way->parent) {
             struct branch *branch = map_get_id(&tree->branches, on_way->node);
 
             if (branch != NULL) {

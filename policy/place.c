@@ -375,6 +375,20 @@ void place_hold(struct place *place, const struct demand *demand, uint64_t job_i
     }
 }
 
+bool place_is_kept_from(struct place *place, const struct demand *demand) {
+    uint64_t job_id;
+
+    for (size_t i = 0; i < demand->group_count; i++) {
+        struct batch batch = batch_of(demand, i);
+
+        choose(place, &batch);
+        if (node_index_held(&place->index, batch.choice, &job_id) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool place_is_all_held(const struct place *place) {
     return place->index.node_count > 0 && place->index.held_count == place->index.node_count;
 }

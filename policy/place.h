@@ -78,6 +78,9 @@ uint32_t place_pods(struct place *place, const struct pod_demand *pod,
 void place_hold(struct place *place, const struct demand *demand, uint64_t job_id);
 void place_hold_for_pod(struct place *place, const struct pod_demand *pod, uint64_t job_id);
 
+/* Is a node kept for somebody that one of the gang's pods could use? */
+bool place_is_kept_from(struct place *place, const struct demand *demand);
+
 /* There are nodes, and all are kept for somebody. */
 bool place_is_all_held(const struct place *place);
 

@@ -77,6 +77,7 @@ static void offer(struct plan *plan, uint32_t number) {
 
     forget_reason(state);
     state->promised = 0;
+    state->miss_version = state->demand == state->shape->demand ? state->miss_version : 0;
     state->demand = state->shape->demand;
     state->is_refused = state->shape->is_refused;
     if (state->started == state->shape->job_count) {
@@ -200,6 +201,7 @@ void plan_shape_changed(struct plan *plan, uint32_t number) {
 }
 
 void plan_forget(struct plan *plan) {
+
     for (size_t i = 0; i < plan->namespace_count; i++) {
         plan->namespaces[i].reopens = true;
         plan->namespaces[i].waiting.count = 0;
@@ -209,6 +211,7 @@ void plan_forget(struct plan *plan) {
     for (size_t i = 0; i < plan->state_count; i++) {
         if (plan->states[i].shape != NULL) {
             plan->states[i].started = 0;
+            plan->states[i].miss_version = 0;
             offer(plan, (uint32_t)i);
         }
     }
@@ -295,6 +298,28 @@ static int64_t runtime_of(const struct plan *plan, const struct plan_input *inpu
                : 0;
 }
 
+/* Does the gang go onto the nodes? If it did not without anything kept from it, and nothing has
+ * become free since, it does not. */
+static bool place_it(struct plan *plan, const struct plan_input *input, uint32_t number,
+                     struct place_miss *out_miss) {
+    struct plan_state *state = &plan->states[number];
+    const uint64_t version = room_version(ledger_room(input->ledger));
+
+    if (state->miss_version == version) {
+        *out_miss = state->miss;
+        return false;
+    }
+    if (place_gang(plan->place, state->shape->demand, out_miss)) {
+        return true;
+    }
+    if (input->backfill.mode == PLAN_BACKFILL_NONE &&
+        !place_is_kept_from(plan->place, state->shape->demand)) {
+        state->miss = *out_miss;
+        state->miss_version = version;
+    }
+    return false;
+}
+
 /* Does the job start? Otherwise its shape waits, for the reason that was written down. */
 static bool try_job(struct plan *plan, const struct plan_input *input, uint32_t number) {
     const struct plan_shape *shape = plan->states[number].shape;
@@ -331,7 +356,7 @@ static bool try_job(struct plan *plan, const struct plan_input *input, uint32_t 
     if (!input->capacity_unknown) {
         plan_load_nodes(plan, input->ledger);
         plan_lower_nodes(plan, input, number);
-        if (!place_gang(plan->place, shape->demand, &miss)) {
+        if (!place_it(plan, input, number, &miss)) {
             if (plan_delays_nodes(plan, input, number, &miss, &reason)) {
                 plan_blocked_by_promise(plan, input, number, &reason);
             } else {
@@ -484,9 +509,9 @@ struct plan_wait plan_wait(const struct plan *plan, uint32_t number) {
     if (job_id == 0) {
         return (struct plan_wait){.job_id = 0};
     }
-    return (struct plan_wait){
-        .job_id = job_id,
-        .reason = state->reason != NULL ? *state->reason : plan_blocked_why(plan, number)};
+    return (struct plan_wait){.job_id = job_id,
+                              .reason = state->reason != NULL ? *state->reason
+                                                              : plan_blocked_why(plan, number)};
 }
 
 const struct place_run *plan_start_runs(const struct plan *plan, size_t start, size_t *out_count) {

@@ -26,12 +26,14 @@ struct plan_state {
     const struct demand *demand;    /* as it was looked at */
     bool is_refused;
     enum plan_aside aside;
-    size_t started;        /* of its jobs, in this pass */
-    uint64_t pass;         /* the first to see what is on offer */
-    size_t promised;       /* of those behind them */
-    int64_t runtime_us;    /* of the job that was looked at last; 0: unknown */
-    uint64_t waits_id;     /* the job that `reason` is about */
-    struct reason *reason; /* its own; NULL: PLAN_OFFERED or PLAN_EMPTY */
+    size_t started;         /* of its jobs, in this pass */
+    uint64_t pass;          /* the first to see what is on offer */
+    size_t promised;        /* of those behind them */
+    int64_t runtime_us;     /* of the job that was looked at last; 0: unknown */
+    uint64_t waits_id;      /* the job that `reason` is about */
+    struct place_miss miss; /* how its gang did not fit when nothing was kept from it, */
+    uint64_t miss_version;  /* with the nodes as of this room_version(); 0: it did, or not tried */
+    struct reason *reason;  /* its own; NULL: PLAN_OFFERED or PLAN_EMPTY */
 };
 
 /* Numbers of shapes. */

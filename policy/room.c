@@ -47,6 +47,7 @@ struct room {
     size_t touched_node_count;
     size_t touched_node_room;
     size_t short_count; /* of expected with pods that found no room */
+    uint64_t version;   /* of what is free */
     bool stale;         /* the nodes themselves changed */
     bool empty_stale;
 };
@@ -488,8 +489,15 @@ static void hold_for_short(struct room *room, struct map *map) {
     }
 }
 
+uint64_t room_version(const struct room *room) {
+    return room->version;
+}
+
 void room_refresh(struct room *room) {
     place_rewind(&room->place);
+    if (room->stale || room->touched_count > 0 || room->touched_node_count > 0) {
+        room->version++;
+    }
     if (room->stale) {
         make_anew(room);
     } else {

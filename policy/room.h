@@ -47,6 +47,9 @@ void room_touch_unbound(struct room *room, uint64_t order);
  * jobs of ours that find no room, but would on empty nodes, hold the nodes they could use. */
 void room_refresh(struct room *room);
 
+/* New with each refresh that changed anything: while it stays, nothing finds room that did not. */
+uint64_t room_version(const struct room *room);
+
 /* As of the last refresh, and what was placed since. Index i is a node of the ledger, in its
  * order, or one that a pool may grow. */
 struct place *room_place(struct room *room);

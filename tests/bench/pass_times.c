@@ -113,9 +113,8 @@ static struct demand *make_demand(struct bench *bench, size_t at) {
     const uint32_t pods = 1 + (uint32_t)rng_below(&bench->rng, 4);
 
     for (unsigned role = 0; role < 2 && (role == 0 || pods > 1); role++) {
-        struct pod_group *group =
-            demand_add_group(demand, role == 0 ? POD_ROLE_DRIVER : POD_ROLE_EXECUTOR,
-                             role == 0 ? 1 : pods - 1);
+        struct pod_group *group = demand_add_group(
+            demand, role == 0 ? POD_ROLE_DRIVER : POD_ROLE_EXECUTOR, role == 0 ? 1 : pods - 1);
         struct container_demand *container = pod_demand_add_container(&group->pod, CONTAINER_MAIN);
 
         container_demand_request(container, RESOURCE_CPU,
@@ -145,10 +144,10 @@ static void set_up_teams(struct bench *bench) {
                                        .weight = 1 + (double)(i % 3),
                                        .limits = SHARE_LIMITS_NONE};
     }
-    share_configure(bench->share,
-                    &(struct share_settings){
-                        .half_life_us = 7 * DAY_US, .teams = teams, .team_count = count},
-                    bench->now_us);
+    share_configure(
+        bench->share,
+        &(struct share_settings){.half_life_us = 7 * DAY_US, .teams = teams, .team_count = count},
+        bench->now_us);
     free(teams);
     free(names);
 }
@@ -284,7 +283,7 @@ static void put_pod(struct bench *bench, const struct running *running, size_t p
                                                        .demand = &group->pod});
 }
 
-/* What the core and the cluster would do about a start: the pods are bound where the pass saw room. */
+/* What the core and the cluster would do about a start: pods are bound where the pass saw room. */
 static void admit(struct bench *bench, size_t start) {
     const struct plan_start what = plan_starts(bench->plan)[start];
     const struct demand *demand = bench->shapes[what.shape].demand;
@@ -309,8 +308,7 @@ static void admit(struct bench *bench, size_t start) {
     }
     if (bench->running_count == bench->running_room) {
         bench->running_room = 2 * bench->running_room + 16;
-        bench->running =
-            mem_grow(bench->running, bench->running_room, sizeof *bench->running);
+        bench->running = mem_grow(bench->running, bench->running_room, sizeof *bench->running);
     }
     bench->running[bench->running_count++] = running;
     bench->shapes[what.shape].job_ids++;
@@ -391,8 +389,8 @@ static void time_events(struct bench *bench, const char *name, size_t count,
         admit_all(bench);
     }
     qsort(took_us, count, sizeof *took_us, compare);
-    (void)printf(", \"%s\": {\"p50_us\": %" PRId64 ", \"p99_us\": %" PRId64
-                 ", \"max_us\": %" PRId64 ", \"starts\": %zu}",
+    (void)printf(", \"%s\": {\"p50_us\": %" PRId64 ", \"p99_us\": %" PRId64 ", \"max_us\": %" PRId64
+                 ", \"starts\": %zu}",
                  name, took_us[count / 2], took_us[count * 99 / 100], took_us[count - 1], starts);
     free(took_us);
 }
