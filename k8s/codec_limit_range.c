@@ -49,7 +49,21 @@ static enum limit_type type_of(const char *text) {
     if (strcmp(text, "Container") == 0) {
         return LIMIT_TYPE_CONTAINER;
     }
+    if (strcmp(text, "PersistentVolumeClaim") == 0) {
+        return LIMIT_TYPE_CLAIM;
+    }
     return strcmp(text, "Pod") == 0 ? LIMIT_TYPE_POD : LIMIT_TYPE_OTHER;
+}
+
+static int read_claim_bounds(const struct json_at *at, struct limit_item *item,
+                             struct field_error *error) {
+    struct json_at min = json_at_key(at, "min");
+    struct json_at max = json_at_key(at, "max");
+    struct json_at min_storage = json_at_key(&min, "storage");
+    struct json_at max_storage = json_at_key(&max, "storage");
+    int r = json_get_units(&min_storage, &item->storage_min, error);
+
+    return r < 0 ? r : json_get_units(&max_storage, &item->storage_max, error);
 }
 
 static int read_item(const struct json_at *at, struct resource_names *names,
@@ -61,9 +75,12 @@ static int read_item(const struct json_at *at, struct resource_names *names,
     int r = json_get_text(&type_at, &type, error);
 
     if (r < 0 || type_of(type) == LIMIT_TYPE_OTHER) {
-        return r; /* Of claims and images: nothing of it is a pod's resource. */
+        return r; /* Of images: nothing of it is ours. */
     }
     item = limit_range_add_item(range, type_of(type));
+    if (item->type == LIMIT_TYPE_CLAIM) {
+        return read_claim_bounds(at, item, error);
+    }
     {
         const struct {
             const char *key;

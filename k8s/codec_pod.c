@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "k8s/codec_json.h"
+#include "k8s/codec_pod_rules.h"
 #include "k8s/codec_pod_spec.h"
 
 #define GRACE_MAX_S      (INT64_C(1) << 32)
@@ -146,12 +147,13 @@ static int choose_main(const struct json_at *spec, struct pod_state *pod,
     return r;
 }
 
-static int read_spec(const struct json_at *spec, struct resource_names *names,
-                     struct pod_state *pod, struct pod_demand *out_demand,
-                     struct field_error *error) {
+static int read_spec(const struct json_at *metadata, const struct json_at *spec,
+                     struct resource_names *names, struct pod_state *pod,
+                     struct pod_demand *out_demand, struct field_error *error) {
     struct pod_demand demand = {0};
-    int r = codec_pod_spec_read(spec, names, CODEC_NAMES_TOLERANT, &demand, error);
+    int r = codec_pod_company_read(metadata, &demand, error);
 
+    r = r < 0 ? r : codec_pod_spec_read(spec, names, CODEC_NAMES_TOLERANT, &demand, error);
     r = r < 0 ? r : choose_main(spec, pod, error);
     r = r < 0 ? r : read_name(spec, "nodeName", pod->node, sizeof pod->node, error);
     r = r < 0 ? r
@@ -346,7 +348,9 @@ int codec_pod_read(const char *json, size_t bytes, struct resource_names *names,
     spec = json_at_key(&top, "spec");
     status = json_at_key(&top, "status");
     r = read_metadata(&metadata, &pod, error);
-    r = r < 0 ? r : read_spec(&spec, names, &pod, out_demand != NULL ? &demand : NULL, error);
+    r = r < 0
+            ? r
+            : read_spec(&metadata, &spec, names, &pod, out_demand != NULL ? &demand : NULL, error);
     r = r < 0 ? r : read_status(&status, &pod, error);
     json_drop(root);
     if (r < 0) {

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "k8s/codec_json.h"
+#include "k8s/codec_pod_rules.h"
 
 #define ENTRY_COUNT_MAX 1024
 
@@ -192,82 +193,6 @@ static int read_tolerations(struct reading *reading, const struct json_at *at) {
     return r;
 }
 
-static int read_operator(struct reading *reading, const struct json_at *at,
-                         enum match_operator *out_operator) {
-    static const struct {
-        const char *name;
-        enum match_operator operator;
-    } operators[] = {{"In", MATCH_IN},         {"NotIn", MATCH_NOT_IN},
-                     {"Exists", MATCH_EXISTS}, {"DoesNotExist", MATCH_DOES_NOT_EXIST},
-                     {"Gt", MATCH_GT},         {"Lt", MATCH_LT}};
-    const char *text = "";
-    int r = json_get_text(at, &text, reading->error);
-
-    for (size_t i = 0; r == OK && i < ARRAY_LEN(operators); i++) {
-        if (strcmp(text, operators[i].name) == 0) {
-            *out_operator = operators[i].operator;
-            return OK;
-        }
-    }
-    return r < 0 ? r
-                 : json_fail(at, reading->error, ERR_INVALID,
-                             "\"%s\" is none of In, NotIn, Exists, DoesNotExist, Gt, Lt", text);
-}
-
-static int read_values(struct reading *reading, const struct json_at *at, struct match_rule *rule) {
-    size_t count = 0;
-    int r = json_get_count(at, ENTRY_COUNT_MAX, &count, reading->error);
-
-    if (r < 0 || count == 0) {
-        return r;
-    }
-    rule->values = mem_alloc(count, sizeof *rule->values);
-    for (size_t i = 0; r == OK && i < count; i++) {
-        struct json_at item = json_at_index(at, i);
-        const char *value = "";
-
-        r = json_get_text(&item, &value, reading->error);
-        rule->values[rule->value_count++] = mem_copy_text(value);
-    }
-    return r;
-}
-
-static int read_rule(struct reading *reading, const struct json_at *at, struct match_term *term,
-                     bool on_name) {
-    struct json_at key_at = json_at_key(at, "key");
-    struct json_at operator_at = json_at_key(at, "operator");
-    struct json_at values_at = json_at_key(at, "values");
-    struct match_rule rule = {.on_name = on_name};
-    const char *key = "";
-    int r = json_get_text(&key_at, &key, reading->error);
-
-    r = r < 0 ? r : read_operator(reading, &operator_at, &rule.operator);
-    r = r < 0 ? r : read_values(reading, &values_at, &rule);
-    rule.key = mem_copy_text(key);
-    if (r == OK) {
-        match_term_add_rule(term, &rule);
-    }
-    for (size_t i = 0; i < rule.value_count; i++) {
-        free(rule.values[i]);
-    }
-    free(rule.values);
-    free(rule.key);
-    return r;
-}
-
-static int read_rules(struct reading *reading, const struct json_at *at, struct match_term *term,
-                      bool on_name) {
-    size_t count = 0;
-    int r = json_get_count(at, ENTRY_COUNT_MAX, &count, reading->error);
-
-    for (size_t i = 0; r == OK && i < count; i++) {
-        struct json_at item = json_at_index(at, i);
-
-        r = read_rule(reading, &item, term, on_name);
-    }
-    return r;
-}
-
 static int read_affinity(struct reading *reading, const struct json_at *at) {
     struct json_at node = json_at_key(at, "nodeAffinity");
     struct json_at required = json_at_key(&node, "requiredDuringSchedulingIgnoredDuringExecution");
@@ -281,8 +206,8 @@ static int read_affinity(struct reading *reading, const struct json_at *at) {
         struct json_at fields = json_at_key(&item, "matchFields");
         struct match_term *term = pod_demand_add_term(reading->pod);
 
-        r = read_rules(reading, &labels, term, false);
-        r = r < 0 ? r : read_rules(reading, &fields, term, true);
+        r = codec_match_rules_read(&labels, false, term, reading->error);
+        r = r < 0 ? r : codec_match_rules_read(&fields, true, term, reading->error);
     }
     return r;
 }
@@ -311,6 +236,7 @@ int codec_pod_spec_read(const struct json_at *spec, struct resource_names *names
     r = r < 0 ? r : read_tolerations(&reading, &tolerations);
     r = r < 0 ? r : read_affinity(&reading, &affinity);
     r = r < 0 ? r : json_get_text(&priority, &priority_class, error);
+    r = r < 0 ? r : codec_pod_rules_read(spec, out_pod, error);
     if (r == OK) {
         pod_demand_set_priority_class(out_pod, priority_class);
         out_pod->has_run_deadline = json_is_there(&deadline);

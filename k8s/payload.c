@@ -9,6 +9,7 @@
 #include "base/ensure.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "k8s/codec_pod_rules.h"
 #include "k8s/codec_pod_spec.h"
 #include "k8s/pod_payload.h"
 #include "k8s/spark_app.h"
@@ -24,6 +25,7 @@ struct payload {
     enum job_kind kind;
     struct spark_app *app; /* of a Spark job */
     struct json_t *root;   /* of a pod, owned */
+    char *namespace;
 };
 
 static int read_pod(struct payload *payload, const char *json, size_t bytes,
@@ -52,6 +54,7 @@ int payload_read(enum job_kind kind, const char *json, size_t bytes, const char 
     int r;
 
     payload->kind = kind;
+    payload->namespace = mem_copy_text(namespace_);
     if (kind == JOB_KIND_SPARK) {
         r = read_spark(payload, json, bytes, namespace_, error);
     } else {
@@ -71,7 +74,23 @@ void payload_destroy(struct payload *payload) {
     }
     spark_app_destroy(payload->app);
     json_drop(payload->root);
+    free(payload->namespace);
     free(payload);
+}
+
+/* What is known of the pods' labels before they are made: the user's, and the role. */
+static void add_company(const struct payload *payload, const char *role, struct pod_demand *pod) {
+    const struct spark_conf *conf = &payload->app->conf;
+    const struct spark_conf_entry *entry;
+    char prefix[64];
+    size_t at = 0;
+
+    pod_demand_set_namespace(pod, payload->namespace);
+    spark_role_key("spark.kubernetes.*.label.", role, prefix, sizeof prefix);
+    while ((entry = spark_conf_next(conf, prefix, &at)) != NULL) {
+        pod_demand_add_label(pod, entry->key + strlen(prefix), entry->value);
+    }
+    pod_demand_add_label(pod, "spark-role", role);
 }
 
 /* Of the very tree that will be printed and posted: no second opinion about it. */
@@ -93,11 +112,17 @@ static int read_driver(const struct spark_app *app, struct resource_names *names
 }
 
 /* A plain pod's spec is posted as it is, but for its restart policy. */
-static int read_pod_spec(struct json_t *root, struct resource_names *names,
+static int read_pod_spec(struct json_t *root, const char *namespace_, struct resource_names *names,
                          struct pod_demand *out_pod, struct field_error *error) {
     struct json_at top = json_at_root(root);
+    struct json_at metadata = json_at_key(&top, "metadata");
     struct json_at spec = json_at_key(&top, "spec");
+    int r = codec_pod_company_read(&metadata, out_pod, error);
 
+    if (r < 0) {
+        return r;
+    }
+    pod_demand_set_namespace(out_pod, namespace_);
     return codec_pod_spec_read(&spec, names, CODEC_NAMES_STRICT, out_pod, error);
 }
 
@@ -107,8 +132,11 @@ static int add_main_pod(const struct payload *payload, struct resource_names *na
     struct pod_group *group =
         demand_add_group(demand, is_spark ? POD_ROLE_DRIVER : POD_ROLE_POD, 1);
 
-    return is_spark ? read_driver(payload->app, names, &group->pod, error)
-                    : read_pod_spec(payload->root, names, &group->pod, error);
+    if (!is_spark) {
+        return read_pod_spec(payload->root, payload->namespace, names, &group->pod, error);
+    }
+    add_company(payload, "driver", &group->pod);
+    return read_driver(payload->app, names, &group->pod, error);
 }
 
 static void add_selectors(const struct spark_conf *conf, const char *prefix,
@@ -138,8 +166,9 @@ static void add_executor_selectors(const struct spark_conf *conf, struct pod_dem
     }
 }
 
-static int add_executors(const struct spark_app *app, struct resource_names *names,
+static int add_executors(const struct payload *payload, struct resource_names *names,
                          struct demand *demand, struct field_error *error) {
+    const struct spark_app *app = payload->app;
     const struct spark_size *size = &app->executor_size;
     int64_t memory = size->memory_mib * BYTES_PER_MIB;
     struct container_demand *container;
@@ -167,6 +196,7 @@ static int add_executors(const struct spark_app *app, struct resource_names *nam
         }
         container_demand_limit(container, kind, size->extended[i].amount);
     }
+    add_company(payload, "executor", &group->pod);
     add_executor_selectors(&app->conf, &group->pod);
     return OK;
 }
@@ -178,17 +208,8 @@ struct claims {
 
 static void add_claim(void *context, const char *storage_class, int64_t bytes) {
     const struct claims *claims = context;
-    int64_t total = amount_multiply(bytes, claims->executors);
-    char *key;
 
-    demand_add_object(claims->demand, "persistentvolumeclaims", claims->executors);
-    demand_add_object(claims->demand, "requests.storage", total);
-    key = mem_format("%s.storageclass.storage.k8s.io/persistentvolumeclaims", storage_class);
-    demand_add_object(claims->demand, key, claims->executors);
-    free(key);
-    key = mem_format("%s.storageclass.storage.k8s.io/requests.storage", storage_class);
-    demand_add_object(claims->demand, key, total);
-    free(key);
+    demand_add_claims(claims->demand, storage_class, bytes, claims->executors);
 }
 
 /* What is created beside the pods, by us and later by the driver. */
@@ -221,7 +242,7 @@ int payload_demand(const struct payload *payload, struct resource_names *names,
     int r = add_main_pod(payload, names, demand, error);
 
     if (r == OK && is_spark) {
-        r = add_executors(payload->app, names, demand, error);
+        r = add_executors(payload, names, demand, error);
         add_objects(payload, demand);
     }
     if (r < 0) {

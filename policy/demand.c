@@ -36,6 +36,7 @@ void demand_destroy(struct demand *demand) {
         free(demand->objects[i].key);
     }
     free(demand->groups);
+    free(demand->claims);
     free(demand->objects);
     free(demand);
 }
@@ -56,6 +57,10 @@ struct demand *demand_copy(const struct demand *demand) {
     }
     for (size_t i = 0; i < demand->object_count; i++) {
         demand_add_object(copy, demand->objects[i].key, demand->objects[i].amount);
+    }
+    if (demand->claim_count > 0) {
+        copy->claims = mem_copy(demand->claims, demand->claim_count * sizeof *demand->claims);
+        copy->claim_count = demand->claim_count;
     }
     return copy;
 }
@@ -94,6 +99,31 @@ void demand_add_object(struct demand *demand, const char *key, int64_t amount) {
             (demand->object_count - at) * sizeof *demand->objects);
     demand->objects[at] = (struct object_demand){.key = mem_copy_text(key), .amount = amount};
     demand->object_count++;
+}
+
+static void add_of_class(struct demand *demand, const char *storage_class, const char *what,
+                         int64_t amount) {
+    char *key = mem_format("%s.storageclass.storage.k8s.io/%s", storage_class, what);
+
+    demand_add_object(demand, key, amount);
+    free(key);
+}
+
+void demand_add_claims(struct demand *demand, const char *storage_class, int64_t bytes,
+                       int64_t count) {
+    const int64_t total = amount_multiply(bytes, count);
+
+    if (count <= 0) {
+        return;
+    }
+    demand_add_object(demand, "persistentvolumeclaims", count);
+    demand_add_object(demand, "requests.storage", total);
+    if (storage_class != NULL && storage_class[0] != '\0') {
+        add_of_class(demand, storage_class, "persistentvolumeclaims", count);
+        add_of_class(demand, storage_class, "requests.storage", total);
+    }
+    demand->claims = mem_grow(demand->claims, demand->claim_count + 1, sizeof *demand->claims);
+    demand->claims[demand->claim_count++] = (struct claim_demand){.bytes = bytes, .count = count};
 }
 
 int64_t demand_object_amount(const struct demand *demand, const char *key) {
@@ -167,8 +197,13 @@ bool demand_equal(const struct demand *a, const struct demand *b) {
         return true;
     }
     if (a->hash != b->hash || a->group_count != b->group_count ||
-        a->object_count != b->object_count) {
+        a->object_count != b->object_count || a->claim_count != b->claim_count) {
         return false;
+    }
+    for (size_t i = 0; i < a->claim_count; i++) {
+        if (a->claims[i].bytes != b->claims[i].bytes || a->claims[i].count != b->claims[i].count) {
+            return false;
+        }
     }
     for (size_t i = 0; i < a->group_count; i++) {
         if (a->groups[i].role != b->groups[i].role || a->groups[i].count != b->groups[i].count ||

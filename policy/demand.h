@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "policy/pod_rule.h"
 #include "policy/resources.h"
 
 enum container_kind {
@@ -30,11 +31,6 @@ struct container_demand {
     struct resources limits;
 };
 
-struct text_pair {
-    char *key;
-    char *value;
-};
-
 enum taint_effect {
     TAINT_ANY_EFFECT, /* of a toleration only */
     TAINT_NO_SCHEDULE,
@@ -49,29 +45,6 @@ struct toleration {
     enum taint_effect effect;
 };
 
-enum match_operator {
-    MATCH_IN,
-    MATCH_NOT_IN,
-    MATCH_EXISTS,
-    MATCH_DOES_NOT_EXIST,
-    MATCH_GT, /* one value, a whole number; as for MATCH_LT */
-    MATCH_LT,
-};
-
-struct match_rule {
-    char *key; /* of a label; unused when on_name */
-    enum match_operator operator;
-    bool on_name; /* matchFields: the node's metadata.name */
-    char **values;
-    size_t value_count;
-};
-
-/* One nodeSelectorTerm: every rule must hold. A term without rules matches nothing. */
-struct match_term {
-    struct match_rule *rules;
-    size_t rule_count;
-};
-
 /* One pod. Zeroed is empty; pod_demand_finish() frees what the adders copied. */
 struct pod_demand {
     struct container_demand *containers; /* in the pod's order, init containers first */
@@ -84,9 +57,14 @@ struct pod_demand {
     size_t toleration_count;
     struct match_term *terms; /* required node affinity: one of them must match; 0: no affinity */
     size_t term_count;
-    char *priority_class;    /* NULL: none */
-    bool has_run_deadline;   /* activeDeadlineSeconds is set: quota scope Terminating */
-    bool crosses_namespaces; /* a term of its affinity to pods: scope CrossNamespacePodAffinity */
+    char *priority_class;     /* NULL: none */
+    bool has_run_deadline;    /* activeDeadlineSeconds is set: quota scope Terminating */
+    bool crosses_namespaces;  /* a term of its affinity to pods: scope CrossNamespacePodAffinity */
+    char *namespace;          /* for rules about pods: where it is, */
+    struct text_pair *labels; /* and what its labels are */
+    size_t label_count;
+    struct pod_rule *rules; /* about the pods near it: all must hold */
+    size_t rule_count;
 };
 
 void pod_demand_finish(struct pod_demand *pod);
@@ -98,12 +76,20 @@ void container_demand_limit(struct container_demand *container, size_t kind, int
 void pod_demand_add_selector(struct pod_demand *pod, const char *key, const char *value);
 void pod_demand_add_toleration(struct pod_demand *pod, const struct toleration *toleration);
 struct match_term *pod_demand_add_term(struct pod_demand *pod); /* valid until the next one */
-void match_term_add_rule(struct match_term *term, const struct match_rule *rule);
-void pod_demand_set_priority_class(struct pod_demand *pod, const char *name); /* NULL: none */
+void pod_demand_set_namespace(struct pod_demand *pod, const char *namespace);
+void pod_demand_add_label(struct pod_demand *pod, const char *key, const char *value);
+void pod_demand_take_rule(struct pod_demand *pod, const struct pod_rule *rule); /* its texts too */
+void pod_demand_set_priority_class(struct pod_demand *pod, const char *name);   /* NULL: none */
 
 /* A deep copy into *out_pod, which is overwritten. */
 void pod_demand_copy(const struct pod_demand *pod, struct pod_demand *out_pod);
+
+/* Labels tell pods apart only where they have rules about pods: jobs that differ in a label alone
+ * ask for the same. */
 bool pod_demand_equal(const struct pod_demand *a, const struct pod_demand *b);
+
+/* The namespace, labels and rules alone, of a pod that is there. */
+void pod_demand_copy_company(const struct pod_demand *pod, struct pod_demand *out_pod);
 
 /* What decides which nodes accept it: selectors, required affinity, tolerations. The hash of
  * equal ones is equal, in every run. The copy has nothing else. */
@@ -151,9 +137,18 @@ struct object_demand {
     int64_t amount;
 };
 
+/* Claims that are made for the pods, each of so many bytes: for a LimitRange. Their sums are
+ * among the objects. */
+struct claim_demand {
+    int64_t bytes;
+    int64_t count;
+};
+
 struct demand {
     struct pod_group *groups; /* the driver first */
     size_t group_count;
+    struct claim_demand *claims;
+    size_t claim_count;
     struct object_demand *objects; /* sorted by key, no key twice */
     size_t object_count;
     /* By demand_settle(): */
@@ -178,6 +173,10 @@ struct pod_group *demand_add_group(struct demand *demand, enum pod_role role, ui
 
 /* So many more of a kind of object; "count/" in front of the key is dropped. */
 void demand_add_object(struct demand *demand, const char *key, int64_t amount);
+
+/* So many PersistentVolumeClaims; storage_class NULL or "": none is named. */
+void demand_add_claims(struct demand *demand, const char *storage_class, int64_t bytes,
+                       int64_t count);
 int64_t demand_object_amount(const struct demand *demand, const char *key); /* 0: none */
 
 /* Compute what is derived; no more changes after it. */

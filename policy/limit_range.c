@@ -124,30 +124,63 @@ static struct limit_subject of_container(const struct container_demand *containe
                                   .limits = defaulted.limits};
 }
 
-/* Sums of the main containers, or one init container where that is more. */
-static struct limit_subject of_pod(const struct pod_demand *pod) {
-    struct limit_subject whole = {.type = "Pod"};
+static void add_subject(struct limit_subject *sum, const struct limit_subject *more) {
+    sum->requests_set |= more->requests_set;
+    sum->limits_set |= more->limits_set;
+    resources_add(&sum->requests, &more->requests);
+    resources_add(&sum->limits, &more->limits);
+}
 
-    for (size_t pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < pod->container_count; i++) {
-            const bool init = pod->containers[i].kind == CONTAINER_INIT;
-            const struct limit_subject one = of_container(&pod->containers[i]);
+static void raise_subject(struct limit_subject *most, const struct limit_subject *other) {
+    most->requests_set |= other->requests_set;
+    most->limits_set |= other->limits_set;
+    resources_max(&most->requests, &other->requests);
+    resources_max(&most->limits, &other->limits);
+}
 
-            if (init != (pass == 1)) {
-                continue;
-            }
-            whole.requests_set |= one.requests_set;
-            whole.limits_set |= one.limits_set;
-            if (init) {
-                resources_max(&whole.requests, &one.requests);
-                resources_max(&whole.limits, &one.limits);
-            } else {
-                resources_add(&whole.requests, &one.requests);
-                resources_add(&whole.limits, &one.limits);
-            }
+static void override(struct resources *amounts, uint16_t *set, const struct resources *whole,
+                     uint16_t whole_set) {
+    for (size_t kind = 0; kind < RESOURCE_KIND_MAX; kind++) {
+        if ((whole_set & RESOURCE_BIT(kind)) != 0) {
+            amounts->amount[kind] = whole->amount[kind];
         }
     }
-    return whole;
+    *set |= whole_set;
+}
+
+/* The most at one time, as for a quota but without overhead: an init container runs beside the
+ * sidecars before it. What the whole pod says goes first. */
+static struct limit_subject of_pod(const struct pod_demand *pod) {
+    struct limit_subject running = {.type = "Pod"};
+    struct limit_subject starting = {.type = "Pod"};
+    struct limit_subject sidecars = {.type = "Pod"};
+
+    for (size_t i = 0; i < pod->container_count; i++) {
+        struct limit_subject one = of_container(&pod->containers[i]);
+
+        if (pod->containers[i].kind == CONTAINER_INIT) {
+            add_subject(&one, &sidecars);
+            raise_subject(&starting, &one);
+            continue;
+        }
+        add_subject(&running, &one);
+        if (pod->containers[i].kind == CONTAINER_SIDECAR) {
+            add_subject(&sidecars, &one);
+        }
+    }
+    raise_subject(&running, &starting);
+    for (size_t kind = 0; kind < RESOURCE_KIND_MAX; kind++) {
+        /* The server writes a request equal to the pod's limit where no container has one. */
+        if ((pod->pod_level.limits_set & ~running.requests_set & RESOURCE_BIT(kind)) != 0) {
+            running.requests_set |= RESOURCE_BIT(kind);
+            running.requests.amount[kind] = pod->pod_level.limits.amount[kind];
+        }
+    }
+    override(&running.requests, &running.requests_set, &pod->pod_level.requests,
+             pod->pod_level.requests_set);
+    override(&running.limits, &running.limits_set, &pod->pod_level.limits,
+             pod->pod_level.limits_set);
+    return running;
 }
 
 /* One amount with its words. */
@@ -283,6 +316,46 @@ static int check_pod(const struct limit_item *item, const struct pod_demand *pod
     return OK;
 }
 
+static int refuse_claim(const char *bound_name, int64_t bound, int64_t bytes, struct error *error) {
+    char bound_text[QUANTITY_BYTES_MAX];
+    char bytes_text[QUANTITY_BYTES_MAX];
+
+    quantity_print_bytes(bound, bound_text);
+    quantity_print_bytes(bytes, bytes_text);
+    return error_set(error, ERR_INVALID,
+                     "%s storage usage per PersistentVolumeClaim is %s, but request is %s",
+                     bound_name, bound_text, bytes_text);
+}
+
+static int check_claims(const struct limit_item *item, const struct demand *demand,
+                        struct error *error) {
+    for (size_t i = 0; item->type == LIMIT_TYPE_CLAIM && i < demand->claim_count; i++) {
+        const int64_t bytes = demand->claims[i].bytes;
+
+        if (bytes < item->storage_min) {
+            return refuse_claim("minimum", item->storage_min, bytes, error);
+        }
+        if (item->storage_max > 0 && bytes > item->storage_max) {
+            return refuse_claim("maximum", item->storage_max, bytes, error);
+        }
+    }
+    return OK;
+}
+
+static int check_all_claims(const struct limit_range *const *ranges, size_t count,
+                            const struct demand *demand, struct error *error) {
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < ranges[i]->item_count; j++) {
+            int r = check_claims(&ranges[i]->items[j], demand, error);
+
+            if (r < 0) {
+                return r;
+            }
+        }
+    }
+    return OK;
+}
+
 int limit_ranges_check(const struct limit_range *const *ranges, size_t count,
                        const struct demand *demand, const struct resource_names *names,
                        struct error *error) {
@@ -297,5 +370,5 @@ int limit_ranges_check(const struct limit_range *const *ranges, size_t count,
             }
         }
     }
-    return OK;
+    return check_all_claims(ranges, count, demand, error);
 }

@@ -1,8 +1,7 @@
 /* policy/limit_range.h - a namespace's LimitRanges: what admission fills in, and what it refuses.
  *
  * Applied before anything is summed, in the order of the ranges' names, as the API server's
- * LimitRanger does: container defaults first, then the checks. PersistentVolumeClaim limits
- * are not ours to check.
+ * LimitRanger does: container defaults first, then the checks of containers, pods and claims.
  */
 #ifndef POLICY_LIMIT_RANGE_H
 #define POLICY_LIMIT_RANGE_H
@@ -18,6 +17,7 @@ struct demand;
 enum limit_type {
     LIMIT_TYPE_CONTAINER,
     LIMIT_TYPE_POD,
+    LIMIT_TYPE_CLAIM, /* PersistentVolumeClaim: storage_min and storage_max alone */
     LIMIT_TYPE_OTHER, /* kept, never applied */
 };
 
@@ -34,6 +34,8 @@ struct limit_item {
     struct limit_bounds default_limit;
     struct limit_bounds default_request;
     struct limit_bounds ratio_max_milli; /* limit / request, in thousandths whatever the kind */
+    int64_t storage_min;                 /* bytes; 0: none */
+    int64_t storage_max;                 /* 0: none */
 };
 
 /* Texts and items are owned. Zeroed is empty. */

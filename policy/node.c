@@ -107,44 +107,8 @@ const char *node_label(const struct node *node, const char *key) {
     return NULL;
 }
 
-static bool is_among(const struct match_rule *rule, const char *value) {
-    for (size_t i = 0; i < rule->value_count; i++) {
-        if (strcmp(rule->values[i], value) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Both must be whole numbers, or it does not hold. */
-static bool compares(const struct match_rule *rule, const char *value) {
-    int64_t have;
-    int64_t bound;
-
-    if (value == NULL || rule->value_count != 1 || text_parse_int64(value, &have) < 0 ||
-        text_parse_int64(rule->values[0], &bound) < 0) {
-        return false;
-    }
-    return rule->operator== MATCH_GT ? have > bound : have<bound;
-}
-
 static bool rule_holds(const struct match_rule *rule, const struct node *node) {
-    const char *value = rule->on_name ? node->name : node_label(node, rule->key);
-
-    switch (rule->operator) {
-    case MATCH_IN:
-        return value != NULL && is_among(rule, value);
-    case MATCH_NOT_IN:
-        return value == NULL || !is_among(rule, value);
-    case MATCH_EXISTS:
-        return value != NULL;
-    case MATCH_DOES_NOT_EXIST:
-        return value == NULL;
-    case MATCH_GT:
-    case MATCH_LT:
-        return compares(rule, value);
-    }
-    return false;
+    return match_rule_holds(rule, rule->on_name ? node->name : node_label(node, rule->key));
 }
 
 static bool term_holds(const struct match_term *term, const struct node *node) {

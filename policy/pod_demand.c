@@ -10,21 +10,6 @@
 
 #define BEST_EFFORT_KINDS (RESOURCE_BIT(RESOURCE_CPU) | RESOURCE_BIT(RESOURCE_MEMORY))
 
-static void match_rule_finish(struct match_rule *rule) {
-    for (size_t i = 0; i < rule->value_count; i++) {
-        free(rule->values[i]);
-    }
-    free(rule->values);
-    free(rule->key);
-}
-
-static void match_term_finish(struct match_term *term) {
-    for (size_t i = 0; i < term->rule_count; i++) {
-        match_rule_finish(&term->rules[i]);
-    }
-    free(term->rules);
-}
-
 void pod_demand_finish(struct pod_demand *pod) {
     if (pod == NULL) {
         return;
@@ -40,6 +25,16 @@ void pod_demand_finish(struct pod_demand *pod) {
     for (size_t i = 0; i < pod->term_count; i++) {
         match_term_finish(&pod->terms[i]);
     }
+    for (size_t i = 0; i < pod->label_count; i++) {
+        free(pod->labels[i].key);
+        free(pod->labels[i].value);
+    }
+    for (size_t i = 0; i < pod->rule_count; i++) {
+        pod_rule_finish(&pod->rules[i]);
+    }
+    free(pod->labels);
+    free(pod->rules);
+    free(pod->namespace);
     free(pod->containers);
     free(pod->selectors);
     free(pod->tolerations);
@@ -93,16 +88,20 @@ struct match_term *pod_demand_add_term(struct pod_demand *pod) {
     return &pod->terms[pod->term_count++];
 }
 
-void match_term_add_rule(struct match_term *term, const struct match_rule *rule) {
-    struct match_rule copy = *rule;
+void pod_demand_set_namespace(struct pod_demand *pod, const char *namespace) {
+    free(pod->namespace);
+    pod->namespace = mem_copy_text(namespace);
+}
 
-    copy.key = mem_copy_text(rule->key);
-    copy.values = rule->value_count > 0 ? mem_alloc(rule->value_count, sizeof *copy.values) : NULL;
-    for (size_t i = 0; i < rule->value_count; i++) {
-        copy.values[i] = mem_copy_text(rule->values[i]);
-    }
-    term->rules = mem_grow(term->rules, term->rule_count + 1, sizeof *term->rules);
-    term->rules[term->rule_count++] = copy;
+void pod_demand_add_label(struct pod_demand *pod, const char *key, const char *value) {
+    pod->labels = mem_grow(pod->labels, pod->label_count + 1, sizeof *pod->labels);
+    pod->labels[pod->label_count++] =
+        (struct text_pair){.key = mem_copy_text(key), .value = mem_copy_text(value)};
+}
+
+void pod_demand_take_rule(struct pod_demand *pod, const struct pod_rule *rule) {
+    pod->rules = mem_grow(pod->rules, pod->rule_count + 1, sizeof *pod->rules);
+    pod->rules[pod->rule_count++] = *rule;
 }
 
 void pod_demand_set_priority_class(struct pod_demand *pod, const char *name) {
@@ -129,10 +128,31 @@ void pod_demand_copy_where(const struct pod_demand *pod, struct pod_demand *out_
     *out_pod = copy;
 }
 
+static void copy_company(const struct pod_demand *pod, struct pod_demand *copy) {
+    pod_demand_set_namespace(copy, pod->namespace);
+    for (size_t i = 0; i < pod->label_count; i++) {
+        pod_demand_add_label(copy, pod->labels[i].key, pod->labels[i].value);
+    }
+    for (size_t i = 0; i < pod->rule_count; i++) {
+        struct pod_rule rule;
+
+        pod_rule_copy(&pod->rules[i], &rule);
+        pod_demand_take_rule(copy, &rule);
+    }
+}
+
+void pod_demand_copy_company(const struct pod_demand *pod, struct pod_demand *out_pod) {
+    struct pod_demand copy = {.container_count = 0};
+
+    copy_company(pod, &copy);
+    *out_pod = copy;
+}
+
 void pod_demand_copy(const struct pod_demand *pod, struct pod_demand *out_pod) {
     struct pod_demand copy;
 
     pod_demand_copy_where(pod, &copy);
+    copy_company(pod, &copy);
     copy.container_count = pod->container_count;
     copy.pod_level = pod->pod_level;
     copy.overhead = pod->overhead;
@@ -153,31 +173,6 @@ static bool containers_equal(const struct container_demand *a, const struct cont
     return a->kind == b->kind && a->requests_set == b->requests_set &&
            a->limits_set == b->limits_set && resources_equal(&a->requests, &b->requests) &&
            resources_equal(&a->limits, &b->limits);
-}
-
-static bool rules_equal(const struct match_rule *a, const struct match_rule *b) {
-    if (a->operator!= b->operator|| a->on_name != b->on_name ||
-        a->value_count != b->value_count || !texts_equal(a->key, b->key)) {
-        return false;
-    }
-    for (size_t i = 0; i < a->value_count; i++) {
-        if (strcmp(a->values[i], b->values[i]) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool terms_equal(const struct match_term *a, const struct match_term *b) {
-    if (a->rule_count != b->rule_count) {
-        return false;
-    }
-    for (size_t i = 0; i < a->rule_count; i++) {
-        if (!rules_equal(&a->rules[i], &b->rules[i])) {
-            return false;
-        }
-    }
-    return true;
 }
 
 bool pod_demand_same_where(const struct pod_demand *a, const struct pod_demand *b) {
@@ -201,7 +196,7 @@ bool pod_demand_same_where(const struct pod_demand *a, const struct pod_demand *
         }
     }
     for (size_t i = 0; i < a->term_count; i++) {
-        if (!terms_equal(&a->terms[i], &b->terms[i])) {
+        if (!match_term_equal(&a->terms[i], &b->terms[i])) {
             return false;
         }
     }
@@ -237,6 +232,30 @@ uint64_t pod_demand_where_hash(const struct pod_demand *pod) {
     return hash;
 }
 
+static bool company_equal(const struct pod_demand *a, const struct pod_demand *b) {
+    if (a->rule_count != b->rule_count) {
+        return false;
+    }
+    for (size_t i = 0; i < a->rule_count; i++) {
+        if (!pod_rule_equal(&a->rules[i], &b->rules[i])) {
+            return false;
+        }
+    }
+    if (a->rule_count == 0) {
+        return true;
+    }
+    if (a->label_count != b->label_count || !texts_equal(a->namespace, b->namespace)) {
+        return false;
+    }
+    for (size_t i = 0; i < a->label_count; i++) {
+        if (strcmp(a->labels[i].key, b->labels[i].key) != 0 ||
+            strcmp(a->labels[i].value, b->labels[i].value) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool pod_demand_equal(const struct pod_demand *a, const struct pod_demand *b) {
     if (a->container_count != b->container_count || a->has_run_deadline != b->has_run_deadline ||
         a->crosses_namespaces != b->crosses_namespaces ||
@@ -250,7 +269,7 @@ bool pod_demand_equal(const struct pod_demand *a, const struct pod_demand *b) {
             return false;
         }
     }
-    return pod_demand_same_where(a, b);
+    return pod_demand_same_where(a, b) && company_equal(a, b);
 }
 
 /* Only what is set; a request that is not set is the limit. */

@@ -206,15 +206,15 @@ static void check_max(const struct subject *subject, const struct amount *max,
     }
 }
 
-static void check_ratio(const struct subject *subject, const struct amount *ratio, double ratio_max,
-                        struct reasons *reasons) {
+static void check_ratio(const struct subject *subject, const struct amount *ratio,
+                        double ratio_max_milli, struct reasons *reasons) {
     int64_t request = amounts_value(&subject->requests, ratio->name);
     int64_t limit = amounts_value(&subject->limits, ratio->name);
     char text[QUANTITY_BYTES_MAX];
     double observed;
 
     amount_print(ratio, text);
-    if (request > 0 && limit > 0 && (double)limit / (double)request <= ratio_max) {
+    if (request > 0 && limit > 0 && (double)limit / (double)request * 1000 <= ratio_max_milli) {
         return;
     }
     buf_add_format(&reasons->text, "%s%s max limit to request ratio per %s is %s, but ",
@@ -229,7 +229,7 @@ static void check_ratio(const struct subject *subject, const struct amount *rati
     buf_add_format(&reasons->text, "provided ratio is %f", observed);
 }
 
-/* A ratio has no unit: thousandths make a fraction of it. */
+/* A ratio has no unit: in thousandths, as the real one compares it. */
 static double ratio_of(const json_t *item, const char *name) {
     const char *text =
         json_string_value(json_object_get(tree_at(item, "maxLimitRequestRatio"), name));
@@ -238,7 +238,7 @@ static double ratio_of(const json_t *item, const char *name) {
     if (text == NULL || quantity_parse_milli(text, &milli) != OK) {
         return 0;
     }
-    return (double)milli / 1000;
+    return (double)milli;
 }
 
 static void check_bounds(const json_t *item, const char *field, const struct subject *subject,
@@ -294,8 +294,8 @@ static void check_pod(const json_t *item, const json_t *pod, struct reasons *rea
         check_containers(item, tree_at(pod, "spec/containers"), reasons);
         check_containers(item, tree_at(pod, "spec/initContainers"), reasons);
     } else if (tree_is(item, "type", "Pod")) {
-        pod_requests(pod, &subject.requests);
-        pod_limits(pod, &subject.limits);
+        pod_requests_bare(pod, &subject.requests);
+        pod_limits_bare(pod, &subject.limits);
         check_subject(item, &subject, reasons);
     }
     subject_finish(&subject);

@@ -50,10 +50,46 @@ static void sum_containers(const json_t *pod, const char *path, struct amounts *
     add_init_containers(pod, path, sum);
 }
 
+/* What the pod says as a whole goes before its containers' sum. */
+static void override_by_whole(const json_t *pod, const char *path, struct amounts *sum) {
+    struct amounts whole = {0};
+
+    add_resources(&whole, pod, path);
+    for (size_t i = 0; i < whole.count; i++) {
+        amounts_set(sum, whole.items[i].name, whole.items[i].value, whole.items[i].binary);
+    }
+    amounts_finish(&whole);
+}
+
+/* A request that nobody made is the limit of the whole pod, if there is one: the API server writes
+ * it down when it fills in defaults. */
+static void request_whole_limits(const json_t *pod, struct amounts *sum) {
+    struct amounts limits = {0};
+
+    add_resources(&limits, pod, "spec/resources/limits");
+    for (size_t i = 0; i < limits.count; i++) {
+        if (amounts_find(sum, limits.items[i].name) == NULL) {
+            amounts_set(sum, limits.items[i].name, limits.items[i].value, limits.items[i].binary);
+        }
+    }
+    amounts_finish(&limits);
+}
+
+void pod_requests_bare(const json_t *pod, struct amounts *out_sum) {
+    sum_containers(pod, "resources/requests", out_sum);
+    request_whole_limits(pod, out_sum);
+    override_by_whole(pod, "spec/resources/requests", out_sum);
+}
+
+void pod_limits_bare(const json_t *pod, struct amounts *out_sum) {
+    sum_containers(pod, "resources/limits", out_sum);
+    override_by_whole(pod, "spec/resources/limits", out_sum);
+}
+
 void pod_requests(const json_t *pod, struct amounts *out_sum) {
     struct amounts sum = {0};
 
-    sum_containers(pod, "resources/requests", &sum);
+    pod_requests_bare(pod, &sum);
     add_resources(&sum, pod, "spec/overhead");
     amounts_add_all(out_sum, &sum);
     amounts_finish(&sum);
@@ -63,7 +99,7 @@ void pod_limits(const json_t *pod, struct amounts *out_sum) {
     struct amounts sum = {0};
     struct amounts overhead = {0};
 
-    sum_containers(pod, "resources/limits", &sum);
+    pod_limits_bare(pod, &sum);
     add_resources(&overhead, pod, "spec/overhead");
     for (size_t i = 0; i < overhead.count; i++) {
         const struct amount *more = &overhead.items[i];
@@ -115,6 +151,11 @@ const char *pod_qos_class(const json_t *pod) {
 
     look_at_containers(tree_at(pod, "spec/containers"), &qos);
     look_at_containers(tree_at(pod, "spec/initContainers"), &qos);
+    if (tree_at(pod, "spec/resources") != NULL) {
+        qos = (struct qos){.guaranteed = true};
+        look_at_resource(tree_at(pod, "spec"), "cpu", &qos);
+        look_at_resource(tree_at(pod, "spec"), "memory", &qos);
+    }
     if (!qos.any) {
         return "BestEffort";
     }

@@ -14,6 +14,10 @@ struct json_t;
 void pod_requests(const struct json_t *pod, struct amounts *out_sum);
 void pod_limits(const struct json_t *pod, struct amounts *out_sum);
 
+/* The same without overhead, into empty sums: what a LimitRange compares. */
+void pod_requests_bare(const struct json_t *pod, struct amounts *out_sum);
+void pod_limits_bare(const struct json_t *pod, struct amounts *out_sum);
+
 /* "Guaranteed", "Burstable" or "BestEffort". */
 const char *pod_qos_class(const struct json_t *pod);
 

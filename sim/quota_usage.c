@@ -99,9 +99,28 @@ static bool pod_in_scope(const json_t *pod, const char *scope, const char *opera
     return false;
 }
 
-/* Only pods have scopes: a quota with a scope leaves everything else alone. */
+/* By the class of a claim's attributes; those of most claims have none. */
+static bool claim_in_scope(const json_t *claim, const char *operator, const json_t * values) {
+    const char *class = tree_text(claim, "spec/volumeAttributesClassName");
+    bool has = class != NULL && class[0] != '\0';
+    bool listed = has && list_holds(values, class);
+
+    if (strcmp(operator, "In") == 0) {
+        return listed;
+    }
+    if (strcmp(operator, "NotIn") == 0) {
+        return !listed;
+    }
+    return strcmp(operator, "DoesNotExist") == 0 ? !has : has;
+}
+
+/* Pods have scopes, and claims one: a quota with a scope leaves everything else alone. */
 static bool in_scope(enum sim_resource_id id, const json_t *object, const char *scope,
                      const char *operator, const json_t * values) {
+    if (id == SIM_PERSISTENTVOLUMECLAIMS && scope != NULL) {
+        return strcmp(scope, "VolumeAttributesClass") == 0 &&
+               claim_in_scope(object, operator != NULL ? operator: "Exists", values);
+    }
     return id == SIM_PODS && scope != NULL &&
            pod_in_scope(object, scope, operator != NULL ? operator: "Exists", values);
 }
@@ -307,8 +326,18 @@ static bool all_have(const json_t *containers, const char *key) {
     return true;
 }
 
+/* A pod that says what it needs as a whole is not asked for its containers' needs. */
+static bool says_as_a_whole(const json_t *pod) {
+    return json_object_size(tree_at(pod, "spec/resources/requests")) > 0 ||
+           json_object_size(tree_at(pod, "spec/resources/limits")) > 0;
+}
+
 bool quota_unspecified(const json_t *pod, const struct amounts *hard, struct buf *out_names) {
     bool any = false;
+
+    if (says_as_a_whole(pod)) {
+        return false;
+    }
 
     for (size_t i = 0; i < hard->count; i++) {
         const char *key = hard->items[i].name;

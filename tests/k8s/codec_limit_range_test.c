@@ -32,7 +32,7 @@ TEST(codec_limit_range_read__reads_a_real_servers_range) {
     resource_names_finish(&names);
 }
 
-TEST(codec_limit_range_read__keeps_ratios_and_pods_and_leaves_claims) {
+TEST(codec_limit_range_read__keeps_ratios_pods_and_claims) {
     static const char json[] =
         "{\"metadata\":{\"name\":\"r\",\"namespace\":\"n\"},\"spec\":{\"limits\":["
         "{\"type\":\"PersistentVolumeClaim\",\"max\":{\"storage\":\"1Ti\"}},"
@@ -43,11 +43,13 @@ TEST(codec_limit_range_read__keeps_ratios_and_pods_and_leaves_claims) {
     struct limit_range range;
 
     CHECK_OK(codec_limit_range_read(json, strlen(json), &names, &range, &error), error.error.text);
-    CHECK_EQ(range.item_count, 1, "claims are not ours");
-    CHECK_EQ(range.items[0].type, LIMIT_TYPE_POD, "pods");
-    CHECK_EQ(range.items[0].min.amounts.amount[RESOURCE_MEMORY], 1 << 20, "min");
-    CHECK_EQ(range.items[0].ratio_max_milli.amounts.amount[RESOURCE_CPU], 1500, "a ratio");
-    CHECK_EQ(range.items[0].ratio_max_milli.amounts.amount[RESOURCE_MEMORY], 2000, "in milli too");
+    CHECK_EQ(range.item_count, 2, "both");
+    CHECK_EQ(range.items[0].type, LIMIT_TYPE_CLAIM, "claims");
+    CHECK_EQ(range.items[0].storage_max, INT64_C(1) << 40, "of so much");
+    CHECK_EQ(range.items[1].type, LIMIT_TYPE_POD, "pods");
+    CHECK_EQ(range.items[1].min.amounts.amount[RESOURCE_MEMORY], 1 << 20, "min");
+    CHECK_EQ(range.items[1].ratio_max_milli.amounts.amount[RESOURCE_CPU], 1500, "a ratio");
+    CHECK_EQ(range.items[1].ratio_max_milli.amounts.amount[RESOURCE_MEMORY], 2000, "in milli too");
     limit_range_finish(&range);
     resource_names_finish(&names);
 }
