@@ -47,6 +47,10 @@
 #define LIMIT_TEAMS      10000
 #define LIMIT_TEAM_DEPTH 8
 
+/* Elastic node pools, and the members each may grow to. */
+#define LIMIT_POOLS      64
+#define LIMIT_POOL_NODES 10000
+
 /* A job. */
 #define LIMIT_JOB_PODS          100000
 #define LIMIT_JOB_ATTEMPTS      1000

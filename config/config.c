@@ -194,7 +194,8 @@ static bool is_group(const char *path_with_dot) {
 
 /* Lists of objects have readers of their own. */
 static bool is_list(const char *prefix, const char *key) {
-    static const char *const *const lists[] = {windows_members, teams_members};
+    static const char *const *const lists[] = {windows_members, teams_members,
+                                                node_pools_members};
 
     for (size_t i = 0; prefix[0] == '\0' && i < ARRAY_LEN(lists); i++) {
         for (size_t j = 0; lists[i][j] != NULL; j++) {
@@ -386,6 +387,7 @@ static int read_documents(const struct document_set *set, struct config *config,
     } else if (root != NULL) {
         read_group(config, root, "", NULL, problems);
         teams_read(root, &config->teams, problems);
+        node_pools_read(root, &config->node_pools, problems);
         config->windows = windows_read(root, config->zoneinfo_dir, problems);
     }
     if (problems->count == before) {
@@ -439,6 +441,7 @@ void config_finish(struct config *config) {
     forget_namespaces(config);
     window_set_destroy(config->windows);
     team_set_finish(&config->teams);
+    pool_set_finish(&config->node_pools);
     *config = (struct config){0};
 }
 

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "config/problem.h"
+#include "config/node_pools.h"
 #include "config/teams.h"
 #include "policy/window.h"
 
@@ -84,6 +85,7 @@ struct config {
     char *zoneinfo_dir;
     struct window_set *windows; /* shared by who needs it longer */
     struct team_set teams;
+    struct pool_set node_pools;
 };
 
 /* The configuration of an empty file. */

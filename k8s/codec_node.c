@@ -24,14 +24,6 @@ static int read_labels(const struct json_at *labels, struct node *node, struct f
     return r;
 }
 
-/* An effect that nobody knows yet keeps pods away: better to wait than to overrun. */
-static enum taint_effect effect_of(const char *text) {
-    if (strcmp(text, "PreferNoSchedule") == 0) {
-        return TAINT_PREFER_NO_SCHEDULE;
-    }
-    return strcmp(text, "NoExecute") == 0 ? TAINT_NO_EXECUTE : TAINT_NO_SCHEDULE;
-}
-
 static int read_taint(const struct json_at *at, struct node *node, struct field_error *error) {
     struct json_at key_at = json_at_key(at, "key");
     struct json_at value_at = json_at_key(at, "value");
@@ -44,7 +36,7 @@ static int read_taint(const struct json_at *at, struct node *node, struct field_
     r = r < 0 ? r : json_get_text(&value_at, &value, error);
     r = r < 0 ? r : json_get_text(&effect_at, &effect, error);
     if (r == OK) {
-        node_add_taint(node, key, value, effect_of(effect));
+        node_add_taint(node, key, value, taint_effect_of(effect));
     }
     return r;
 }
@@ -79,7 +71,30 @@ static int read_allocatable(const struct json_at *list, struct resource_names *n
     return r;
 }
 
-static int read_ready(const struct json_at *list, struct node *node, struct field_error *error) {
+/* The taint that the node controller makes of a condition: counted before it is there. */
+static void add_condition_taint(struct node *node, const char *type) {
+    static const struct {
+        const char *type;
+        const char *key;
+    } taints[] = {{"MemoryPressure", "node.kubernetes.io/memory-pressure"},
+                  {"DiskPressure", "node.kubernetes.io/disk-pressure"},
+                  {"PIDPressure", "node.kubernetes.io/pid-pressure"},
+                  {"NetworkUnavailable", "node.kubernetes.io/network-unavailable"}};
+
+    for (size_t i = 0; i < ARRAY_LEN(taints); i++) {
+        bool is_there = strcmp(taints[i].type, type) != 0;
+
+        for (size_t j = 0; j < node->taint_count; j++) {
+            is_there = is_there || strcmp(node->taints[j].key, taints[i].key) == 0;
+        }
+        if (!is_there) {
+            node_add_taint(node, taints[i].key, "", TAINT_NO_SCHEDULE);
+        }
+    }
+}
+
+static int read_conditions(const struct json_at *list, struct node *node,
+                           struct field_error *error) {
     size_t count = 0;
     int r = json_get_count(list, ENTRY_COUNT_MAX, &count, error);
 
@@ -94,6 +109,8 @@ static int read_ready(const struct json_at *list, struct node *node, struct fiel
         r = r < 0 ? r : json_get_text(&status_at, &status, error);
         if (strcmp(type, "Ready") == 0) {
             node->ready = strcmp(status, "True") == 0;
+        } else if (strcmp(status, "True") == 0) {
+            add_condition_taint(node, type);
         }
     }
     return r;
@@ -121,7 +138,7 @@ static int read_node(const struct json_at *top, struct resource_names *names, st
     r = r < 0 ? r : read_taints(&taints, node, error);
     r = r < 0 ? r : json_get_bool(&cordon, &node->unschedulable, error);
     r = r < 0 ? r : read_allocatable(&allocatable, names, node, error);
-    return r < 0 ? r : read_ready(&conditions, node, error);
+    return r < 0 ? r : read_conditions(&conditions, node, error);
 }
 
 int codec_node_read(const char *json, size_t bytes, struct resource_names *names,

@@ -235,6 +235,20 @@ static void add_objects(const struct payload *payload, struct demand *demand) {
     }
 }
 
+/* The control plane lets pods that ask for something stay on nodes short of memory. */
+static void tolerate_memory_pressure(struct demand *demand) {
+    for (size_t i = 0; i < demand->group_count; i++) {
+        struct pod_demand *pod = &demand->groups[i].pod;
+        char key[] = "node.kubernetes.io/memory-pressure";
+
+        if (!pod_demand_is_best_effort(pod)) {
+            pod_demand_add_toleration(pod, &(struct toleration){.key = key,
+                                                                .exists = true,
+                                                                .effect = TAINT_NO_SCHEDULE});
+        }
+    }
+}
+
 int payload_demand(const struct payload *payload, struct resource_names *names,
                    struct demand **out_demand, struct field_error *error) {
     struct demand *demand = demand_create();
@@ -249,6 +263,7 @@ int payload_demand(const struct payload *payload, struct resource_names *names,
         demand_destroy(demand);
         return r;
     }
+    tolerate_memory_pressure(demand);
     demand_settle(demand);
     *out_demand = demand;
     return OK;

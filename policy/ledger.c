@@ -379,6 +379,11 @@ void ledger_put_node(struct ledger *ledger, const struct node *node) {
     room_touch_nodes(ledger->room);
 }
 
+void ledger_set_pools(struct ledger *ledger, const struct node_pool *pools, size_t count) {
+    room_set_pools(ledger->room, pools, count);
+    ledger->nodes_version++;
+}
+
 uint64_t ledger_nodes_version(const struct ledger *ledger) {
     return ledger->nodes_version;
 }

@@ -134,6 +134,10 @@ void ledger_objects_visible(struct ledger *ledger, uint64_t job_id);
 /* The attempt is over (or came to nothing). Its visible pods stay charged until they go. */
 void ledger_release(struct ledger *ledger, uint64_t job_id);
 
+/* The node pools that may grow; copied. */
+struct node_pool;
+void ledger_set_pools(struct ledger *ledger, const struct node_pool *pools, size_t count);
+
 /* The nodes with what is free on them, kept up to date as the books change: policy/room.h. */
 struct room *ledger_room(const struct ledger *ledger);
 

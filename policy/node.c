@@ -1,5 +1,7 @@
 #include "policy/node.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,6 +100,13 @@ void node_add_taint(struct node *node, const char *key, const char *value,
                        .effect = effect};
 }
 
+enum taint_effect taint_effect_of(const char *text) {
+    if (strcmp(text, "PreferNoSchedule") == 0) {
+        return TAINT_PREFER_NO_SCHEDULE;
+    }
+    return strcmp(text, "NoExecute") == 0 ? TAINT_NO_EXECUTE : TAINT_NO_SCHEDULE;
+}
+
 const char *node_label(const struct node *node, const char *key) {
     for (size_t i = 0; i < node->label_count; i++) {
         if (strcmp(node->labels[i].key, key) == 0) {
@@ -192,4 +201,72 @@ bool node_accepts(const struct node *node, const struct pod_demand *pod) {
 
 bool node_might_accept(const struct node *node, const struct pod_demand *pod) {
     return taints_allow(node, pod, true) && labels_match(node, pod);
+}
+
+/* --- Why not ---------------------------------------------------------------------------------- */
+
+struct refusal {
+    size_t count;
+    char *text;
+    size_t bytes_max;
+};
+
+static void refuse(struct refusal *refusal, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Only the first is put into words. */
+static void refuse(struct refusal *refusal, const char *format, ...) {
+    va_list args;
+
+    if (refusal->count++ > 0) {
+        return;
+    }
+    va_start(args, format);
+    (void)vsnprintf(refusal->text, refusal->bytes_max, format, args);
+    va_end(args);
+}
+
+static void refuse_taints(struct refusal *refusal, const struct node *node,
+                          const struct pod_demand *pod, bool some_day) {
+    for (size_t i = 0; i < node->taint_count; i++) {
+        const struct taint *taint = &node->taints[i];
+
+        if (!(some_day && is_passing(taint)) && !pod_tolerates(pod, taint)) {
+            refuse(refusal, "has the taint %s%s%s", taint->key, taint->value[0] != '\0' ? "=" : "",
+                   taint->value);
+        }
+    }
+}
+
+static void refuse_labels(struct refusal *refusal, const struct node *node,
+                          const struct pod_demand *pod) {
+    bool any_term = pod->term_count == 0;
+
+    for (size_t i = 0; i < pod->selector_count; i++) {
+        const char *value = node_label(node, pod->selectors[i].key);
+
+        if (value == NULL || strcmp(value, pod->selectors[i].value) != 0) {
+            refuse(refusal, "has no label %s=%s", pod->selectors[i].key, pod->selectors[i].value);
+        }
+    }
+    for (size_t i = 0; i < pod->term_count; i++) {
+        any_term = any_term || term_holds(&pod->terms[i], node);
+    }
+    if (!any_term) {
+        refuse(refusal, "does not match its node affinity");
+    }
+}
+
+size_t node_refusal(const struct node *node, const struct pod_demand *pod, bool some_day,
+                    char *out_text, size_t bytes_max) {
+    struct refusal refusal = {.text = out_text, .bytes_max = bytes_max};
+
+    refuse_labels(&refusal, node, pod);
+    refuse_taints(&refusal, node, pod, some_day);
+    if (!some_day && !node->ready) {
+        refuse(&refusal, "is not ready");
+    }
+    if (!some_day && !cordon_allows(node, pod)) {
+        refuse(&refusal, "is cordoned");
+    }
+    return refusal.count;
 }

@@ -45,6 +45,10 @@ void node_add_label(struct node *node, const char *key, const char *value);
 void node_add_taint(struct node *node, const char *key, const char *value,
                     enum taint_effect effect);
 
+/* Of a taint's effect as Kubernetes writes it. One that nobody knows yet keeps pods away: better to
+ * wait than to overrun. */
+enum taint_effect taint_effect_of(const char *text);
+
 /* The label's value, or NULL. */
 const char *node_label(const struct node *node, const char *key);
 
@@ -54,6 +58,11 @@ bool node_accepts(const struct node *node, const struct pod_demand *pod);
 /* Might it some day: the same without what comes and goes by itself (readiness, cordon, and the
  * taints under node.kubernetes.io/ and node.cloudprovider.kubernetes.io/)? */
 bool node_might_accept(const struct node *node, const struct pod_demand *pod);
+
+/* How many things keep the pod from the node (now, or some day); the first of them in words, such
+ * as "has no label pool=gpu". */
+size_t node_refusal(const struct node *node, const struct pod_demand *pod, bool some_day,
+                    char *out_text, size_t bytes_max);
 
 bool pod_tolerates(const struct pod_demand *pod, const struct taint *taint);
 

@@ -117,6 +117,24 @@ static void undo(struct place *place, const struct demand *demand) {
     }
 }
 
+/* The first node that the fewest things keep the pod from. */
+static uint32_t find_least_refusal(const struct place *place, const struct pod_demand *pod) {
+    size_t least = SIZE_MAX;
+    uint32_t best = NODE_INDEX_NONE;
+    char text[8];
+
+    for (size_t i = 0; i < place->index.node_count; i++) {
+        const size_t count = node_refusal(place->index.nodes[i].node, pod, place->index.some_day,
+                                          text, sizeof text);
+
+        if (count < least) {
+            least = count;
+            best = (uint32_t)i;
+        }
+    }
+    return best;
+}
+
 static struct place_miss find_miss(struct place *place, struct batch *batch, uint32_t placed) {
     struct place_miss miss = {.group = batch->group,
                               .placed = placed,
@@ -128,6 +146,9 @@ static struct place_miss find_miss(struct place *place, struct batch *batch, uin
     choose(place, batch);
     miss.nodes_matching = batch->choice->node_count;
     miss.nodes_held = node_index_held(&place->index, batch->choice, &miss.held_by);
+    if (miss.nodes_matching == 0) {
+        miss.node = find_least_refusal(place, batch->pod);
+    }
     nearest = node_index_nearest(&place->index, batch->choice, &batch->needs, &miss.kind);
     if (nearest != NODE_INDEX_NONE) {
         miss.node = nearest;

@@ -89,6 +89,24 @@ struct reason reason_limit(const struct share_answer *answer, const char *whose)
     return reason;
 }
 
+/* The nearest node, or the pool of a node that may come; and what keeps the pod from the node if
+ * none accepts it. */
+static void name_nearest(struct reason *reason, const struct place *place,
+                         const struct demand *demand, const struct place_miss *miss) {
+    const struct node *node;
+
+    if (miss->node >= place->index.node_count) {
+        return;
+    }
+    node = place->index.nodes[miss->node].node;
+    (void)text_copy(reason->name, sizeof reason->name, node->pool != NULL ? node->pool : node->name);
+    reason->is_pool = node->pool != NULL;
+    if (miss->nodes_matching == 0) {
+        (void)node_refusal(node, &demand->groups[miss->group].pod, place->index.some_day,
+                           reason->key, sizeof reason->key);
+    }
+}
+
 struct reason reason_capacity(enum reason_code code, const struct place *place,
                               const struct demand *demand, const struct place_miss *miss) {
     struct reason reason = reason_plain(code);
@@ -101,8 +119,8 @@ struct reason reason_capacity(enum reason_code code, const struct place *place,
     reason.nodes_matching = miss->nodes_matching;
     reason.needs = miss->needs;
     reason.free = miss->free;
-    if (miss->kind != RESOURCE_NONE) {
-        (void)text_copy(reason.name, sizeof reason.name, place->index.nodes[miss->node].node->name);
+    if (miss->kind != RESOURCE_NONE || miss->nodes_matching == 0) {
+        name_nearest(&reason, place, demand, miss);
     }
     return reason;
 }
@@ -165,30 +183,46 @@ static void print_must_specify(const struct reason *reason, const struct resourc
                    reason->key);
 }
 
+static void print_no_node(const struct reason *reason, const char *role, char *out_text) {
+    const bool never = reason->code == REASON_CAPACITY_NEVER;
+
+    if (reason->name[0] != '\0') {
+        (void)snprintf(out_text, REASON_TEXT_BYTES,
+                       "nodes: none of %u accepts the %spod; the nearest%s, %s, %s", reason->nodes,
+                       role, reason->is_pool ? ", a new node of pool" : "", reason->name,
+                       reason->key);
+        return;
+    }
+    (void)snprintf(out_text, REASON_TEXT_BYTES, "nodes: none of %u accepts the %spod (%s)",
+                   reason->nodes, role,
+                   never ? "node selector, affinity, taints"
+                         : "node selector, affinity, taints, readiness, cordon");
+}
+
 static void print_capacity(const struct reason *reason, const struct resource_names *names,
                            char *out_text) {
     const char *role = reason->role == POD_ROLE_DRIVER     ? "driver "
                        : reason->role == POD_ROLE_EXECUTOR ? "executor "
                                                            : "";
     const bool never = reason->code == REASON_CAPACITY_NEVER;
+    const bool waits_for_pool = reason->is_pool && !never;
     char needs[QUANTITY_BYTES_MAX];
     char free[QUANTITY_BYTES_MAX];
 
     if (reason->kind == RESOURCE_NONE) {
-        (void)snprintf(out_text, REASON_TEXT_BYTES, "nodes: none of %u accepts the %spod (%s)",
-                       reason->nodes, role,
-                       never ? "node selector, affinity, taints"
-                             : "node selector, affinity, taints, readiness, cordon");
+        print_no_node(reason, role, out_text);
         return;
     }
     print_amount(reason, names, reason->needs, needs);
     print_amount(reason, names, reason->free, free);
     (void)snprintf(out_text, REASON_TEXT_BYTES,
-                   "nodes: %sroom for %u of %u %spods; one more needs %s %s, the nearest node, "
-                   "%s, has %s (%u of %u nodes match)",
-                   never ? "even empty, " : "", reason->placed, reason->wanted, role,
-                   resource_name(names, reason->kind), needs, reason->name, free,
-                   reason->nodes_matching, reason->nodes);
+                   "nodes: %s%s%sroom for %u of %u %spods; one more needs %s %s, %s, %s, has %s "
+                   "(%u of %u nodes match)",
+                   waits_for_pool ? "waiting for node pool " : never ? "even empty, " : "",
+                   waits_for_pool ? reason->name : "", waits_for_pool ? " to grow; " : "",
+                   reason->placed, reason->wanted, role, resource_name(names, reason->kind), needs,
+                   reason->is_pool ? "the nearest, a new node of pool" : "the nearest node",
+                   reason->name, free, reason->nodes_matching, reason->nodes);
 }
 
 /* Jobs are counted, or a resource has its arithmetic. The root has no name. */

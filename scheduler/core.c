@@ -35,6 +35,11 @@ static void take_classes(struct core *core, const struct core_teams *teams) {
     }
 }
 
+void core_set_pools(struct core *core, const struct node_pool *pools, size_t count) {
+    ledger_set_pools(core->ledger, pools, count);
+    core->pass_needed = true;
+}
+
 void core_set_teams(struct core *core, const struct core_teams *teams, int64_t now_us) {
     struct map_entry *item;
 

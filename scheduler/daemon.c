@@ -17,6 +17,7 @@
 #include "k8s/kube.h"
 #include "k8s/payload.h"
 #include "policy/plan.h"
+#include "policy/room.h"
 #include "queue/queue.h"
 #include "scheduler/daemon_main.h"
 #include "scheduler/leader.h"
@@ -355,6 +356,43 @@ static struct core_settings settings_of(const struct config *config) {
     };
 }
 
+/* Amounts that the table of resources has no room for are left out: no pod asks for them. */
+static void read_pool(const struct pool_setting *setting, struct resource_names *names,
+                      struct node_pool *out_pool) {
+    *out_pool = (struct node_pool){.node_max = setting->node_max};
+    node_init(&out_pool->node, setting->name);
+    for (size_t i = 0; i < setting->label_count; i++) {
+        node_add_label(&out_pool->node, setting->labels[i].key, setting->labels[i].value);
+    }
+    for (size_t i = 0; i < setting->taint_count; i++) {
+        node_add_taint(&out_pool->node, setting->taints[i].key, setting->taints[i].value,
+                       taint_effect_of(setting->taints[i].effect));
+    }
+    for (size_t i = 0; i < setting->allocatable_count; i++) {
+        size_t kind;
+        int64_t amount;
+
+        if (resource_intern(names, setting->allocatable[i].key, &kind) == OK &&
+            resource_parse(names, kind, setting->allocatable[i].value, &amount) == OK) {
+            out_pool->node.allocatable.amount[kind] = amount;
+        }
+    }
+}
+
+static void set_pools(struct daemon *daemon) {
+    const struct pool_set *set = &daemon->config.node_pools;
+    struct node_pool *pools = mem_alloc(set->count + 1, sizeof *pools);
+
+    for (size_t i = 0; i < set->count; i++) {
+        read_pool(&set->pools[i], core_resource_names(daemon->core), &pools[i]);
+    }
+    core_set_pools(daemon->core, pools, set->count);
+    for (size_t i = 0; i < set->count; i++) {
+        node_finish(&pools[i].node);
+    }
+    free(pools);
+}
+
 static void set_teams(struct daemon *daemon) {
     const int64_t now_us = daemon_now(daemon).now_us;
     struct team_settings teams;
@@ -395,6 +433,7 @@ static int load_queue(struct daemon *daemon, struct error *error) {
     /* What names took goes first: jobs with windows have to fit into them. */
     r = queue_each_fact(daemon->queue, FACT_RUNS, load_runs, daemon, &damaged_runs);
     set_teams(daemon);
+    set_pools(daemon);
     if (r == OK) {
         r = queue_each_job(daemon->queue, load_job, &load, &damaged);
     }
@@ -438,6 +477,7 @@ static void on_terminate(int signal_number, void *owner) {
     daemon->draining = true;
     if (daemon->core != NULL) {
         set_teams(daemon);
+        set_pools(daemon);
         inbox_add(&daemon->inbox, &(struct event){.kind = EVENT_DRAIN}, NULL, NULL);
     }
     front_drain(daemon);

@@ -33,7 +33,7 @@
 #define GANGS          10 /* cases of one namespace, one after the other */
 #define SEEDS          (CASES / TESTS / GANGS)
 #define SEEDS_OF_KIT   10
-#define SEEN_AT_LEAST  20
+#define SEEN_AT_LEAST  10
 #define TEXT_BYTES_MAX 16384
 #define PARTS_MAX      64
 
@@ -305,8 +305,11 @@ static bool is_bytes(const char *key) {
 
 /* Mostly so little that a few gangs fill it. */
 static uint64_t hard_below(struct rng *rng, const char *key) {
-    if (strncmp(key, "services.", 9) == 0 || strstr(key, "hugepages") != NULL) {
+    if (strstr(key, "services") != NULL || strstr(key, "hugepages") != NULL) {
         return 4;
+    }
+    if (strstr(key, "persistentvolumeclaims") != NULL) {
+        return 6;
     }
     if (chance(rng, 3)) {
         return 120;
