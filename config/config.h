@@ -13,8 +13,8 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "config/problem.h"
 #include "config/node_pools.h"
+#include "config/problem.h"
 #include "config/teams.h"
 #include "policy/window.h"
 

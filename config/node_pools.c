@@ -28,11 +28,7 @@ static const struct schema taint_schema = SCHEMA(taint_fields);
 static const struct field pool_fields[] = {
     FIELD_NEEDED("allocatable", FIELD_QUANTITY_MAP),
     FIELD_NEEDED("labels", FIELD_TEXT_MAP),
-    {.name = "maxCount",
-     .type = FIELD_INT,
-     .required = true,
-     .min = 0,
-     .max = LIMIT_POOL_NODES},
+    {.name = "maxCount", .type = FIELD_INT, .required = true, .min = 0, .max = LIMIT_POOL_NODES},
     FIELD_NEEDED("name", FIELD_LABEL_VALUE),
     FIELD_OF("taints", FIELD_OBJECTS, taint_schema),
 };

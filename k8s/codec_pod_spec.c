@@ -239,6 +239,7 @@ int codec_pod_spec_read(const struct json_at *spec, struct resource_names *names
     r = r < 0 ? r : codec_pod_rules_read(spec, out_pod, error);
     if (r == OK) {
         pod_demand_set_priority_class(out_pod, priority_class);
+        pod_demand_tolerate_pressure(out_pod);
         out_pod->has_run_deadline = json_is_there(&deadline);
     }
     return r;

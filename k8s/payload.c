@@ -197,6 +197,7 @@ static int add_executors(const struct payload *payload, struct resource_names *n
         container_demand_limit(container, kind, size->extended[i].amount);
     }
     add_company(payload, "executor", &group->pod);
+    pod_demand_tolerate_pressure(&group->pod);
     add_executor_selectors(&app->conf, &group->pod);
     return OK;
 }
@@ -235,20 +236,6 @@ static void add_objects(const struct payload *payload, struct demand *demand) {
     }
 }
 
-/* The control plane lets pods that ask for something stay on nodes short of memory. */
-static void tolerate_memory_pressure(struct demand *demand) {
-    for (size_t i = 0; i < demand->group_count; i++) {
-        struct pod_demand *pod = &demand->groups[i].pod;
-        char key[] = "node.kubernetes.io/memory-pressure";
-
-        if (!pod_demand_is_best_effort(pod)) {
-            pod_demand_add_toleration(pod, &(struct toleration){.key = key,
-                                                                .exists = true,
-                                                                .effect = TAINT_NO_SCHEDULE});
-        }
-    }
-}
-
 int payload_demand(const struct payload *payload, struct resource_names *names,
                    struct demand **out_demand, struct field_error *error) {
     struct demand *demand = demand_create();
@@ -263,7 +250,6 @@ int payload_demand(const struct payload *payload, struct resource_names *names,
         demand_destroy(demand);
         return r;
     }
-    tolerate_memory_pressure(demand);
     demand_settle(demand);
     *out_demand = demand;
     return OK;

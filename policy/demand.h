@@ -76,6 +76,9 @@ void container_demand_limit(struct container_demand *container, size_t kind, int
 void pod_demand_add_selector(struct pod_demand *pod, const char *key, const char *value);
 void pod_demand_add_toleration(struct pod_demand *pod, const struct toleration *toleration);
 struct match_term *pod_demand_add_term(struct pod_demand *pod); /* valid until the next one */
+
+/* What the control plane lets pods tolerate that ask for cpu or memory: nodes short of memory. */
+void pod_demand_tolerate_pressure(struct pod_demand *pod);
 void pod_demand_set_namespace(struct pod_demand *pod, const char *namespace);
 void pod_demand_add_label(struct pod_demand *pod, const char *key, const char *value);
 void pod_demand_take_rule(struct pod_demand *pod, const struct pod_rule *rule); /* its texts too */

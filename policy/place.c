@@ -117,19 +117,21 @@ static void undo(struct place *place, const struct demand *demand) {
     }
 }
 
-/* The first node that the fewest things keep the pod from. */
+/* The node that the fewest things keep the pod from: one of each class is asked. */
 static uint32_t find_least_refusal(const struct place *place, const struct pod_demand *pod) {
+    const struct node_index *index = &place->index;
     size_t least = SIZE_MAX;
     uint32_t best = NODE_INDEX_NONE;
     char text[8];
 
-    for (size_t i = 0; i < place->index.node_count; i++) {
-        const size_t count = node_refusal(place->index.nodes[i].node, pod, place->index.some_day,
-                                          text, sizeof text);
+    for (size_t i = 0; i < index->class_count; i++) {
+        const uint32_t at = index->classes[i].nodes[0];
+        const size_t count =
+            node_refusal(index->nodes[at].node, pod, index->some_day, text, sizeof text);
 
-        if (count < least) {
+        if (count < least || (count == least && index->nodes[at].rank < index->nodes[best].rank)) {
             least = count;
-            best = (uint32_t)i;
+            best = at;
         }
     }
     return best;

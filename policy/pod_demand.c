@@ -82,6 +82,15 @@ void pod_demand_add_toleration(struct pod_demand *pod, const struct toleration *
     pod->tolerations[pod->toleration_count++] = copy;
 }
 
+void pod_demand_tolerate_pressure(struct pod_demand *pod) {
+    char key[] = "node.kubernetes.io/memory-pressure";
+
+    if (!pod_demand_is_best_effort(pod)) {
+        pod_demand_add_toleration(
+            pod, &(struct toleration){.key = key, .exists = true, .effect = TAINT_NO_SCHEDULE});
+    }
+}
+
 struct match_term *pod_demand_add_term(struct pod_demand *pod) {
     pod->terms = mem_grow(pod->terms, pod->term_count + 1, sizeof *pod->terms);
     pod->terms[pod->term_count] = (struct match_term){0};

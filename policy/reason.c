@@ -99,7 +99,8 @@ static void name_nearest(struct reason *reason, const struct place *place,
         return;
     }
     node = place->index.nodes[miss->node].node;
-    (void)text_copy(reason->name, sizeof reason->name, node->pool != NULL ? node->pool : node->name);
+    (void)text_copy(reason->name, sizeof reason->name,
+                    node->pool != NULL ? node->pool : node->name);
     reason->is_pool = node->pool != NULL;
     if (miss->nodes_matching == 0) {
         (void)node_refusal(node, &demand->groups[miss->group].pod, place->index.some_day,
@@ -218,7 +219,9 @@ static void print_capacity(const struct reason *reason, const struct resource_na
     (void)snprintf(out_text, REASON_TEXT_BYTES,
                    "nodes: %s%s%sroom for %u of %u %spods; one more needs %s %s, %s, %s, has %s "
                    "(%u of %u nodes match)",
-                   waits_for_pool ? "waiting for node pool " : never ? "even empty, " : "",
+                   waits_for_pool ? "waiting for node pool "
+                   : never        ? "even empty, "
+                                  : "",
                    waits_for_pool ? reason->name : "", waits_for_pool ? " to grow; " : "",
                    reason->placed, reason->wanted, role, resource_name(names, reason->kind), needs,
                    reason->is_pool ? "the nearest, a new node of pool" : "the nearest node",

@@ -72,7 +72,7 @@ struct reason {
     uint32_t wanted;
     uint32_t nodes;
     uint32_t nodes_matching;
-    uint32_t is_pool; /* CAPACITY: `name` is the pool of a node that may come */
+    uint32_t is_pool;      /* CAPACITY: `name` is the pool of a node that may come */
     uint32_t starts_nodes; /* promised */
     /* QUOTA: namespace/quota; MUST_SPECIFY: the quota; CAPACITY: the nearest node; LIMIT: whose;
      * WINDOW..., FREEZE: its name. */

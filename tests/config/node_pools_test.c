@@ -48,8 +48,7 @@ TEST(node_pools_read__refuses_with_a_place) {
         const char *want;
     } rows[] = {
         {"nobody would be a member",
-         "nodePools: [{name: a, maxCount: 1, labels: {}, allocatable: {cpu: 1}}]",
-         "nodePools[0]"},
+         "nodePools: [{name: a, maxCount: 1, labels: {}, allocatable: {cpu: 1}}]", "nodePools[0]"},
         {"no amount", "nodePools: [{name: a, maxCount: 1, labels: {a: b}, allocatable: {cpu: x}}]",
          "nodePools[0].allocatable.cpu"},
         {"too many", "nodePools: [{name: a, maxCount: 10001, labels: {a: b}, allocatable: {}}]",

@@ -393,7 +393,7 @@ TEST(payload_demand__counts_whatever_runs_beside_the_driver) {
     CHECK_EQ(driver->requests.amount[RESOURCE_MEMORY], 1508 * MIB, "a sidecar adds up");
     CHECK_EQ(driver->limits.amount[RESOURCE_MEMORY], 2048 * MIB, "memoryLimit is the limit");
     CHECK_EQ(driver->requests.amount[resource_find(&names, "nvidia.com/gpu")], 1, "the GPU");
-    CHECK_EQ(driver->pod.toleration_count, 1, "its toleration");
+    CHECK_EQ(driver->pod.toleration_count, 2, "its toleration, and that of busy nodes");
     CHECK_STR(driver->pod.selectors[0].value, "d", "its selector");
     CHECK_STR(driver->pod.priority_class, "high", "its priority class");
     CHECK_EQ(demand->groups[1].pod.toleration_count, 0, "not the executors' toleration");

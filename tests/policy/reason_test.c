@@ -82,13 +82,12 @@ TEST(reason_print__says_what_nodes_lack) {
          "nodes: room for 1 of 4 executor pods; one more needs memory 6Gi, the nearest node, "
          "worker-7, has 4Gi (1 of 1 nodes match)"},
         {"no node", REASON_CAPACITY, "driver*1 main cpu=1 @disk=ssd",
-         "nodes: none of 1 accepts the driver pod (node selector, affinity, taints, readiness, "
-         "cordon)"},
+         "nodes: none of 1 accepts the driver pod; the nearest, worker-7, has no label disk=ssd"},
         {"never", REASON_CAPACITY_NEVER, "pod*1 main cpu=64",
          "nodes: even empty, room for 0 of 1 pods; one more needs cpu 64, the nearest node, "
          "worker-7, has 8 (1 of 1 nodes match)"},
         {"never, no node", REASON_CAPACITY_NEVER, "pod*1 main ~x @disk=ssd",
-         "nodes: none of 1 accepts the pod (node selector, affinity, taints)"},
+         "nodes: none of 1 accepts the pod; the nearest, worker-7, has no label disk=ssd"},
     };
     struct resource_names names = {0};
     struct node node = sample_node(&names, "worker-7", "cpu=8 memory=10Gi pods=110");
