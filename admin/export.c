@@ -50,9 +50,9 @@ static int put_head(struct export *export) {
                                       (json_int_t)queue_next_id(export->queue)));
 }
 
-static int put_spec(void *context, const struct spec *spec) {
-    return put_line(context,
-                    json_pack("{s:s, s:s%}", "type", "spec", "text", spec->text, spec->bytes));
+static int put_spec(void *context, uint64_t number, const char *text, size_t bytes) {
+    return put_line(context, json_pack("{s:s, s:I, s:s%}", "type", "spec", "number",
+                                       (json_int_t)number, "text", text, bytes));
 }
 
 static int put_attempt(void *context, const struct attempt *attempt) {
@@ -69,9 +69,12 @@ static int put_event(void *context, const struct job_event *event) {
                       record_fields(RECORD_OF_EVENT), event);
 }
 
-static int put_job(void *context, const struct job *job) {
+static int put_job(void *context, const struct queue_job *stored) {
+    const struct job *job = stored->job;
     struct export *export = context;
-    int r = put_record(export, json_pack("{s:s, s:I}", "type", "job", "id", (json_int_t)job->id),
+    int r = put_record(export,
+                       json_pack("{s:s, s:I, s:I}", "type", "job", "id", (json_int_t)job->id,
+                                 "spec", (json_int_t)stored->spec),
                        record_fields(RECORD_OF_JOB), job);
 
     if (r == OK) {
@@ -108,7 +111,7 @@ static int put_all(struct export *export) {
     int r = put_head(export);
 
     r = r < 0 ? r : queue_each_spec(export->queue, put_spec, export);
-    r = r < 0 ? r : queue_each_job(export->queue, put_job, export, &damaged);
+    r = r < 0 ? r : queue_each_stored(export->queue, put_job, export, &damaged);
     r = r < 0 ? r : queue_each_submission(export->queue, put_submission, export);
     r = r < 0 ? r : put_facts(export);
     if (r == OK && fflush(export->out) != 0) {

@@ -9,6 +9,7 @@
 #include "admin/json_fields.h"
 #include "base/digest.h"
 #include "base/limits.h"
+#include "base/map.h"
 #include "base/memory.h"
 #include "queue/queue.h"
 #include "queue/record.h"
@@ -18,7 +19,8 @@
 struct import {
     struct admin *admin;
     struct queue *queue;
-    uint64_t line; /* of the input, from 1 */
+    uint64_t line;    /* of the input, from 1 */
+    struct map specs; /* number -> struct spec */
     struct queue_change changes[BATCH];
     json_t *lines[BATCH]; /* what the changes point into */
     size_t count;
@@ -68,16 +70,30 @@ static int read_queue(struct import *import, const json_t *line, struct queue_ch
     return OK;
 }
 
+static void free_spec(struct spec *spec) {
+    if (spec != NULL) {
+        free((void *)(uintptr_t)spec->text);
+        free(spec);
+    }
+}
+
+/* Kept for the jobs that come behind it. */
 static int read_spec(struct import *import, const json_t *line, struct queue_change *change) {
     const json_t *text = json_object_get(line, "text");
+    struct spec *spec;
 
+    (void)change;
     if (!json_is_string(text)) {
         return invalid(import, "a spec without its text");
     }
-    change->kind = CHANGE_SPEC_ADD;
-    change->spec =
-        (struct spec){.text = json_string_value(text), .bytes = json_string_length(text)};
-    digest_sha256(change->spec.text, change->spec.bytes, change->spec.hash);
+    if (number_of(line, "number") == 0 || json_string_length(text) > LIMIT_SPEC_BYTES) {
+        return invalid(import, "a spec without its number, or one that is too long");
+    }
+    spec = mem_alloc(1, sizeof *spec);
+    spec->bytes = json_string_length(text);
+    spec->text = mem_copy_text_n(json_string_value(text), spec->bytes);
+    digest_sha256(spec->text, spec->bytes, spec->hash);
+    free_spec(map_put_id(&import->specs, number_of(line, "number"), spec));
     return OK;
 }
 
@@ -90,6 +106,7 @@ static int read_job(struct import *import, const json_t *line, struct queue_chan
         return ERR_INVALID;
     }
     change->job.id = number_of(line, "id");
+    change->spec = map_get_id(&import->specs, number_of(line, "spec"));
     return OK;
 }
 
@@ -189,8 +206,8 @@ static int add_line(struct import *import, json_t *line) {
 
     *change = (struct queue_change){.kind = CHANGE_JOB_PUT};
     r = read_line(import, line, change);
-    if (r < 0 || import->line == 1) {
-        json_decref(line);
+    if (r < 0 || (change->kind == CHANGE_JOB_PUT && change->job.id == 0)) {
+        json_decref(line); /* Neither the first line nor a spec is a change of its own. */
         return r;
     }
     import->lines[import->count++] = line;
@@ -250,6 +267,7 @@ static int check_empty(struct admin *admin) {
 
 static int import_from(struct admin *admin, FILE *in) {
     struct import *import = mem_alloc(1, sizeof *import);
+    const struct map_entry *item;
     char *path;
     int lock = -1;
     int r = queue_hold(admin->folder, &lock, &admin->error);
@@ -270,6 +288,10 @@ static int import_from(struct admin *admin, FILE *in) {
     if (lock >= 0) {
         (void)close(lock);
     }
+    for (size_t at = 0; (item = map_next(&import->specs, &at)) != NULL;) {
+        free_spec(item->value);
+    }
+    map_finish(&import->specs);
     free(import);
     return r;
 }

@@ -135,9 +135,9 @@ struct job {
     enum failure failure;        /* of the last attempt */
     int32_t exit_code;           /* of the last attempt; -1: unknown */
     bool cancel_requested;
-    bool preemptible;            /* may be stopped for a job of a higher tier */
-    bool pods_deleted;           /* the last attempt's pods are gone, or were asked to go */
-    unsigned char spec_hash[32]; /* SHA-256 of its stored spec; the queue alone keeps it */
+    bool preemptible;  /* may be stopped for a job of a higher tier */
+    bool pods_deleted; /* the last attempt's pods are gone, or were asked to go */
+    bool submitted_held;
 };
 
 #define JOB_TTL_NEVER UINT32_MAX

@@ -6,6 +6,7 @@
 #ifndef QUEUE_CHANGE_H
 #define QUEUE_CHANGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,7 +40,14 @@ struct job_event {
     enum job_state state; /* after it */
     const char *kind;     /* one word, such as "admitted" */
     const char *text;
+    bool is_implied; /* the job's record says as much: not stored, and given back all the same */
 };
+
+/* A job's first event, as its record implies it. text is room for the event's. */
+#define CHANGE_FIRST_TEXT_BYTES 512
+
+void change_first_event(const struct job *job, char text[CHANGE_FIRST_TEXT_BYTES],
+                        struct job_event *out_event);
 
 /* What an idempotency key was used for: jobs first_id … first_id + count - 1. */
 struct submission {
@@ -50,19 +58,20 @@ struct submission {
     unsigned char request_hash[SPEC_HASH_BYTES]; /* of the body, to refuse another one */
 };
 
-/* A job's specification, stored once however many jobs share it. */
+/* What a job is submitted with beside its fields, each stored once however many jobs share it. */
 struct spec {
     unsigned char hash[SPEC_HASH_BYTES]; /* SHA-256 of the text */
-    const char *text;
+    const char *text;                    /* NULL: only the demand is new */
     size_t bytes;
+    const void *demand;  /* the settled demand as bytes, for a start without reading the text */
+    size_t demand_bytes; /* 0: none */
 };
 
 enum queue_change_kind {
-    CHANGE_JOB_PUT,     /* insert, or replace all but its spec_hash */
+    CHANGE_JOB_PUT,     /* insert with its spec, or replace and keep it */
     CHANGE_JOB_DROP,    /* the job, its attempts and events, its share of the spec */
     CHANGE_ATTEMPT_PUT, /* insert or replace */
     CHANGE_EVENT_ADD,
-    CHANGE_SPEC_ADD, /* nothing if it is there already */
     CHANGE_SUBMISSION_PUT,
     CHANGE_SUBMISSIONS_EXPIRE, /* all older than `before_us` */
     CHANGE_FACT_PUT,           /* insert or replace */
@@ -72,11 +81,13 @@ enum queue_change_kind {
 struct queue_change {
     enum queue_change_kind kind;
     union {
-        struct job job;
+        struct {
+            struct job job;
+            const struct spec *spec; /* NULL: the one it has */
+        };
         uint64_t job_id;
         struct attempt attempt;
         struct job_event event;
-        struct spec spec;
         struct submission submission;
         int64_t before_us;
         struct fact fact;

@@ -7,6 +7,7 @@
 #include "base/ensure.h"
 #include "base/limits.h"
 #include "queue/record.h"
+#include "queue/shelf.h"
 #include "queue/store.h"
 
 #define QUEUE_COMMIT_BLOCKS 256 /* with fewer left, a failed write was for want of room */
@@ -18,6 +19,8 @@ struct commit {
     struct queue *queue;
     MDB_txn *txn; /* the queue's */
     uint64_t next_id;
+    struct shelf_desk desks[SHELF_COUNT];
+    struct buf terms; /* of the job being put */
 };
 
 static int put_scratch(struct commit *commit, enum store_table table, MDB_val key) {
@@ -26,82 +29,94 @@ static int put_scratch(struct commit *commit, enum store_table table, MDB_val ke
     return store_put(commit->queue, table, key, store_val(scratch->data, scratch->bytes));
 }
 
-/* Of all jobs, those that have the spec: slow, and only after damage. */
-static int recount_users(struct commit *commit, const unsigned char *hash, uint32_t *out_users) {
-    MDB_cursor *cursor;
-    MDB_val key;
+/* A job's record as it is, all zero if there is none. A damaged one goes to the quarantine: what it
+ * shared nobody knows. */
+static int take_stored(struct commit *commit, uint64_t id, struct stored_job *out_job) {
+    struct store_key room;
+    MDB_val key = store_id_key(&room, id);
     MDB_val val;
-    uint32_t users = 0;
-    int r = mdb_cursor_open(commit->txn, commit->queue->tables[TABLE_JOBS], &cursor);
+    int r = mdb_get(commit->txn, commit->queue->tables[TABLE_JOBS], &key, &val);
 
-    if (r != 0) {
-        return r;
+    *out_job = (struct stored_job){0};
+    if (r == 0 && record_decode_job(id, val.mv_data, val.mv_size, out_job) != OK) {
+        r = store_quarantine(commit->queue, TABLE_JOBS, key);
     }
-    while ((r = mdb_cursor_get(cursor, &key, &val, MDB_NEXT)) == 0) {
-        struct job job;
-
-        if (record_decode_job(store_key_id(key), val.mv_data, val.mv_size, &job) == OK &&
-            memcmp(job.spec_hash, hash, SPEC_HASH_BYTES) == 0) {
-            users++;
-        }
-    }
-    mdb_cursor_close(cursor);
-    *out_users = users;
     return r == MDB_NOTFOUND ? 0 : r;
 }
 
-/* Of a job whose record was damaged nobody knows the spec. */
-static bool is_spec_known(const unsigned char *hash) {
-    static const unsigned char unknown[SPEC_HASH_BYTES];
+/* Terms hardly ever change: those that the job has are looked at before any others. */
+static int share_terms(struct commit *commit, struct stored_job *stored) {
+    struct shelf_desk *desk = &commit->desks[SHELF_TERMS];
+    struct shelf_content content;
+    const void *known;
+    size_t known_bytes;
+    int r = 0;
 
-    return memcmp(hash, unknown, SPEC_HASH_BYTES) != 0;
-}
-
-/* Add or remove one user of a spec; the last one takes the spec with it. */
-static int count_user(struct commit *commit, const unsigned char *hash, bool more) {
-    MDB_dbi users_table = commit->queue->tables[TABLE_USERS];
-    MDB_val key = store_val(hash, SPEC_HASH_BYTES);
-    MDB_val val;
-    uint32_t users = 0;
-    int r = mdb_get(commit->txn, users_table, &key, &val);
-
-    if (r != 0 && r != MDB_NOTFOUND) {
-        return r;
-    }
-    if (r == 0 && record_decode_users(hash, val.mv_data, val.mv_size, &users) != OK) {
-        r = store_quarantine(commit->queue, TABLE_USERS, key);
-        if (r == 0) {
-            r = recount_users(commit, hash, &users);
+    buf_clear(&commit->terms);
+    record_encode_terms(&commit->terms, &stored->job);
+    ENSURE(!commit->terms.full);
+    content = (struct shelf_content){
+        .hash = shelf_hash(commit->terms.data, commit->terms.bytes),
+        .bytes = commit->terms.data,
+        .count = commit->terms.bytes,
+    };
+    if (stored->terms != 0) {
+        r = shelf_look(commit->queue, SHELF_TERMS, stored->terms, &known, &known_bytes);
+        if (r == MDB_NOTFOUND || r == MDB_CORRUPTED) {
+            return shelf_restore(desk, stored->terms, &content);
         }
-        if (r != 0) {
+        if (r != 0 ||
+            (known_bytes == content.count && memcmp(known, content.bytes, known_bytes) == 0)) {
             return r;
         }
+        r = shelf_drop(desk, stored->terms);
     }
-    if (!more && users <= 1) {
-        r = store_del(commit->queue, TABLE_SPECS, key);
-        if (r == 0 || r == MDB_NOTFOUND) {
-            r = store_del(commit->queue, TABLE_USERS, key);
-        }
-        return r == MDB_NOTFOUND ? 0 : r;
+    return r == 0 ? shelf_take(desk, &content, &stored->terms) : r;
+}
+
+/* A job keeps its spec for ever. */
+static int share_spec(struct commit *commit, const struct spec *spec, struct stored_job *stored) {
+    if (spec->text == NULL || stored->spec != 0) {
+        return 0;
     }
-    buf_clear(&commit->queue->scratch);
-    record_encode_users(&commit->queue->scratch, hash, more ? users + 1 : users - 1);
-    return put_scratch(commit, TABLE_USERS, key);
+    return shelf_take(&commit->desks[SHELF_SPECS],
+                      &(struct shelf_content){.hash = shelf_hash_of_spec(spec->hash),
+                                              .bytes = spec->text,
+                                              .count = spec->bytes},
+                      &stored->spec);
+}
+
+static int share_demand(struct commit *commit, const struct spec *spec, struct stored_job *stored) {
+    struct shelf_desk *desk = &commit->desks[SHELF_DEMANDS];
+    int r = stored->demand != 0 ? shelf_drop(desk, stored->demand) : 0;
+
+    stored->demand = 0;
+    if (r != 0 || spec->demand_bytes == 0) {
+        return r;
+    }
+    return shelf_take(desk,
+                      &(struct shelf_content){.hash = shelf_hash(spec->demand, spec->demand_bytes),
+                                              .bytes = spec->demand,
+                                              .count = spec->demand_bytes},
+                      &stored->demand);
 }
 
 static int apply_job_put(struct commit *commit, const struct queue_change *change) {
     const struct job *job = &change->job;
-    struct job known = *job; /* Its spec is known here alone. */
-    struct job stored = *job;
+    struct stored_job stored;
     struct store_key key;
-    MDB_val id = store_id_key(&key, job->id);
-    MDB_val old;
-    int r = mdb_get(commit->txn, commit->queue->tables[TABLE_JOBS], &id, &old);
+    int r = take_stored(commit, job->id, &stored);
 
-    if (r == MDB_NOTFOUND) {
-        r = is_spec_known(job->spec_hash) ? count_user(commit, job->spec_hash, true) : 0;
-    } else if (r == 0 && record_decode_job(job->id, old.mv_data, old.mv_size, &known) != OK) {
-        r = store_quarantine(commit->queue, TABLE_JOBS, id);
+    if (r != 0) {
+        return r;
+    }
+    stored.job = *job;
+    r = share_terms(commit, &stored);
+    if (r == 0 && change->spec != NULL) {
+        r = share_spec(commit, change->spec, &stored);
+    }
+    if (r == 0 && change->spec != NULL) {
+        r = share_demand(commit, change->spec, &stored);
     }
     if (r != 0) {
         return r;
@@ -110,9 +125,8 @@ static int apply_job_put(struct commit *commit, const struct queue_change *chang
         commit->next_id = job->id + 1;
     }
     buf_clear(&commit->queue->scratch);
-    memcpy(stored.spec_hash, known.spec_hash, sizeof stored.spec_hash);
     record_encode_job(&commit->queue->scratch, &stored);
-    return put_scratch(commit, TABLE_JOBS, id);
+    return put_scratch(commit, TABLE_JOBS, store_id_key(&key, job->id));
 }
 
 /* Delete all records of a table whose key begins with the job's id. */
@@ -137,23 +151,31 @@ static int drop_parts(struct commit *commit, enum store_table table, uint64_t jo
     return r == MDB_NOTFOUND ? 0 : r;
 }
 
-static int apply_job_drop(struct commit *commit, const struct queue_change *change) {
-    struct store_key key;
-    MDB_val id = store_id_key(&key, change->job_id);
-    MDB_val val;
-    struct job job;
-    int r = mdb_get(commit->txn, commit->queue->tables[TABLE_JOBS], &id, &val);
+/* Its shares first: a count that is damaged is counted anew from the records of jobs. */
+static int drop_shares(struct commit *commit, const struct stored_job *stored) {
+    const uint64_t numbers[SHELF_COUNT] = {
+        [SHELF_TERMS] = stored->terms,
+        [SHELF_SPECS] = stored->spec,
+        [SHELF_DEMANDS] = stored->demand,
+    };
+    int r = 0;
 
-    if (r != 0) {
-        return r == MDB_NOTFOUND ? 0 : r;
+    for (size_t i = 0; i < SHELF_COUNT && r == 0; i++) {
+        r = numbers[i] != 0 ? shelf_drop(&commit->desks[i], numbers[i]) : 0;
     }
-    if (record_decode_job(change->job_id, val.mv_data, val.mv_size, &job) != OK) {
-        r = store_quarantine(commit->queue, TABLE_JOBS, id);
-    } else {
-        r = count_user(commit, job.spec_hash, false);
+    return r;
+}
+
+static int apply_job_drop(struct commit *commit, const struct queue_change *change) {
+    struct stored_job stored;
+    struct store_key key;
+    int r = take_stored(commit, change->job_id, &stored);
+
+    if (r == 0) {
+        r = drop_shares(commit, &stored);
     }
     if (r == 0) {
-        r = store_del(commit->queue, TABLE_JOBS, id);
+        r = store_del(commit->queue, TABLE_JOBS, store_id_key(&key, change->job_id));
     }
     if (r == 0 || r == MDB_NOTFOUND) {
         r = drop_parts(commit, TABLE_ATTEMPTS, change->job_id);
@@ -173,24 +195,14 @@ static int apply_attempt_put(struct commit *commit, const struct queue_change *c
 static int apply_event_add(struct commit *commit, const struct queue_change *change) {
     struct store_key key;
 
+    if (change->event.is_implied) {
+        ENSURE(change->event.sequence == 0);
+        return 0;
+    }
     buf_clear(&commit->queue->scratch);
     record_encode_event(&commit->queue->scratch, &change->event);
     return put_scratch(commit, TABLE_EVENTS,
                        store_part_key(&key, change->event.job_id, change->event.sequence));
-}
-
-static int apply_spec_add(struct commit *commit, const struct queue_change *change) {
-    MDB_val key = store_val(change->spec.hash, SPEC_HASH_BYTES);
-    MDB_val val;
-    int r = mdb_get(commit->txn, commit->queue->tables[TABLE_SPECS], &key, &val);
-
-    if (r != MDB_NOTFOUND) {
-        return r;
-    }
-    buf_clear(&commit->queue->scratch);
-    record_encode_spec(&commit->queue->scratch, change->spec.hash, change->spec.text,
-                       change->spec.bytes);
-    return put_scratch(commit, TABLE_SPECS, key);
 }
 
 static int apply_submission_put(struct commit *commit, const struct queue_change *change) {
@@ -250,7 +262,6 @@ static int (*const appliers[])(struct commit *commit, const struct queue_change 
     [CHANGE_JOB_DROP] = apply_job_drop,
     [CHANGE_ATTEMPT_PUT] = apply_attempt_put,
     [CHANGE_EVENT_ADD] = apply_event_add,
-    [CHANGE_SPEC_ADD] = apply_spec_add,
     [CHANGE_SUBMISSION_PUT] = apply_submission_put,
     [CHANGE_SUBMISSIONS_EXPIRE] = apply_submissions_expire,
     [CHANGE_FACT_PUT] = apply_fact_put,
@@ -265,6 +276,9 @@ static int apply_all(struct commit *commit) {
 
         ENSURE(change->kind < ARRAY_LEN(appliers));
         r = appliers[change->kind](commit, change);
+    }
+    for (size_t i = 0; i < SHELF_COUNT && r == 0; i++) {
+        r = shelf_flush(&commit->desks[i]);
     }
     if (r == 0 && commit->next_id != commit->queue->next_id) {
         r = format_put_next_id(commit->queue, commit->next_id);
@@ -338,11 +352,21 @@ int store_transact(struct queue *queue, int (*work)(struct queue *queue), struct
 
 static int run_commit(struct queue *queue, void *context) {
     struct commit *commit = context;
+    int r;
 
     commit->queue = queue;
     commit->txn = queue->txn;
     commit->next_id = queue->next_id;
-    return apply_all(commit);
+    buf_init(&commit->terms, LIMIT_SPEC_BYTES);
+    for (size_t i = 0; i < SHELF_COUNT; i++) {
+        shelf_desk_init(&commit->desks[i], queue, (enum shelf)i);
+    }
+    r = apply_all(commit);
+    for (size_t i = 0; i < SHELF_COUNT; i++) {
+        shelf_desk_finish(&commit->desks[i]);
+    }
+    buf_finish(&commit->terms);
+    return r;
 }
 
 int queue_commit(struct queue *queue, const struct queue_change *changes, size_t count,

@@ -308,14 +308,21 @@ static void decode_field(struct reader *reader, const struct field *field, void 
 /* What a record without the field means. A base is an earlier row, so it is there by now. */
 static void set_absent(const struct field *field, void *value) {
     static const char *const no_text = "";
+    char *at = (char *)value + field->at;
 
     switch ((enum field_type)field->type) {
     case FIELD_TEXT:
-        memcpy((char *)value + field->at, &no_text, sizeof no_text);
+        memcpy(at, &no_text, sizeof no_text);
         break;
     case FIELD_BOOL:
+        memset(at, 0, sizeof(bool));
+        break;
     case FIELD_BYTES:
+        memset(at, 0, field->bound);
+        break;
     case FIELD_SERIES:
+        memset((char *)value + field->base, 0, sizeof(uint32_t));
+        memset(at, 0, field->bound * sizeof(int64_t));
         break;
     default:
         store_number(field, value, absent_number(field, value));
@@ -326,7 +333,6 @@ int fields_decode(const struct field_table *table, const void *bytes, size_t cou
                   void *out_value) {
     struct reader reader = {.at = bytes, .end = (const unsigned char *)bytes + count, .ok = true};
 
-    memset(out_value, 0, table->bytes);
     for (size_t i = 0; i < table->count; i++) {
         if (reader.ok && reader.at < reader.end && *reader.at == table->rows[i].tag) {
             reader.at++;

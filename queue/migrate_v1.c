@@ -1,29 +1,16 @@
-/* From format 1 to 2: the same tables and keys, every record written anew. */
+/* From format 1 to 2: every record is written anew, under the same key. What jobs share was a table
+ * of texts by hash, and one of how many use each; now it is on shelves. */
 #include <lmdb.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "queue/record.h"
 #include "queue/record_v1.h"
+#include "queue/shelf.h"
 #include "queue/store.h"
 
 /* Append to out what the record of format 1 under this key is in format 2. */
 typedef int (*convert_fn)(struct buf *out, MDB_val key, MDB_val val);
-
-static int convert_job(struct buf *out, MDB_val key, MDB_val val) {
-    unsigned char hash[SPEC_HASH_BYTES];
-    struct job job;
-    int r = record_v1_decode_job(val.mv_data, val.mv_size, &job, hash);
-
-    if (r == OK && (key.mv_size != 8 || store_key_id(key) != job.id)) {
-        r = ERR_CORRUPT;
-    }
-    if (r == OK) {
-        memcpy(job.spec_hash, hash, sizeof hash);
-        record_encode_job(out, &job);
-    }
-    return r;
-}
 
 static int convert_attempt(struct buf *out, MDB_val key, MDB_val val) {
     struct attempt attempt;
@@ -53,33 +40,6 @@ static int convert_event(struct buf *out, MDB_val key, MDB_val val) {
     return r;
 }
 
-static int convert_spec(struct buf *out, MDB_val key, MDB_val val) {
-    const char *text;
-    size_t bytes;
-    int r = record_v1_decode_spec(val.mv_data, val.mv_size, &text, &bytes);
-
-    if (r == OK && key.mv_size != SPEC_HASH_BYTES) {
-        r = ERR_CORRUPT;
-    }
-    if (r == OK) {
-        record_encode_spec(out, key.mv_data, text, bytes);
-    }
-    return r;
-}
-
-static int convert_users(struct buf *out, MDB_val key, MDB_val val) {
-    uint32_t users;
-    int r = record_v1_decode_users(val.mv_data, val.mv_size, &users);
-
-    if (r == OK && key.mv_size != SPEC_HASH_BYTES) {
-        r = ERR_CORRUPT;
-    }
-    if (r == OK) {
-        record_encode_users(out, key.mv_data, users);
-    }
-    return r;
-}
-
 static int convert_submission(struct buf *out, MDB_val key, MDB_val val) {
     char text[LIMIT_IDEMPOTENCY_KEY_BYTES + 1];
     struct submission submission;
@@ -99,9 +59,9 @@ static const struct {
     enum store_table table;
     convert_fn convert;
 } conversions[] = {
-    {TABLE_JOBS, convert_job},     {TABLE_ATTEMPTS, convert_attempt},
-    {TABLE_EVENTS, convert_event}, {TABLE_SPECS, convert_spec},
-    {TABLE_USERS, convert_users},  {TABLE_SUBMISSIONS, convert_submission},
+    {TABLE_ATTEMPTS, convert_attempt},
+    {TABLE_EVENTS, convert_event},
+    {TABLE_SUBMISSIONS, convert_submission},
 };
 
 /* A damaged record stays as it is: it is as damaged in format 2, and found there. The key is
@@ -136,8 +96,122 @@ static int convert_table(struct queue *queue, MDB_txn *txn, size_t which) {
     return r == MDB_NOTFOUND ? 0 : r;
 }
 
+/* --- Jobs ------------------------------------------------------------------------------------ */
+
+struct jobs_v1 {
+    struct queue *queue;
+    MDB_txn *txn;
+    MDB_dbi specs; /* text by SHA-256 */
+    MDB_dbi users;
+    struct shelf_desk terms;
+    struct shelf_desk texts;
+    struct buf content;
+    bool damage; /* what nothing refers to any more may belong to a damaged job */
+};
+
+/* Put what the job shares on the shelves. MDB_CORRUPTED: its spec is not there, or damaged. */
+static int share_v1(struct jobs_v1 *jobs, const unsigned char *hash, struct stored_job *stored) {
+    MDB_val key = store_val(hash, SPEC_HASH_BYTES);
+    struct shelf_content content = {.hash = shelf_hash_of_spec(hash)};
+    const char *text;
+    MDB_val val;
+    int r = mdb_get(jobs->txn, jobs->specs, &key, &val);
+
+    if (r != 0 || record_v1_decode_spec(val.mv_data, val.mv_size, &text, &content.count) != OK) {
+        return r == 0 || r == MDB_NOTFOUND ? MDB_CORRUPTED : r;
+    }
+    content.bytes = text;
+    r = shelf_take(&jobs->texts, &content, &stored->spec);
+    if (r != 0) {
+        return r;
+    }
+    buf_clear(&jobs->content);
+    record_encode_terms(&jobs->content, &stored->job);
+    content = (struct shelf_content){
+        .hash = shelf_hash(jobs->content.data, jobs->content.bytes),
+        .bytes = jobs->content.data,
+        .count = jobs->content.bytes,
+    };
+    return shelf_take(&jobs->terms, &content, &stored->terms);
+}
+
+static int convert_job(struct jobs_v1 *jobs, MDB_cursor *cursor, MDB_val key, MDB_val val) {
+    struct buf *scratch = &jobs->queue->scratch;
+    unsigned char hash[SPEC_HASH_BYTES];
+    struct stored_job stored = {0};
+    struct store_key copy;
+    int r;
+
+    if (record_v1_decode_job(val.mv_data, val.mv_size, &stored.job, hash) != OK ||
+        key.mv_size != 8 || store_key_id(key) != stored.job.id) {
+        jobs->damage = true;
+        return 0;
+    }
+    r = share_v1(jobs, hash, &stored);
+    if (r == MDB_CORRUPTED) {
+        jobs->damage = true;
+        return 0;
+    }
+    if (r != 0) {
+        return r;
+    }
+    buf_clear(scratch);
+    record_encode_job(scratch, &stored);
+    key = store_id_key(&copy, stored.job.id);
+    val = store_val(scratch->data, scratch->bytes);
+    return mdb_cursor_put(cursor, &key, &val, MDB_CURRENT);
+}
+
+static int convert_jobs(struct jobs_v1 *jobs) {
+    MDB_cursor *cursor;
+    MDB_val key;
+    MDB_val val;
+    int r = mdb_cursor_open(jobs->txn, jobs->queue->tables[TABLE_JOBS], &cursor);
+
+    if (r != 0) {
+        return r;
+    }
+    while ((r = mdb_cursor_get(cursor, &key, &val, MDB_NEXT)) == 0) {
+        r = convert_job(jobs, cursor, key, val);
+        if (r != 0) {
+            break;
+        }
+    }
+    mdb_cursor_close(cursor);
+    if (r != MDB_NOTFOUND) {
+        return r;
+    }
+    r = shelf_flush(&jobs->terms);
+    return r == 0 ? shelf_flush(&jobs->texts) : r;
+}
+
+static int migrate_jobs(struct queue *queue, MDB_txn *txn) {
+    struct jobs_v1 jobs = {.queue = queue, .txn = txn};
+    int r = mdb_dbi_open(txn, "specs", MDB_CREATE, &jobs.specs);
+
+    if (r == 0) {
+        r = mdb_dbi_open(txn, "users", MDB_CREATE, &jobs.users);
+    }
+    if (r != 0) {
+        return r;
+    }
+    shelf_desk_init(&jobs.terms, queue, SHELF_TERMS);
+    shelf_desk_init(&jobs.texts, queue, SHELF_SPECS);
+    buf_init(&jobs.content, LIMIT_SPEC_BYTES);
+    queue->is_past_journal = true;
+    r = convert_jobs(&jobs);
+    queue->is_past_journal = false;
+    shelf_desk_finish(&jobs.terms);
+    shelf_desk_finish(&jobs.texts);
+    buf_finish(&jobs.content);
+    if (r == 0) {
+        r = mdb_drop(txn, jobs.users, 1);
+    }
+    return r == 0 && !jobs.damage ? mdb_drop(txn, jobs.specs, 1) : r;
+}
+
 int migrate_v1(struct queue *queue, MDB_txn *txn) {
-    int r = 0;
+    int r = migrate_jobs(queue, txn);
 
     for (size_t i = 0; i < ARRAY_LEN(conversions) && r == 0; i++) {
         r = convert_table(queue, txn, i);

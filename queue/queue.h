@@ -60,6 +60,23 @@ int queue_commit(struct queue *queue, const struct queue_change *changes, size_t
 int queue_each_job(struct queue *queue, int (*visit)(void *context, const struct job *job),
                    void *context, uint64_t *out_damaged) MUST_CHECK;
 
+/* The same, with the numbers of what it shares (a demand's is 0 if none is stored): equal numbers
+ * are equal contents. */
+struct queue_job {
+    const struct job *job;
+    uint64_t terms;
+    uint64_t spec;
+    uint64_t demand;
+};
+
+int queue_each_stored(struct queue *queue, int (*visit)(void *context, const struct queue_job *job),
+                      void *context, uint64_t *out_damaged) MUST_CHECK;
+
+/* Each stored demand that is not damaged, as it was given, by number. */
+int queue_each_demand(struct queue *queue,
+                      int (*visit)(void *context, uint64_t number, const void *bytes, size_t count),
+                      void *context) MUST_CHECK;
+
 /* A job's attempts from the first, and its events from a sequence number on. */
 int queue_each_attempt(struct queue *queue, uint64_t job_id,
                        int (*visit)(void *context, const struct attempt *attempt),
@@ -68,7 +85,7 @@ int queue_each_event(struct queue *queue, uint64_t job_id, uint32_t from_sequenc
                      int (*visit)(void *context, const struct job_event *event),
                      void *context) MUST_CHECK;
 
-/* Append the text of a job's spec to out_text. ERR_NOT_FOUND, ERR_CORRUPT (its hash is wrong too). */
+/* Append the text of a job's spec to out_text. ERR_NOT_FOUND, ERR_CORRUPT. */
 int queue_get_spec(struct queue *queue, uint64_t job_id, struct buf *out_text) MUST_CHECK;
 
 /* What a key was used for; out_submission->key is the caller's. ERR_NOT_FOUND. */
@@ -119,7 +136,9 @@ int queue_verify(struct queue *queue, struct error *error) MUST_CHECK;
 
 /* --- For export and import -------------------------------------------------------------------- */
 
-int queue_each_spec(struct queue *queue, int (*visit)(void *context, const struct spec *spec),
+/* By number. */
+int queue_each_spec(struct queue *queue,
+                    int (*visit)(void *context, uint64_t number, const char *text, size_t bytes),
                     void *context) MUST_CHECK;
 int queue_each_submission(struct queue *queue,
                           int (*visit)(void *context, const struct submission *submission),

@@ -2,20 +2,58 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/digest.h"
 #include "base/memory.h"
 #include "queue/journal.h"
 #include "queue/record.h"
+#include "queue/shelf.h"
 #include "queue/store.h"
 
-int queue_each_job(struct queue *queue, int (*visit)(void *context, const struct job *job),
-                   void *context, uint64_t *out_damaged) {
+/* --- Jobs ------------------------------------------------------------------------------------ */
+
+/* The terms read last: those of the next job are mostly the same. Borrowed from the store. */
+struct terms_read {
+    uint64_t number;
+    const void *bytes;
+    size_t count;
+};
+
+/* Fill in the job's terms. */
+static int add_terms(struct queue *queue, struct terms_read *terms, struct stored_job *job) {
+    struct store_key room;
+    int r = OK;
+
+    if (terms->number != job->terms) {
+        r = store_err(shelf_look(queue, SHELF_TERMS, job->terms, &terms->bytes, &terms->count));
+        terms->number = r == OK ? job->terms : 0;
+    }
+    if (r == OK) {
+        r = record_decode_terms(terms->bytes, terms->count, &job->job);
+    }
+    if (r == ERR_CORRUPT) {
+        store_note_damage(queue, TABLE_TERMS, store_id_key(&room, job->terms));
+    }
+    return r == ERR_NOT_FOUND ? ERR_CORRUPT : r;
+}
+
+static int decode_job(struct queue *queue, struct terms_read *terms, MDB_val key, MDB_val val,
+                      struct stored_job *out_job) {
+    if (key.mv_size != 8 ||
+        record_decode_job(store_key_id(key), val.mv_data, val.mv_size, out_job) != OK) {
+        store_note_damage(queue, TABLE_JOBS, key);
+        return ERR_CORRUPT;
+    }
+    return add_terms(queue, terms, out_job);
+}
+
+int queue_each_stored(struct queue *queue, int (*visit)(void *context, const struct queue_job *job),
+                      void *context, uint64_t *out_damaged) {
     MDB_txn *txn = NULL;
     MDB_cursor *cursor = NULL;
     MDB_val key;
     MDB_val val;
+    struct terms_read terms = {0};
     uint64_t damaged = 0;
-    struct job job;
+    struct stored_job stored;
     int r = store_begin_read(queue, &txn);
 
     if (r < 0) {
@@ -23,13 +61,14 @@ int queue_each_job(struct queue *queue, int (*visit)(void *context, const struct
     }
     r = store_err(mdb_cursor_open(txn, queue->tables[TABLE_JOBS], &cursor));
     while (r == OK && (r = store_err(mdb_cursor_get(cursor, &key, &val, MDB_NEXT))) == OK) {
-        if (key.mv_size != 8 ||
-            record_decode_job(store_key_id(key), val.mv_data, val.mv_size, &job) != OK) {
-            store_note_damage(queue, TABLE_JOBS, key);
+        if (decode_job(queue, &terms, key, val, &stored) != OK) {
             damaged++;
             continue;
         }
-        r = visit(context, &job);
+        r = visit(context, &(struct queue_job){.job = &stored.job,
+                                               .terms = stored.terms,
+                                               .spec = stored.spec,
+                                               .demand = stored.demand});
     }
     mdb_cursor_close(cursor);
     if (r < 0 && r != ERR_NOT_FOUND) {
@@ -38,6 +77,85 @@ int queue_each_job(struct queue *queue, int (*visit)(void *context, const struct
     *out_damaged = damaged;
     return OK;
 }
+
+struct job_visit {
+    int (*visit)(void *context, const struct job *job);
+    void *context;
+};
+
+static int visit_job(void *context, const struct queue_job *job) {
+    struct job_visit *visit = context;
+
+    return visit->visit(visit->context, job->job);
+}
+
+int queue_each_job(struct queue *queue, int (*visit)(void *context, const struct job *job),
+                   void *context, uint64_t *out_damaged) {
+    struct job_visit both = {.visit = visit, .context = context};
+
+    return queue_each_stored(queue, visit_job, &both, out_damaged);
+}
+
+int queue_each_demand(struct queue *queue,
+                      int (*visit)(void *context, uint64_t number, const void *bytes, size_t count),
+                      void *context) {
+    MDB_txn *txn = NULL;
+    MDB_cursor *cursor = NULL;
+    MDB_val key;
+    MDB_val val;
+    int r = store_begin_read(queue, &txn);
+
+    if (r < 0) {
+        return r;
+    }
+    r = store_err(mdb_cursor_open(txn, queue->tables[TABLE_DEMANDS], &cursor));
+    while (r == OK && (r = store_err(mdb_cursor_get(cursor, &key, &val, MDB_NEXT))) == OK) {
+        uint64_t number = store_key_id(key);
+        const void *bytes;
+        size_t count;
+
+        if (record_decode_content(SHELF_DEMANDS, number, val.mv_data, val.mv_size, &bytes,
+                                  &count) == OK) {
+            r = visit(context, number, bytes, count);
+        } else {
+            store_note_damage(queue, TABLE_DEMANDS, key);
+        }
+    }
+    mdb_cursor_close(cursor);
+    return r == ERR_NOT_FOUND ? OK : r;
+}
+
+/* A job's record, terms and all, until the store changes. */
+static int read_job(struct queue *queue, MDB_txn *txn, uint64_t id, struct stored_job *out_job) {
+    struct terms_read terms = {0};
+    struct store_key room;
+    MDB_val key = store_id_key(&room, id);
+    MDB_val val;
+    int r = store_err(mdb_get(txn, queue->tables[TABLE_JOBS], &key, &val));
+
+    return r == OK ? decode_job(queue, &terms, key, val, out_job) : r;
+}
+
+int queue_get_spec(struct queue *queue, uint64_t job_id, struct buf *out_text) {
+    MDB_txn *txn = NULL;
+    struct store_key room;
+    struct stored_job stored;
+    int r = store_begin_read(queue, &txn);
+
+    if (r == OK) {
+        r = read_job(queue, txn, job_id, &stored);
+    }
+    if (r != OK) {
+        return r;
+    }
+    r = store_err(shelf_read(queue, SHELF_SPECS, stored.spec, out_text));
+    if (r == ERR_CORRUPT) {
+        store_note_damage(queue, TABLE_SPECS, store_id_key(&room, stored.spec));
+    }
+    return r;
+}
+
+/* --- Attempts and events --------------------------------------------------------------------- */
 
 /* Walk the parts of one job; `decode_and_visit` gets each record. */
 static int each_part(struct queue *queue, enum store_table table, uint64_t job_id, uint32_t from,
@@ -112,68 +230,42 @@ static int visit_event(void *context, MDB_val key, MDB_val val) {
     return visit->visit(visit->context, &event);
 }
 
-int queue_each_event(struct queue *queue, uint64_t job_id, uint32_t from_sequence,
-                     int (*visit)(void *context, const struct job_event *event), void *context) {
-    struct event_visit both = {.queue = queue, .visit = visit, .context = context};
-
-    return each_part(queue, TABLE_EVENTS, job_id, from_sequence, visit_event, &both);
-}
-
-/* A job's record, while the transaction lasts. */
-static int read_job(struct queue *queue, MDB_txn *txn, uint64_t id, struct job *out_job) {
+/* The event that no record of its own tells of, because the job's does. */
+static int visit_first(struct queue *queue, uint64_t job_id,
+                       int (*visit)(void *context, const struct job_event *event), void *context) {
+    char text[CHANGE_FIRST_TEXT_BYTES];
     struct store_key room;
-    MDB_val key = store_id_key(&room, id);
-    MDB_val val;
-    int r = store_err(mdb_get(txn, queue->tables[TABLE_JOBS], &key, &val));
-
-    if (r == OK) {
-        r = record_decode_job(id, val.mv_data, val.mv_size, out_job);
-        if (r < 0) {
-            store_note_damage(queue, TABLE_JOBS, key);
-        }
-    }
-    return r;
-}
-
-static int read_spec(struct queue *queue, MDB_txn *txn, const unsigned char *hash,
-                     struct buf *out_text) {
-    MDB_val key = store_val(hash, SPEC_HASH_BYTES);
-    MDB_val val;
-    const char *text;
-    size_t bytes;
-    unsigned char found[SPEC_HASH_BYTES];
-    int r = store_err(mdb_get(txn, queue->tables[TABLE_SPECS], &key, &val));
-
-    if (r == OK) {
-        r = record_decode_spec(hash, val.mv_data, val.mv_size, &text, &bytes);
-    }
-    if (r == OK) {
-        digest_sha256(text, bytes, found);
-        r = memcmp(found, hash, SPEC_HASH_BYTES) == 0 ? OK : ERR_CORRUPT;
-    }
-    if (r == ERR_CORRUPT) {
-        store_note_damage(queue, TABLE_SPECS, key);
-    }
-    if (r == OK) {
-        buf_add(out_text, text, bytes);
-        r = out_text->full ? ERR_FULL : OK;
-    }
-    return r;
-}
-
-int queue_get_spec(struct queue *queue, uint64_t job_id, struct buf *out_text) {
+    MDB_val key = store_part_key(&room, job_id, 0);
+    struct stored_job stored;
+    struct job_event event;
     MDB_txn *txn = NULL;
-    struct job job;
+    MDB_val val;
     int r = store_begin_read(queue, &txn);
 
     if (r < 0) {
         return r;
     }
-    r = read_job(queue, txn, job_id, &job);
-    if (r == OK) {
-        r = read_spec(queue, txn, job.spec_hash, out_text);
+    r = store_err(mdb_get(txn, queue->tables[TABLE_EVENTS], &key, &val));
+    if (r != ERR_NOT_FOUND) {
+        return r;
     }
-    return r;
+    r = read_job(queue, txn, job_id, &stored);
+    if (r != OK || stored.job.event_count == 0) {
+        return r == ERR_NOT_FOUND ? OK : r;
+    }
+    change_first_event(&stored.job, text, &event);
+    return visit(context, &event);
+}
+
+int queue_each_event(struct queue *queue, uint64_t job_id, uint32_t from_sequence,
+                     int (*visit)(void *context, const struct job_event *event), void *context) {
+    struct event_visit both = {.queue = queue, .visit = visit, .context = context};
+    int r = from_sequence == 0 ? visit_first(queue, job_id, visit, context) : OK;
+
+    if (r < 0) {
+        return r;
+    }
+    return each_part(queue, TABLE_EVENTS, job_id, from_sequence, visit_event, &both);
 }
 
 /* The key was used, nobody knows for what: as good as used. */

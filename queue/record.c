@@ -14,52 +14,69 @@ enum record_kind {
     RECORD_ATTEMPT = 0x82,
     RECORD_EVENT = 0x83,
     RECORD_SUBMISSION = 0x84,
-    RECORD_SPEC = 0x85,
-    RECORD_USERS = 0x86,
-    RECORD_FACT = 0x87,
+    RECORD_FACT = 0x85,
+    RECORD_TERMS = 0x86,
+    RECORD_SPEC = 0x87,
+    RECORD_DEMAND = 0x88,
+    RECORD_TERMS_USERS = 0x89,
+    RECORD_SPEC_USERS = 0x8a,
+    RECORD_DEMAND_USERS = 0x8b,
 };
 
 /* --- The fields ------------------------------------------------------------------------------ */
 
-/* Next tag: 63. */
+/* Rows that two tables have: a record's, and all of a job's for exports. */
+
+/* What is the job's own. Next tag: 24. */
+#define JOB_OWN_ROWS                                                                               \
+    FIELD(4, FIELD_I64, struct job, submitted_us), FIELD(5, FIELD_TEXT, struct job, name),         \
+        FIELD_BOUND(6, FIELD_ENUM, struct job, state, JOB_STATE_COUNT),                            \
+        FIELD(7, FIELD_U32, struct job, attempt), FIELD(8, FIELD_U32, struct job, failures),       \
+        FIELD(9, FIELD_U32, struct job, retries), FIELD(10, FIELD_U32, struct job, infra_retries), \
+        FIELD_UNLESS(11, FIELD_U32, struct job, event_count, 1),                                   \
+        FIELD_TIME(12, struct job, eligible_us, submitted_us, FIELD_AS_BASE),                      \
+        FIELD_TIME(13, struct job, admitted_us, submitted_us, 0),                                  \
+        FIELD_TIME(14, struct job, started_us, submitted_us, 0),                                   \
+        FIELD_TIME(15, struct job, finished_us, submitted_us, 0),                                  \
+        FIELD_BOUND(16, FIELD_ENUM, struct job, failure, FAILURE_COUNT),                           \
+        FIELD_UNLESS(17, FIELD_I32, struct job, exit_code, -1),                                    \
+        FIELD(18, FIELD_BOOL, struct job, cancel_requested),                                       \
+        FIELD(19, FIELD_BOOL, struct job, pods_deleted),                                           \
+        FIELD(20, FIELD_U32, struct job, preemptions),                                             \
+        FIELD_TIME(21, struct job, preempted_us, submitted_us, 0),                                 \
+        FIELD_TIME(22, struct job, close_us, submitted_us, 0),                                     \
+        FIELD_BOUND(23, FIELD_ENUM, struct job, at_close, WINDOW_CLOSE_COUNT)
+
+/* What a job has from its submission and never changes: stored once for all that have the same.
+ * Next tag: 17. */
+#define JOB_TERMS_ROWS                                                                     \
+    FIELD(1, FIELD_TEXT, struct job, namespace), FIELD(2, FIELD_TEXT, struct job, team),   \
+        FIELD(3, FIELD_TEXT, struct job, submitter),                                       \
+        FIELD_BOUND(4, FIELD_ENUM, struct job, kind, JOB_KIND_COUNT),                      \
+        FIELD(5, FIELD_I32, struct job, priority), FIELD(6, FIELD_U32, struct job, ttl_s), \
+        FIELD(7, FIELD_U32, struct job, retry.retries_max),                                \
+        FIELD(8, FIELD_U32, struct job, retry.infra_retries_max),                          \
+        FIELD(9, FIELD_I64, struct job, retry.backoff_first_us),                           \
+        FIELD(10, FIELD_I64, struct job, retry.backoff_max_us),                            \
+        FIELD(11, FIELD_I64, struct job, expected_runtime_us),                             \
+        FIELD(12, FIELD_BOOL, struct job, submitted_held),                                 \
+        FIELD(13, FIELD_I64, struct job, max_runtime_us),                                  \
+        FIELD(14, FIELD_BOOL, struct job, preemptible),                                    \
+        FIELD(15, FIELD_TEXT, struct job, priority_class),                                 \
+        FIELD(16, FIELD_TEXT, struct job, window)
+
+/* A stored job begins with its job. */
 static const struct field job_fields[] = {
-    FIELD(1, FIELD_I64, struct job, submitted_us),
-    FIELD(2, FIELD_TEXT, struct job, name),
-    FIELD(3, FIELD_TEXT, struct job, namespace),
-    FIELD(4, FIELD_TEXT, struct job, team),
-    FIELD(5, FIELD_TEXT, struct job, submitter),
-    FIELD_BOUND(6, FIELD_ENUM, struct job, kind, JOB_KIND_COUNT),
-    FIELD_BOUND(7, FIELD_ENUM, struct job, state, JOB_STATE_COUNT),
-    FIELD(8, FIELD_I32, struct job, priority),
-    FIELD(9, FIELD_U32, struct job, attempt),
-    FIELD(10, FIELD_U32, struct job, failures),
-    FIELD(11, FIELD_U32, struct job, retries),
-    FIELD(12, FIELD_U32, struct job, infra_retries),
-    FIELD(13, FIELD_U32, struct job, ttl_s),
-    FIELD_UNLESS(14, FIELD_U32, struct job, event_count, 1),
-    FIELD(15, FIELD_U32, struct job, retry.retries_max),
-    FIELD(16, FIELD_U32, struct job, retry.infra_retries_max),
-    FIELD(17, FIELD_I64, struct job, retry.backoff_first_us),
-    FIELD(18, FIELD_I64, struct job, retry.backoff_max_us),
-    FIELD_TIME(19, struct job, eligible_us, submitted_us, FIELD_AS_BASE),
-    FIELD_TIME(20, struct job, admitted_us, submitted_us, 0),
-    FIELD_TIME(21, struct job, started_us, submitted_us, 0),
-    FIELD_TIME(22, struct job, finished_us, submitted_us, 0),
-    FIELD(23, FIELD_I64, struct job, expected_runtime_us),
-    FIELD_BOUND(24, FIELD_ENUM, struct job, failure, FAILURE_COUNT),
-    FIELD_UNLESS(25, FIELD_I32, struct job, exit_code, -1),
-    FIELD(26, FIELD_BOOL, struct job, cancel_requested),
-    FIELD(27, FIELD_BOOL, struct job, pods_deleted),
-    FIELD_BOUND(30, FIELD_BYTES, struct job, spec_hash, SPEC_HASH_BYTES),
-    FIELD(31, FIELD_TEXT, struct job, priority_class),
-    FIELD(40, FIELD_I64, struct job, max_runtime_us),
-    FIELD(41, FIELD_BOOL, struct job, preemptible),
-    FIELD(42, FIELD_U32, struct job, preemptions),
-    FIELD_TIME(43, struct job, preempted_us, submitted_us, 0),
-    FIELD(60, FIELD_TEXT, struct job, window),
-    FIELD_TIME(61, struct job, close_us, submitted_us, 0),
-    FIELD_BOUND(62, FIELD_ENUM, struct job, at_close, WINDOW_CLOSE_COUNT),
+    FIELD_UNLESS(1, FIELD_U64, struct stored_job, terms, 1),
+    FIELD_UNLESS(2, FIELD_U64, struct stored_job, spec, 1),   /* 0: lost with a damaged record */
+    FIELD_UNLESS(3, FIELD_U64, struct stored_job, demand, 1), /* 0: none */
+    JOB_OWN_ROWS,
 };
+
+static const struct field terms_fields[] = {JOB_TERMS_ROWS};
+static const struct field exported_fields[] = {JOB_OWN_ROWS, JOB_TERMS_ROWS};
+
+_Static_assert(offsetof(struct stored_job, job) == 0, "rows of a job fit a stored one");
 
 /* Next tag: 12. */
 static const struct field attempt_fields[] = {
@@ -96,14 +113,16 @@ static const struct field submission_fields[] = {
     static const struct field_table name##_table = {name##_fields, ARRAY_LEN(name##_fields), \
                                                     sizeof(type)}
 
-TABLE(job, struct job);
+TABLE(job, struct stored_job);
+TABLE(terms, struct job);
+TABLE(exported, struct job);
 TABLE(attempt, struct attempt);
 TABLE(event, struct job_event);
 TABLE(submission, struct submission);
 
 const struct field_table *record_fields(enum record_of of) {
     static const struct field_table *const tables[] = {
-        [RECORD_OF_JOB] = &job_table,
+        [RECORD_OF_JOB] = &exported_table,
         [RECORD_OF_ATTEMPT] = &attempt_table,
         [RECORD_OF_EVENT] = &event_table,
         [RECORD_OF_SUBMISSION] = &submission_table,
@@ -198,22 +217,30 @@ static int decode(const void *bytes, size_t count, enum record_kind kind, uint32
 
 /* --- The kinds ------------------------------------------------------------------------------- */
 
-void record_encode_job(struct buf *out, const struct job *job) {
-    encode(out, RECORD_JOB, key_of_ids(job->id, 0), &job_table, job);
+void record_encode_job(struct buf *out, const struct stored_job *job) {
+    encode(out, RECORD_JOB, key_of_ids(job->job.id, 0), &job_table, job);
 }
 
-int record_decode_job(uint64_t id, const void *bytes, size_t count, struct job *out_job) {
-    struct job job;
+int record_decode_job(uint64_t id, const void *bytes, size_t count, struct stored_job *out_job) {
+    struct stored_job job = {0};
     int r = decode(bytes, count, RECORD_JOB, key_of_ids(id, 0), &job_table, &job);
 
-    if (r == OK && id == 0) {
+    if (r == OK && (id == 0 || job.terms == 0)) {
         r = ERR_CORRUPT;
     }
     if (r == OK) {
         *out_job = job;
-        out_job->id = id;
+        out_job->job.id = id;
     }
     return r;
+}
+
+void record_encode_terms(struct buf *out, const struct job *job) {
+    fields_encode(out, &terms_table, job);
+}
+
+int record_decode_terms(const void *bytes, size_t count, struct job *job) {
+    return fields_decode(&terms_table, bytes, count, job);
 }
 
 void record_encode_attempt(struct buf *out, const struct attempt *attempt) {
@@ -223,7 +250,7 @@ void record_encode_attempt(struct buf *out, const struct attempt *attempt) {
 
 int record_decode_attempt(uint64_t job_id, uint32_t number, const void *bytes, size_t count,
                           struct attempt *out_attempt) {
-    struct attempt attempt;
+    struct attempt attempt = {0};
     int r =
         decode(bytes, count, RECORD_ATTEMPT, key_of_ids(job_id, number), &attempt_table, &attempt);
 
@@ -244,7 +271,7 @@ void record_encode_event(struct buf *out, const struct job_event *event) {
 
 int record_decode_event(uint64_t job_id, uint32_t sequence, const void *bytes, size_t count,
                         struct job_event *out_event) {
-    struct job_event event;
+    struct job_event event = {0};
     int r = decode(bytes, count, RECORD_EVENT, key_of_ids(job_id, sequence), &event_table, &event);
 
     if (r == OK) {
@@ -261,7 +288,7 @@ void record_encode_submission(struct buf *out, const struct submission *submissi
 
 int record_decode_submission(const char *key, const void *bytes, size_t count,
                              struct submission *out_submission) {
-    struct submission submission;
+    struct submission submission = {0};
     int r =
         decode(bytes, count, RECORD_SUBMISSION, key_of_text(key), &submission_table, &submission);
 
@@ -292,49 +319,65 @@ int record_decode_fact(enum fact_kind kind, const char *key, const void *bytes, 
                : ERR_CORRUPT;
 }
 
-void record_encode_spec(struct buf *out, const unsigned char hash[SPEC_HASH_BYTES],
-                        const void *text, size_t bytes) {
+/* --- What is shared -------------------------------------------------------------------------- */
+
+static const unsigned char shelf_kinds[SHELF_COUNT] = {
+    [SHELF_TERMS] = RECORD_TERMS,
+    [SHELF_SPECS] = RECORD_SPEC,
+    [SHELF_DEMANDS] = RECORD_DEMAND,
+};
+
+static const unsigned char users_kinds[SHELF_COUNT] = {
+    [SHELF_TERMS] = RECORD_TERMS_USERS,
+    [SHELF_SPECS] = RECORD_SPEC_USERS,
+    [SHELF_DEMANDS] = RECORD_DEMAND_USERS,
+};
+
+void record_encode_content(struct buf *out, enum shelf shelf, uint64_t number, const void *content,
+                           size_t bytes) {
     size_t at = begin(out);
 
-    buf_add(out, text, bytes);
-    finish(out, at, RECORD_SPEC, key_of_bytes(hash, SPEC_HASH_BYTES));
+    buf_add(out, content, bytes);
+    finish(out, at, (enum record_kind)shelf_kinds[shelf], key_of_ids(number, 0));
 }
 
-int record_decode_spec(const unsigned char hash[SPEC_HASH_BYTES], const void *bytes, size_t count,
-                       const char **out_text, size_t *out_bytes) {
+int record_decode_content(enum shelf shelf, uint64_t number, const void *bytes, size_t count,
+                          const void **out_content, size_t *out_bytes) {
     const unsigned char *body =
-        body_of(bytes, count, RECORD_SPEC, key_of_bytes(hash, SPEC_HASH_BYTES));
+        body_of(bytes, count, (enum record_kind)shelf_kinds[shelf], key_of_ids(number, 0));
 
     if (body == NULL) {
         return ERR_CORRUPT;
     }
-    *out_text = (const char *)body;
+    *out_content = body;
     *out_bytes = count - RECORD_HEAD_BYTES;
     return OK;
 }
 
 struct users {
-    uint32_t count;
+    uint64_t count;
 };
 
-static const struct field users_fields[] = {FIELD(1, FIELD_U32, struct users, count)};
+static const struct field users_fields[] = {FIELD(1, FIELD_U64, struct users, count)};
 
 TABLE(users, struct users);
 
-void record_encode_users(struct buf *out, const unsigned char hash[SPEC_HASH_BYTES],
-                         uint32_t users) {
-    encode(out, RECORD_USERS, key_of_bytes(hash, SPEC_HASH_BYTES), &users_table,
+void record_encode_users(struct buf *out, enum shelf shelf, uint64_t number, uint64_t users) {
+    encode(out, (enum record_kind)users_kinds[shelf], key_of_ids(number, 0), &users_table,
            &(struct users){.count = users});
 }
 
-int record_decode_users(const unsigned char hash[SPEC_HASH_BYTES], const void *bytes, size_t count,
-                        uint32_t *out_users) {
-    struct users users;
-    int r = decode(bytes, count, RECORD_USERS, key_of_bytes(hash, SPEC_HASH_BYTES), &users_table,
-                   &users);
+int record_decode_users(enum shelf shelf, uint64_t number, const void *bytes, size_t count,
+                        uint64_t *out_users) {
+    struct users users = {0};
+    int r = decode(bytes, count, (enum record_kind)users_kinds[shelf], key_of_ids(number, 0),
+                   &users_table, &users);
 
+    if (r == OK && users.count < 2) {
+        r = ERR_CORRUPT;
+    }
     if (r == OK) {
         *out_users = users.count;
     }
-    return r == OK && users.count == 0 ? ERR_CORRUPT : r;
+    return r;
 }

@@ -17,7 +17,22 @@
 #include "queue/journal.h"
 
 static const char *const table_names[TABLE_COUNT] = {
-    "meta", "jobs", "attempts", "events", "specs", "users", "submissions", "facts", "quarantine",
+    [TABLE_META] = "meta",
+    [TABLE_JOBS] = "jobs",
+    [TABLE_ATTEMPTS] = "attempts",
+    [TABLE_EVENTS] = "events",
+    [TABLE_TERMS] = "terms",
+    [TABLE_TERMS_INDEX] = "terms-index",
+    [TABLE_TERMS_USERS] = "terms-users",
+    [TABLE_SPECS] = "texts",
+    [TABLE_SPECS_INDEX] = "texts-index",
+    [TABLE_SPECS_USERS] = "texts-users",
+    [TABLE_DEMANDS] = "demands",
+    [TABLE_DEMANDS_INDEX] = "demands-index",
+    [TABLE_DEMANDS_USERS] = "demands-users",
+    [TABLE_SUBMISSIONS] = "submissions",
+    [TABLE_FACTS] = "facts",
+    [TABLE_QUARANTINE] = "quarantine",
 };
 
 const char *store_table_name(enum store_table table) {
@@ -163,7 +178,7 @@ static int open_environment(struct queue *queue, struct error *error) {
     int r = mdb_env_create(&queue->env);
 
     if (r == 0) {
-        r = mdb_env_set_maxdbs(queue->env, TABLE_COUNT);
+        r = mdb_env_set_maxdbs(queue->env, TABLE_COUNT + STORE_OLD_TABLES);
     }
     if (r == 0) {
         r = mdb_env_set_mapsize(queue->env, queue->map_bytes);
@@ -372,7 +387,9 @@ int store_put(struct queue *queue, enum store_table table, MDB_val key, MDB_val 
                                   .value = val.mv_data,
                                   .value_bytes = val.mv_size};
 
-    journal_add(queue->journal, &op);
+    if (!queue->is_past_journal) {
+        journal_add(queue->journal, &op);
+    }
     return mdb_put(queue->txn, queue->tables[table], &key, &val, 0);
 }
 
@@ -380,7 +397,9 @@ int store_del(struct queue *queue, enum store_table table, MDB_val key) {
     const struct journal_op op = {
         .table = (uint8_t)table, .is_delete = true, .key = key.mv_data, .key_bytes = key.mv_size};
 
-    journal_add(queue->journal, &op);
+    if (!queue->is_past_journal) {
+        journal_add(queue->journal, &op);
+    }
     return mdb_del(queue->txn, queue->tables[table], &key, NULL);
 }
 

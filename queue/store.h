@@ -29,13 +29,22 @@ enum store_table {
     TABLE_JOBS,        /* id, big-endian */
     TABLE_ATTEMPTS,    /* job id and number, big-endian */
     TABLE_EVENTS,      /* job id and sequence, big-endian */
-    TABLE_SPECS,       /* SHA-256 of the text */
-    TABLE_USERS,       /* the same key: how many jobs share the spec */
+    TABLE_TERMS,       /* a number; the shelves' tables: see shelf.h */
+    TABLE_TERMS_INDEX, /* eight bytes of the content's hash */
+    TABLE_TERMS_USERS, /* the number */
+    TABLE_SPECS,
+    TABLE_SPECS_INDEX,
+    TABLE_SPECS_USERS,
+    TABLE_DEMANDS,
+    TABLE_DEMANDS_INDEX,
+    TABLE_DEMANDS_USERS,
     TABLE_SUBMISSIONS, /* idempotency key */
     TABLE_FACTS,       /* a byte for the kind, the key and its NUL */
     TABLE_QUARANTINE,  /* what a damaged record was, as text */
     TABLE_COUNT,
 };
+
+#define STORE_OLD_TABLES 2 /* of a format that is being migrated */
 
 struct queue {
     char *folder;
@@ -49,7 +58,8 @@ struct queue {
     uint32_t migrated_from; /* the format that was found; 0: ours */
     char uid[QUEUE_UID_BYTES];
     uint64_t next_id;
-    struct buf scratch;          /* the record being encoded */
+    bool is_past_journal; /* what is being put is committed with the tables, as in a migration */
+    struct buf scratch;   /* the record being encoded */
     struct store_damage *damage; /* found, not moved yet */
     size_t damage_count;
     char **moved; /* names, for queue_quarantine() to tell */

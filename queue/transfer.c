@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "queue/record.h"
+#include "queue/shelf.h"
 #include "queue/store.h"
 
 static int each_record(struct queue *queue, enum store_table table,
@@ -28,25 +30,30 @@ static int each_record(struct queue *queue, enum store_table table,
 }
 
 struct spec_visit {
-    int (*visit)(void *context, const struct spec *spec);
+    struct queue *queue;
+    int (*visit)(void *context, uint64_t number, const char *text, size_t bytes);
     void *context;
 };
 
 static int visit_spec(void *context, MDB_val key, MDB_val val) {
     struct spec_visit *visit = context;
-    struct spec spec;
+    uint64_t number = store_key_id(key);
+    struct buf text;
+    int r = OK;
 
-    if (key.mv_size != SPEC_HASH_BYTES ||
-        record_decode_spec(key.mv_data, val.mv_data, val.mv_size, &spec.text, &spec.bytes) != OK) {
-        return OK; /* queue_verify_all() tells of it. */
-    }
-    memcpy(spec.hash, key.mv_data, SPEC_HASH_BYTES);
-    return visit->visit(visit->context, &spec);
+    (void)val;
+    buf_init(&text, LIMIT_SPEC_BYTES);
+    if (shelf_read(visit->queue, SHELF_SPECS, number, &text) == 0) {
+        r = visit->visit(visit->context, number, buf_text(&text), text.bytes);
+    } /* Else queue_verify_all() tells of it. */
+    buf_finish(&text);
+    return r;
 }
 
-int queue_each_spec(struct queue *queue, int (*visit)(void *context, const struct spec *spec),
+int queue_each_spec(struct queue *queue,
+                    int (*visit)(void *context, uint64_t number, const char *text, size_t bytes),
                     void *context) {
-    struct spec_visit both = {.visit = visit, .context = context};
+    struct spec_visit both = {.queue = queue, .visit = visit, .context = context};
 
     return each_record(queue, TABLE_SPECS, visit_spec, &both);
 }

@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/digest.h"
+#include "base/map.h"
 #include "base/memory.h"
 #include "queue/record.h"
+#include "queue/shelf.h"
 #include "queue/store.h"
 
 #define PROBLEM_BYTES 512
@@ -17,9 +18,7 @@ struct verify {
     void (*problem)(void *context, const char *text);
     void *context;
     uint64_t problems;
-    unsigned char (*hashes)[SPEC_HASH_BYTES]; /* of each job's spec */
-    size_t hash_count;
-    size_t hash_room;
+    struct map users[SHELF_COUNT]; /* number -> how many jobs refer to it, as the pointer's value */
 };
 
 static void complain(struct verify *verify, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -127,24 +126,54 @@ static int check_parts(struct history *history) {
     return OK;
 }
 
-static void note_hash(struct verify *verify, const unsigned char *hash) {
-    if (verify->hash_count == verify->hash_room) {
-        verify->hash_room = verify->hash_room > 0 ? 2 * verify->hash_room : 1024;
-        verify->hashes = mem_grow(verify->hashes, verify->hash_room, sizeof *verify->hashes);
-    }
-    memcpy(verify->hashes[verify->hash_count++], hash, SPEC_HASH_BYTES);
+/* --- What jobs share ------------------------------------------------------------------------- */
+
+static uint64_t users_of(const void *context, uint64_t number) {
+    return (uintptr_t)map_get_id(context, number);
 }
 
-static int check_job(void *context, const struct job *job) {
+static void count_user(struct verify *verify, enum shelf shelf, uint64_t number) {
+    struct map *users = &verify->users[shelf];
+
+    if (number != 0) {
+        (void)map_put_id(users, number, (void *)(uintptr_t)(users_of(users, number) + 1));
+    }
+}
+
+static void count_users(struct verify *verify, const struct queue_job *stored) {
+    count_user(verify, SHELF_TERMS, stored->terms);
+    count_user(verify, SHELF_SPECS, stored->spec);
+    count_user(verify, SHELF_DEMANDS, stored->demand);
+}
+
+static void on_shelf_problem(void *context, const char *text) {
+    complain(context, "%s", text);
+}
+
+static int check_shelves(struct verify *verify) {
+    int r = OK;
+
+    for (size_t i = 0; i < SHELF_COUNT && r == OK; i++) {
+        r = shelf_verify(verify->queue, &(struct shelf_check){.shelf = (enum shelf)i,
+                                                              .users_of = users_of,
+                                                              .users = &verify->users[i],
+                                                              .problem = on_shelf_problem,
+                                                              .context = verify});
+    }
+    return r;
+}
+
+static int check_job(void *context, const struct queue_job *stored) {
+    const struct job *job = stored->job;
     struct verify *verify = context;
     struct history history = {.verify = verify, .job = job};
-    MDB_val key = store_val(job->spec_hash, SPEC_HASH_BYTES);
-    MDB_val val;
+    const void *bytes;
+    size_t count;
 
-    if (mdb_get(verify->txn, verify->queue->tables[TABLE_SPECS], &key, &val) != 0) {
+    count_users(verify, stored);
+    if (shelf_look(verify->queue, SHELF_SPECS, stored->spec, &bytes, &count) == MDB_NOTFOUND) {
         complain(verify, "job %" PRIu64 ": its spec is missing", job->id);
     }
-    note_hash(verify, job->spec_hash);
     if (job->id >= verify->queue->next_id) {
         complain(verify, "job %" PRIu64 ": next-id would give its id again", job->id);
     }
@@ -162,7 +191,7 @@ static bool has_job(struct verify *verify, uint64_t id) {
 }
 
 static void check_job_record(struct verify *verify, MDB_val key, MDB_val val) {
-    struct job job;
+    struct stored_job job;
 
     if (key.mv_size != 8 ||
         record_decode_job(store_key_id(key), val.mv_data, val.mv_size, &job) != OK) {
@@ -198,80 +227,6 @@ static void check_event_record(struct verify *verify, MDB_val key, MDB_val val) 
     }
 }
 
-static void print_hash(MDB_val key, char out[17]) {
-    const unsigned char *bytes = key.mv_data;
-
-    out[0] = '\0';
-    for (size_t i = 0; i < 8 && i < key.mv_size; i++) {
-        (void)snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-    }
-}
-
-static void check_spec_record(struct verify *verify, MDB_val key, MDB_val val) {
-    unsigned char found[SPEC_HASH_BYTES];
-    const char *text;
-    size_t bytes;
-    char name[17];
-    MDB_val users;
-
-    print_hash(key, name);
-    if (key.mv_size != SPEC_HASH_BYTES ||
-        record_decode_spec(key.mv_data, val.mv_data, val.mv_size, &text, &bytes) != OK) {
-        complain(verify, "spec %s: its record is damaged", name);
-        return;
-    }
-    digest_sha256(text, bytes, found);
-    if (memcmp(found, key.mv_data, SPEC_HASH_BYTES) != 0) {
-        complain(verify, "spec %s: its text has another hash", name);
-    }
-    if (mdb_get(verify->txn, verify->queue->tables[TABLE_USERS], &key, &users) != 0) {
-        complain(verify, "spec %s: nobody counts its jobs", name);
-    }
-}
-
-static int compare_hashes(const void *a, const void *b) {
-    return memcmp(a, b, SPEC_HASH_BYTES);
-}
-
-/* How many jobs have the spec; the hashes are sorted. */
-static uint64_t count_jobs(const struct verify *verify, const void *hash) {
-    size_t low = 0;
-    size_t high = verify->hash_count;
-    uint64_t count = 0;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (compare_hashes(verify->hashes[middle], hash) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    while (low < verify->hash_count && compare_hashes(verify->hashes[low], hash) == 0) {
-        low++;
-        count++;
-    }
-    return count;
-}
-
-static void check_users_record(struct verify *verify, MDB_val key, MDB_val val) {
-    uint32_t users = 0;
-    uint64_t jobs;
-    char name[17];
-
-    print_hash(key, name);
-    if (key.mv_size != SPEC_HASH_BYTES ||
-        record_decode_users(key.mv_data, val.mv_data, val.mv_size, &users) != OK) {
-        complain(verify, "spec %s: its count of jobs is damaged", name);
-        return;
-    }
-    jobs = count_jobs(verify, key.mv_data);
-    if (jobs != users) {
-        complain(verify, "spec %s: is counted for %u jobs, %" PRIu64 " have it", name, users, jobs);
-    }
-}
-
 static void check_submission_record(struct verify *verify, MDB_val key, MDB_val val) {
     char *text = mem_format("%.*s", (int)key.mv_size, (const char *)key.mv_data);
     struct submission submission;
@@ -302,8 +257,7 @@ static const struct {
     void (*check)(struct verify *verify, MDB_val key, MDB_val val);
 } checks[] = {
     {TABLE_JOBS, check_job_record},     {TABLE_ATTEMPTS, check_attempt_record},
-    {TABLE_EVENTS, check_event_record}, {TABLE_SPECS, check_spec_record},
-    {TABLE_USERS, check_users_record},  {TABLE_SUBMISSIONS, check_submission_record},
+    {TABLE_EVENTS, check_event_record}, {TABLE_SUBMISSIONS, check_submission_record},
     {TABLE_FACTS, check_fact_record},
 };
 
@@ -314,15 +268,17 @@ int queue_verify_all(struct queue *queue, void (*problem)(void *context, const c
     int r = store_begin_read(queue, &verify.txn);
 
     if (r == OK) {
-        r = queue_each_job(queue, check_job, &verify, &damaged);
-    }
-    if (r == OK && verify.hash_count > 0) {
-        qsort(verify.hashes, verify.hash_count, sizeof *verify.hashes, compare_hashes);
+        r = queue_each_stored(queue, check_job, &verify, &damaged);
     }
     for (size_t i = 0; i < ARRAY_LEN(checks) && r == OK; i++) {
         r = store_err(each_record(&verify, checks[i].table, checks[i].check));
     }
-    free(verify.hashes);
+    if (r == OK) {
+        r = check_shelves(&verify);
+    }
+    for (size_t i = 0; i < SHELF_COUNT; i++) {
+        map_finish(&verify.users[i]);
+    }
     if (r == OK) {
         *out_problems = verify.problems;
     }

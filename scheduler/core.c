@@ -297,7 +297,7 @@ static void store_changed(struct core *core) {
         view_job(entry, &change.job);
         if (entry->is_new) {
             entry->is_new = false;
-            memcpy(change.job.spec_hash, core->new_specs[new_count++], SPEC_HASH_BYTES);
+            change.spec = core->new_specs[new_count++];
         }
         outbox_add_change(&core->outbox, &change);
         if (entry->run != NULL && entry->run->changed) {

@@ -79,7 +79,7 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
 /* --- Looking at the view, between turns ------------------------------------------------------ */
 
 /* A job as it is now; false if there is none (any more). Its texts are borrowed until the next
- * turn; its spec_hash is not known here. */
+ * turn. */
 bool core_job(const struct core *core, uint64_t id, struct job *out_job);
 
 /* The job with the lowest id above after_id; false at the end. */

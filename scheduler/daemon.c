@@ -211,6 +211,7 @@ static void on_wake(struct poller_timer *timer) {
 
 struct load {
     struct daemon *daemon;
+    struct demands demands; /* by the numbers of specs */
     struct attempt attempt; /* the job's last one */
     char *texts[4];
     uint64_t unreadable;
@@ -258,21 +259,26 @@ static int build_demand(struct daemon *daemon, const struct job *job, const stru
     return r;
 }
 
-static struct demand *load_demand(struct daemon *daemon, const struct job *job) {
+static struct demand *load_demand(struct load *load, const struct queue_job *stored) {
+    struct daemon *daemon = load->daemon;
+    const struct job *job = stored->job;
+    unsigned char hash[SPEC_HASH_BYTES] = {0};
     const struct demand_key key = {
-        .kind = job->kind, .namespace = job->namespace, .spec_hash = job->spec_hash};
-    struct demand *demand = demands_get(&daemon->demands, &key);
+        .kind = job->kind, .namespace = job->namespace, .spec_hash = hash};
+    struct demand *demand;
     struct field_error error = {0};
     struct buf text;
 
+    memcpy(hash, &stored->spec, sizeof stored->spec);
+    demand = demands_get(&load->demands, &key);
     if (demand != NULL) {
         return demand;
     }
     buf_init(&text, LIMIT_SPEC_BYTES);
     if (queue_get_spec(daemon->queue, job->id, &text) == OK) {
-        demand = demands_get_alike(&daemon->demands, &key, text.data, text.bytes);
+        demand = demands_get_alike(&load->demands, &key, text.data, text.bytes);
         if (demand == NULL && build_demand(daemon, job, &text, &demand, &error) == OK) {
-            demands_put(&daemon->demands, &key, text.data, text.bytes, demand);
+            demands_put(&load->demands, &key, text.data, text.bytes, demand);
         }
     }
     buf_finish(&text);
@@ -302,7 +308,8 @@ static void rebuild_attempt(struct load *load, const struct job *job) {
              job->id, job->attempt);
 }
 
-static int load_job(void *context, const struct job *job) {
+static int load_job(void *context, const struct queue_job *stored) {
+    const struct job *job = stored->job;
     struct load *load = context;
     struct demand *demand = NULL;
     bool has_attempt;
@@ -320,7 +327,7 @@ static int load_job(void *context, const struct job *job) {
     }
     has_attempt = load->attempt.number > 0;
     if (!job_state_is_final(job->state)) {
-        demand = load_demand(load->daemon, job);
+        demand = load_demand(load, stored);
     }
     core_load_job(load->daemon->core, job, demand, has_attempt ? &load->attempt : NULL);
     demand_destroy(demand);
@@ -435,8 +442,9 @@ static int load_queue(struct daemon *daemon, struct error *error) {
     set_teams(daemon);
     set_pools(daemon);
     if (r == OK) {
-        r = queue_each_job(daemon->queue, load_job, &load, &damaged);
+        r = queue_each_stored(daemon->queue, load_job, &load, &damaged);
     }
+    demands_finish(&load.demands);
     for (size_t i = 0; i < ARRAY_LEN(load.texts); i++) {
         free(load.texts[i]);
     }

@@ -10,16 +10,16 @@ static int keep_state(void *context, const struct job_event *event) {
     return OK;
 }
 
-/* What its history says of a job whose record is gone. */
+/* What its history says of a job whose record is gone. None: nothing had happened to it yet. */
 static void tell_of_job(struct daemon *daemon, uint64_t id) {
     enum job_state state = JOB_STATE_COUNT;
 
     if (queue_each_event(daemon->queue, id, 0, keep_state, &state) == OK &&
-        state != JOB_STATE_COUNT && !job_state_is_final(state)) {
+        (state == JOB_STATE_COUNT || !job_state_is_final(state))) {
         log_error(&daemon->log, daemon_now(daemon).now_us,
                   "job=%" PRIu64 " event=job_lost state=%s action=\"submit it again; its pod, if "
                   "it has one, is left alone\"",
-                  id, job_state_text(state));
+                  id, state != JOB_STATE_COUNT ? job_state_text(state) : "waiting");
     }
 }
 

@@ -50,7 +50,6 @@ static struct job shared_part(const struct job *job) {
     shared.failure = FAILURE_NONE;
     shared.exit_code = 0;
     shared.cancel_requested = shared.pods_deleted = false;
-    memset(shared.spec_hash, 0, sizeof shared.spec_hash);
     return shared;
 }
 

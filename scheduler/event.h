@@ -61,9 +61,7 @@ struct new_job {
     int64_t max_runtime_us;
     bool preemptible;
     struct demand *demand;
-    const char *spec;
-    size_t spec_bytes;
-    unsigned char spec_hash[SPEC_HASH_BYTES];
+    struct spec spec;
 };
 
 /* All of them or none. */

@@ -55,6 +55,17 @@ void lifecycle_note(struct core *core, struct entry *entry, const char *kind, co
     view_changed(core, entry);
 }
 
+void lifecycle_note_first(struct core *core, struct entry *entry, const struct job *job) {
+    struct queue_change change = {.kind = CHANGE_EVENT_ADD};
+    char text[CHANGE_FIRST_TEXT_BYTES];
+
+    change_first_event(job, text, &change.event);
+    change.event.text = outbox_text(&core->outbox, text);
+    outbox_add_change(&core->outbox, &change);
+    entry->event_count = 1;
+    view_changed(core, entry);
+}
+
 void lifecycle_move(struct core *core, struct entry *entry, enum job_state to, const char *kind,
                     const char *text) {
     view_count(core, entry, -1);

@@ -15,6 +15,9 @@ void lifecycle_move(struct core *core, struct entry *entry, enum job_state to, c
                     const char *text);
 void lifecycle_note(struct core *core, struct entry *entry, const char *kind, const char *text);
 
+/* The event of a job's submission, which its record implies. */
+void lifecycle_note_first(struct core *core, struct entry *entry, const struct job *job);
+
 /* Do what is due for the job, and set its next timer. */
 void lifecycle_tick(struct core *core, struct entry *entry);
 

@@ -37,22 +37,16 @@ static void submit_one(struct core *core, const struct new_job *new_job, const c
         .max_runtime_us = new_job->max_runtime_us,
         .preemptible = new_job->preemptible,
         .exit_code = -1,
+        .submitted_held = new_job->hold,
     };
     struct entry *entry;
 
-    outbox_add_change(&core->outbox,
-                      &(struct queue_change){
-                          .kind = CHANGE_SPEC_ADD,
-                          .spec = {.text = new_job->spec, .bytes = new_job->spec_bytes},
-                      });
-    memcpy(core->outbox.changes[core->outbox.change_count - 1].spec.hash, new_job->spec_hash,
-           SPEC_HASH_BYTES);
     entry = view_add(core, &job, new_job->demand);
-    view_note_new(core, entry, new_job->spec_hash);
+    view_note_new(core, entry, &new_job->spec);
     if (job.state == JOB_QUEUED) {
         view_list(core, entry);
     }
-    lifecycle_note(core, entry, "submitted", outbox_format(&core->outbox, "by %s", submitter));
+    lifecycle_note_first(core, entry, &job);
 }
 
 /* Would a team or a namespace have too many waiting jobs? The first that says so is replied. All

@@ -58,7 +58,7 @@ static struct demand *demand_of(struct daemon *daemon, struct submission_work *w
                                 const struct manifest *manifest, const struct new_job *job,
                                 struct problems *problems) {
     const struct demand_key key = {
-        .kind = job->kind, .namespace = job->namespace, .spec_hash = job->spec_hash};
+        .kind = job->kind, .namespace = job->namespace, .spec_hash = job->spec.hash};
     struct demand *demand = demands_get(&daemon->demands, &key);
     struct payload *payload = NULL;
     struct field_error field = {0};
@@ -120,21 +120,20 @@ static void read_job(struct daemon *daemon, const struct api_call *call,
         .expected_runtime_us = manifest->expected_runtime_us,
         .max_runtime_us = manifest->max_runtime_us,
         .preemptible = manifest->preemptible,
-        .spec = manifest->payload,
-        .spec_bytes = manifest->payload_bytes,
+        .spec = {.text = manifest->payload, .bytes = manifest->payload_bytes},
     };
     work->teams[at] = front_team_of(daemon, call, manifest, job->namespace);
     job->team = work->teams[at];
     job->priority_class = either(manifest->priority_class, work->priority_class);
     job->priority = priority_of(manifest, job, config);
     if (work->name[0] != '\0') {
-        memcpy(job->spec_hash, work->known->spec_hash, sizeof job->spec_hash);
+        memcpy(job->spec.hash, work->known->spec_hash, sizeof job->spec.hash);
     } else {
-        digest_sha256(job->spec, job->spec_bytes, job->spec_hash);
+        digest_sha256(job->spec.text, job->spec.bytes, job->spec.hash);
     }
-    if (job->spec_bytes > LIMIT_SPEC_BYTES) {
+    if (job->spec.bytes > LIMIT_SPEC_BYTES) {
         problems_add(problems, manifest->place, "",
-                     "the job's specification has %zu bytes, more than %d", job->spec_bytes,
+                     "the job's specification has %zu bytes, more than %d", job->spec.bytes,
                      LIMIT_SPEC_BYTES);
         return;
     }
@@ -238,7 +237,7 @@ static void remember(struct daemon *daemon, const struct submission_work *work,
     struct known_manifests *known = work->known;
 
     if (known->set.count == 1 && known->set.documents.plain_json && !work->is_new) {
-        memcpy(known->spec_hash, work->jobs[0].spec_hash, sizeof known->spec_hash);
+        memcpy(known->spec_hash, work->jobs[0].spec.hash, sizeof known->spec_hash);
         known_texts_put(&daemon->known_texts, named, known);
     }
 }

@@ -83,12 +83,12 @@ static void append_id(uint64_t **ids, size_t *end, size_t *room, uint64_t id) {
     (*ids)[(*end)++] = id;
 }
 
-void view_note_new(struct core *core, struct entry *entry, const unsigned char *spec_hash) {
+void view_note_new(struct core *core, struct entry *entry, const struct spec *spec) {
     if (core->new_spec_count == core->new_spec_room) {
         core->new_spec_room = core->new_spec_room > 0 ? core->new_spec_room * 2 : 16;
         core->new_specs = mem_grow(core->new_specs, core->new_spec_room, sizeof *core->new_specs);
     }
-    core->new_specs[core->new_spec_count++] = spec_hash;
+    core->new_specs[core->new_spec_count++] = spec;
     entry->is_new = true;
     view_changed(core, entry);
 }

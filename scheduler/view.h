@@ -131,7 +131,7 @@ struct core {
     struct shape **unsettled;   /* shapes whose lists have marks or late ids */
     size_t unsettled_count;
     size_t unsettled_room;
-    const unsigned char **new_specs; /* hashes of this turn's new jobs, in id order */
+    const struct spec **new_specs; /* of this turn's new jobs, in id order */
     size_t new_spec_count;
     size_t new_spec_room;
     bool is_loaded;      /* the first turn has looked at everybody */
@@ -164,10 +164,10 @@ struct entry *view_entry(const struct core *core, uint64_t id);
 struct entry *view_add(struct core *core, const struct job *job, struct demand *demand);
 void view_drop(struct core *core, struct entry *entry);
 
-/* Its record is to be inserted at the end of the turn, with this spec; the hash is the event's. */
-void view_note_new(struct core *core, struct entry *entry, const unsigned char *spec_hash);
+/* Its record is to be inserted at the end of the turn, with this spec, which is the event's. */
+void view_note_new(struct core *core, struct entry *entry, const struct spec *spec);
 
-/* All that is known of a job, as a value; its texts are the view's, its spec_hash is not known. */
+/* All that is known of a job, as a value; its texts are the view's. */
 void view_job(const struct entry *entry, struct job *out_job);
 
 /* Note that the entry, or its run, is to be stored. */

@@ -58,8 +58,7 @@ static struct new_job new_job_of(const struct trace_job *job) {
         .retry = {.infra_retries_max = LIMIT_JOB_ATTEMPTS},
         .expected_runtime_us = job->expected_us,
         .demand = job->demand,
-        .spec = "{}",
-        .spec_bytes = 2,
+        .spec = {.text = "{}", .bytes = 2},
     };
 
     return new_job;

@@ -295,8 +295,7 @@ static int64_t take_submit(struct bench *bench) {
                           .team = "team",
                           .ttl_s = JOB_TTL_NEVER,
                           .demand = bench->demands[at],
-                          .spec = "{}",
-                          .spec_bytes = 2};
+                          .spec = {.text = "{}", .bytes = 2}};
     struct event event = {.kind = EVENT_SUBMIT,
                           .token = 1,
                           .submit = {.jobs = &job, .count = 1, .submitter = "bench"}};

@@ -89,7 +89,7 @@ def job_damaged(world):
     held = [daemon.submit(pod_job("held-%d" % n, hold=True), key="k%d" % n) for n in range(3)]
     damage(world, "jobs/%d" % held[1])
     check_told(world, "jobs/%d" % held[1])
-    if "job=%d event=job_lost state=HELD" % held[1] not in daemon.log():
+    if "job=%d event=job_lost state=waiting" % held[1] not in daemon.log():
         raise AssertionError("not told")
     for job_id in (held[0], held[2]):
         daemon.post("/v1/jobs/%d/release" % job_id)

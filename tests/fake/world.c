@@ -65,6 +65,7 @@ struct stored_job {
     struct job job;
     struct attempt attempt;
     uint32_t events;
+    unsigned which; /* of the demands */
     bool exists;
 };
 
@@ -377,9 +378,8 @@ static void check_window(const struct world *world, const struct job *job) {
     }
 }
 
-static void store_job(struct world *world, const struct job *job) {
+static void store_job(struct world *world, const struct job *job, const struct spec *spec) {
     struct stored_job *stored = &world->disk[job->id];
-    struct job known;
 
     if (job->state == JOB_SUBMITTING && stored->job.attempt != job->attempt) {
         check_window(world, job);
@@ -389,10 +389,11 @@ static void store_job(struct world *world, const struct job *job) {
         job->state != stored->job.state) {
         broken(world, "a final job moved", job->id);
     }
-    known = stored->exists ? stored->job : *job;
+    if (!stored->exists) {
+        stored->which = spec->hash[0];
+    }
     stored->exists = true;
     stored->job = *job;
-    memcpy(stored->job.spec_hash, known.spec_hash, sizeof known.spec_hash);
     stored->job.name = keep(world, job->name);
     stored->job.namespace = keep(world, job->namespace);
     stored->job.team = keep(world, job->team);
@@ -422,7 +423,7 @@ static void commit(struct world *world, const struct turn *turn) {
         const struct queue_change *change = &turn->changes[i];
 
         if (change->kind == CHANGE_JOB_PUT) {
-            store_job(world, &change->job);
+            store_job(world, &change->job, change->spec);
         } else if (change->kind == CHANGE_ATTEMPT_PUT) {
             store_attempt(world, &change->attempt);
         } else if (change->kind == CHANGE_EVENT_ADD &&
@@ -437,7 +438,7 @@ static void commit(struct world *world, const struct turn *turn) {
 static enum start_result carry_out_start(struct world *world, const struct command *command,
                                          const char *name, char uid[16]) {
     const struct stored_job *stored = &world->disk[command->job_id];
-    const struct demand *demand = world->demands[stored->job.spec_hash[0]];
+    const struct demand *demand = world->demands[stored->which];
     struct world_pod *pod = find_pod(world, name);
 
     if (pod == NULL && command->only_look) {
@@ -695,7 +696,7 @@ static void start_core(struct world *world) {
         const struct stored_job *stored = &world->disk[id];
 
         if (stored->exists) {
-            core_load_job(world->core, &stored->job, world->demands[stored->job.spec_hash[0]],
+            core_load_job(world->core, &stored->job, world->demands[stored->which],
                           stored->attempt.number > 0 ? &stored->attempt : NULL);
         }
     }
@@ -724,8 +725,7 @@ static void submit(struct world *world) {
                   .backoff_first_us = 1000000,
                   .backoff_max_us = 60000000},
         .demand = world->demands[which],
-        .spec = "{}",
-        .spec_bytes = 2,
+        .spec = {.text = "{}", .bytes = 2},
     };
     static const char *const windows[] = {"soft", "mild", "soft,mild"};
     struct event event = {
@@ -735,7 +735,7 @@ static void submit(struct world *world) {
         job.window = windows[rng_below(&world->rng, ARRAY_LEN(windows))];
         job.expected_runtime_us = (int64_t)rng_below(&world->rng, 3) * 5 * MINUTE_US;
     }
-    job.spec_hash[0] = (unsigned char)which;
+    job.spec.hash[0] = (unsigned char)which;
     (void)turn(world, &event, 1);
     world->acknowledged++; /* It was committed, even if the reply died with the daemon. */
 }

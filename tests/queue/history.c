@@ -3,35 +3,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/digest.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "queue/journal.h"
 #include "tests/test.h"
 
-static const char *const specs[] = {"{\"a\":1}", "{\"b\":2}"};
+static const struct spec specs[] = {
+    {.hash = {0x01, 0x5a, 0xbd, 0x7f, 0x5c, 0xc5, 0x7a, 0x2d, 0xd9, 0x4b, 0x75,
+              0x90, 0xf0, 0x4a, 0xd8, 0x08, 0x42, 0x73, 0x90, 0x5e, 0xe3, 0x3e,
+              0xc5, 0xce, 0xbe, 0xae, 0x62, 0x27, 0x6a, 0x97, 0xf8, 0x62},
+     .text = "{\"a\":1}",
+     .bytes = 7,
+     .demand = "one",
+     .demand_bytes = 3},
+    {.hash = {0x0a, 0xb1, 0xa6, 0xd3, 0x94, 0xcd, 0x30, 0x19, 0x5f, 0x06, 0x42,
+              0xb6, 0x7a, 0xe1, 0x18, 0x0c, 0x37, 0x5f, 0xfa, 0xdf, 0x5d, 0xd7,
+              0xf3, 0x9c, 0x39, 0x06, 0x68, 0xb5, 0xfd, 0xb6, 0xda, 0x93},
+     .text = "{\"b\":2}",
+     .bytes = 7},
+};
 
-static struct queue_change spec(size_t which) {
-    struct queue_change change = {.kind = CHANGE_SPEC_ADD};
-
-    change.spec.text = specs[which];
-    change.spec.bytes = strlen(specs[which]);
-    digest_sha256(specs[which], strlen(specs[which]), change.spec.hash);
-    return change;
-}
-
+/* New with its first event. */
 static struct queue_change job(uint64_t id, size_t which, uint32_t attempts, uint32_t events) {
-    struct queue_change change = {.kind = CHANGE_JOB_PUT,
-                                  .job = {.id = id,
-                                          .name = "etl",
-                                          .namespace = "a",
-                                          .team = "a",
-                                          .submitter = "ann",
-                                          .attempt = attempts,
-                                          .event_count = events}};
-
-    digest_sha256(specs[which], strlen(specs[which]), change.job.spec_hash);
-    return change;
+    return (struct queue_change){.kind = CHANGE_JOB_PUT,
+                                 .job = {.id = id,
+                                         .name = "etl",
+                                         .namespace = "a",
+                                         .team = "a",
+                                         .submitter = "ann",
+                                         .attempt = attempts,
+                                         .event_count = events},
+                                 .spec = events == 1 ? &specs[which] : NULL};
 }
 
 static struct queue_change event(uint64_t id, uint32_t sequence) {
@@ -59,11 +61,9 @@ static struct queue_change submission(const char *key, int64_t at_us) {
 /* Every kind of change, and more than one page. */
 void history_fill(struct history *history) {
     const struct history commits[HISTORY_COMMITS] = {
-        {{spec(0), event(1, 0), job(1, 0, 0, 1), event(2, 0), job(2, 0, 0, 1),
-          submission("monday", 100)},
-         6},
-        {{event(1, 1), job(1, 0, 1, 2), attempt(1, 1, ""), spec(1), event(3, 0), job(3, 1, 0, 1)},
-         6},
+        {{event(1, 0), job(1, 0, 0, 1), event(2, 0), job(2, 0, 0, 1), submission("monday", 100)},
+         5},
+        {{event(1, 1), job(1, 0, 1, 2), attempt(1, 1, ""), event(3, 0), job(3, 1, 0, 1)}, 5},
         {{event(1, 2),
           job(1, 0, 2, 3),
           attempt(1, 1, "pod"),
@@ -72,7 +72,7 @@ void history_fill(struct history *history) {
           {.kind = CHANGE_SUBMISSIONS_EXPIRE, .before_us = 150},
           {.kind = CHANGE_JOB_DROP, .job_id = 3}},
          7},
-        {{{.kind = CHANGE_JOB_DROP, .job_id = 1}, spec(1), event(4, 0), job(4, 1, 0, 1)}, 4},
+        {{{.kind = CHANGE_JOB_DROP, .job_id = 1}, event(4, 0), job(4, 1, 0, 1)}, 3},
     };
 
     memcpy(history, commits, sizeof commits);
@@ -136,6 +136,11 @@ static int dump_job(void *context, const struct job *job) {
     return OK;
 }
 
+static int dump_demand(void *context, uint64_t number, const void *bytes, size_t count) {
+    buf_add_format(context, " demand %u %.*s", (unsigned)number, (int)count, (const char *)bytes);
+    return OK;
+}
+
 char *history_describe(struct queue *queue) {
     static const char *const keys[] = {"monday", "tuesday", "bulk"};
     struct buf out;
@@ -150,6 +155,7 @@ char *history_describe(struct queue *queue) {
         CHECK_OK(queue_each_attempt(queue, id, dump_attempt, &out), "attempts");
         CHECK_OK(queue_each_event(queue, id, 0, dump_event, &out), "events");
     }
+    CHECK_OK(queue_each_demand(queue, dump_demand, &out), "demands");
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         struct submission found;
 

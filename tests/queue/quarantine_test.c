@@ -91,6 +91,7 @@ static char *make_queue(const char *name) {
     return folder;
 }
 
+static const unsigned char first_key[8] = {0, 0, 0, 0, 0, 0, 0, 1};
 static const unsigned char job_key[8] = {0, 0, 0, 0, 0, 0, 0, 1};
 static const unsigned char attempt_key[12] = {0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2};
 static const unsigned char event_key[12] = {0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1};
@@ -140,7 +141,7 @@ TEST(queue__goes_on_without_a_damaged_record) {
 
 /* Nobody has read it before it is written over, or dropped. */
 TEST(queue_commit__goes_on_over_a_damaged_record) {
-    static const char *const tables[] = {"jobs", "users"};
+    static const char *const tables[] = {"jobs", "texts-users"};
     struct history history[HISTORY_COMMITS];
 
     history_fill(history);
@@ -154,8 +155,7 @@ TEST(queue_commit__goes_on_over_a_damaged_record) {
         char *names;
 
         CHECK_EQ(job->kind, CHANGE_JOB_PUT, "job 1");
-        damage(folder, table, i % 2 == 0 ? (const void *)job_key : job->job.spec_hash,
-               i % 2 == 0 ? 8 : SPEC_HASH_BYTES);
+        damage(folder, table, first_key, sizeof first_key);
         queue = history_must_open(folder);
         history_must_commit(queue, &change);
         CHECK_EQ(look(queue).jobs, i < 2 ? 2 : 1, "written or dropped");
@@ -171,24 +171,58 @@ TEST(queue_commit__goes_on_over_a_damaged_record) {
 TEST(queue_get_spec__quarantines_a_damaged_one) {
     char *folder = make_queue("spec");
     struct history history[HISTORY_COMMITS];
+    struct queue_change again;
+    struct error error = {0};
     struct queue *queue;
     struct buf text;
     char *names;
 
     history_fill(history);
-    damage(folder, "specs", history[0].changes[0].spec.hash, SPEC_HASH_BYTES);
+    damage(folder, "texts", first_key, sizeof first_key);
     queue = history_must_open(folder);
     buf_init(&text, 4096);
     CHECK_EQ(queue_get_spec(queue, 1, &text), ERR_CORRUPT, "told");
     names = quarantine(queue);
-    CHECK(strncmp(names, "specs/", 6) == 0, names);
+    CHECK(strncmp(names, "texts/", 6) == 0, names);
     CHECK_EQ(queue_get_spec(queue, 1, &text), ERR_NOT_FOUND, "gone");
-    history_must_commit(queue, &(struct history){{history[0].changes[0]}, 1});
+    again = history[0].changes[1];
+    again.job.id = 9;
+    again.job.state = JOB_QUEUED;
+    history_must_commit(queue, &(struct history){{again}, 1});
     CHECK_OK(queue_get_spec(queue, 2, &text), "somebody submits the same again");
+    CHECK_EQ(queue_verify(queue, &error), OK, error.text);
     free(names);
     buf_finish(&text);
     queue_close(queue);
     free(folder);
+}
+
+/* A count is counted anew, terms come back with the next job that has them. */
+TEST(queue_commit__mends_what_jobs_share) {
+    static const char *const tables[] = {"texts-users", "terms-users", "terms", "demands"};
+
+    for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+        char *folder = make_queue(tables[i]);
+        struct history history[HISTORY_COMMITS];
+        struct queue_change changes[3];
+        struct error error = {0};
+        struct queue *queue;
+
+        history_fill(history);
+        changes[0] = changes[1] = history[0].changes[1];
+        changes[0].job.id = 8;
+        changes[1].job.id = 9;
+        changes[0].job.state = changes[1].job.state = JOB_QUEUED;
+        changes[2] = (struct queue_change){.kind = CHANGE_JOB_DROP, .job_id = 8};
+        damage(folder, tables[i], first_key, sizeof first_key);
+        queue = history_must_open(folder);
+        history_must_commit(queue, &(struct history){{changes[0], changes[1], changes[2]}, 3});
+        free(quarantine(queue));
+        CHECK_EQ(look(queue).jobs, 3, tables[i]);
+        CHECK_EQ(queue_verify(queue, &error), OK, error.text);
+        queue_close(queue);
+        free(folder);
+    }
 }
 
 /* It was used: to take it for a new one would make its jobs twice. */

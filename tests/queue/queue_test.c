@@ -10,6 +10,7 @@
 #include "base/digest.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "base/rng.h"
 #include "tests/test.h"
 
 static const char spec_text[] = "{\"spec\":{}}";
@@ -23,24 +24,24 @@ static struct queue *open_here(void) {
     return queue;
 }
 
-static struct job job_with_id(uint64_t id) {
-    struct job job = {
-        .id = id, .name = "etl", .namespace = "a", .team = "a", .submitter = "me", .exit_code = -1};
+static const struct spec plain_spec = {
+    .hash = {0x53, 0xaa, 0x77, 0x8a, 0x9b, 0x13, 0x7a, 0x0c, 0xa7, 0xab, 0x79,
+             0x93, 0x7d, 0x06, 0x98, 0x70, 0xb1, 0x44, 0x40, 0xda, 0xe5, 0x92,
+             0x2f, 0x51, 0xd9, 0x40, 0xff, 0xa4, 0xb1, 0x78, 0xd5, 0xcb},
+    .text = spec_text,
+    .bytes = sizeof spec_text - 1,
+};
 
-    digest_sha256(spec_text, strlen(spec_text), job.spec_hash);
-    return job;
-}
-
+/* A job that is new. */
 static struct queue_change job_put(uint64_t id) {
-    return (struct queue_change){.kind = CHANGE_JOB_PUT, .job = job_with_id(id)};
-}
-
-static struct queue_change spec_add(const char *text) {
-    struct queue_change change = {.kind = CHANGE_SPEC_ADD,
-                                  .spec = {.text = text, .bytes = strlen(text)}};
-
-    digest_sha256(text, strlen(text), change.spec.hash);
-    return change;
+    return (struct queue_change){.kind = CHANGE_JOB_PUT,
+                                 .job = {.id = id,
+                                         .name = "etl",
+                                         .namespace = "a",
+                                         .team = "a",
+                                         .submitter = "me",
+                                         .exit_code = -1},
+                                 .spec = &plain_spec};
 }
 
 static void commit(struct queue *queue, const struct queue_change *changes, size_t count) {
@@ -54,7 +55,6 @@ static void commit_jobs(struct queue *queue, uint64_t first, uint64_t last) {
     size_t count = 0;
     struct queue_change *changes = mem_alloc((size_t)(last - first) + 2, sizeof *changes);
 
-    changes[count++] = spec_add(spec_text);
     for (uint64_t id = first; id <= last; id++) {
         changes[count++] = job_put(id);
     }
@@ -166,7 +166,7 @@ TEST(queue_commit__keeps_one_spec_until_its_last_job_goes) {
     struct buf text;
 
     commit_jobs(queue, 1, 3);
-    memset(again.job.spec_hash, 0, sizeof again.job.spec_hash);
+    again.spec = NULL;
     commit(queue, &again, 1); /* Replacing a job is no further user, and keeps its spec. */
     CHECK_OK(queue_get_stats(queue, &stats), "stats");
     CHECK_EQ(stats.specs, 1, "shared");
@@ -188,6 +188,23 @@ static int count_attempt(void *context, const struct attempt *attempt) {
     return OK;
 }
 
+static int print_event(void *context, const struct job_event *event) {
+    buf_add_format(context, "%u %u %d %s: %s; ", (unsigned)event->job_id, event->sequence,
+                   (int)event->at_us, event->kind, event->text);
+    return OK;
+}
+
+static int print_stored(void *context, const struct queue_job *stored) {
+    buf_add_format(context, "%u team %s spec %u demand %u; ", (unsigned)stored->job->id,
+                   stored->job->team, (unsigned)stored->spec, (unsigned)stored->demand);
+    return OK;
+}
+
+static int print_demand(void *context, uint64_t number, const void *bytes, size_t count) {
+    buf_add_format(context, "%u=%.*s ", (unsigned)number, (int)count, (const char *)bytes);
+    return OK;
+}
+
 static int count_event(void *context, const struct job_event *event) {
     *(uint32_t *)context = *(uint32_t *)context * 10 + event->sequence;
     return OK;
@@ -196,7 +213,6 @@ static int count_event(void *context, const struct job_event *event) {
 TEST(queue_each__gives_a_jobs_own_parts_in_order) {
     struct queue *queue = open_here();
     struct queue_change changes[] = {
-        spec_add(spec_text),
         job_put(1),
         job_put(2),
         {.kind = CHANGE_ATTEMPT_PUT, .attempt = {.job_id = 1, .number = 2}},
@@ -212,10 +228,10 @@ TEST(queue_each__gives_a_jobs_own_parts_in_order) {
     struct queue_stats stats;
     uint32_t digits = 0;
 
-    changes[1].job.attempt = 2;
-    changes[1].job.event_count = 3;
-    changes[2].job.attempt = 1;
-    changes[2].job.event_count = 1;
+    changes[0].job.attempt = 2;
+    changes[0].job.event_count = 3;
+    changes[1].job.attempt = 1;
+    changes[1].job.event_count = 1;
     commit(queue, changes, ARRAY_LEN(changes));
     CHECK_EQ(queue_verify(queue, &error), OK, error.text);
     CHECK_OK(queue_each_attempt(queue, 1, count_attempt, &digits), "attempts");
@@ -230,12 +246,94 @@ TEST(queue_each__gives_a_jobs_own_parts_in_order) {
     queue_close(queue);
 }
 
+/* The first event is told by the job's own record, unless it has one of its own. */
+TEST(queue_each_event__tells_of_the_submission) {
+    struct queue *queue = open_here();
+    struct queue_change changes[] = {
+        job_put(1),
+        {.kind = CHANGE_EVENT_ADD},
+        job_put(2),
+        {.kind = CHANGE_EVENT_ADD, .event = {.job_id = 2, .kind = "a", .text = "by hand"}},
+    };
+    char text[CHANGE_FIRST_TEXT_BYTES];
+    struct queue_stats stats;
+    struct error error = {0};
+    struct buf seen;
+
+    changes[0].job.state = JOB_QUEUED;
+    changes[0].job.submitted_us = changes[0].job.eligible_us = 77;
+    changes[0].job.event_count = changes[2].job.event_count = 1;
+    change_first_event(&changes[0].job, text, &changes[1].event);
+    commit(queue, changes, ARRAY_LEN(changes));
+    CHECK_OK(queue_get_stats(queue, &stats), "stats");
+    CHECK_EQ(stats.events, 1, "job 1's event takes no room");
+    buf_init(&seen, LIMIT_MIB);
+    CHECK_OK(queue_each_event(queue, 1, 0, print_event, &seen), "the implied one");
+    CHECK_OK(queue_each_event(queue, 1, 1, print_event, &seen), "none after it");
+    CHECK_OK(queue_each_event(queue, 2, 0, print_event, &seen), "the stored one");
+    CHECK_STR(buf_text(&seen), "1 0 77 submitted: by me; 2 0 0 a: by hand; ", "what they say");
+    CHECK_EQ(queue_verify(queue, &error), OK, error.text);
+    buf_finish(&seen);
+    queue_close(queue);
+}
+
+/* Terms are stored once; a job that changes them leaves the others alone. */
+TEST(queue_commit__shares_terms_and_demands) {
+    struct queue *queue = open_here();
+    struct spec spec = plain_spec;
+    struct spec newer = {.demand = "two", .demand_bytes = 3};
+    struct queue_change changes[] = {job_put(1), job_put(2), job_put(3)};
+    struct queue_change drop = {.kind = CHANGE_JOB_DROP, .job_id = 3};
+    struct error error = {0};
+    struct buf seen;
+
+    spec.demand = "one";
+    spec.demand_bytes = 3;
+    changes[0].spec = changes[1].spec = &spec;
+    changes[2].job.team = "b";
+    commit(queue, changes, ARRAY_LEN(changes));
+    CHECK_EQ(queue_verify(queue, &error), OK, error.text);
+    changes[0].spec = NULL;
+    changes[0].job.team = "c";
+    changes[1].spec = &newer;
+    commit(queue, changes, 2);
+    CHECK_EQ(queue_verify(queue, &error), OK, error.text);
+    commit(queue, &drop, 1);
+    CHECK_EQ(queue_verify(queue, &error), OK, error.text);
+    buf_init(&seen, LIMIT_MIB);
+    CHECK_OK(queue_each_stored(queue, print_stored, &seen, &(uint64_t){0}), "jobs");
+    CHECK_OK(queue_each_demand(queue, print_demand, &seen), "demands");
+    CHECK_STR(buf_text(&seen), "1 team c spec 1 demand 1; 2 team a spec 1 demand 2; 1=one 2=two ",
+              "each has its own");
+    buf_finish(&seen);
+    queue_close(queue);
+}
+
+/* The hash is as wrong as can be: nothing is mixed up, the second text is only not shared. */
+TEST(queue_commit__keeps_texts_with_one_hash_apart) {
+    struct queue *queue = open_here();
+    const struct spec specs[] = {{.text = "[1]", .bytes = 3}, {.text = "[2]", .bytes = 3}};
+    struct queue_change changes[] = {job_put(1), job_put(2), job_put(3)};
+    struct buf text;
+
+    changes[0].spec = changes[2].spec = &specs[0];
+    changes[1].spec = &specs[1];
+    commit(queue, changes, ARRAY_LEN(changes));
+    buf_init(&text, LIMIT_SPEC_BYTES);
+    for (uint64_t id = 1; id <= 3; id++) {
+        CHECK_OK(queue_get_spec(queue, id, &text), "there");
+    }
+    CHECK_STR(buf_text(&text), "[1][2][1]", "each job's own");
+    buf_finish(&text);
+    queue_close(queue);
+}
+
 TEST(queue_verify__notices_a_missing_event) {
     struct queue *queue = open_here();
-    struct queue_change changes[] = {spec_add(spec_text), job_put(1)};
+    struct queue_change changes[] = {job_put(1)};
     struct error error = {0};
 
-    changes[1].job.event_count = 1;
+    changes[0].job.event_count = 2;
     commit(queue, changes, ARRAY_LEN(changes));
     CHECK_EQ(queue_verify(queue, &error), ERR_CORRUPT, "one event is claimed, none is there");
     queue_close(queue);
@@ -314,14 +412,19 @@ TEST(queue_commit__grows_the_file) {
     size_t bytes = LIMIT_SPEC_BYTES;
     char *text = mem_alloc(1, bytes + 1);
     int count = (int)(LIMIT_QUEUE_MAP_BYTES_FIRST / LIMIT_SPEC_BYTES) + 8;
+    struct rng rng;
 
-    memset(text, 'x', bytes);
+    rng_init(&rng, 1);
+    for (size_t i = 0; i < bytes; i++) {
+        text[i] = (char)(1 + rng_below(&rng, 255)); /* Nothing to be made smaller. */
+    }
     for (int i = 0; i < count; i++) {
-        struct queue_change change;
+        struct spec spec = {.text = text, .bytes = bytes};
+        struct queue_change change = job_put((uint64_t)i + 1);
 
         (void)snprintf(text, 16, "%015d", i);
-        text[15] = 'x';
-        change = spec_add(text);
+        digest_sha256(text, bytes, spec.hash);
+        change.spec = &spec;
         commit(queue, &change, 1);
     }
     CHECK_OK(queue_get_stats(queue, &stats), "stats");

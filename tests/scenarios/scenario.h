@@ -27,7 +27,8 @@ struct scenario_job {
     struct attempt attempt;
     uint32_t event_count;
     enum job_state state; /* by its events */
-    char *why;            /* the last reason printed */
+    unsigned shape;
+    char *why; /* the last reason printed */
 };
 
 /* What the events of the coming turn borrow. */

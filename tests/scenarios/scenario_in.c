@@ -269,8 +269,7 @@ static void submit(struct words *words) {
                           .retry = {.infra_retries_max = 3,
                                     .backoff_first_us = 10 * CLOCK_US_PER_SECOND,
                                     .backoff_max_us = 60 * CLOCK_US_PER_SECOND},
-                          .spec = "{}",
-                          .spec_bytes = 2};
+                          .spec = {.text = "{}", .bytes = 2}};
     const char *namespace;
     char *word;
 
@@ -286,7 +285,7 @@ static void submit(struct words *words) {
         scenario_bad(scenario, "too many submits", "");
     }
     job.demand = demand_of(scenario, words->rest);
-    job.spec_hash[0] = (unsigned char)scenario->shape_count;
+    job.spec.hash[0] = (unsigned char)scenario->shape_count;
     scenario->shapes[scenario->shape_count++] = job.demand;
     event->submit.jobs = mem_alloc(event->submit.count, sizeof job);
     for (size_t i = 0; i < event->submit.count; i++) {
@@ -397,7 +396,7 @@ static void copy_demand_of_job(struct words *words, const struct pod_event *pod,
     if (pod->job_id > SCENARIO_JOBS_MAX || !scenario->jobs[pod->job_id].exists) {
         scenario_bad(scenario, "a pod of a job that is not there needs cpu=, ...", pod->name);
     }
-    demand = scenario->shapes[scenario->jobs[pod->job_id].job.spec_hash[0]];
+    demand = scenario->shapes[scenario->jobs[pod->job_id].shape];
     for (size_t i = 0; i < demand->group_count; i++) {
         if (demand->groups[i].role == pod->role) {
             pod_demand_copy(&demand->groups[i].pod, out);

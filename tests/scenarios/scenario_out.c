@@ -62,7 +62,6 @@ static void put_job(struct scenario *scenario, const struct queue_change *change
     const struct job *job = &change->job;
     struct buf *out = scenario->out;
     struct scenario_job *stored = &scenario->jobs[job->id];
-    struct job known;
 
     if (job->id > SCENARIO_JOBS_MAX) {
         scenario_bad(scenario, "too many jobs", "");
@@ -78,15 +77,20 @@ static void put_job(struct scenario *scenario, const struct queue_change *change
     }
     print_time(out, "started", job->started_us);
     print_time(out, "finished", job->finished_us);
-    buf_add_format(out, "%s%s\n", job->cancel_requested ? " cancel" : "",
+    buf_add_format(out, "%s%s", job->cancel_requested ? " cancel" : "",
                    job->pods_deleted ? " pods-deleted" : "");
+    if (change->spec != NULL) {
+        buf_add_format(out, " spec=%u", change->spec->hash[0]);
+    }
+    buf_add_char(out, '\n');
     if (job->state != stored->state || job->event_count != stored->event_count) {
         scenario_bad(scenario, "a job moved without an event", job->name);
     }
-    known = stored->exists ? stored->job : *job;
+    if (change->spec != NULL) {
+        stored->shape = change->spec->hash[0];
+    }
     stored->exists = true;
     stored->job = *job;
-    memcpy(stored->job.spec_hash, known.spec_hash, sizeof known.spec_hash);
     stored->job.name = keep(scenario, job->name);
     stored->job.namespace = keep(scenario, job->namespace);
     stored->job.team = keep(scenario, job->team);
@@ -147,10 +151,6 @@ static void drop_job(struct scenario *scenario, const struct queue_change *chang
     scenario->jobs[change->job_id].exists = false;
 }
 
-static void add_spec(struct scenario *scenario, const struct queue_change *change) {
-    buf_add_format(scenario->out, "> spec %u\n", change->spec.hash[0]);
-}
-
 static void put_submission(struct scenario *scenario, const struct queue_change *change) {
     buf_add_format(scenario->out, "> key %s: %" PRIu32 " jobs from %" PRIu64 "\n",
                    change->submission.key, change->submission.count, change->submission.first_id);
@@ -186,7 +186,6 @@ static void (*const stores[])(struct scenario *scenario, const struct queue_chan
     [CHANGE_JOB_DROP] = drop_job,
     [CHANGE_ATTEMPT_PUT] = put_attempt,
     [CHANGE_EVENT_ADD] = add_event,
-    [CHANGE_SPEC_ADD] = add_spec,
     [CHANGE_SUBMISSION_PUT] = put_submission,
     [CHANGE_SUBMISSIONS_EXPIRE] = expire_submissions,
     [CHANGE_FACT_PUT] = put_fact,

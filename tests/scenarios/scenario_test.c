@@ -73,8 +73,7 @@ static void restart(struct scenario *scenario, const char *text) {
 
         if (stored->exists) {
             core_load_job(scenario->core, &stored->job,
-                          id == (uint64_t)unreadable ? NULL
-                                                     : scenario->shapes[stored->job.spec_hash[0]],
+                          id == (uint64_t)unreadable ? NULL : scenario->shapes[stored->shape],
                           stored->attempt.number > 0 ? &stored->attempt : NULL);
         }
     }

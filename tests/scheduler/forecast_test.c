@@ -47,8 +47,7 @@ static struct event submission(struct new_job *job, const char *name, int64_t ex
                             .ttl_s = JOB_TTL_NEVER,
                             .expected_runtime_us = expected_us,
                             .demand = one_core(),
-                            .spec = "{}",
-                            .spec_bytes = 2};
+                            .spec = {.text = "{}", .bytes = 2}};
     return (struct event){.kind = EVENT_SUBMIT,
                           .submit = {.jobs = job, .count = 1, .submitter = "me"}};
 }

@@ -131,8 +131,7 @@ static uint64_t submit(struct fixture *fixture, struct demand *demand, int64_t r
                           .team = "team",
                           .ttl_s = JOB_TTL_NEVER,
                           .demand = demand,
-                          .spec = "{}",
-                          .spec_bytes = 2};
+                          .spec = {.text = "{}", .bytes = 2}};
     struct event event = {.kind = EVENT_SUBMIT, .submit = {.jobs = &job, .count = 1}};
     struct job known;
     uint64_t id = 1;

@@ -40,8 +40,7 @@ static struct event submission(struct new_job *job, int32_t priority) {
                             .ttl_s = JOB_TTL_NEVER,
                             .expected_runtime_us = 10 * SECOND_US,
                             .demand = demand,
-                            .spec = "{}",
-                            .spec_bytes = 2};
+                            .spec = {.text = "{}", .bytes = 2}};
     return (struct event){.kind = EVENT_SUBMIT,
                           .submit = {.jobs = job, .count = 1, .submitter = "me"}};
 }

@@ -1,0 +1,69 @@
+/* queue/shelf.h - what many jobs share: terms, specs and demands, each stored once.
+ *
+ * Private to queue/. A shelf is three tables: contents by number, numbers by (a part of) the
+ * content's hash, and the count of users of those that have more than one. A number is referred to
+ * by as many job records as there are users; the last one takes the content with it.
+ *
+ * Two contents with one hash are both kept; the second is not found by later ones, that is all.
+ */
+#ifndef QUEUE_SHELF_H
+#define QUEUE_SHELF_H
+
+#include "queue/record.h"
+#include "queue/store.h"
+
+/* A shelf as one commit uses it: equal contents mostly come one after the other. */
+struct shelf_desk {
+    enum shelf shelf;
+    struct queue *queue;
+    uint64_t number; /* of the latest; 0: none */
+    uint64_t more;   /* users of it, that are not written yet */
+    struct buf content;
+};
+
+/* A content to be shared. */
+struct shelf_content {
+    uint64_t hash;
+    const void *bytes;
+    size_t count;
+};
+
+uint64_t shelf_hash(const void *bytes, size_t count);
+uint64_t shelf_hash_of_spec(const unsigned char hash[SPEC_HASH_BYTES]);
+
+void shelf_desk_init(struct shelf_desk *desk, struct queue *queue, enum shelf shelf);
+void shelf_desk_finish(struct shelf_desk *desk);
+
+/* All give LMDB's codes. One more user of the content, which is added if it is new; one less. The
+ * job's record says so after a take, and until after a drop: a damaged count is counted anew from
+ * the records. */
+int shelf_take(struct shelf_desk *desk, const struct shelf_content *content, uint64_t *out_number);
+int shelf_drop(struct shelf_desk *desk, uint64_t number);
+
+/* The content of a number is lost: give it this one. Its users stay. */
+int shelf_restore(struct shelf_desk *desk, uint64_t number, const struct shelf_content *content);
+
+/* Write what is not written yet. */
+int shelf_flush(struct shelf_desk *desk);
+
+/* Append a content; MDB_NOTFOUND, MDB_CORRUPTED. */
+int shelf_read(struct queue *queue, enum shelf shelf, uint64_t number, struct buf *out);
+
+/* The content's record itself, borrowed from the store until it changes; terms and demands only. */
+int shelf_look(struct queue *queue, enum shelf shelf, uint64_t number, const void **out_bytes,
+               size_t *out_count);
+
+/* What is wrong on a shelf: contents that are damaged, not found by their hash, or counted for another
+ * number of jobs than refer to them. */
+struct shelf_check {
+    enum shelf shelf;
+    uint64_t (*users_of)(const void *users, uint64_t number); /* by the jobs' records */
+    const void *users;
+    void (*problem)(void *context, const char *text);
+    void *context;
+};
+
+/* O(everything on it). */
+int shelf_verify(struct queue *queue, const struct shelf_check *check) MUST_CHECK;
+
+#endif
