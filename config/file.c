@@ -66,3 +66,19 @@ int file_read(const char *path, enum file_mode forbidden, struct buf *out,
     (void)close(fd);
     return result;
 }
+
+uint64_t file_stamp(const char *path) {
+    struct stat about;
+    uint64_t stamp = 1;
+
+    if (stat(path, &about) != 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        const uint64_t parts[] = {(uint64_t)about.st_ino, (uint64_t)about.st_size,
+                                  (uint64_t)about.st_mtim.tv_sec, (uint64_t)about.st_mtim.tv_nsec};
+
+        stamp = (stamp ^ parts[i]) * UINT64_C(0x100000001b3);
+    }
+    return stamp;
+}

@@ -2,6 +2,8 @@
 #ifndef CONFIG_FILE_H
 #define CONFIG_FILE_H
 
+#include <stdint.h>
+
 #include "base/buf.h"
 #include "base/error.h"
 #include "config/problem.h"
@@ -16,5 +18,9 @@ enum file_mode {
  * ERR_INVALID (too large, no plain file) with one problem of line 0. */
 int file_read(const char *path, enum file_mode forbidden, struct buf *out,
               struct problems *problems) MUST_CHECK;
+
+/* Another number whenever another content could stand there: of its identity, size and time of change.
+ * 0: there is no such file. */
+uint64_t file_stamp(const char *path);
 
 #endif

@@ -448,3 +448,15 @@ struct window_set *windows_read(struct text_node *root, const char *zoneinfo_dir
     }
     return set;
 }
+
+uint64_t windows_zones_stamp(const struct window_set *set, const char *zoneinfo_dir) {
+    uint64_t stamp = 0;
+
+    for (size_t i = 0; set != NULL && i < set->zone_count; i++) {
+        char *path = mem_format("%s/%s", zoneinfo_dir, zone_name(set->zones[i]));
+
+        stamp = stamp * 31 + file_stamp(path);
+        free(path);
+    }
+    return stamp;
+}

@@ -30,4 +30,7 @@ extern const char *const windows_members[];
 struct window_set *windows_read(struct text_node *root, const char *zoneinfo_dir,
                                 struct problems *problems);
 
+/* Another number once a file of a zone has changed: tzdata was updated, or has gone. */
+uint64_t windows_zones_stamp(const struct window_set *set, const char *zoneinfo_dir);
+
 #endif

@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "config/problem.h"
+#include "config/windows.h"
 #include "k8s/codec_json.h"
 #include "k8s/kube.h"
 #include "k8s/payload.h"
@@ -25,8 +26,9 @@
 #include "scheduler/starter.h"
 #include "scheduler/team_settings.h"
 
-#define STALL_RETRY_US (1 * CLOCK_US_PER_SECOND)
-#define DRAIN_US       (20 * CLOCK_US_PER_SECOND)
+#define STALL_RETRY_US   (1 * CLOCK_US_PER_SECOND)
+#define DRAIN_US         (20 * CLOCK_US_PER_SECOND)
+#define LOOK_AT_ZONES_US (15 * CLOCK_US_PER_SECOND)
 
 /* Exit statuses of nightshiftd, as its man page has them. */
 enum {
@@ -575,6 +577,7 @@ static int reload(struct daemon *daemon, struct error *error) {
     }
     config_finish(&daemon->config);
     daemon->config = next;
+    daemon->zones_stamp = windows_zones_stamp(next.windows, next.zoneinfo_dir);
     known_texts_finish(&daemon->known_texts); /* Defaults are written into what was read. */
     (void)!log_level_parse(next.log_level, &daemon->log.level);
     if (daemon->core != NULL) {
@@ -585,12 +588,10 @@ static int reload(struct daemon *daemon, struct error *error) {
     return OK;
 }
 
-static void on_hangup(int signal_number, void *owner) {
-    struct daemon *daemon = owner;
+static void reload_and_tell(struct daemon *daemon) {
     struct error error = {0};
     int64_t now_us = daemon_now(daemon).now_us;
 
-    (void)signal_number;
     if (daemon->config_path[0] == '\0') {
         log_warn(&daemon->log, now_us, "event=reload action=\"none: started without a file\"");
     } else if (reload(daemon, &error) == OK) {
@@ -599,6 +600,31 @@ static void on_hangup(int signal_number, void *owner) {
         log_error(&daemon->log, now_us,
                   "event=reload_refused action=\"nothing changed\" error=\"%s\"", error.text);
     }
+}
+
+static void on_hangup(int signal_number, void *owner) {
+    (void)signal_number;
+    reload_and_tell(owner);
+}
+
+/* An update of tzdata moves windows: nobody thinks of telling us. */
+static void on_look_at_zones(struct poller_timer *timer) {
+    struct daemon *daemon = timer->owner;
+    uint64_t stamp = windows_zones_stamp(daemon->config.windows, daemon->config.zoneinfo_dir);
+
+    if (stamp != daemon->zones_stamp) {
+        daemon->zones_stamp = stamp; /* Once, even if it is refused. */
+        log_info(&daemon->log, daemon_now(daemon).now_us, "event=tzdata_changed folder=%s",
+                 daemon->config.zoneinfo_dir);
+        reload_and_tell(daemon);
+    }
+    poller_timer_set(loop_poller(daemon->loop), timer, LOOK_AT_ZONES_US);
+}
+
+static void watch_zones(struct daemon *daemon) {
+    daemon->zones_stamp = windows_zones_stamp(daemon->config.windows, daemon->config.zoneinfo_dir);
+    daemon->look_at_zones = (struct poller_timer){.on_time = on_look_at_zones, .owner = daemon};
+    poller_timer_set(loop_poller(daemon->loop), &daemon->look_at_zones, LOOK_AT_ZONES_US);
 }
 
 /* --- Opening and closing --------------------------------------------------------------------- */
@@ -651,6 +677,7 @@ static void prepare_loop(struct daemon *daemon) {
     loop_on_signal(daemon->loop, SIGTERM, on_terminate, daemon);
     loop_on_signal(daemon->loop, SIGINT, on_terminate, daemon);
     loop_on_signal(daemon->loop, SIGHUP, on_hangup, daemon);
+    watch_zones(daemon);
 }
 
 /* By itself the queue comes first: what is wrong with it is told before anybody is asked. */
@@ -694,6 +721,7 @@ static void close_all(struct daemon *daemon) {
 
     poller_timer_stop(poller, &daemon->wake);
     poller_timer_stop(poller, &daemon->stop_after);
+    poller_timer_stop(poller, &daemon->look_at_zones);
     leader_stop(daemon);
     front_close(daemon);
     cluster_close(daemon);

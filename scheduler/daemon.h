@@ -49,7 +49,9 @@ struct daemon {
     struct starter *starter;
     struct cluster *cluster;
     struct front *front;
-    struct poller_timer wake;       /* the next turn that time asks for */
+    struct poller_timer wake; /* the next turn that time asks for */
+    struct poller_timer look_at_zones;
+    uint64_t zones_stamp;           /* of the time zones' files when the configuration was read */
     struct poller_timer stop_after; /* draining: then we stop whatever is still under way */
     bool turn_due;                  /* wake fired */
     bool stalled;                   /* the last turn could not be committed yet */

@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import ssl
 import subprocess
@@ -962,6 +963,30 @@ def windows(world):
                              "until": "2120-01-01"}])
     frozen = daemon.submit(pod_job("frozen"))
     holds(daemon.wait_reason(frozen, "Freeze"), "freeze stop lasts until 2120-01-01")
+
+
+@row("an update of tzdata moves the windows of its zones, and nobody has to say so")
+def tzdata(world):
+    daemon = world.daemon
+    folder = os.path.join(daemon.folder, "zoneinfo")
+    os.mkdir(folder)
+
+    def zone_is(name):
+        shutil.copyfile("/usr/share/zoneinfo/" + name, os.path.join(folder, "new"))
+        os.rename(os.path.join(folder, "new"), os.path.join(folder, "Here"))
+
+    zone_is("UTC")
+    reload(daemon, zoneinfoDir=folder,
+           windows=[dict(window("shifted", 240, 360), zone="Here")])
+    waits = daemon.submit(pod_job("waits", window="shifted"))
+    holds(daemon.wait_reason(waits, "Window"), " UTC")
+    zone_is("Etc/GMT-5")
+    until("the change is told", lambda: "event=tzdata_changed" in daemon.log())
+    daemon.wait_final(waits, "SUCCEEDED")
+    os.remove(os.path.join(folder, "Here"))
+    until("a missing zone is told, and changes nothing",
+          lambda: "event=reload_refused" in daemon.log())
+    daemon.wait_final(daemon.submit(pod_job("again", window="shifted")), "SUCCEEDED")
 
 
 @row("what runs when its window closes is left alone, requeued or killed")
