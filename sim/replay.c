@@ -62,7 +62,7 @@ static const char usage[] =
     "line;\n"
     "either may be compressed by gzip.\n"
     "\n"
-    "  --policies LIST       of fifo, priority (all of them, joined by commas)\n"
+    "  --policies LIST       of fifo, priority, fair (all of them, joined by commas)\n"
     "  --nodes NxCPU[xMEM]   so many equal nodes: 128x1, 20x80x505Gi\n"
     "  --cluster FILE        nodes and quotas, YAML\n"
     "  --machines FILE       nodes, as Alea's logs list them\n"
@@ -342,8 +342,8 @@ static int read_cluster(const struct options *options, const struct trace *trace
 }
 
 static struct core_settings settings_of(const struct replay_policy *policy) {
-    (void)policy;
     return (struct core_settings){
+        .order = {.mode = policy->mode},
         .starts_per_turn_max = 1000000,
         .start_timeout_us = INT64_MAX / 4,
         .backoff_first_us = CLOCK_US_PER_SECOND,

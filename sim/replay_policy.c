@@ -5,8 +5,9 @@
 #include "base/error.h"
 
 const struct replay_policy replay_policies[] = {
-    {"fifo", "fifo", "off"},
-    {"priority", "priority", "off"},
+    {"fifo", ORDER_FIFO},
+    {"priority", ORDER_PRIORITY},
+    {"fair", ORDER_FAIR},
 };
 const size_t replay_policy_count = ARRAY_LEN(replay_policies);
 

@@ -6,8 +6,7 @@
 
 struct replay_policy {
     const char *name;
-    const char *mode;     /* scheduling.mode */
-    const char *backfill; /* scheduling.backfill */
+    enum order_mode mode;
 };
 
 extern const struct replay_policy replay_policies[];
