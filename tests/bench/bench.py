@@ -11,18 +11,15 @@ import sys
 import threading
 import time
 
+import kueue
 import peers_queue
 import table
-from rig import Failed, Rig, figure, pod_job, spark_job
+from rig import Failed, Rig, figure, pod_job, say, spark_job
 
 SUBMIT_SECONDS = 1.5
 BULK = 1000
 TURNS = 100
 GOAL_TURN_MS = 10
-
-
-def say(text):
-    print("bench: " + text, file=sys.stderr, flush=True)
 
 
 # --- submit ----------------------------------------------------------------------------------
@@ -307,7 +304,8 @@ def bench_memory(programs, runs):
 
 
 BENCHES = {"submit": bench_submit, "turn": bench_turn, "latency": bench_latency,
-           "memory": bench_memory, "peers_queue": peers_queue.bench}
+           "memory": bench_memory, "peers_queue": peers_queue.bench,
+           "kueue": kueue.bench}
 
 
 def main():
@@ -315,11 +313,13 @@ def main():
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHES))
     parser.add_argument("--programs", default="bin")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--scale", type=float, default=1, help="of kueue: less is faster")
     parser.add_argument("--table", action="store_true", help="write docs/performance.md")
     options = parser.parse_args()
     for name in options.names:
         if name not in BENCHES:
             parser.error("there is no benchmark %r; there are %s" % (name, ", ".join(BENCHES)))
+    BENCHES["kueue"] = lambda programs, runs: kueue.bench(programs, runs, options.scale)
     programs = os.path.abspath(options.programs)
     names = options.names or list(BENCHES)
     if options.table:

@@ -5,6 +5,7 @@ import re
 import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -28,14 +29,18 @@ kubernetes:
   kubeconfig: %(folder)s/kubeconfig
   qps: 10000
   burst: 10000
-scheduling: {maxStartsPerTurn: 64}
 jobs: {defaultNamespace: full}
 log: {level: %(level)s}
 """
+SCHEDULING = "scheduling: {maxStartsPerTurn: 64}\n"
 
 
 class Failed(Exception):
     """A benchmark that could not be carried out."""
+
+
+def say(text):
+    print("bench: " + text, file=sys.stderr, flush=True)
 
 
 def figure(bench, case, unit, values, peer=None, goal=None):
@@ -75,11 +80,13 @@ def stop(process):
 class Rig:
     """kubesim and nightshiftd in a folder of their own. Use it in a with statement."""
 
-    def __init__(self, programs, objects=NAMESPACE_WITHOUT_ROOM, cluster=(), level="info"):
+    def __init__(self, programs, objects=NAMESPACE_WITHOUT_ROOM, cluster=(), level="info",
+                 scheduling=SCHEDULING):
         self.programs = programs
         self.objects = objects
         self.cluster = cluster
         self.level = level
+        self.scheduling = scheduling
         self.kubesim = None
         self.daemon = None
         self.folder = None
@@ -126,8 +133,8 @@ class Rig:
         self.host, self.port = found.group(1), int(found.group(2))
 
     def start_daemon(self):
-        config = self.write("nightshift.yaml", CONFIG % {"folder": self.folder,
-                                                         "level": self.level})
+        config = self.write("nightshift.yaml", CONFIG % {
+            "folder": self.folder, "level": self.level} + self.scheduling)
         with open(self.path("log"), "ab") as log:
             self.daemon = subprocess.Popen([self.program("nightshiftd"), "--config", config],
                                            stderr=log, stdout=log)

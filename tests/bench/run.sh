@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the benchmarks' programs as released, then runs those named, or all. ./run bench calls it.
 #
-#     run.sh [--runs N] [--table] [submit] [turn] [latency] [memory] [peers_queue]
+#     run.sh [--runs N] [--table] [submit] [turn] [latency] [memory] [peers_queue] [kueue] [peers_queue]
 #
 # One line of JSON per figure goes to the standard output, progress to the standard error.
 # --table also writes the figures into docs/performance.md.
