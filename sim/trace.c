@@ -52,7 +52,14 @@ struct pod_demand *trace_add_pods(struct demand *demand, enum pod_role role, uin
 
 /* --- Reading --------------------------------------------------------------------------------- */
 
-/* A trace is JSON lines if its first line that is not empty begins so. */
+static int (*reader_of(char first))(const struct trace_line *line) {
+    if (first == '{') {
+        return trace_json_line;
+    }
+    return first == 'j' ? trace_swim_line : trace_swf_line;
+}
+
+/* The first line that is not empty tells the format. */
 static int read_line(struct trace_line *line, int *format) {
     char *text = line->text + strspn(line->text, " \t");
 
@@ -63,7 +70,7 @@ static int read_line(struct trace_line *line, int *format) {
         *format = text[0];
     }
     line->text = text;
-    return *format == '{' ? trace_json_line(line) : trace_swf_line(line);
+    return reader_of((char)*format)(line);
 }
 
 static int read_lines(gzFile file, const char *path, struct trace_line *line, char *room) {

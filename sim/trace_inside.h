@@ -15,6 +15,7 @@ struct trace_line {
 /* Add the line's job, if it holds one. ERR_INVALID with a sentence. */
 int trace_swf_line(const struct trace_line *line) MUST_CHECK;
 int trace_json_line(const struct trace_line *line) MUST_CHECK;
+int trace_swim_line(const struct trace_line *line) MUST_CHECK;
 
 /* A zeroed job at the end. */
 struct trace_job *trace_add(struct trace *trace);

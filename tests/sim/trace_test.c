@@ -59,6 +59,8 @@ TEST(trace_read__tells_the_line_and_what_to_do) {
         {"no such number of pods",
          "{\"submit\": 0, \"runtime\": 1, \"pods\": [{\"cpu\": 1, \"count\": 0}]}\n",
          ":1: \"count\" must be"},
+        {"SWIM: not a number", "job0\t4\t4\tx\t0\t0\n", ":1: field 4 is \"x\""},
+        {"SWIM: too short", "job0\t4\t4\n", ":1: a line of SWIM's logs has"},
         {"an empty file", "", "there is no job in it"},
     };
 
@@ -206,4 +208,33 @@ TEST(trace_read__reads_json_lines) {
     CHECK_EQ(job->demand->group_count, 2, "driver and executors");
     CHECK_EQ(job->demand->groups[1].pod.selector_count, 1, "only there");
     trace_finish(&trace);
+}
+
+TEST(trace_read__makes_times_of_the_bytes_of_swim) {
+    static const struct {
+        const char *what;
+        const char *line;
+        int64_t want_pods; /* the driver among them */
+        int64_t want_run_us;
+        const char *want_team;
+    } rows[] = {
+        {"nothing at all", "job0\t49\t49\t0\t0\t0\n", 2, 20000000, "small"},
+        {"half an executor's share", "job0\t49\t49\t500000000\t0\t0\n", 2, 70000000, "small"},
+        {"ten executors", "job0\t49\t49\t4000000000\t4000000000\t2000000000\n", 11, 120000000,
+         "medium"},
+        {"no more than 64", "job0\t49\t49\t6400000000000\t0\t0\n", 65, 10020000000, "large"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct trace trace = {0};
+        struct error error = {0};
+
+        CHECK_OK(read_text(rows[i].line, (struct trace_options){0}, &trace, &error), error.text);
+        CHECK_EQ(trace.jobs[0].submit_us, 49000000, rows[i].what);
+        CHECK_EQ(trace.jobs[0].runtime_us, rows[i].want_run_us, rows[i].what);
+        CHECK_EQ(trace.jobs[0].demand->requests.amount[RESOURCE_PODS], rows[i].want_pods,
+                 rows[i].what);
+        CHECK_STR(trace.jobs[0].team, rows[i].want_team, rows[i].what);
+        trace_finish(&trace);
+    }
 }
