@@ -45,8 +45,8 @@ API_HTTP = visible_to("api", "scheduler", "sim")
 # codecs of pods, nodes and quotas.
 K8S_CODEC = visible_to("k8s", "scheduler", "sim")
 
-# Wider: YAML with places for messages, for the cluster of nightshift-replay.
-CONFIG_DOCUMENT = visible_to("config", "scheduler", "cli", "sim")
+# Wider: the configuration, and YAML with places for messages, for nightshift-replay.
+CONFIG_DOCUMENT = visible_to("config", "scheduler", "cli", "admin", "sim")
 
 # Wider: the turn itself and the poller on libev, for the simulator.
 SCHEDULER_SHARED = visible_to("scheduler", "sim")

@@ -24,6 +24,7 @@
 #include "scheduler/leader.h"
 #include "scheduler/loop.h"
 #include "scheduler/starter.h"
+#include "scheduler/settings.h"
 #include "scheduler/team_settings.h"
 
 #define STALL_RETRY_US   (1 * CLOCK_US_PER_SECOND)
@@ -336,35 +337,6 @@ static int load_job(void *context, const struct queue_job *stored) {
     return OK;
 }
 
-static struct plan_backfill backfill_of(const struct config *config) {
-    struct plan_backfill backfill = {.promises_max = (size_t)config->backfill_depth,
-                                     .jobs_max = (size_t)config->backfill_jobs,
-                                     .instants_max = LIMIT_BACKFILL_INSTANTS,
-                                     .horizon_us = config->backfill_horizon_us};
-
-    while (strcmp(plan_backfill_text(backfill.mode), config->backfill) != 0) {
-        backfill.mode++; /* The configuration holds no other text. */
-    }
-    return backfill;
-}
-
-static struct core_settings settings_of(const struct config *config) {
-    return (struct core_settings){
-        .starts_per_turn_max = (size_t)config->starts_per_turn_max,
-        .start_timeout_us = config->start_timeout_us,
-        .backoff_first_us = CLOCK_US_PER_SECOND,
-        .backoff_max_us = 30 * CLOCK_US_PER_SECOND,
-        .history_age_us = config->history_age_us,
-        .history_count = (size_t)config->history_count,
-        .jobs_waiting_max = (size_t)config->jobs_waiting_max,
-        .backfill = backfill_of(config),
-        .runtime_percent = (unsigned)config->runtime_percent,
-        .runtime_default_us = config->runtime_default_us,
-        .windows = config->windows,
-        .order = team_settings_order(config),
-    };
-}
-
 /* Amounts that the table of resources has no room for are left out: no pod asks for them. */
 static void read_pool(const struct pool_setting *setting, struct resource_names *names,
                       struct node_pool *out_pool) {
@@ -437,7 +409,7 @@ static int load_queue(struct daemon *daemon, struct error *error) {
     daemon->core = core_create(&(struct core_options){
         .next_id = queue_next_id(daemon->queue),
         .seed = rng_next(&daemon->rng),
-        .settings = settings_of(&daemon->config),
+        .settings = core_settings_of(&daemon->config),
     });
     /* What names took goes first: jobs with windows have to fit into them. */
     r = queue_each_fact(daemon->queue, FACT_RUNS, load_runs, daemon, &damaged_runs);
@@ -582,7 +554,7 @@ static int reload(struct daemon *daemon, struct error *error) {
     (void)!log_level_parse(next.log_level, &daemon->log.level);
     if (daemon->core != NULL) {
         inbox_add(&daemon->inbox,
-                  &(struct event){.kind = EVENT_SETTINGS, .settings = settings_of(&daemon->config)},
+                  &(struct event){.kind = EVENT_SETTINGS, .settings = core_settings_of(&daemon->config)},
                   window_set_share(next.windows), drop_windows);
     }
     return OK;

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "config/config.h"
 #include "sim/replay_cluster.h"
 #include "sim/replay_figures.h"
 #include "sim/replay_policy.h"
@@ -42,6 +43,7 @@ struct options {
     const char *trace_path;
     const char *cluster_path;
     const char *machines_path;
+    const char *config_path;
     const char *nodes;
     const char *plot_path;
     const char *policies;
@@ -62,11 +64,14 @@ static const char usage[] =
     "line;\n"
     "either may be compressed by gzip.\n"
     "\n"
-    "  --policies LIST       of fifo, priority, fair (all of them, joined by commas)\n"
+    "  --policies LIST       of fifo, priority, easy, conservative, fair, fair+backfill, joined "
+    "by\n"
+    "                        commas (all of them)\n"
     "  --nodes NxCPU[xMEM]   so many equal nodes: 128x1, 20x80x505Gi\n"
     "  --cluster FILE        nodes and quotas, YAML\n"
     "  --machines FILE       nodes, as Alea's logs list them\n"
     "                        (none of the three: as many processors as the trace says)\n"
+    "  --config FILE         a nightshift.yaml: teams, limits, half-life, backfill and so on\n"
     "  --team user|group|queue  what of a line of SWF is the job's team (user)\n"
     "  --load SHARE          make arrivals denser until the work is that share of the capacity: "
     "0.9\n"
@@ -100,6 +105,7 @@ enum option_id {
     OPTION_NODES,
     OPTION_CLUSTER,
     OPTION_MACHINES,
+    OPTION_CONFIG,
     OPTION_TEAM,
     OPTION_LOAD,
     OPTION_POD_CPUS,
@@ -119,6 +125,7 @@ static const struct option long_options[] = {
     {"nodes", required_argument, NULL, OPTION_NODES},
     {"cluster", required_argument, NULL, OPTION_CLUSTER},
     {"machines", required_argument, NULL, OPTION_MACHINES},
+    {"config", required_argument, NULL, OPTION_CONFIG},
     {"team", required_argument, NULL, OPTION_TEAM},
     {"load", required_argument, NULL, OPTION_LOAD},
     {"pod-cpus", required_argument, NULL, OPTION_POD_CPUS},
@@ -207,6 +214,9 @@ static int set_option(struct options *options, int id, const char *value) {
         return OK;
     case OPTION_MACHINES:
         options->machines_path = value;
+        return OK;
+    case OPTION_CONFIG:
+        options->config_path = value;
         return OK;
     case OPTION_TEAM:
         return parse_team(value, &options->trace.team);
@@ -312,6 +322,13 @@ static int generate(const struct options *options) {
     return status;
 }
 
+/* What all policies are compared on. */
+struct replay_ground {
+    const struct trace *trace;
+    const struct replay_cluster *cluster;
+    struct config *config; /* each policy is set in it */
+};
+
 /* --- Replaying ------------------------------------------------------------------------------- */
 
 static int read_cluster(const struct options *options, const struct trace *trace,
@@ -341,37 +358,43 @@ static int read_cluster(const struct options *options, const struct trace *trace
     return r;
 }
 
-static struct core_settings settings_of(const struct replay_policy *policy) {
-    return (struct core_settings){
-        .order = {.mode = policy->mode},
-        .starts_per_turn_max = 1000000,
-        .start_timeout_us = INT64_MAX / 4,
-        .backoff_first_us = CLOCK_US_PER_SECOND,
-        .backoff_max_us = 30 * CLOCK_US_PER_SECOND,
-        .history_age_us = 0,
-        .history_count = 0,
-        .jobs_waiting_max = SIZE_MAX / 2,
-    };
+static double weight_of(const void *context, const char *team) {
+    const struct config *config = context;
+
+    for (size_t i = 0; i < config->teams.team_count; i++) {
+        if (strcmp(config->teams.teams[i].name, team) == 0) {
+            return config->teams.teams[i].weight;
+        }
+    }
+    return 1;
+}
+
+static void set_text(char **slot, const char *text) {
+    free(*slot);
+    *slot = mem_copy_text(text);
 }
 
 static int run_policy(const struct options *options, const struct replay_policy *policy,
-                      const struct trace *trace, const struct replay_cluster *cluster,
-                      struct replay_row *out_row) {
-    const struct replay_setup setup = {.trace = trace,
-                                       .cluster = cluster,
-                                       .settings = settings_of(policy),
+                      const struct replay_ground *ground, struct replay_row *out_row) {
+    const struct replay_setup setup = {.trace = ground->trace,
+                                       .cluster = ground->cluster,
+                                       .config = ground->config,
                                        .seed = options->seed,
                                        .start_delay_us = options->start_delay_us};
     struct replay_result result;
     struct error error = {0};
-    int r = replay_run(&setup, &result, &error);
+    int r;
 
+    set_text(&ground->config->mode, policy->mode);
+    set_text(&ground->config->backfill, policy->backfill);
+    r = replay_run(&setup, &result, &error);
     if (r < 0) {
         complain("%s: %s", policy->name, error.text);
         return r;
     }
     out_row->policy = policy->name;
-    figures_compute(trace, &result, replay_cluster_cpus(cluster), NULL, NULL, &out_row->figures);
+    figures_compute(ground->trace, &result, replay_cluster_cpus(ground->cluster), weight_of,
+                    ground->config, &out_row->figures);
     replay_result_finish(&result);
     return OK;
 }
@@ -431,25 +454,24 @@ static double load_of(const struct trace *trace, double cpus) {
     return span_s > 0 ? trace_work(trace) / (cpus * span_s) : 0;
 }
 
-static int replay_on(const struct options *options, const struct trace *trace,
-                     const struct replay_cluster *cluster,
+static int replay_on(const struct options *options, const struct replay_ground *ground,
                      const struct replay_policy *const *policies, size_t policy_count) {
     struct replay_row rows[POLICIES_MAX];
     const char *slash = strrchr(options->trace_path, '/');
+    double cpus = replay_cluster_cpus(ground->cluster);
     struct replay_report report = {
         .trace = slash != NULL ? slash + 1 : options->trace_path,
-        .cpus = replay_cluster_cpus(cluster),
-        .nodes = cluster->node_count,
-        .load = load_of(trace, replay_cluster_cpus(cluster)),
+        .cpus = cpus,
+        .nodes = ground->cluster->node_count,
+        .load = load_of(ground->trace, cpus),
         .seed = options->seed,
-        .skipped = trace->skipped,
+        .skipped = ground->trace->skipped,
         .rows = rows,
     };
     int status = EXIT_DONE;
 
     while (status == EXIT_DONE && report.row_count < policy_count) {
-        if (run_policy(options, policies[report.row_count], trace, cluster,
-                       &rows[report.row_count]) < 0) {
+        if (run_policy(options, policies[report.row_count], ground, &rows[report.row_count]) < 0) {
             status = EXIT_BAD_INPUT;
         } else {
             report.row_count++;
@@ -464,7 +486,27 @@ static int replay_on(const struct options *options, const struct trace *trace,
     return status;
 }
 
-static int replay(const struct options *options) {
+static int read_config(const struct options *options, struct config *config) {
+    struct problems problems = {0};
+    struct buf text;
+    int r;
+
+    if (options->config_path == NULL) {
+        config_init_default(config);
+        return OK;
+    }
+    r = config_load(options->config_path, config, &problems);
+    if (r < 0) {
+        buf_init(&text, LIMIT_CONFIG_BYTES);
+        problems_print(&problems, options->config_path, &text);
+        (void)fputs(buf_text(&text), stderr);
+        buf_finish(&text);
+    }
+    problems_finish(&problems);
+    return r;
+}
+
+static int replay_with(const struct options *options, struct config *config) {
     const struct replay_policy *policies[POLICIES_MAX];
     struct replay_cluster cluster = {0};
     struct trace trace = {0};
@@ -480,13 +522,27 @@ static int replay(const struct options *options) {
         return EXIT_BAD_INPUT;
     }
     if (read_cluster(options, &trace, &cluster) == OK) {
+        const struct replay_ground ground = {&trace, &cluster, config};
+
         if (options->load > 0) {
             trace_set_load(&trace, options->load, replay_cluster_cpus(&cluster));
         }
-        status = replay_on(options, &trace, &cluster, policies, policy_count);
+        status = replay_on(options, &ground, policies, policy_count);
     }
     replay_cluster_finish(&cluster);
     trace_finish(&trace);
+    return status;
+}
+
+static int replay(const struct options *options) {
+    struct config config;
+    int status;
+
+    if (read_config(options, &config) < 0) {
+        return EXIT_BAD_INPUT;
+    }
+    status = replay_with(options, &config);
+    config_finish(&config);
     return status;
 }
 

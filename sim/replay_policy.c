@@ -5,9 +5,9 @@
 #include "base/error.h"
 
 const struct replay_policy replay_policies[] = {
-    {"fifo", ORDER_FIFO},
-    {"priority", ORDER_PRIORITY},
-    {"fair", ORDER_FAIR},
+    {"fifo", "fifo", "none"}, {"priority", "priority", "none"},
+    {"easy", "fifo", "easy"}, {"conservative", "fifo", "conservative"},
+    {"fair", "fair", "none"}, {"fair+backfill", "fair", "easy"},
 };
 const size_t replay_policy_count = ARRAY_LEN(replay_policies);
 

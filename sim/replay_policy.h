@@ -1,12 +1,13 @@
-/* sim/replay_policy.h - the policies that can be compared, as settings of the core. */
+/* sim/replay_policy.h - the policies that can be compared, by the settings they stand for. */
 #ifndef SIM_REPLAY_POLICY_H
 #define SIM_REPLAY_POLICY_H
 
-#include "scheduler/event.h"
+#include <stddef.h>
 
 struct replay_policy {
     const char *name;
-    enum order_mode mode;
+    const char *mode;     /* scheduling.mode */
+    const char *backfill; /* scheduling.backfill */
 };
 
 extern const struct replay_policy replay_policies[];

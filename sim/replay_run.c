@@ -5,6 +5,8 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "scheduler/forward.h"
+#include "scheduler/settings.h"
+#include "scheduler/team_settings.h"
 #include "sim/replay_tell.h"
 
 #define BEGIN_UNLESS_SAID_US (INT64_C(1577836800) * CLOCK_US_PER_SECOND) /* 2020-01-01 UTC */
@@ -47,6 +49,14 @@ static void on_job(void *context, const struct job *job, int64_t now_us) {
 
 /* --- Submitting ------------------------------------------------------------------------------ */
 
+/* A run that outlived its limit was given more time than that: then that is what it asked for. */
+static int64_t limit_of(const struct trace_job *job) {
+    if (job->limit_us == 0 || job->limit_us > job->runtime_us) {
+        return job->limit_us;
+    }
+    return job->runtime_us + CLOCK_US_PER_SECOND;
+}
+
 static struct new_job new_job_of(const struct trace_job *job) {
     struct new_job new_job = {
         .name = job->name,
@@ -57,6 +67,7 @@ static struct new_job new_job_of(const struct trace_job *job) {
         .ttl_s = JOB_TTL_NEVER,
         .retry = {.infra_retries_max = LIMIT_JOB_ATTEMPTS},
         .expected_runtime_us = job->expected_us,
+        .max_runtime_us = limit_of(job),
         .demand = job->demand,
         .spec = {.text = "{}", .bytes = 2},
     };
@@ -135,6 +146,30 @@ static int64_t begin_of(const struct trace *trace) {
     return BEGIN_UNLESS_SAID_US;
 }
 
+/* As the daemon does it, but for what bounds a daemon's memory and its patience. */
+static struct core_settings settings_of(const struct config *config) {
+    struct core_settings settings = core_settings_of(config);
+
+    settings.starts_per_turn_max = SIZE_MAX / 2;
+    settings.start_timeout_us = INT64_MAX / 4;
+    settings.history_age_us = 0;
+    settings.history_count = 0;
+    settings.jobs_waiting_max = SIZE_MAX / 2;
+    return settings;
+}
+
+static struct core *create_core(const struct replay_setup *setup, int64_t now_us) {
+    struct core *core = core_create(&(struct core_options){
+        .next_id = 1, .seed = setup->seed, .settings = settings_of(setup->config)});
+    struct team_settings teams;
+    size_t dropped;
+
+    team_settings_init(&teams, setup->config, core_resource_names(core), &dropped);
+    core_set_teams(core, &teams.core, now_us);
+    team_settings_finish(&teams);
+    return core;
+}
+
 int replay_run(const struct replay_setup *setup, struct replay_result *out_result,
                struct error *error) {
     const struct trace *trace = setup->trace;
@@ -147,8 +182,7 @@ int replay_run(const struct replay_setup *setup, struct replay_result *out_resul
         result.jobs[i] = (struct replay_outcome){.started_us = -1, .finished_us = -1};
     }
     run.trace_index = mem_alloc(trace->count, sizeof *run.trace_index);
-    run.core = core_create(
-        &(struct core_options){.next_id = 1, .seed = setup->seed, .settings = setup->settings});
+    run.core = create_core(setup, now_us);
     run.forward =
         forward_create(&(struct forward_options){.core = run.core,
                                                  .start = {.now_us = now_us, .mono_us = now_us},

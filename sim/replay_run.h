@@ -6,14 +6,15 @@
 #ifndef SIM_REPLAY_RUN_H
 #define SIM_REPLAY_RUN_H
 
-#include "scheduler/event.h"
 #include "sim/replay_cluster.h"
 #include "sim/trace.h"
+
+struct config;
 
 struct replay_setup {
     const struct trace *trace;
     const struct replay_cluster *cluster;
-    struct core_settings settings; /* the policy among them */
+    const struct config *config; /* the policy and the teams among it */
     uint64_t seed;
     int64_t start_delay_us; /* from a pod's creation until it runs */
 };

@@ -18,8 +18,8 @@ MAY_INCLUDE = {
     "admin": ["base", "policy", "queue", "config"],
     "scheduler": ["base", "policy", "queue", "k8s", "config", "api", "admin"],
     "cli": ["base", "policy", "config", "api/wire*"],
-    "sim": ["base", "policy", "scheduler", "api/http*", "k8s", "config/document*", "config/file*",
-            "config/schema*"],
+    "sim": ["base", "policy", "scheduler", "api/http*", "k8s", "config/config*", "config/document*",
+            "config/file*", "config/schema*"],
     "bazel": [],
 }
 
