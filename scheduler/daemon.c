@@ -23,8 +23,8 @@
 #include "scheduler/daemon_main.h"
 #include "scheduler/leader.h"
 #include "scheduler/loop.h"
-#include "scheduler/starter.h"
 #include "scheduler/settings.h"
+#include "scheduler/starter.h"
 #include "scheduler/team_settings.h"
 
 #define STALL_RETRY_US   (1 * CLOCK_US_PER_SECOND)
@@ -553,9 +553,10 @@ static int reload(struct daemon *daemon, struct error *error) {
     known_texts_finish(&daemon->known_texts); /* Defaults are written into what was read. */
     (void)!log_level_parse(next.log_level, &daemon->log.level);
     if (daemon->core != NULL) {
-        inbox_add(&daemon->inbox,
-                  &(struct event){.kind = EVENT_SETTINGS, .settings = core_settings_of(&daemon->config)},
-                  window_set_share(next.windows), drop_windows);
+        inbox_add(
+            &daemon->inbox,
+            &(struct event){.kind = EVENT_SETTINGS, .settings = core_settings_of(&daemon->config)},
+            window_set_share(next.windows), drop_windows);
     }
     return OK;
 }

@@ -1,4 +1,4 @@
-/* scheduler/settings.h - the configuration as the core takes it: all but teams (team_settings.h). */
+/* scheduler/settings.h - the configuration as the core takes it; teams: team_settings.h. */
 #ifndef SCHEDULER_SETTINGS_H
 #define SCHEDULER_SETTINGS_H
 

@@ -6,11 +6,11 @@
  *   each field means). Of the three columns that Alea's logs have behind them, the last one
  *   ("2:ppn=8:cl_zegox") says on how many nodes the processors lie;
  * - JSON lines, our own: docs/manual/replay.md;
- * - the logs of SWIM (Chen, Ganapathi, Griffith, Katz, "The Case for Evaluating MapReduce Performance
- *   Using Workload Suites", 2011), which have bytes and no times: "job0", submission, gap, bytes of
- *   input, shuffle and output. What they take is our own model: an executor of one processor for
- *   each GB, at most 64, and a driver; 20 s, and 10 MB a second from each executor. They have
- *   no users: teams are jobs below 1 GB, below 1 TB, and larger ones.
+ * - the logs of SWIM (Chen, Ganapathi, Griffith, Katz, "The Case for Evaluating MapReduce
+ *   Performance Using Workload Suites", 2011), which have bytes and no times: "job0", submission,
+ *   gap, bytes of input, shuffle and output. What they take is our own model: an executor of one
+ *   processor for each GB, at most 64, and a driver; 20 s, and 10 MB a second from each executor.
+ *   They have no users: teams are jobs below 1 GB, below 1 TB, and larger ones.
  */
 #ifndef SIM_TRACE_H
 #define SIM_TRACE_H

@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "sim/trace_inside.h"
 
-/* The model: the log has bytes and no times, so what it takes is made up, and said in the header. */
+/* The model: bytes are known and times are not, so these are made up; sim/trace.h says so. */
 #define EXECUTOR_BYTES   1e9 /* of data to one executor, of one processor */
 #define EXECUTORS_MAX    64
 #define START_S          20.0 /* of a job, however small */

@@ -78,6 +78,38 @@ def test_quotas_and_clusters(folder):
     near(report["policies"][0]["waitSeconds"]["mean"], 5)
 
 
+def test_backfill_and_shares_by_hand(folder):
+    """Two processors. EASY lets the short c, not the long d, past b, which waits for both; fair
+    share lets the team that has had nothing go before the one that has."""
+    trace = write(folder, "t", line(0, 100, 1, "a", expected=100) +
+                  line(1, 100, 2, "b", expected=100) + line(2, 150, 1, "d", expected=150) +
+                  line(3, 50, 1, "c", expected=50))
+    waits = {}
+    for row in figures(trace, "--nodes", "1x2", "--policies", "fifo,easy")["policies"]:
+        waits[row["policy"]] = {team["team"]: team["waitMeanSeconds"] for team in row["teams"]}
+    assert waits["fifo"] == {"a": 0, "b": 99, "c": 197, "d": 198}, waits
+    assert waits["easy"] == {"a": 0, "b": 99, "c": 0, "d": 198}, waits
+
+    trace = write(folder, "u", line(0, 100, 1, "a") + line(1, 100, 1, "a") + line(2, 100, 1, "b"))
+    waits = {row["policy"]: row["teams"][1]["waitMeanSeconds"]
+             for row in figures(trace, "--nodes", "1x1", "--policies", "fifo,fair")["policies"]}
+    assert waits == {"fifo": 198, "fair": 98}, waits
+
+
+def test_teams_come_from_the_configuration(folder):
+    """Of two teams with equal histories and work, the one that weighs three times as much has
+    three quarters of the machine."""
+    config = write(folder, "nightshift.yaml",
+                   "teams:\n- {name: a, weight: 3}\n- {name: b, weight: 1}\n")
+    trace = write(folder, "t", "".join(line(0, 100, 1, team) for team in "ab" * 200))
+    row = figures(trace, "--nodes", "1x4", "--policies", "fair", "--config", config)["policies"][0]
+    a, b = row["teams"]
+    assert (a["weight"], b["weight"]) == (3, 1)
+    # a's 200 jobs are through after 200 / 3 rounds, in which b's 67 are; then b has all four.
+    assert abs(a["waitMeanSeconds"] - 3300) < 200, a
+    assert abs(b["waitMeanSeconds"] - (67 * 3300 + 133 * 8300) / 200) < 300, b
+
+
 def test_what_is_wrong_is_said(folder):
     trace = write(folder, "t", line(0, 10, 2))
     bad = write(folder, "bad", line(0, 10, 2) + line(-1, 10, 2))
@@ -88,6 +120,7 @@ def test_what_is_wrong_is_said(folder):
         ((bad, "--nodes", "1x2"), 1, bad + ':2: "submit" must be seconds'),
         ((trace, "--cluster", cluster), 1, "c.yaml:2:18: nodes[0].cpu"),
         ((trace, "--machines", machines), 1, "m:1:1: must be id, name"),
+        ((trace, "--nodes", "1x2", "--config", cluster), 1, "c.yaml:1:1: nodes: unknown"),
         ((trace, "--nodes", "many"), 1, "--nodes must be like"),
         ((trace, "--policies", "lifo"), 2, 'no policy "lifo"'),
         ((trace, "--load", "0"), 2, "--load: can't use"),
@@ -115,6 +148,8 @@ def test_equal_seeds_give_equal_bytes(folder):
     reports = [run(trace, "--nodes", "8x16x64Gi", "--load", "0.9", "-o", "json").stdout
                for _ in range(2)]
     assert reports[0] == reports[1]
+    assert [row["policy"] for row in json.loads(reports[0])["policies"]] == [
+        "fifo", "priority", "easy", "conservative", "fair", "fair+backfill"]
     for row in json.loads(reports[0])["policies"]:
         assert row["jobs"] == 200 and row["leftOver"] == 0, row
         assert 0 < row["utilisation"] <= 1 and 0 < row["fairness"]["jain"] <= 1, row
@@ -132,13 +167,14 @@ def test_public_traces(folder):
     if not os.path.isdir(TRACES):
         print("skipped: there are no public traces at ../shared/traces", flush=True)
         return
-    nasa = os.path.join(TRACES, "nasa-ipsc-1993.swf.gz")
-    row = figures(nasa, "--policies", "fifo", "--jobs", 4000)["policies"][0]
-    assert row["jobs"] == 4000 and row["leftOver"] == 0, row
     cerit = os.path.join(TRACES, "cerit-sc-2013")
-    row = figures(cerit + ".swf.gz", "--machines", cerit + ".machines", "--policies", "fifo",
-                  "--jobs", 4000)["policies"][0]
-    assert row["jobs"] + row["refused"] == 4000 and row["leftOver"] == 0, row
+    for arguments in (
+            (os.path.join(TRACES, "nasa-ipsc-1993.swf.gz"), "--load", "0.7"),
+            (cerit + ".swf.gz", "--machines", cerit + ".machines"),
+            (os.path.join(TRACES, "facebook-2009.tsv.gz"), "--nodes", "20x16x64Gi")):
+        for row in figures(*arguments, "--jobs", 1000)["policies"]:
+            assert row["jobs"] + row["refused"] == 1000, (arguments, row["policy"], row["jobs"])
+            assert row["leftOver"] == 0, (arguments, row["policy"])
 
 
 def main():
