@@ -66,7 +66,8 @@
 #define LIMIT_QUEUE_JOURNAL_BYTES_FIRST ((size_t)64 * LIMIT_KIB)
 #define LIMIT_QUEUE_JOURNAL_BYTES_LAST  ((size_t)4 * LIMIT_MIB)
 
-#define LIMIT_QUEUE_DAMAGE_NOTED 10000 /* damaged records moved at once */
+#define LIMIT_QUEUE_ROOM_BYTES   (16 * LIMIT_MIB) /* free on the disk, or no new work is taken */
+#define LIMIT_QUEUE_DAMAGE_NOTED 10000            /* damaged records moved at once */
 
 /* A Spark application's payload. */
 #define LIMIT_SPARK_CONF_KEYS 4096

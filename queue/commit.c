@@ -299,6 +299,27 @@ static bool grow_map(struct queue *queue) {
     return queue->txn != NULL;
 }
 
+int queue_check_room(const struct queue *queue, struct error *error) {
+    struct statvfs disk;
+    uint64_t free_bytes;
+
+    if (statvfs(queue->folder, &disk) != 0) {
+        return OK; /* The commit will tell. */
+    }
+    free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+    if ((disk.f_flag & ST_RDONLY) != 0) {
+        return error_set(error, ERR_IO, "the file system of %s is read-only", queue->folder);
+    }
+    if (free_bytes >= LIMIT_QUEUE_ROOM_BYTES) {
+        return OK;
+    }
+    return error_set(error, ERR_IO,
+                     "no room on the disk of %s: %llu KiB are free, %llu KiB are kept for the jobs "
+                     "there are",
+                     queue->folder, (unsigned long long)(free_bytes / LIMIT_KIB),
+                     (unsigned long long)(LIMIT_QUEUE_ROOM_BYTES / LIMIT_KIB));
+}
+
 /* LMDB tells of a short write as an input/output error: say it when the disk is full. */
 static int fail_commit(const struct queue *queue, int code, struct error *error) {
     struct statvfs disk;
@@ -320,7 +341,8 @@ static int run(struct queue *queue, int (*work)(struct queue *queue, void *conte
         store_reopen(queue);
     }
     if (queue->txn == NULL) {
-        return error_set(error, ERR_IO, "the queue's file can't be opened again");
+        return error_set(error, ERR_IO, "the queue's file can't be opened again: %s",
+                         queue->why_closed.text);
     }
     do {
         r = work(queue, context);

@@ -55,6 +55,9 @@ uint32_t queue_migrated_from(const struct queue *queue);
 int queue_commit(struct queue *queue, const struct queue_change *changes, size_t count,
                  struct error *error) MUST_CHECK;
 
+/* ERR_IO: so little room is left on the disk that it is kept for the jobs there are. */
+int queue_check_room(const struct queue *queue, struct error *error) MUST_CHECK;
+
 /* Call back for each job in id order. Texts live until the callback returns. A callback's
  * negative result ends the scan and is returned. Damaged records are counted, not visited. */
 int queue_each_job(struct queue *queue, int (*visit)(void *context, const struct job *job),

@@ -509,10 +509,9 @@ uint64_t queue_next_id(const struct queue *queue) {
 }
 
 void store_reopen(struct queue *queue) {
-    struct error error = {0};
-
     close_environment(queue);
-    if (open_file(queue, &error) != OK) {
+    queue->why_closed = (struct error){0};
+    if (open_file(queue, &queue->why_closed) != OK) {
         close_environment(queue);
     }
 }

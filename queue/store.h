@@ -51,6 +51,7 @@ struct queue {
     int lock_fd;
     struct MDB_env *env; /* both NULL after a failed write, until the file can be opened again */
     struct MDB_txn *txn;
+    struct error why_closed; /* when they are NULL */
     struct journal *journal;
     uint64_t generation; /* the journal's: drawn anew whenever the transaction is committed */
     unsigned int tables[TABLE_COUNT];

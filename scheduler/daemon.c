@@ -28,6 +28,7 @@
 #include "scheduler/team_settings.h"
 
 #define STALL_RETRY_US   (1 * CLOCK_US_PER_SECOND)
+#define STALL_TELL_US    (3 * CLOCK_US_PER_SECOND) /* clients of the turn wait no longer */
 #define DRAIN_US         (20 * CLOCK_US_PER_SECOND)
 #define LOOK_AT_ZONES_US (15 * CLOCK_US_PER_SECOND)
 
@@ -73,6 +74,8 @@ bool daemon_is_ready(const struct daemon *daemon, struct error *out_why) {
         *out_why = daemon->stall;
     } else if (daemon->draining) {
         (void)error_set(out_why, ERR_BUSY, "stopping");
+    } else if (!daemon_has_room(daemon, out_why)) {
+        return false;
     } else if (!leader_may_act(daemon)) {
         leader_explain(daemon, out_why);
     } else if (!listed) {
@@ -84,6 +87,10 @@ bool daemon_is_ready(const struct daemon *daemon, struct error *out_why) {
                         trouble[0] != '\0' ? ": " : "", trouble);
     }
     return out_why->code == OK;
+}
+
+bool daemon_has_room(const struct daemon *daemon, struct error *out_why) {
+    return queue_check_room(daemon->queue, out_why) == OK;
 }
 
 void daemon_wake(struct daemon *daemon) {
@@ -109,6 +116,9 @@ static bool commit(struct daemon *daemon) {
                   "event=commit_failed error=\"%s\" action=\"no new work is taken or started; "
                   "tried again each second\"",
                   error.text);
+    }
+    if (!daemon->stalled) {
+        daemon->stalled_since_us = daemon_now(daemon).mono_us;
     }
     daemon->stalled = true;
     daemon->stall = error;
@@ -154,6 +164,9 @@ static void finish_turn(struct daemon *daemon) {
         act(daemon);
     } else {
         poller_timer_set(loop_poller(daemon->loop), &daemon->wake, STALL_RETRY_US);
+        if (daemon_now(daemon).mono_us - daemon->stalled_since_us >= STALL_TELL_US) {
+            front_tell_stalled(daemon);
+        }
     }
 }
 

@@ -58,6 +58,7 @@ struct daemon {
     struct turn turn;               /* of the last turn: waits for its commit while stalled */
     size_t turn_events;             /* how many events it was made of */
     struct error stall;
+    int64_t stalled_since_us; /* monotonic */
     bool draining;
     bool front_drained; /* every client has its answer */
     int exit_status;    /* when the loop ends */
@@ -68,6 +69,9 @@ struct instant daemon_now(const struct daemon *daemon);
 
 /* ready: accepts and starts work. Else out_why (not NULL, empty) says why not. */
 bool daemon_is_ready(const struct daemon *daemon, struct error *out_why);
+
+/* Is there room on the disk for more work? Else out_why says so. */
+bool daemon_has_room(const struct daemon *daemon, struct error *out_why);
 
 /* What a job was submitted with, the caller's to destroy. ERR_NOT_FOUND, ERR_CORRUPT, ERR_INVALID:
  * the store's record or its text can't be read; error may say more. */
@@ -106,6 +110,8 @@ struct api_call *front_find_call(const struct daemon *daemon, uint64_t number);
 
 /* A turn is committed: tell those who wait for it. */
 void front_reply(struct daemon *daemon, const struct reply *reply);
+/* The turn can't be committed for now: who waits for it is told that nothing is known yet. */
+void front_tell_stalled(struct daemon *daemon);
 void front_tell_events(struct daemon *daemon, const struct queue_change *changes, size_t count);
 
 /* --- cluster.c ------------------------------------------------------------------------------- */

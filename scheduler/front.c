@@ -119,6 +119,7 @@ static bool replay(struct daemon *daemon, struct api_call *call) {
 
 static void on_submit(struct daemon *daemon, struct api_call *call) {
     struct submission_work *work;
+    struct error why = {0};
 
     if (daemon->stalled) {
         api_reply_error(call, ERR_BUSY, "the queue can't be written, nothing is accepted: %s",
@@ -126,6 +127,10 @@ static void on_submit(struct daemon *daemon, struct api_call *call) {
         return;
     }
     if (replay(daemon, call)) {
+        return;
+    }
+    if (!daemon_has_room(daemon, &why)) {
+        api_reply_error(call, ERR_BUSY, "nothing is accepted: %s", why.text);
         return;
     }
     work = submission_read(daemon, call);
@@ -200,6 +205,26 @@ void front_reply(struct daemon *daemon, const struct reply *reply) {
         reply_job(daemon, call, call->job_id);
     } else {
         api_reply_error(call, reply->code, "%s", reply->text);
+    }
+}
+
+/* It may be stored yet, or not: its key, or a look, will tell. */
+void front_tell_stalled(struct daemon *daemon) {
+    struct front *front = daemon->front;
+
+    for (size_t i = 0; i < daemon->turn.reply_count; i++) {
+        struct api_call *call = api_find(front->api, daemon->turn.replies[i].token);
+
+        if (call == NULL) {
+            continue;
+        }
+        if (call->idempotency_key[0] != '\0') {
+            (void)map_remove(&front->keys, call->idempotency_key);
+        }
+        api_reply_error(call, ERR_BUSY,
+                        "the queue can't be written: %s. This request is carried out as soon as it "
+                        "can: ask again with the same Idempotency-Key, or look",
+                        daemon->stall.text);
     }
 }
 
