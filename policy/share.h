@@ -216,8 +216,10 @@ struct share_record {
 bool share_take_changed(struct share *share, int64_t before_us, int64_t now_us,
                         struct share_record *out_record);
 
+bool share_has_changed(const struct share *share); /* now or later, there is something to take */
+
 /* At start, before the jobs that run are charged (with now_us 0: they ran already at the record's
- * instant); then share_settle() once. */
+ * instant); then share_settle() once. Several of one user add up. */
 void share_restore(struct share *share, const struct share_record *record);
 void share_settle(struct share *share, int64_t now_us);
 

@@ -319,11 +319,17 @@ bool share_take_changed(struct share *share, int64_t before_us, int64_t now_us,
     return false;
 }
 
+bool share_has_changed(const struct share *share) {
+    return share->changed_count > 0;
+}
+
 void share_restore(struct share *share, const struct share_record *record) {
     const uint32_t index = share_hold(share, record->team, record->user);
     struct share_tree_node *node = share->nodes[index];
 
-    memcpy(node->used, record->used, sizeof node->used);
+    for (size_t i = 0; i < RESOURCE_KIND_MAX; i++) {
+        node->used[i] += record->used[i];
+    }
     node->used_us = record->at_us;
     share->latest_us = instant(share, record->at_us);
     node->taken_us = record->at_us;

@@ -11,6 +11,7 @@
 #include "policy/limit_range.h"
 #include "policy/runtime_history.h"
 #include "scheduler/lifecycle.h"
+#include "scheduler/teams.h"
 #include "scheduler/view.h"
 
 #define SUBMISSION_KEPT_US  (24 * 3600 * CLOCK_US_PER_SECOND)
@@ -320,6 +321,7 @@ static void expire_submissions(struct core *core) {
         return;
     }
     core->submissions_expired_us = now_us;
+    share_sweep(core->share, now_us);
     outbox_add_change(&core->outbox,
                       &(struct queue_change){.kind = CHANGE_SUBMISSIONS_EXPIRE,
                                              .before_us = now_us - SUBMISSION_KEPT_US});
@@ -372,6 +374,7 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
     }
     view_settle(core);
     store_changed(core);
+    teams_store(core);
     lifecycle_forget(core);
     core->counts.nodes = ledger_node_count(core->ledger);
     *out_turn = (struct turn){

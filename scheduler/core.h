@@ -55,6 +55,10 @@ const struct share *core_share(const struct core *core);
 void core_load_job(struct core *core, const struct job *job, struct demand *demand,
                    const struct attempt *attempt);
 
+/* The same for what a user used (FACT_USAGE); before the jobs. ERR_CORRUPT, ERR_INVALID, ERR_FULL:
+ * it is left out. */
+int core_load_usage(struct core *core, const struct fact *fact) MUST_CHECK;
+
 /* The same for what runs of a name took (FACT_RUNS). ERR_CORRUPT, ERR_FULL: it is left out. */
 int core_load_runs(struct core *core, const struct fact *fact) MUST_CHECK;
 

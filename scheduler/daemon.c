@@ -413,6 +413,18 @@ static int load_runs(void *context, const struct fact *fact) {
     return OK;
 }
 
+/* Nor is what teams used. */
+static int load_usage(void *context, const struct fact *fact) {
+    struct daemon *daemon = context;
+    int r = core_load_usage(daemon->core, fact);
+
+    if (r < 0) {
+        log_warn(&daemon->log, daemon->started_us, "event=usage_ignored name=\"%s\" error=\"%s\"",
+                 fact->key, err_sentence(r));
+    }
+    return OK;
+}
+
 static int load_queue(struct daemon *daemon, struct error *error) {
     struct load load = {.daemon = daemon};
     uint64_t damaged = 0;
@@ -428,6 +440,9 @@ static int load_queue(struct daemon *daemon, struct error *error) {
     r = queue_each_fact(daemon->queue, FACT_RUNS, load_runs, daemon, &damaged_runs);
     set_teams(daemon);
     set_pools(daemon);
+    if (r == OK) {
+        r = queue_each_fact(daemon->queue, FACT_USAGE, load_usage, daemon, &damaged_runs);
+    }
     if (r == OK) {
         r = queue_each_stored(daemon->queue, load_job, &load, &damaged);
     }

@@ -153,6 +153,7 @@ struct core {
     bool plan_outdated; /* the settings or the tree of teams changed since the last pass */
     bool adopted;       /* the pods that were there at start have been matched with the jobs */
     int64_t submissions_expired_us;
+    int64_t usage_due_us; /* monotonic: when the timer to store what teams used is set */
     struct outbox outbox;
 };
 

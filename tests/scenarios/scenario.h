@@ -65,6 +65,9 @@ struct scenario {
         struct demand *demand;
     } asks[SCENARIO_EVENTS_MAX];
     size_t ask_count;
+    const char *teams;                       /* as configured last; NULL: nothing is */
+    struct fact usages[SCENARIO_SHAPES_MAX]; /* as stored */
+    size_t usage_count;
     struct buf *out;               /* the file as it should be */
     bool (*seen)[JOB_STATE_COUNT]; /* transitions, over all scenarios; from and to */
 };
@@ -78,6 +81,11 @@ void scenario_add_event(struct scenario *scenario, char *text);
  * cut. */
 void scenario_add_window(struct scenario *scenario, struct window_set *set, char *text);
 void scenario_add_freeze(struct scenario *scenario, struct window_set *set, char *text);
+
+/* scenario_teams.c: teams, classes and the order, from a configuration in one line. */
+void scenario_set_teams(struct scenario *scenario, const char *text);
+void scenario_keep_usage(struct scenario *scenario, const struct fact *fact, bool gone);
+void scenario_load_usages(struct scenario *scenario);
 
 void scenario_read_settings(struct scenario *scenario, char *text, struct core_settings *settings);
 void scenario_forget_events(struct scenario *scenario);

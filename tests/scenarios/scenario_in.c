@@ -243,6 +243,12 @@ static void submit_word(struct words *words, struct event *event, struct new_job
         job->max_runtime_us = duration_us(words, value);
     } else if (strcmp(word, "preemptible") == 0) {
         job->preemptible = true;
+    } else if ((value = value_of(word, "team")) != NULL) {
+        job->team = value;
+    } else if ((value = value_of(word, "class")) != NULL) {
+        job->priority_class = value;
+    } else if ((value = value_of(word, "by")) != NULL) {
+        event->submit.submitter = value;
     } else if ((value = value_of(word, "retries")) != NULL) {
         job->retry.retries_max = (uint32_t)number(words, value);
     } else if ((value = value_of(word, "infra-retries")) != NULL) {
@@ -605,6 +611,13 @@ static void lost(struct words *words) {
         (enum cluster_part)choice(words, need(words, "a part"), parts, ARRAY_LEN(parts));
 }
 
+static void teams(struct words *words) {
+    struct scenario *scenario = words->scenario;
+
+    scenario_set_teams(scenario, words->rest);
+    add(words, EVENT_SETTINGS)->settings = scenario->settings;
+}
+
 static void drain(struct words *words) {
     (void)add(words, EVENT_DRAIN);
 }
@@ -694,7 +707,7 @@ static const struct {
     {"ask", ask},         {"pod", pod},         {"node", node},     {"quota", quota},
     {"limits", limits},   {"gone", gone},       {"synced", synced}, {"denied", denied},
     {"started", started}, {"deleted", deleted}, {"drain", drain},   {"settings", reload},
-    {"lost", lost},
+    {"lost", lost},       {"teams", teams},
 };
 
 void scenario_add_event(struct scenario *scenario, char *text) {

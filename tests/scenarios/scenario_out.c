@@ -165,8 +165,11 @@ static void expire_submissions(struct scenario *scenario, const struct queue_cha
 static void put_fact(struct scenario *scenario, const struct queue_change *change) {
     const struct fact_runs *runs = &change->fact.value.runs;
 
-    if (change->fact.kind != FACT_RUNS) {
-        buf_add_format(scenario->out, "> fact %d %s\n", (int)change->fact.kind, change->fact.key);
+    if (change->fact.kind == FACT_USAGE) {
+        buf_add_format(scenario->out, "> used %s cpu=%" PRId64 "m memory=%" PRId64 "\n",
+                       change->fact.key, change->fact.value.usage.amounts[0],
+                       change->fact.value.usage.amounts[1]);
+        scenario_keep_usage(scenario, &change->fact, false);
         return;
     }
     buf_add_format(scenario->out, "> ran %s", change->fact.key);
@@ -178,6 +181,7 @@ static void put_fact(struct scenario *scenario, const struct queue_change *chang
 }
 
 static void drop_fact(struct scenario *scenario, const struct queue_change *change) {
+    scenario_keep_usage(scenario, &change->fact, true);
     buf_add_format(scenario->out, "> no fact %d %s\n", (int)change->fact.kind, change->fact.key);
 }
 

@@ -68,6 +68,10 @@ static void restart(struct scenario *scenario, const char *text) {
                                resource_name(names, RESOURCE_FIXED_COUNT + i), &kind);
     }
     core_destroy(old);
+    if (scenario->teams != NULL) {
+        scenario_set_teams(scenario, scenario->teams);
+    }
+    scenario_load_usages(scenario);
     for (uint64_t id = 1; id < scenario->next_id; id++) {
         const struct scenario_job *stored = &scenario->jobs[id];
 
