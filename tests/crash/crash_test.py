@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """SIGKILL at every step of a job's life; after the next start everything converges.
 
-Usage: crash_test.py KUBESIM NIGHTSHIFTD [KILLS [SEED]]
+Usage: crash_test.py KUBESIM NIGHTSHIFTD DISK_SHIM [KILLS [SEED]]
 
 A daemon writes a line per event between the commit and what follows from it: requests to the
-cluster, answers to clients. Its death at such a line is a crash between commit and act. The
+cluster, answers to clients. Its death at such a line is a crash between commit and act. The shim
+kills it before or after a write or sync of its own: a crash within a commit, or between two. The
 cluster keeps every pod that was ever made, so that no second driver of an attempt goes unseen.
 """
 import http.client
@@ -22,6 +23,7 @@ from nightshift_process import (  # noqa: E402
     FINAL, PATIENCE_S, Nightshiftd, pod_job, spark_job, until)
 
 ROWS = table.Rows("crash")
+TOOLS = {}
 LOST = (OSError, http.client.HTTPException, ValueError)
 
 
@@ -33,11 +35,16 @@ class Victim(Nightshiftd):
         self.trigger = None
         self.triggered = threading.Event()
         self.kills = 0
+        self.dies_at_call = None  # of those that write: "7" before the 7th, "7." after it
 
     def spawn(self):
+        env = dict(os.environ)
+        if self.dies_at_call is not None:
+            env.update(LD_PRELOAD=TOOLS["shim"], DISK_SHIM_KILL=self.dies_at_call,
+                       ASAN_OPTIONS="verify_asan_link_order=0:detect_leaks=0")
         process = subprocess.Popen([self.program, "--config", self.config_file],
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT)
+                                   stderr=subprocess.STDOUT, env=env)
         threading.Thread(target=self.listen, args=(process,), daemon=True).start()
         return process
 
@@ -105,6 +112,25 @@ def check_pods(world, jobs):
                 attempt, attempts[job_uid], job_uid, pods))
     until("no pod is left at work", lambda: not [
         pod for pod in world.pods() if pod["status"]["phase"] not in ("Succeeded", "Failed")])
+
+
+def verify(world):
+    """The books: nothing is charged any more, and the queue's own tables agree with each other."""
+    daemon = world.daemon
+    until("no quota counts anything", lambda: all(
+        value in ("0", 0) for item in world.kube(
+            "GET", "/api/v1/namespaces/default/resourcequotas")["items"]
+        for value in item["status"]["used"].values()))
+    # What the ledger still reserved would keep this one from starting: it takes all there is.
+    daemon.wait_final(daemon.submit(spark_job("all-there-is", executors=5,
+                                              sim={"runtime": "50ms"})), "SUCCEEDED")
+    if daemon.stop() != 0:
+        raise AssertionError("it did not stop in good order")
+    daemon.process = None
+    done = subprocess.run([daemon.program, "admin", "--config", daemon.config_file, "verify"],
+                          capture_output=True, text=True, check=False)
+    if done.returncode != 0 or "0 in quarantine" not in done.stdout:
+        raise AssertionError(done.stdout + done.stderr)
 
 
 # --- At each kind of event ---------------------------------------------------------------------
@@ -196,6 +222,51 @@ def dies_starting(world):
     check_pods(world, jobs)
 
 
+@ROWS.row("killed before and after each of its writes and syncs, it converges", daemon=Victim,
+          sim=("--nodes", "4"), start=False)
+def dies_at_each_call(world):
+    """A start with the next number each time, until one lives through a whole job."""
+    daemon = world.daemon
+    world.quota("default", pods="12", requests_cpu="6")
+    ids, number, lived = [], 0, 0
+    while lived < 2 and number < 200:
+        number += 1
+        for when in ("", "."):
+            daemon.dies_at_call = "%d%s" % (number, when)
+            daemon.start(ready=False)
+            name = "call-%d-%d" % (number, len(when))
+            keeper = threading.Thread(target=lambda n=name: ids.append(
+                submit(daemon, pod_job(n, sim={"runtime": "20ms"}), n)))
+            keeper.start()
+            deadline = time.monotonic() + PATIENCE_S
+            while daemon.process.poll() is None and time.monotonic() < deadline:
+                try:
+                    if not keeper.is_alive() and daemon.job(ids[-1])["state"] in FINAL:
+                        break
+                except LOST:
+                    pass
+                time.sleep(0.01)
+            if daemon.process.poll() is None:
+                lived += 1
+                daemon.kill()
+            else:
+                daemon.kills += 1
+            daemon.dies_at_call = None
+            if keeper.is_alive():
+                daemon.start(ready=False)
+                keeper.join()
+                daemon.kill()
+    daemon.start()
+    jobs = [daemon.wait_final(job_id, "SUCCEEDED") for job_id in ids]
+    if len(set(ids)) != 2 * number or len(all_jobs(daemon)) != len(ids) or daemon.kills < 20:
+        raise AssertionError("%d jobs of %d, %d kills" % (len(set(ids)), 2 * number, daemon.kills))
+    for job in jobs:
+        check_history(daemon, job["id"])
+    check_pods(world, jobs)
+    verify(world)
+    print("killed at %d calls that write" % daemon.kills, flush=True)
+
+
 # --- At random, under load ---------------------------------------------------------------------
 
 class Client(threading.Thread):
@@ -208,6 +279,7 @@ class Client(threading.Thread):
         self.chance = random.Random(seed)
         self.stop = threading.Event()
         self.jobs = []  # (id, name, allowed ends, attempts or 0)
+        self.sent = []  # (id, name, manifest)
         self.problem = None
 
     def run(self):
@@ -216,13 +288,21 @@ class Client(threading.Thread):
             while not self.stop.is_set():
                 number += 1
                 self.one_job("%s-%d" % (self.name, number))
+                if self.jobs and self.chance.random() < 0.3:
+                    self.ask_again()
                 time.sleep(self.chance.uniform(0, 0.15))
         except BaseException as error:  # pylint: disable=broad-except
             self.problem = error
 
+    def ask_again(self):
+        """An old key stands for the same job, whatever has become of it."""
+        job_id, name, manifest = self.sent[self.chance.randrange(len(self.sent))]
+        if submit(self.victim, manifest, "key-" + name) != job_id:
+            raise AssertionError("the key of %s stands for two jobs" % name)
+
     def one_job(self, name):
         sort = self.chance.choice(["spark", "pod", "pod", "flaky", "fails", "cancel", "now",
-                                   "held"])
+                                   "held", "hold"])
         runtime = {"runtime": "%dms" % self.chance.randint(50, 400)}
         ends, attempts = {"SUCCEEDED"}, 1
         if sort == "spark":
@@ -241,8 +321,12 @@ class Client(threading.Thread):
         job_id = submit(self.victim, manifest, "key-" + name)
         if submit(self.victim, manifest, "key-" + name) != job_id:
             raise AssertionError("the key of %s stands for two jobs" % name)
+        self.sent.append((job_id, name, manifest))
         path = "/v1/jobs/%d/" % job_id
-        if sort == "held":
+        if sort == "hold":  # 409: it has started, or its answer was lost.
+            insist(lambda: self.victim.ask("POST", path + "hold"), (200, 409))
+            insist(lambda: self.victim.ask("POST", path + "release"), (200, 409))
+        elif sort == "held":
             insist(lambda: self.victim.ask("POST", path + "release"), (200, 409))
         elif sort == "cancel":
             time.sleep(self.chance.uniform(0, 0.4))
@@ -283,6 +367,22 @@ def check_all(world, expected):
     check_pods(world, jobs)
 
 
+FAULTS = [
+    {"fault": "lose-reply", "verb": "create", "resource": "pods", "probability": 0.05},
+    {"fault": "reset", "verb": "create", "probability": 0.03},
+    {"fault": "error", "verb": "create", "code": 500, "probability": 0.03},
+    {"fault": "error", "verb": "create", "code": 429, "retryAfter": 0, "probability": 0.03},
+    {"fault": "error", "verb": "get", "code": 503, "probability": 0.05},
+    {"fault": "error", "verb": "delete", "code": 500, "probability": 0.1},
+    {"fault": "lose-reply", "verb": "delete", "probability": 0.05},
+    {"fault": "error", "verb": "list", "code": 500, "probability": 0.05},
+    {"fault": "duplicate-event", "probability": 0.05},
+    {"fault": "drop-event", "probability": 0.01},
+    {"fault": "truncate-event", "probability": 0.005},
+    {"fault": "cut-watch", "probability": 0.002},
+]
+
+
 def load(world, kills, seed):
     daemon = world.daemon
     chance = random.Random(seed)
@@ -291,7 +391,8 @@ def load(world, kills, seed):
     for resource in ("pods", "services", "configmaps"):
         world.sim.fault(fault="latency", verb="create", resource=resource, delay="15ms",
                         probability=0.5, count=-1)
-    world.sim.fault(fault="lose-reply", verb="create", resource="pods", probability=0.05, count=-1)
+    for fault in FAULTS:
+        world.sim.fault(count=-1, **fault)
     clients = [Client(daemon, "c%d" % n, seed + n) for n in range(3)]
     for client in clients:
         client.start()
@@ -300,13 +401,17 @@ def load(world, kills, seed):
         if chance.random() < 0.6:
             daemon.kill_at(chance.choice(words))
         if daemon.process.poll() is not None:
+            # Often within a commit: at one of its writes and syncs.
+            daemon.dies_at_call = None if chance.random() < 0.5 else "%d%s" % (
+                chance.randint(1, 150), chance.choice(["", "."]))
             daemon.start(ready=False)
         if not daemon.was_killed(chance.uniform(0.02, 0.7)):
-            if daemon.process.poll() is not None:
-                raise AssertionError("it ended with %d" % daemon.process.returncode)
+            status = daemon.process.poll()
+            if status is not None and (status != -9 or daemon.dies_at_call is None):
+                raise AssertionError("it ended with %d" % status)
             daemon.kill()
             daemon.kills += 1
-    daemon.trigger = None
+    daemon.trigger = daemon.dies_at_call = None
     daemon.start()
     for client in clients:
         client.stop.set()
@@ -314,19 +419,23 @@ def load(world, kills, seed):
         client.join()
         if client.problem is not None:
             raise client.problem
+    world.sim.ask("DELETE", "/sim/faults")
     expected = [job for client in clients for job in client.jobs]
     check_all(world, expected)
     print("%d kills (seed %d), %d jobs, %d attempts, %d refused for quota" % (
         daemon.kills, seed, len(expected), len(world.creations()),
         world.kube("GET", "/sim/stats")["exceededQuota"]), flush=True)
+    verify(world)
 
 
 def main():
     programs, rest = table.programs_of(sys.argv[1:])
+    TOOLS["shim"] = os.path.abspath(rest.pop(0))
     kills = int(rest[0]) if rest else 40
     seed = int(rest[1]) if len(rest) > 1 else random.randrange(1 << 30)
     ROWS.row("killed %d times at random under load, it loses nothing and makes nothing twice "
              "(seed %d)" % (kills, seed), daemon=Victim,
+             config={"kubernetes": {"resync": "2s"}},
              sim=("--nodes", "4"))(lambda world: load(world, kills, seed))
     ROWS.rows.insert(0, ROWS.rows.pop())
     sys.exit(ROWS.run(programs, workers=3))
