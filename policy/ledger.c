@@ -26,6 +26,7 @@ struct kept_pod {
     struct ledger_unbound *unbound; /* NULL: bound or finished */
     struct kept_pod *next_of_job;
     struct kept_pod **link_of_job; /* what points here */
+    struct pod_demand company;     /* of a bound live pod: namespace, labels and rules */
 };
 
 /* Of one job's visible pods. */
@@ -49,6 +50,7 @@ struct ledger {
     struct map unbound; /* by order of arrival */
     uint64_t unbound_order;
     struct map jobs;        /* by job id: struct kept_job */
+    struct map antis;       /* by uid: struct kept_pod, bound, live, with anti-affinity */
     struct map terminating; /* by uid: struct kept_pod with an overdue_us to come */
     uint64_t version;       /* the newest seen */
     int64_t now_us;
@@ -123,6 +125,7 @@ void ledger_destroy(struct ledger *ledger) {
     free_values(&ledger->namespaces_by_name);
     map_finish(&ledger->pods);
     map_finish(&ledger->terminating);
+    map_finish(&ledger->antis);
     map_finish(&ledger->nodes_by_name);
     map_finish(&ledger->unbound);
     map_finish(&ledger->jobs);
@@ -596,6 +599,7 @@ static void drop_pod(struct ledger *ledger, struct kept_pod *pod) {
     if (pod->node != NULL) {
         drop_node_if_unused(ledger, pod->node);
     }
+    pod_demand_finish(&pod->company);
     free(pod->priority_class);
     free(pod);
 }
@@ -649,6 +653,27 @@ static void note_overdue(struct ledger *ledger, struct kept_pod *pod, const char
     }
 }
 
+static bool has_anti(const struct pod_demand *pod) {
+    for (size_t i = 0; i < pod->rule_count; i++) {
+        if (pod->rules[i].kind == POD_RULE_ANTI_AFFINITY) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void keep_company(struct ledger *ledger, struct kept_pod *kept,
+                         const struct ledger_pod *pod) {
+    (void)map_remove(&ledger->antis, pod->uid);
+    if (kept->node == NULL || kept->finished) {
+        return;
+    }
+    pod_demand_copy_company(pod->demand, &kept->company);
+    if (has_anti(&kept->company)) {
+        (void)map_put(&ledger->antis, pod->uid, kept);
+    }
+}
+
 void ledger_put_pod(struct ledger *ledger, const struct ledger_pod *pod) {
     struct kept_pod *old = map_get(&ledger->pods, pod->uid);
     struct kept_pod *kept = mem_alloc(1, sizeof *kept);
@@ -667,6 +692,7 @@ void ledger_put_pod(struct ledger *ledger, const struct ledger_pod *pod) {
                                      .crosses_namespaces = pod->demand->crosses_namespaces};
     kept->requests = pod_demand_requests(pod->demand);
     kept->limits = pod_demand_limits(pod->demand);
+    keep_company(ledger, kept, pod);
     kept->overdue_us = pod->overdue_us;
     note_version(ledger, pod->version);
     note_overdue(ledger, kept, pod->uid);
@@ -695,6 +721,7 @@ void ledger_remove_pod_at(struct ledger *ledger, const char *uid, uint64_t versi
     struct kept_pod *pod = map_remove(&ledger->pods, uid);
 
     (void)map_remove(&ledger->terminating, uid);
+    (void)map_remove(&ledger->antis, uid);
     if (pod != NULL) {
         note_leaving(ledger, pod, true, version);
         drop_pod(ledger, pod);
@@ -725,6 +752,7 @@ void ledger_forget_pods(struct ledger *ledger) {
     }
     map_finish(&ledger->pods);
     map_finish(&ledger->terminating);
+    map_finish(&ledger->antis);
 }
 
 const struct ledger_unbound *ledger_next_unbound(const struct ledger *ledger, size_t *at) {
@@ -735,6 +763,27 @@ const struct ledger_unbound *ledger_next_unbound(const struct ledger *ledger, si
 
 const struct ledger_unbound *ledger_find_unbound(const struct ledger *ledger, uint64_t order) {
     return map_get_id(&ledger->unbound, order);
+}
+
+bool ledger_has_antis(const struct ledger *ledger) {
+    return ledger->antis.count > 0;
+}
+
+bool ledger_next_company(const struct ledger *ledger, bool antis, size_t *at,
+                         const struct ledger_node **out_node,
+                         const struct pod_demand **out_company) {
+    const struct map_entry *entry;
+
+    while ((entry = map_next(antis ? &ledger->antis : &ledger->pods, at)) != NULL) {
+        const struct kept_pod *pod = entry->value;
+
+        if (pod->node != NULL && !pod->finished) {
+            *out_node = pod->node;
+            *out_company = &pod->company;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Time. */

@@ -141,6 +141,13 @@ void ledger_set_pools(struct ledger *ledger, const struct node_pool *pools, size
 /* The nodes with what is free on them, kept up to date as the books change: policy/room.h. */
 struct room *ledger_room(const struct ledger *ledger);
 
+/* The live pods that are bound: where, and namespace, labels and rules. `antis`: those with
+ * anti-affinity alone. Begin with 0; false: no more. */
+bool ledger_next_company(const struct ledger *ledger, bool antis, size_t *at,
+                         const struct ledger_node **out_node,
+                         const struct pod_demand **out_company);
+bool ledger_has_antis(const struct ledger *ledger);
+
 /* For the pass. Nodes are sorted by name, unbound pods by arrival, reservations by job id. */
 size_t ledger_namespace_index(struct ledger *ledger, const char *name); /* made if it is new */
 size_t ledger_namespace_count(const struct ledger *ledger);

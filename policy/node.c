@@ -129,7 +129,7 @@ static bool term_holds(const struct match_term *term, const struct node *node) {
     return term->rule_count > 0;
 }
 
-static bool labels_match(const struct node *node, const struct pod_demand *pod) {
+bool node_labels_match(const struct node *node, const struct pod_demand *pod) {
     for (size_t i = 0; i < pod->selector_count; i++) {
         const char *value = node_label(node, pod->selectors[i].key);
 
@@ -196,11 +196,11 @@ static bool cordon_allows(const struct node *node, const struct pod_demand *pod)
 
 bool node_accepts(const struct node *node, const struct pod_demand *pod) {
     return node->ready && cordon_allows(node, pod) && taints_allow(node, pod, false) &&
-           labels_match(node, pod);
+           node_labels_match(node, pod);
 }
 
 bool node_might_accept(const struct node *node, const struct pod_demand *pod) {
-    return taints_allow(node, pod, true) && labels_match(node, pod);
+    return taints_allow(node, pod, true) && node_labels_match(node, pod);
 }
 
 /* --- Why not ---------------------------------------------------------------------------------- */

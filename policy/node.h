@@ -52,6 +52,9 @@ enum taint_effect taint_effect_of(const char *text);
 /* The label's value, or NULL. */
 const char *node_label(const struct node *node, const char *key);
 
+/* Do node selector and required node affinity match alone? */
+bool node_labels_match(const struct node *node, const struct pod_demand *pod);
+
 /* May the pod run there now: selector, affinity, taints, cordon, readiness? */
 bool node_accepts(const struct node *node, const struct pod_demand *pod);
 

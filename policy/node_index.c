@@ -615,6 +615,16 @@ bool node_index_accepts(const struct node_index *index, const struct node_choice
     return !choice->by_node || accepts(index, &choice->where, node);
 }
 
+bool node_index_chooses(const struct node_index *index, const struct node_choice *choice,
+                        uint32_t node) {
+    for (uint32_t i = 0; i < choice->class_count; i++) {
+        if (choice->classes[i] == index->nodes[node].class_index) {
+            return node_index_accepts(index, choice, node);
+        }
+    }
+    return false;
+}
+
 static uint32_t accepting_nodes(const struct node_index *index, const struct node_choice *choice,
                                 const struct node_class *class) {
     uint32_t count = 0;

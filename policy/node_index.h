@@ -128,6 +128,10 @@ const struct node_choice *node_index_choice(struct node_index *index, const stru
 bool node_index_accepts(const struct node_index *index, const struct node_choice *choice,
                         uint32_t node);
 
+/* The same of any node. */
+bool node_index_chooses(const struct node_index *index, const struct node_choice *choice,
+                        uint32_t node);
+
 /* The kinds of which a pod needs something. */
 struct node_needs {
     size_t count;

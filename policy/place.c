@@ -5,6 +5,7 @@
 
 #include "base/ensure.h"
 #include "base/memory.h"
+#include "policy/place_rules.h"
 
 /* One group being placed. */
 struct batch {
@@ -21,13 +22,32 @@ void place_finish(struct place *place) {
     if (place != NULL) {
         node_index_finish(&place->index);
         free(place->runs);
+        free(place->placed);
         *place = (struct place){0};
     }
+}
+
+static void place_forget_company(struct place *place) {
+    place->placed_count = 0;
+    place->placed_antis = 0;
+    place->resident_count = 0;
+    place->company_is_loaded = false;
 }
 
 void place_clear(struct place *place) {
     node_index_clear(&place->index);
     place->run_count = 0;
+    place_forget_company(place);
+}
+
+void place_load_company(struct place *place) {
+    if (place->load_company != NULL && !place->company_is_loaded) {
+        if (!place->index.marked) {
+            place->placed_count = place->placed_antis = 0; /* They are told with the others. */
+        }
+        place->load_company(place->company_context, place);
+    }
+    place->company_is_loaded = true;
 }
 
 void place_add_node(struct place *place, const struct node *node, const struct resources *free) {
@@ -40,10 +60,12 @@ void place_set_all_free(struct place *place, const struct resources *free) {
 
 void place_mark(struct place *place) {
     node_index_mark(&place->index);
+    place_forget_company(place);
 }
 
 void place_rewind(struct place *place) {
     node_index_rewind(&place->index);
+    place_forget_company(place);
 }
 
 static void push_run(struct place *place, const struct batch *batch, uint32_t node,
@@ -86,12 +108,82 @@ static void choose(struct place *place, struct batch *batch) {
     batch->choice = node_index_choice(&place->index, batch->pod, batch->where_hash);
 }
 
+static bool has_anti(const struct pod_demand *pod) {
+    for (size_t i = 0; i < pod->rule_count; i++) {
+        if (pod->rules[i].kind == POD_RULE_ANTI_AFFINITY) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void note_placed(struct place *place, uint32_t node, uint32_t count,
+                        const struct pod_demand *pod) {
+    if (place->placed_count == place->placed_room) {
+        place->placed_room = place->placed_room > 0 ? place->placed_room * 2 : 16;
+        place->placed = mem_grow(place->placed, place->placed_room, sizeof *place->placed);
+    }
+    place->placed[place->placed_count++] =
+        (struct place_resident){.node = node, .count = count, .pod = pod};
+    place->placed_antis += has_anti(pod);
+}
+
+/* The node for one more pod: where topology spread asks for it most, then the first. */
+static uint32_t find_allowed(struct place *place, const struct batch *batch,
+                             const struct place_rules *rules) {
+    struct node_search search = {0};
+    uint32_t best = NODE_INDEX_NONE;
+    int64_t least = INT64_MAX;
+    uint32_t at;
+
+    while ((at = node_index_next_fit(&place->index, batch->choice, &batch->needs, &search)) !=
+           NODE_INDEX_NONE) {
+        const struct pod_rule *rule;
+        int64_t weight;
+
+        if (!place_rules_allow(rules, at, &rule)) {
+            continue;
+        }
+        weight = place_rules_weight(rules, at);
+        if (weight < least) {
+            best = at;
+            least = weight;
+        }
+        if (weight == 0) {
+            break;
+        }
+    }
+    return best;
+}
+
+/* Pod by pod, by the rules about other pods. */
+static uint32_t fill_by_rules(struct place *place, struct batch *batch) {
+    struct place_rules *rules = place_rules_create(place, batch->pod);
+    uint32_t placed = 0;
+
+    for (; placed < batch->count; placed++) {
+        const uint32_t node = find_allowed(place, batch, rules);
+
+        if (node == NODE_INDEX_NONE) {
+            break;
+        }
+        push_run(place, batch, node, 1);
+        note_placed(place, node, 1, batch->pod);
+        place_rules_note(rules, node);
+    }
+    place_rules_destroy(rules);
+    return placed;
+}
+
 /* Put what fits on the nodes; how many were placed. */
 static uint32_t fill(struct place *place, struct batch *batch) {
     struct node_search search = {0};
     uint32_t left = batch->count;
 
     choose(place, batch);
+    if (place_rules_concern(place, batch->pod)) {
+        return fill_by_rules(place, batch);
+    }
     while (left > 0) {
         const uint32_t node =
             node_index_next_fit(&place->index, batch->choice, &batch->needs, &search);
@@ -102,6 +194,7 @@ static uint32_t fill(struct place *place, struct batch *batch) {
         }
         count = fit_count(&batch->needs, &place->index.nodes[node].free, left);
         push_run(place, batch, node, count);
+        note_placed(place, node, count, batch->pod);
         left -= count;
     }
     return batch->count - left;
@@ -111,6 +204,10 @@ static uint32_t fill(struct place *place, struct batch *batch) {
 static void undo(struct place *place, const struct demand *demand) {
     while (place->run_count > 0) {
         const struct place_run *run = &place->runs[--place->run_count];
+
+        if (place->placed_count > 0) {
+            place->placed_antis -= has_anti(place->placed[--place->placed_count].pod);
+        }
 
         node_index_take(&place->index, run->node, &demand->groups[run->group].requests,
                         -(int64_t)run->count);
@@ -137,6 +234,19 @@ static uint32_t find_least_refusal(const struct place *place, const struct pod_d
     return best;
 }
 
+/* Is there room for one more, where a rule keeps it off? */
+static void find_rule(struct place *place, const struct batch *batch, struct place_miss *miss) {
+    struct place_rules *rules = place_rules_create(place, batch->pod);
+    struct node_search search = {0};
+    const uint32_t node = node_index_next_fit(&place->index, batch->choice, &batch->needs, &search);
+
+    if (node != NODE_INDEX_NONE && !place_rules_allow(rules, node, &miss->rule)) {
+        miss->kept_off = true;
+        miss->node = node;
+    }
+    place_rules_destroy(rules);
+}
+
 static struct place_miss find_miss(struct place *place, struct batch *batch, uint32_t placed) {
     struct place_miss miss = {.group = batch->group,
                               .placed = placed,
@@ -156,6 +266,9 @@ static struct place_miss find_miss(struct place *place, struct batch *batch, uin
         miss.node = nearest;
         miss.needs = batch->requests->amount[miss.kind];
         miss.free = place->index.nodes[nearest].free.amount[miss.kind];
+    }
+    if (place_rules_concern(place, batch->pod)) {
+        find_rule(place, batch, &miss);
     }
     return miss;
 }
@@ -219,8 +332,9 @@ static bool place_pair(struct place *place, const struct demand *demand, size_t 
     uint32_t node;
 
     place->run_count = 0;
-    if (!fits_alone(place, demand, &many)) {
-        return false;
+    if (place_rules_concern(place, single.pod) || place_rules_concern(place, many.pod) ||
+        !fits_alone(place, demand, &many)) {
+        return false; /* Rules decide where single pods go: what was tried is all there is. */
     }
     choose(place, &single);
     choose(place, &many);
@@ -230,6 +344,7 @@ static bool place_pair(struct place *place, const struct demand *demand, size_t 
         return false;
     }
     push_run(place, &single, node, 1);
+    note_placed(place, node, 1, single.pod);
     if (fill(place, &many) < many.count) {
         undo(place, demand);
         return false;
@@ -309,10 +424,23 @@ static bool is_pair(const struct demand *demand) {
            (demand->groups[0].count == 1 || demand->groups[1].count == 1);
 }
 
-bool place_gang(struct place *place, const struct demand *demand, struct place_miss *out_miss) {
+static bool has_rules(const struct place *place, const struct demand *demand) {
+    for (size_t i = 0; i < demand->group_count; i++) {
+        if (place_rules_concern(place, &demand->groups[i].pod)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool try_gang(struct place *place, const struct demand *demand,
+                     struct place_miss *out_miss) {
     double keys[DEMAND_GROUPS_MAX];
 
     ENSURE(demand->settled);
+    if (has_rules(place, demand)) {
+        place_load_company(place);
+    }
     for (size_t i = 0; i < demand->group_count; i++) {
         keys[i] = pod_size(place, &demand->groups[i]);
     }
@@ -331,11 +459,37 @@ bool place_gang(struct place *place, const struct demand *demand, struct place_m
     return place_by(place, demand, keys, NULL);
 }
 
+bool place_gang(struct place *place, const struct demand *demand, struct place_miss *out_miss) {
+    const bool placed = try_gang(place, demand, out_miss);
+
+    if (!place->index.marked && place->load_company == NULL) {
+        place->placed_count = place->placed_antis = 0; /* Nobody promised that it stays there. */
+    }
+    return placed;
+}
+
 bool place_possible(struct place *place, const struct demand *demand, struct place_miss *out_miss) {
     const bool possible = place_gang(place, demand, out_miss);
 
     undo(place, demand);
     return possible;
+}
+
+/* Pods that keep apart from each other, and fewer places apart than pods. */
+static bool domains_are_too_few(struct place *place, struct batch *batch,
+                                struct place_miss *out_miss) {
+    const struct pod_rule *rule = NULL;
+    uint32_t domains;
+
+    choose(place, batch);
+    domains = place_rules_domains(place, batch->pod, batch->choice, &rule);
+    if (domains >= batch->count) {
+        return false;
+    }
+    *out_miss = find_miss(place, batch, domains);
+    out_miss->rule = rule;
+    out_miss->kept_off = true;
+    return true;
 }
 
 bool place_impossible(struct place *place, const struct demand *demand,
@@ -350,11 +504,14 @@ bool place_impossible(struct place *place, const struct demand *demand,
             *out_miss = find_miss(place, &batch, placed);
         }
         undo(place, demand);
-        if (placed < batch.count) {
+        if (placed < batch.count && !place_rules_concern(place, batch.pod)) {
+            return true;
+        }
+        if (domains_are_too_few(place, &batch, out_miss)) {
             return true;
         }
     }
-    return is_pair(demand) && !place_possible(place, demand, out_miss);
+    return is_pair(demand) && !has_rules(place, demand) && !place_possible(place, demand, out_miss);
 }
 
 static struct batch batch_of_pod(const struct pod_demand *pod, const struct resources *requests,

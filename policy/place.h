@@ -6,7 +6,8 @@
  * about the logarithm of the number of nodes). When that fails, a single pod beside one group
  * (a Spark driver) goes where it costs the group least, which finds a way if there is one; other
  * gangs try the group first that the fewest nodes accept, and may miss a way. All or nothing.
- * The Kubernetes scheduler decides where pods really go; this decides whether they can.
+ * The Kubernetes scheduler decides where pods really go; this decides whether they can. Pods with
+ * rules about other pods go one by one (policy/place_rules.h), and may miss a way too.
  */
 #ifndef POLICY_PLACE_H
 #define POLICY_PLACE_H
@@ -27,19 +28,29 @@ struct place_run {
     uint32_t count;
 };
 
+/* Pods that are there, or were placed; what policy/place_rules.h looks at of them is the company:
+ * namespace, labels and rules. */
+struct place_resident {
+    uint32_t node;
+    uint32_t count;
+    const struct pod_demand *pod;
+};
+
 /* Why a gang does not fit: the first group that did not. */
 struct place_miss {
     uint32_t group;
     uint32_t placed; /* pods of that group that found room */
     uint32_t wanted;
-    uint32_t nodes;          /* in the pass */
-    uint32_t nodes_matching; /* that accept the pod, whatever their room */
-    uint32_t nodes_held;     /* of the matching, kept for a job ahead */
-    uint64_t held_by;        /* the first such job, or 0 */
-    size_t kind;             /* short on the nearest node; RESOURCE_NONE if no node matches */
-    int64_t needs;           /* of that kind, one pod */
-    int64_t free;            /* of that kind there, after what was placed */
-    uint32_t node;           /* the nearest */
+    uint32_t nodes;              /* in the pass */
+    uint32_t nodes_matching;     /* that accept the pod, whatever their room */
+    uint32_t nodes_held;         /* of the matching, kept for a job ahead */
+    uint64_t held_by;            /* the first such job, or 0 */
+    size_t kind;                 /* short on the nearest node; RESOURCE_NONE if no node matches */
+    int64_t needs;               /* of that kind, one pod */
+    int64_t free;                /* of that kind there, after what was placed */
+    uint32_t node;               /* the nearest */
+    const struct pod_rule *rule; /* what keeps the pod off nodes with room; NULL: nothing, or */
+    bool kept_off;               /* the anti-affinity of a pod that is there */
 };
 
 /* The nodes, and room to work in; reusable, grows to the largest cluster seen. Zeroed is empty
@@ -49,6 +60,18 @@ struct place {
     struct place_run *runs; /* of the last gang that was placed */
     size_t run_count;
     size_t run_room;
+    /* Whoever owns the place: */
+    struct place_resident *antis; /* pods there that have anti-affinity; borrowed */
+    size_t anti_count;
+    struct place_resident *residents; /* all pods there, once load_company() was called; borrowed */
+    size_t resident_count;
+    void (*load_company)(void *context, struct place *place); /* NULL: no pods are there */
+    void *company_context;
+    bool company_is_loaded;
+    struct place_resident *placed; /* since the mark or the last loading; pods borrowed as long */
+    size_t placed_count;
+    size_t placed_antis; /* of those, with anti-affinity */
+    size_t placed_room;
 };
 
 void place_finish(struct place *place);
@@ -63,6 +86,9 @@ void place_set_all_free(struct place *place, const struct resources *free);
 /* Remember from here on what is placed and held; and take all of that back, to the mark. */
 void place_mark(struct place *place);
 void place_rewind(struct place *place);
+
+/* Have the pods that are there told, unless they were. */
+void place_load_company(struct place *place);
 
 /* Place a settled demand; its room is taken from the nodes and place->runs say where. On
  * failure nothing changes but *out_miss, which may be NULL: then a miss is found out faster. */

@@ -123,6 +123,11 @@ struct reason reason_capacity(enum reason_code code, const struct place *place,
     if (miss->kind != RESOURCE_NONE || miss->nodes_matching == 0) {
         name_nearest(&reason, place, demand, miss);
     }
+    if (miss->kept_off) {
+        reason.field = miss->rule != NULL ? (uint8_t)miss->rule->kind : REASON_RULE_OF_OTHERS;
+        (void)text_copy(reason.key, sizeof reason.key,
+                        miss->rule != NULL ? miss->rule->topology_key : "a pod there");
+    }
     return reason;
 }
 
@@ -200,6 +205,23 @@ static void print_no_node(const struct reason *reason, const char *role, char *o
                          : "node selector, affinity, taints, readiness, cordon");
 }
 
+/* There is room, but not where the rules about other pods let it go. */
+static void print_rule(const struct reason *reason, const char *role, char *out_text) {
+    static const char *const rules[] = {
+        [POD_RULE_AFFINITY] = "its affinity to pods by ",
+        [POD_RULE_ANTI_AFFINITY] = "its anti-affinity by ",
+        [POD_RULE_SPREAD] = "its topology spread by ",
+        [REASON_RULE_OF_OTHERS] = "the anti-affinity of ",
+    };
+
+    (void)snprintf(out_text, REASON_TEXT_BYTES,
+                   "nodes: %splaces for %u of %u %spods; %s%s keeps one more off the nodes with "
+                   "room, such as %s (%u of %u nodes match)",
+                   reason->code == REASON_CAPACITY_NEVER ? "even empty, " : "", reason->placed,
+                   reason->wanted, role, rules[reason->field & 3], reason->key, reason->name,
+                   reason->nodes_matching, reason->nodes);
+}
+
 static void print_capacity(const struct reason *reason, const struct resource_names *names,
                            char *out_text) {
     const char *role = reason->role == POD_ROLE_DRIVER     ? "driver "
@@ -212,6 +234,10 @@ static void print_capacity(const struct reason *reason, const struct resource_na
 
     if (reason->kind == RESOURCE_NONE) {
         print_no_node(reason, role, out_text);
+        return;
+    }
+    if (reason->key[0] != '\0') {
+        print_rule(reason, role, out_text);
         return;
     }
     print_amount(reason, names, reason->needs, needs);

@@ -13,8 +13,9 @@
 #include "policy/resources.h"
 #include "policy/share.h"
 
-#define REASON_NAME_BYTES 72 /* longer names are cut */
-#define REASON_TEXT_BYTES 512
+#define REASON_RULE_OF_OTHERS (POD_RULE_SPREAD + 1) /* field of CAPACITY: not the pod's own rule */
+#define REASON_NAME_BYTES     72                    /* longer names are cut */
+#define REASON_TEXT_BYTES     512
 
 /* name, machine text */
 #define REASON_LIST(X)                                                                           \
@@ -54,8 +55,9 @@ enum reason_code {
 /* Which members count depends on the code. Zeroed is REASON_NONE. Padding is zero in those the
  * functions below make, so that memcmp() tells whether a reason changed. */
 struct reason {
-    uint32_t code;      /* enum reason_code */
-    uint8_t field;      /* QUOTA: enum quota_field; LIMIT: enum share_limit */
+    uint32_t code; /* enum reason_code */
+    uint8_t
+        field; /* CAPACITY with a key: the rule's kind; QUOTA: enum quota_field; LIMIT: enum share_limit */
     uint8_t kind;       /* QUOTA, CAPACITY, LIMIT: the resource */
     uint8_t role;       /* CAPACITY: enum pod_role */
     uint8_t ahead_code; /* BEHIND: what the job ahead waits for */

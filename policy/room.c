@@ -14,6 +14,7 @@ struct coming {
     const struct resources *requests;
     uint32_t wanted;
     uint32_t placed;
+    bool is_anti;           /* its pods have anti-affinity */
     struct place_run *runs; /* the nodes they are counted on */
     size_t run_count;
 };
@@ -46,11 +47,19 @@ struct room {
     struct ledger_node **touched_nodes;
     size_t touched_node_count;
     size_t touched_node_room;
-    size_t short_count; /* of expected with pods that found no room */
-    uint64_t version;   /* of what is free */
-    bool stale;         /* the nodes themselves changed */
+    size_t short_count;               /* of expected with pods that found no room */
+    uint64_t version;                 /* of what is free */
+    struct place_resident *antis;     /* place->antis, and */
+    struct place_resident *residents; /* place->residents */
+    size_t expected_antis;            /* comings with anti-affinity */
+    size_t antis_room;
+    size_t residents_room;
+    bool stale; /* the nodes themselves changed */
     bool empty_stale;
 };
+
+static void load_company(void *context, struct place *place);
+static void find_antis(struct room *room);
 
 struct room *room_create(const struct ledger *ledger) {
     struct room *room = mem_alloc(1, sizeof *room);
@@ -58,6 +67,8 @@ struct room *room_create(const struct ledger *ledger) {
     room->ledger = ledger;
     room->stale = room->empty_stale = true;
     room->empty.index.some_day = true;
+    room->place.load_company = load_company;
+    room->place.company_context = room;
     return room;
 }
 
@@ -109,6 +120,8 @@ void room_destroy(struct room *room) {
     free(room->growths);
     free(room->pools);
     free(room->load);
+    free(room->antis);
+    free(room->residents);
     free(room->touched);
     free(room->touched_nodes);
     free(room);
@@ -196,6 +209,7 @@ static void take_back(struct room *room, struct expected *expected) {
                             -(int64_t)run->count);
         }
         room->short_count -= coming->placed < coming->wanted;
+        room->expected_antis -= coming->is_anti;
     }
     expected_clear(expected);
 }
@@ -239,6 +253,15 @@ static void read_books(struct room *room, struct expected *expected) {
     }
 }
 
+static bool has_anti(const struct pod_demand *pod) {
+    for (size_t i = 0; i < pod->rule_count; i++) {
+        if (pod->rules[i].kind == POD_RULE_ANTI_AFFINITY) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void put_on_nodes(struct room *room, struct coming *coming) {
     coming->placed = place_pods(&room->place, coming->pod, coming->requests, coming->wanted);
     coming->run_count = room->place.run_count;
@@ -250,6 +273,8 @@ static void put_on_nodes(struct room *room, struct coming *coming) {
                             coming->runs[i].count);
     }
     room->short_count += coming->placed < coming->wanted;
+    coming->is_anti = has_anti(coming->pod);
+    room->expected_antis += coming->is_anti;
 }
 
 static int compare_expected(const void *a, const void *b) {
@@ -268,6 +293,7 @@ static void settle_touched(struct room *room) {
         take_back(room, room->touched[i]);
         read_books(room, room->touched[i]);
     }
+    find_antis(room); /* Only now: what was taken back may be of reservations that are gone. */
     qsort(room->touched, room->touched_count, sizeof(struct expected *), compare_expected);
     for (size_t i = 0; i < room->touched_count; i++) {
         struct expected *expected = room->touched[i];
@@ -425,7 +451,7 @@ static void make_anew(struct room *room) {
     number_nodes(room);
     room->load = mem_grow(room->load, count + room->growth_count + 1, sizeof *room->load);
     memset(room->load, 0, (count + room->growth_count) * sizeof *room->load);
-    room->short_count = 0;
+    room->short_count = room->expected_antis = 0;
     forget_placements(room, &room->unbound);
     forget_placements(room, &room->jobs);
     room->stale = false;
@@ -470,6 +496,69 @@ static void update_nodes(struct room *room) {
     }
 }
 
+/* --- Company --------------------------------------------------------------------------------- */
+
+static void push_resident(struct place_resident **list, size_t *count, size_t *space,
+                          const struct place_resident *resident) {
+    if (*count == *space) {
+        *space = *space > 0 ? *space * 2 : 16;
+        *list = mem_grow(*list, *space, sizeof **list);
+    }
+    (*list)[(*count)++] = *resident;
+}
+
+/* Pods that are counted on nodes where they are expected; antis: those with anti-affinity. */
+static void push_expected(const struct map *map, bool antis, struct place_resident **list,
+                          size_t *count, size_t *space) {
+    const struct map_entry *entry;
+
+    for (size_t at = 0; (entry = map_next(map, &at)) != NULL;) {
+        const struct expected *expected = entry->value;
+
+        for (size_t i = 0; i < expected->coming_count; i++) {
+            const struct coming *coming = &expected->comings[i];
+
+            for (size_t j = 0; (!antis || coming->is_anti) && j < coming->run_count; j++) {
+                push_resident(list, count, space,
+                              &(struct place_resident){.node = coming->runs[j].node,
+                                                       .count = coming->runs[j].count,
+                                                       .pod = coming->pod});
+            }
+        }
+    }
+}
+
+static size_t push_all(struct room *room, bool antis, struct place_resident **list, size_t *space) {
+    const struct ledger_node *node;
+    const struct pod_demand *company;
+    size_t count = 0;
+
+    for (size_t at = 0; ledger_next_company(room->ledger, antis, &at, &node, &company);) {
+        if (node->room_at != ROOM_NOWHERE) {
+            push_resident(
+                list, &count, space,
+                &(struct place_resident){.node = node->room_at, .count = 1, .pod = company});
+        }
+    }
+    if (!antis || room->expected_antis > 0) {
+        push_expected(&room->unbound, antis, list, &count, space);
+        push_expected(&room->jobs, antis, list, &count, space);
+    }
+    return count;
+}
+
+static void find_antis(struct room *room) {
+    room->place.anti_count = push_all(room, true, &room->antis, &room->antis_room);
+    room->place.antis = room->antis;
+}
+
+static void load_company(void *context, struct place *place) {
+    struct room *room = context;
+
+    place->resident_count = push_all(room, false, &room->residents, &room->residents_room);
+    place->residents = room->residents;
+}
+
 /* --- The pass -------------------------------------------------------------------------------- */
 
 static void hold_for_short(struct room *room, struct map *map) {
@@ -504,6 +593,7 @@ void room_refresh(struct room *room) {
         update_nodes(room);
     }
     settle_touched(room);
+    find_antis(room);
     place_mark(&room->place);
     if (room->short_count > 0) {
         hold_for_short(room, &room->unbound);

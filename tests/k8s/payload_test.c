@@ -396,7 +396,7 @@ TEST(payload_demand__counts_whatever_runs_beside_the_driver) {
     CHECK_EQ(driver->pod.toleration_count, 2, "its toleration, and that of busy nodes");
     CHECK_STR(driver->pod.selectors[0].value, "d", "its selector");
     CHECK_STR(driver->pod.priority_class, "high", "its priority class");
-    CHECK_EQ(demand->groups[1].pod.toleration_count, 0, "not the executors' toleration");
+    CHECK_EQ(demand->groups[1].pod.toleration_count, 1, "only that of busy nodes");
     CHECK_EQ(demand->groups[1].pod.selector_count, 0, "not the executors' selector");
     demand_destroy(demand);
     resource_names_finish(&names);

@@ -493,3 +493,216 @@ TEST(place_gang__finds_a_way_for_a_driver_and_executors_if_there_is_one) {
     }
     CHECK(placed > 500 && missed > 500, "both ends are tried");
 }
+
+/* --- Rules about other pods -------------------------------------------------------------------- */
+
+struct rule_row {
+    enum pod_rule_kind kind;
+    const char *key;      /* of the topology */
+    const char *selector; /* the value of the label app */
+    uint32_t skew_max;
+    uint32_t domains_min;
+};
+
+static void add_rule(struct pod_demand *pod, const struct rule_row *row) {
+    char key[] = "app";
+    char *value = mem_copy_text(row->selector);
+    struct pod_rule rule = {.kind = row->kind,
+                            .topology_key = mem_copy_text(row->key),
+                            .skew_max = row->skew_max,
+                            .domains_min = row->domains_min > 0 ? row->domains_min : 1};
+
+    match_term_add_rule(
+        &rule.selector,
+        &(struct match_rule){.key = key, .operator= MATCH_IN, .values = &value, .value_count = 1});
+    pod_rule_add_namespace(&rule, "a");
+    pod_demand_take_rule(pod, &rule);
+    free(value);
+}
+
+static void be_app(struct pod_demand *pod, const char *app) {
+    pod_demand_set_namespace(pod, "a");
+    pod_demand_add_label(pod, "app", app);
+}
+
+/* Pods that are there, told when the place asks. */
+struct company {
+    struct place_resident list[8];
+    size_t count;
+};
+
+static void tell_company(void *context, struct place *place) {
+    struct company *company = context;
+
+    place->residents = company->list;
+    place->resident_count = company->count;
+}
+
+static const struct rule_row apart = {POD_RULE_ANTI_AFFINITY, "host", "x", 0, 0};
+static const struct rule_row apart_zone = {POD_RULE_ANTI_AFFINITY, "zone", "x", 0, 0};
+static const struct rule_row apart_other = {POD_RULE_ANTI_AFFINITY, "host", "other", 0, 0};
+static const struct rule_row near_other = {POD_RULE_AFFINITY, "zone", "other", 0, 0};
+static const struct rule_row together = {POD_RULE_AFFINITY, "zone", "x", 0, 0};
+static const struct rule_row spread = {POD_RULE_SPREAD, "zone", "x", 1, 0};
+static const struct rule_row spread_three = {POD_RULE_SPREAD, "zone", "x", 1, 3};
+static const struct rule_row spread_wide = {POD_RULE_SPREAD, "zone", "x", 2, 0};
+
+TEST(place_gang__keeps_the_rules_about_other_pods) {
+    static const char *const nodes[] = {"cpu=4 pods=9 @zone=a @host=1",
+                                        "cpu=4 pods=9 @zone=a @host=2",
+                                        "cpu=4 pods=9 @zone=b @host=3", "cpu=4 pods=9"};
+    static const struct {
+        const char *what;
+        const struct rule_row *rule;
+        const char *demand;
+        const char *there; /* "NODE APP" of a pod that is there */
+        bool want;
+        const struct rule_row *of_there; /* anti-affinity that it has */
+    } rows[] = {
+        {"a host each, and one without such a label", &apart, "pod*4 main cpu=1", NULL, true, NULL},
+        {"a host each: none is left", &apart, "pod*4 main cpu=1 @zone=a", NULL, false, NULL},
+        {"a zone each", &apart_zone, "pod*2 main cpu=1 @zone=a", NULL, false, NULL},
+        {"the unlabelled node has no domain", &apart, "pod*7 main cpu=1", NULL, true, NULL},
+        {"not beside the other", &apart_other, "pod*4 main cpu=1 @host=1", "0 other", false, NULL},
+        {"beside somebody else", &apart_other, "pod*4 main cpu=1 @host=1", "0 some", true, NULL},
+        {"where the other is", &near_other, "pod*4 main cpu=1", "2 other", true, NULL},
+        {"no more room there", &near_other, "pod*5 main cpu=1", "2 other", false, NULL},
+        {"there is no other", &near_other, "pod*1 main cpu=1", NULL, false, NULL},
+        {"the first of its kind", &together, "pod*8 main cpu=1", NULL, true, NULL},
+        {"two zones do not make one", &together, "pod*9 main cpu=1", NULL, false, NULL},
+        {"near the one that is there", &together, "pod*5 main cpu=1", "2 x", false, NULL},
+        {"spread evenly", &spread, "pod*8 main cpu=1", NULL, true, NULL},
+        {"the small zone is full", &spread, "pod*10 main cpu=1", NULL, false, NULL},
+        {"one more in the large zone", &spread, "pod*9 main cpu=1", NULL, true, NULL},
+        {"what is there counts", &spread, "pod*2 main cpu=1 @host=3", "0 x", true, NULL},
+        {"three zones are asked for, two are there", &spread_three, "pod*3 main cpu=1", NULL, false,
+         NULL},
+        {"one in each of two", &spread_three, "pod*2 main cpu=1", NULL, true, NULL},
+        {"a wider skew", &spread_wide, "pod*10 main cpu=1", NULL, true, NULL},
+        {"the other wants to be alone", NULL, "pod*4 main cpu=1 @host=1", "0 other", false, &apart},
+        {"the other minds others", NULL, "pod*4 main cpu=1 @host=1", "0 other", true, &apart_other},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct cluster cluster = {.node_count = 0};
+        struct company company = {.count = 0};
+        struct pod_demand there = {0};
+        struct place_miss miss;
+        struct demand *demand;
+
+        for (size_t j = 0; j < ARRAY_LEN(nodes); j++) {
+            add_node(&cluster, nodes[j]);
+        }
+        load(&cluster);
+        demand = sample_demand(&cluster.names, rows[i].demand);
+        be_app(&demand->groups[0].pod, "x");
+        if (rows[i].rule != NULL) {
+            add_rule(&demand->groups[0].pod, rows[i].rule);
+        }
+        if (rows[i].there != NULL) {
+            be_app(&there, rows[i].there + 2);
+            company.list[company.count++] = (struct place_resident){
+                .node = (uint32_t)(rows[i].there[0] - '0'), .count = 1, .pod = &there};
+            if (rows[i].of_there != NULL) {
+                add_rule(&there, rows[i].of_there);
+            }
+        }
+        cluster.place.load_company = tell_company;
+        cluster.place.company_context = &company;
+        cluster.place.antis = company.list;
+        cluster.place.anti_count = company.count;
+        place_mark(&cluster.place);
+        CHECK_EQ(place_gang(&cluster.place, demand, &miss), rows[i].want, rows[i].what);
+        CHECK(rows[i].want || miss.kept_off || miss.kind != RESOURCE_NONE, rows[i].what);
+        place_rewind(&cluster.place);
+        CHECK_EQ(place_gang(&cluster.place, demand, NULL), rows[i].want, rows[i].what);
+        pod_demand_finish(&there);
+        demand_destroy(demand);
+        cluster_finish(&cluster);
+    }
+}
+
+TEST(place_impossible__counts_the_places_apart) {
+    struct cluster cluster = {.node_count = 0};
+    struct place_miss miss;
+    struct demand *demand;
+
+    add_node(&cluster, "cpu=4 pods=9 @host=1");
+    add_node(&cluster, "cpu=4 pods=9 @host=2");
+    load(&cluster);
+    demand = sample_demand(&cluster.names, "pod*3 main cpu=1");
+    be_app(&demand->groups[0].pod, "x");
+    add_rule(&demand->groups[0].pod, &apart);
+    CHECK(place_impossible(&cluster.empty, demand, &miss), "three pods, two hosts");
+    CHECK_EQ(miss.placed, 2, "two of them");
+    CHECK(miss.kept_off && miss.rule == &demand->groups[0].pod.rules[0], "and why");
+    demand_destroy(demand);
+    demand = sample_demand(&cluster.names, "pod*2 main cpu=1");
+    be_app(&demand->groups[0].pod, "x");
+    add_rule(&demand->groups[0].pod, &apart);
+    CHECK(!place_impossible(&cluster.empty, demand, &miss), "two pods");
+    demand_destroy(demand);
+    cluster_finish(&cluster);
+}
+
+/* Equal nodes and one resource: first fit decreasing needs at most 11/9 of the fewest nodes there
+ * can be, and 6/9 of one more (Dosa 2007). */
+static size_t fewest_nodes(const int64_t *sizes, size_t count, int64_t *loads, size_t used,
+                           size_t best) {
+    if (used >= best) {
+        return best;
+    }
+    if (count == 0) {
+        return used;
+    }
+    for (size_t i = 0; i <= used && i < best; i++) {
+        if (loads[i] + sizes[count - 1] > 10) {
+            continue;
+        }
+        loads[i] += sizes[count - 1];
+        best = fewest_nodes(sizes, count - 1, loads, i == used ? used + 1 : used, best);
+        loads[i] -= sizes[count - 1];
+    }
+    return best;
+}
+
+TEST(place_gang__needs_little_more_than_the_fewest_nodes) {
+    size_t worst = 0;
+
+    for (uint64_t seed = 1; seed <= 400; seed++) {
+        int64_t sizes[10];
+        int64_t loads[11] = {0};
+        struct cluster cluster = {.node_count = 0};
+        struct demand *demand = demand_create();
+        struct place_miss miss;
+        struct rng rng;
+        size_t fewest;
+        size_t needed = 0;
+        size_t most;
+
+        rng_init(&rng, seed);
+        for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+            struct pod_group *group = demand_add_group(demand, POD_ROLE_POD, 1);
+
+            sizes[i] = 2 + (int64_t)rng_below(&rng, 6);
+            container_demand_request(pod_demand_add_container(&group->pod, CONTAINER_MAIN),
+                                     RESOURCE_CPU, sizes[i] * 1000);
+        }
+        demand_settle(demand);
+        fewest = fewest_nodes(sizes, ARRAY_LEN(sizes), loads, 0, 11);
+        while (cluster.node_count < ARRAY_LEN(sizes)) {
+            add_node(&cluster, "cpu=10 pods=99");
+            load(&cluster);
+            if (place_gang(&cluster.place, demand, &miss)) {
+                needed = cluster.node_count;
+                break;
+            }
+        }
+        most = (11 * fewest + 6) / 9;
+        CHECK(needed > 0 && needed <= most, "within the bound");
+        worst = needed - fewest > worst ? needed - fewest : worst;
+        demand_destroy(demand);
+        cluster_finish(&cluster);
+    }
+    CHECK(worst <= 1, "on ten pods it is one node at most");
+}
