@@ -70,6 +70,7 @@ struct api_call {
     const char *default_team;      /* ?team= */
     const char *idempotency_key;   /* at most LIMIT_IDEMPOTENCY_KEY_BYTES, printable */
     unsigned char body_sha256[32]; /* for the replay of a key with another body */
+    bool brief;                    /* the answer names no jobs, only their ids' range */
     bool hold;                     /* ?hold=true: all of them begin as held */
 
     /* LIST, FORECAST */

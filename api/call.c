@@ -71,6 +71,10 @@ static int take_name(struct api_call *call, const char *value, struct error *err
     return take_text("name", value, &call->name, error);
 }
 
+static int take_brief(struct api_call *call, const char *value, struct error *error) {
+    return take_bool("brief", value, &call->brief, error);
+}
+
 static int take_hold(struct api_call *call, const char *value, struct error *error) {
     return take_bool("hold", value, &call->hold, error);
 }
@@ -143,6 +147,7 @@ static const struct parameter {
     {"namespace", ON(API_SUBMIT) | ON(API_SIMULATE) | ON(API_LIST) | ON(API_FORECAST),
      take_namespace},
     {"team", ON(API_SUBMIT) | ON(API_SIMULATE) | ON(API_LIST) | ON(API_FORECAST), take_team},
+    {"brief", ON(API_SUBMIT), take_brief},
     {"hold", ON(API_SUBMIT), take_hold},
     {"name", ON(API_LIST), take_name},
     {"state", ON(API_LIST), take_states},

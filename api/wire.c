@@ -169,6 +169,8 @@ SHAPE(submitted, submitted_fields);
 
 static const struct wire_field submit_answer_fields[] = {
     ITEMS(WIRE_ARRAY, wire_submit_answer, jobs, job_count, "jobs", &submitted_shape),
+    FIELD(WIRE_ID, wire_submit_answer, first_id, "firstId"),
+    FIELD(WIRE_NUMBER, wire_submit_answer, count, "count"),
     FIELD(WIRE_BOOL, wire_submit_answer, replayed, "replayed"),
 };
 SHAPE(submit_answer, submit_answer_fields);

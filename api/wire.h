@@ -142,7 +142,9 @@ struct wire_submitted {
 struct wire_submit_answer {
     const struct wire_submitted *jobs;
     size_t job_count;
-    bool replayed; /* this idempotency key had been answered before */
+    uint64_t first_id; /* of all jobs of the request, whose ids are in a row */
+    int64_t count;     /* of them, also where no jobs are named */
+    bool replayed;     /* this idempotency key had been answered before */
 };
 
 struct wire_count {

@@ -34,6 +34,8 @@
 #define LIMIT_PROBLEMS           20 /* reported of one file */
 #define LIMIT_TOKENS             10000
 #define LIMIT_MANIFEST_DEPTH     64
+#define LIMIT_ROW_COLUMNS        64
+#define LIMIT_ROW_BYTES          4000 /* of a template's row, as JSON */
 #define LIMIT_SPEC_BYTES         (1 * LIMIT_MIB)
 #define LIMIT_CONFIG_BYTES       (1 * LIMIT_MIB)
 
@@ -113,6 +115,7 @@
 
 _Static_assert(LIMIT_SPEC_BYTES <= LIMIT_MANIFEST_BYTES, "one spec fits a manifest");
 _Static_assert(LIMIT_MANIFEST_BYTES <= LIMIT_HTTP_BODY_BYTES, "a manifest fits a request");
+_Static_assert(LIMIT_ROW_BYTES <= LIMIT_RECORD_TEXT_BYTES, "a row is stored whole");
 _Static_assert(LIMIT_KUBE_OBJECT_BYTES <= LIMIT_KUBE_LIST_BYTES, "one object fits a page");
 _Static_assert(LIMIT_HTTP_BODY_BYTES <= LIMIT_HTTP_BODY_BYTES_ALL, "one body fits all bodies");
 _Static_assert(LIMIT_KUBE_REQUESTS_IN_FLIGHT <= LIMIT_TURN_EVENTS, "results fit a turn");

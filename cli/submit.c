@@ -25,7 +25,11 @@ static int submit_file(struct cli *cli, const char *path, struct accepted *accep
 }
 
 static int print_accepted_document(const struct cli *cli, const struct accepted *accepted) {
-    struct wire_submit_answer answer = {accepted->jobs, accepted->count, accepted->replayed};
+    struct wire_submit_answer answer = {.jobs = accepted->jobs,
+                                        .job_count = accepted->count,
+                                        .first_id = accepted->count > 0 ? accepted->jobs[0].id : 0,
+                                        .count = (int64_t)accepted->count,
+                                        .replayed = accepted->replayed};
     struct buf json;
     int status;
 

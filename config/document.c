@@ -478,21 +478,76 @@ static bool parse_plain_json(const char *text, size_t bytes, struct document_set
     struct arena *arena = arena_create();
     struct text_node root;
 
-    if (!json_text_parse(text, bytes, arena, &root)) {
+    if (!json_text_parse(text, bytes, 1, arena, &root)) {
         arena_destroy(arena);
         return false;
     }
-    out_set->documents = mem_alloc(1, sizeof *out_set->documents);
+    *out_set = (struct document_set){.documents = mem_alloc(1, sizeof *out_set->documents),
+                                     .count = 1,
+                                     .plain_json = true,
+                                     .arena = arena};
     out_set->documents[0] = root;
-    out_set->count = 1;
-    out_set->plain_json = true;
-    out_set->arena = arena;
+    return true;
+}
+
+/* Where the last document begins, if it may be plain JSON: behind a line of its own that says
+ * ---, which ends whatever stands before it. 0: it is not like that. */
+static size_t json_tail(const char *text, size_t bytes) {
+    static const char mark[] = "\n---\n{";
+    const size_t length = sizeof mark - 1;
+
+    for (size_t at = bytes >= length ? bytes - length + 1 : 0; at > 0; at--) {
+        if (text[at - 1] == '\n' && memcmp(text + at - 1, mark, length) == 0) {
+            return at - 1 + length - 1;
+        }
+    }
+    return 0;
+}
+
+static uint32_t count_lines(const char *text, size_t bytes) {
+    uint32_t lines = 0;
+
+    for (const char *at = text; (at = memchr(at, '\n', bytes - (size_t)(at - text))) != NULL;
+         at++) {
+        lines++;
+    }
+    return lines;
+}
+
+static int parse(const char *text, size_t bytes, struct document_set *out_set,
+                 struct problems *problems);
+
+/* A template with the rows of many jobs behind it: those are read quickly. */
+static bool parse_with_tail(const char *text, size_t bytes, struct document_set *out_set,
+                            struct problems *problems, int *out_result) {
+    size_t at = json_tail(text, bytes);
+    uint32_t first_line = count_lines(text, at) + 1;
+    struct arena *arena;
+    struct text_node root;
+
+    if (at == 0) {
+        return false;
+    }
+    arena = arena_create();
+    if (!json_text_parse(text + at, bytes - at, first_line, arena, &root)) {
+        arena_destroy(arena);
+        return false;
+    }
+    *out_result = parse(text, at - strlen("---\n"), out_set, problems);
+    if (*out_result < 0) {
+        arena_destroy(arena);
+        return true;
+    }
+    out_set->documents =
+        mem_grow(out_set->documents, out_set->count + 1, sizeof *out_set->documents);
+    out_set->documents[out_set->count++] = root;
+    out_set->plain_json = false;
+    out_set->tail = arena;
     return true;
 }
 
 int document_set_parse(const char *text, size_t bytes, size_t bytes_max,
                        struct document_set *out_set, struct problems *problems) {
-    bool again = false;
     int result;
 
     if (bytes > bytes_max) {
@@ -500,6 +555,16 @@ int document_set_parse(const char *text, size_t bytes, size_t bytes_max,
                      "too large: %zu bytes; at most %zu are read", bytes, bytes_max);
         return ERR_INVALID;
     }
+    return parse_with_tail(text, bytes, out_set, problems, &result)
+               ? result
+               : parse(text, bytes, out_set, problems);
+}
+
+static int parse(const char *text, size_t bytes, struct document_set *out_set,
+                 struct problems *problems) {
+    bool again = false;
+    int result;
+
     if (parse_plain_json(text, bytes, out_set)) {
         return OK;
     }
@@ -513,5 +578,6 @@ void document_set_destroy(struct document_set *set) {
     }
     free(set->documents);
     arena_destroy(set->arena);
+    arena_destroy(set->tail);
     *set = (struct document_set){0};
 }

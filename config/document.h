@@ -26,6 +26,7 @@ struct document_set {
     size_t count;
     bool plain_json;     /* one object, read by config/json_text.h */
     struct arena *arena; /* holds the nodes and texts */
+    struct arena *tail;  /* holds those of the last document, or NULL */
 };
 
 /* Read all documents of a text. On failure ERR_INVALID, with the one problem that stopped us. */

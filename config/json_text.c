@@ -270,9 +270,9 @@ static bool read_value(struct reader *r, size_t depth, struct text_node *out) {
     }
 }
 
-bool json_text_parse(const char *text, size_t bytes, struct arena *arena,
+bool json_text_parse(const char *text, size_t bytes, uint32_t first_line, struct arena *arena,
                      struct text_node *out_root) {
-    struct reader r = {.text = text, .bytes = bytes, .line = 1, .arena = arena};
+    struct reader r = {.text = text, .bytes = bytes, .line = first_line, .arena = arena};
     struct text_node root = {0};
     bool ok;
 

@@ -10,12 +10,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct arena;
 struct text_node;
 
-/* False: not for this reader; *out_root is as it was, the arena may hold something. */
-bool json_text_parse(const char *text, size_t bytes, struct arena *arena,
+/* first_line: of the text in its file, from 1. False: not for this reader; *out_root is as it was, the arena may hold something. */
+bool json_text_parse(const char *text, size_t bytes, uint32_t first_line, struct arena *arena,
                      struct text_node *out_root);
 
 #endif

@@ -17,6 +17,8 @@ struct reader {
     struct manifest_set *set;
     size_t room;
     struct arena *texts;
+    struct text_node *rows; /* the document behind this one, if it is of kind Rows */
+    size_t job_count;
     struct problems *problems;
 };
 
@@ -165,6 +167,10 @@ static void build_payload(const struct job_text *job, const struct text_node *in
     buf_init(&out, LIMIT_SPEC_BYTES);
     buf_add_char(&out, '{');
     print_metadata(node_member(job->object, "metadata"), inner, &out);
+    if (manifest->rows.count > 0) {
+        buf_add_text(&out, ",\"row\":");
+        rows_print_names(&manifest->rows, &out);
+    }
     buf_add_text(&out, ",\"spec\":");
     node_print_json(spec, &out);
     buf_add_char(&out, '}');
@@ -360,6 +366,28 @@ static struct manifest *add_manifest(struct reader *reader, const struct kind *k
     return &set->items[set->count++];
 }
 
+/* Only a BatchJob is a template, and its name leaves room for the index. */
+static void read_job_rows(const struct job_text *job, const struct kind *kind) {
+    struct reader *reader = job->reader;
+    struct rows *rows = &job->manifest->rows;
+
+    if (reader->rows == NULL || job->trail != NULL) {
+        return;
+    }
+    if (strcmp(kind->name, "BatchJob") != 0) {
+        problems_add(reader->problems, node_place(reader->rows), "kind",
+                     "Rows are of a BatchJob, and before these stands a %s", kind->name);
+        return;
+    }
+    rows_read(reader->rows, reader->texts, reader->problems, rows);
+    if (rows->count > 0 &&
+        strlen(job->manifest->name) + rows_suffix_bytes(rows) > LIMIT_LABEL_BYTES) {
+        problems_add(reader->problems, node_place(job->object), "metadata.name",
+                     "\"%s\" with a row's index would have more than %d characters",
+                     job->manifest->name, LIMIT_LABEL_BYTES);
+    }
+}
+
 static size_t problem_count(const struct reader *reader) {
     return reader->problems->count + reader->problems->dropped;
 }
@@ -376,6 +404,7 @@ static void read_job(struct reader *reader, const struct kind *kind, const struc
     kind->check(&job);
     schema_check(kind->schema, object, trail, reader->problems);
     read_name(&job);
+    read_job_rows(&job, kind);
     queue_annotations_check(node_member(object, "metadata"), trail, reader->problems);
     queue_template_check(node_member(node_member(object, "spec"), "pod"), trail, reader->problems);
     if (problem_count(reader) > before) {
@@ -384,7 +413,8 @@ static void read_job(struct reader *reader, const struct kind *kind, const struc
     job.manifest->outer_metadata_prefix = path_of(&job, "metadata");
     kind->read(&job);
     queue_annotations_read(node_member(object, "metadata"), job.manifest);
-    if (reader->set->count > LIMIT_MANIFEST_DOCUMENTS) {
+    reader->job_count += manifest_job_count(job.manifest);
+    if (reader->job_count > LIMIT_MANIFEST_DOCUMENTS) {
         problems_add_at(reader->problems, node_place(object), trail,
                         "more than %d jobs in one file", LIMIT_MANIFEST_DOCUMENTS);
     }
@@ -518,8 +548,15 @@ int manifest_set_parse_with(const struct manifest_defaults *defaults, const char
         set.texts = reader.texts = arena_create();
         for (size_t i = 0; i < set.documents.count; i++) {
             struct text_node *root = &set.documents.documents[i];
+            bool rows_follow = i + 1 < set.documents.count && rows_is(root + 1);
 
-            read_object(&reader, root, root, NULL);
+            reader.rows = rows_follow ? root + 1 : NULL;
+            if (!rows_is(root)) {
+                read_object(&reader, root, root, NULL);
+            } else if (i == 0 || rows_is(root - 1)) {
+                problems_add(problems, node_place(root), "kind",
+                             "Rows are of the BatchJob before them, and there is none");
+            }
         }
         if (set.count == 0 && problems->count == before) {
             problems_add(problems, (struct position){0}, "", "holds no job");
@@ -532,6 +569,21 @@ int manifest_set_parse_with(const struct manifest_defaults *defaults, const char
     }
     *out_set = set;
     return OK;
+}
+
+size_t manifest_job_count(const struct manifest *manifest) {
+    return manifest->rows.count > 0 ? manifest->rows.count : 1;
+}
+
+void manifest_job(const struct manifest_set *set, const struct manifest *manifest, size_t at,
+                  const char **out_name, const char **out_row) {
+    if (manifest->rows.count == 0) {
+        *out_name = manifest->name;
+        *out_row = NULL;
+    } else {
+        *out_name = rows_job_name(&manifest->rows, manifest->name, at, set->texts);
+        *out_row = manifest->rows.texts[at];
+    }
 }
 
 void manifest_set_destroy(struct manifest_set *set) {

@@ -1,6 +1,6 @@
 /* config/manifest.h - what people submit, read into values the scheduler understands.
  *
- * Taken: nightshift/v1 BatchJob, sparkoperator.k8s.io/v1beta2 SparkApplication, v1 Pod,
+ * Taken: nightshift/v1 BatchJob and Rows, sparkoperator.k8s.io/v1beta2 SparkApplication, v1 Pod,
  * and v1 List of these; YAML or JSON, several documents. docs/manual/manifests.md is
  * the reference. Every field is checked against the tables; what a later version will
  * know is refused by name, never ignored. Knows nothing of the cluster: whether the
@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "config/document.h"
 #include "config/problem.h"
+#include "config/rows.h"
 #include "policy/job.h"
 
 #define MANIFEST_UNSET (-1) /* in a signed number: not said, the configuration decides */
@@ -48,6 +49,8 @@ struct manifest {
      * are left out; so are annotations of ours (nightshift/...) and of kubectl's. */
     const char *payload;
     size_t payload_bytes;
+
+    struct rows rows; /* each a job like this one: see manifest_job() */
 
     struct position place;        /* of the document */
     const struct text_node *root; /* the whole object */
@@ -82,6 +85,13 @@ int manifest_set_parse_with(const struct manifest_defaults *defaults, const char
                             struct problems *problems) MUST_CHECK;
 
 void manifest_set_destroy(struct manifest_set *set);
+
+/* How many jobs a manifest stands for: one, or as many as it has rows. */
+size_t manifest_job_count(const struct manifest *manifest);
+
+/* The name and the row (NULL: none) of one of them; they live as long as the set. */
+void manifest_job(const struct manifest_set *set, const struct manifest *manifest, size_t at,
+                  const char **out_name, const char **out_row);
 
 /* Where a field of the payload ("spec.sparkConf.spark.driver.host", "metadata.labels") stands
  * in the text, or its nearest ancestor that is written there. */

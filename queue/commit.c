@@ -21,6 +21,7 @@ struct commit {
     uint64_t next_id;
     struct shelf_desk desks[SHELF_COUNT];
     struct buf terms; /* of the job being put */
+    struct buf row;
 };
 
 static int put_scratch(struct commit *commit, enum store_table table, MDB_val key) {
@@ -74,6 +75,18 @@ static int share_terms(struct commit *commit, struct stored_job *stored) {
     return r == 0 ? shelf_take(desk, &content, &stored->terms) : r;
 }
 
+/* And its row, whose bytes are the store's until the next thing is put there. */
+static void keep_row(struct commit *commit, const struct spec *spec, struct stored_job *stored) {
+    const char *row = stored->row;
+
+    if (spec != NULL && spec->row != NULL) {
+        row = spec->row;
+    }
+    buf_clear(&commit->row);
+    buf_add_text(&commit->row, row != NULL ? row : "");
+    stored->row = buf_text(&commit->row);
+}
+
 /* A job keeps its spec for ever. */
 static int share_spec(struct commit *commit, const struct spec *spec, struct stored_job *stored) {
     if (spec->text == NULL || stored->spec != 0) {
@@ -111,6 +124,7 @@ static int apply_job_put(struct commit *commit, const struct queue_change *chang
         return r;
     }
     stored.job = *job;
+    keep_row(commit, change->spec, &stored);
     r = share_terms(commit, &stored);
     if (r == 0 && change->spec != NULL) {
         r = share_spec(commit, change->spec, &stored);
@@ -380,6 +394,7 @@ static int run_commit(struct queue *queue, void *context) {
     commit->txn = queue->txn;
     commit->next_id = queue->next_id;
     buf_init(&commit->terms, LIMIT_SPEC_BYTES);
+    buf_init(&commit->row, LIMIT_RECORD_TEXT_BYTES);
     for (size_t i = 0; i < SHELF_COUNT; i++) {
         shelf_desk_init(&commit->desks[i], queue, (enum shelf)i);
     }
@@ -388,6 +403,7 @@ static int run_commit(struct queue *queue, void *context) {
         shelf_desk_finish(&commit->desks[i]);
     }
     buf_finish(&commit->terms);
+    buf_finish(&commit->row);
     return r;
 }
 

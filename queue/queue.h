@@ -91,6 +91,9 @@ int queue_each_event(struct queue *queue, uint64_t job_id, uint32_t from_sequenc
 /* Append the text of a job's spec to out_text. ERR_NOT_FOUND, ERR_CORRUPT. */
 int queue_get_spec(struct queue *queue, uint64_t job_id, struct buf *out_text) MUST_CHECK;
 
+/* Append the row of a template that a job was made from; nothing if it was made from none. */
+int queue_get_row(struct queue *queue, uint64_t job_id, struct buf *out_text) MUST_CHECK;
+
 /* What a key was used for; out_submission->key is the caller's. ERR_NOT_FOUND. */
 int queue_get_submission(struct queue *queue, const char *key,
                          struct submission *out_submission) MUST_CHECK;

@@ -268,6 +268,18 @@ int queue_each_event(struct queue *queue, uint64_t job_id, uint32_t from_sequenc
     return each_part(queue, TABLE_EVENTS, job_id, from_sequence, visit_event, &both);
 }
 
+int queue_get_row(struct queue *queue, uint64_t job_id, struct buf *out_text) {
+    MDB_txn *txn = NULL;
+    struct stored_job stored;
+    int r = store_begin_read(queue, &txn);
+
+    r = r < 0 ? r : read_job(queue, txn, job_id, &stored);
+    if (r == OK && stored.row != NULL) {
+        buf_add_text(out_text, stored.row);
+    }
+    return r;
+}
+
 /* The key was used, nobody knows for what: as good as used. */
 static bool was_submission_damaged(struct queue *queue, const char *key) {
     char *name = mem_format("submissions/%s", key);

@@ -27,7 +27,7 @@ enum record_kind {
 
 /* Rows that two tables have: a record's, and all of a job's for exports. */
 
-/* What is the job's own. Next tag: 24. */
+/* What is the job's own. Next tag: 25. */
 #define JOB_OWN_ROWS                                                                               \
     FIELD(4, FIELD_I64, struct job, submitted_us), FIELD(5, FIELD_TEXT, struct job, name),         \
         FIELD_BOUND(6, FIELD_ENUM, struct job, state, JOB_STATE_COUNT),                            \
@@ -70,6 +70,7 @@ static const struct field job_fields[] = {
     FIELD_UNLESS(1, FIELD_U64, struct stored_job, terms, 1),
     FIELD_UNLESS(2, FIELD_U64, struct stored_job, spec, 1),   /* 0: lost with a damaged record */
     FIELD_UNLESS(3, FIELD_U64, struct stored_job, demand, 1), /* 0: none */
+    FIELD(24, FIELD_TEXT, struct stored_job, row),
     JOB_OWN_ROWS,
 };
 

@@ -30,6 +30,7 @@ struct stored_job {
     uint64_t terms; /* numbers on the shelves, from 1 */
     uint64_t spec;
     uint64_t demand; /* 0: none */
+    const char *row; /* "" or NULL: none */
 };
 
 void record_encode_job(struct buf *out, const struct stored_job *job);

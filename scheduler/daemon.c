@@ -17,6 +17,7 @@
 #include "k8s/codec_json.h"
 #include "k8s/kube.h"
 #include "k8s/payload.h"
+#include "k8s/payload_fill.h"
 #include "policy/plan.h"
 #include "policy/room.h"
 #include "queue/queue.h"
@@ -252,13 +253,17 @@ static int keep_attempt(void *context, const struct attempt *attempt) {
 /* The demand of a stored spec; NULL if it can't be read any more. */
 int daemon_read_payload(struct daemon *daemon, const struct job *job, struct payload **out_payload,
                         struct field_error *error) {
-    struct buf text;
+    struct buf text, row;
     int r;
 
-    buf_init(&text, LIMIT_SPEC_BYTES);
+    buf_init(&text, 2 * LIMIT_SPEC_BYTES);
+    buf_init(&row, LIMIT_ROW_BYTES);
     r = queue_get_spec(daemon->queue, job->id, &text);
+    r = r < 0 ? r : queue_get_row(daemon->queue, job->id, &row);
+    r = r < 0 || row.bytes == 0 ? r : payload_fill(job->kind, &text, buf_text(&row), error);
     r = r < 0 ? r
               : payload_read(job->kind, text.data, text.bytes, job->namespace, out_payload, error);
+    buf_finish(&row);
     buf_finish(&text);
     return r;
 }

@@ -70,10 +70,11 @@ static bool permitted_job(struct daemon *daemon, struct api_call *call, struct j
 
 static void reply_submitted(struct daemon *daemon, struct api_call *call, uint64_t first_id,
                             size_t count, bool replayed) {
-    struct wire_submitted *jobs = mem_alloc(count, sizeof *jobs);
+    size_t named = call->brief ? 0 : count;
+    struct wire_submitted *jobs = mem_alloc(named, sizeof *jobs);
     struct buf json = answer_buf();
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < named; i++) {
         struct job job;
         bool known = core_job(daemon->core, first_id + i, &job);
 
@@ -85,8 +86,11 @@ static void reply_submitted(struct daemon *daemon, struct api_call *call, uint64
             .state = known ? job_state_text(job.state) : "",
         };
     }
-    wire_encode_submit_answer(&json, &(struct wire_submit_answer){
-                                         .jobs = jobs, .job_count = count, .replayed = replayed});
+    wire_encode_submit_answer(&json, &(struct wire_submit_answer){.jobs = jobs,
+                                                                  .job_count = named,
+                                                                  .first_id = first_id,
+                                                                  .count = (int64_t)count,
+                                                                  .replayed = replayed});
     reply_buf(call, replayed ? 200 : 201, &json);
     free(jobs);
 }

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "config/manifest.h"
 #include "k8s/payload.h"
+#include "policy/demand.h"
 #include "scheduler/daemon.h"
 #include "scheduler/front_team.h"
 #include "scheduler/known_manifests.h"
@@ -19,12 +20,13 @@ struct submission_work {
     struct known_manifests *known;    /* what was read, or found to have been read before */
     char name[LIMIT_LABEL_BYTES + 1]; /* instead of the known one's; "": its own names */
     struct new_job *jobs;
+    size_t job_count;
     bool is_new; /* a job's specification was not known */
     char *submitter;
     char *key; /* NULL: none */
     unsigned char request_hash[SPEC_HASH_BYTES];
     char *namespace;      /* of jobs that do not say theirs */
-    char **teams;         /* of the jobs */
+    char **teams;         /* of the jobs; NULL: as that before it */
     char *priority_class; /* of jobs that do not say theirs */
     bool denied;          /* a job is for a team that the caller has no right to */
 };
@@ -103,9 +105,10 @@ static int32_t priority_of(const struct manifest *manifest, const struct new_job
 }
 
 static void read_job(struct daemon *daemon, const struct api_call *call,
-                     struct submission_work *work, size_t at, struct problems *problems) {
-    const struct manifest *manifest = &work->known->set.items[at];
+                     struct submission_work *work, const struct manifest *manifest,
+                     struct problems *problems) {
     const struct config *config = &daemon->config;
+    size_t at = work->job_count++;
     struct new_job *job = &work->jobs[at];
     struct error error = {0};
 
@@ -200,12 +203,36 @@ static struct submission_work *create_work(const struct daemon *daemon,
     return work;
 }
 
+/* The other rows' jobs are like the first one's but for names and rows. */
+static void repeat_job(struct submission_work *work, const struct manifest *manifest) {
+    struct new_job *first = &work->jobs[work->job_count - 1];
+    const struct new_job like = *first;
+
+    manifest_job(&work->known->set, manifest, 0, &first->name, &first->spec.row);
+    for (size_t i = 1; i < manifest->rows.count; i++) {
+        struct new_job *job = &work->jobs[work->job_count++];
+
+        *job = like;
+        job->demand = like.demand != NULL ? demand_share(like.demand) : NULL;
+        manifest_job(&work->known->set, manifest, i, &job->name, &job->spec.row);
+    }
+}
+
 static void read_jobs(struct daemon *daemon, const struct api_call *call,
                       struct submission_work *work, struct problems *problems) {
-    work->jobs = mem_alloc(work->known->set.count, sizeof *work->jobs);
-    work->teams = mem_alloc(work->known->set.count, sizeof *work->teams);
-    for (size_t i = 0; i < work->known->set.count; i++) {
-        read_job(daemon, call, work, i, problems);
+    const struct manifest_set *set = &work->known->set;
+    size_t count = 0;
+
+    for (size_t i = 0; i < set->count; i++) {
+        count += manifest_job_count(&set->items[i]);
+    }
+    work->jobs = mem_alloc(count, sizeof *work->jobs);
+    work->teams = mem_alloc(count, sizeof *work->teams);
+    for (size_t i = 0; i < set->count; i++) {
+        read_job(daemon, call, work, &set->items[i], problems);
+        if (set->items[i].rows.count > 0) {
+            repeat_job(work, &set->items[i]);
+        }
     }
 }
 
@@ -273,7 +300,7 @@ struct submission_work *submission_read(struct daemon *daemon, struct api_call *
 
 struct submit_event submission_event(const struct submission_work *work) {
     struct submit_event event = {.jobs = work->jobs,
-                                 .count = work->known->set.count,
+                                 .count = work->job_count,
                                  .submitter = work->submitter,
                                  .key = work->key};
 
@@ -284,7 +311,7 @@ struct submit_event submission_event(const struct submission_work *work) {
 void submission_destroy(void *value) {
     struct submission_work *work = value;
 
-    for (size_t i = 0; work->jobs != NULL && i < work->known->set.count; i++) {
+    for (size_t i = 0; i < work->job_count; i++) {
         demand_destroy(work->jobs[i].demand);
         free(work->teams[i]);
     }

@@ -115,7 +115,7 @@ TEST(wire__comes_back_as_it_went) {
     struct wire_why why = {shown, checks, 2, 3, "expected", 3000000, 4000000, 9000000};
     struct wire_error plain = {"NotFound", "no job 9", NULL, 0};
     struct wire_error detailed = {"Invalid", "1 problem", details, 1};
-    struct wire_submit_answer answer = {submitted, 2, true};
+    struct wire_submit_answer answer = {submitted, 2, 17, 2, true};
     struct wire_status status = {
         .version = "0.1",
         .leader = "host-1",

@@ -13,9 +13,10 @@
 
 static void http_request(const struct protocol_request *request, struct buf *out) {
     buf_add_format(out,
-                   "POST /v1/jobs?file=bench HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\n"
+                   "POST /v1/jobs?file=bench%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\n"
                    "Idempotency-Key: %s-%" PRIu64 "\r\nContent-Length: %zu\r\n\r\n",
-                   request->type, request->key, request->number, request->body_bytes);
+                   request->query, request->type, request->key, request->number,
+                   request->body_bytes);
     buf_add(out, request->body, request->body_bytes);
 }
 

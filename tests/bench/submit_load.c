@@ -39,6 +39,7 @@ struct options {
     uint16_t port;           /* of 127.0.0.1 */
     size_t jobs;             /* of a request */
     const char *key;
+    const char *query;
     const char *type;
     size_t clients;
     uint64_t requests_max; /* 0: until the time is over */
@@ -131,6 +132,7 @@ static void begin_request(struct load *load, struct client *client) {
     buf_clear(&client->request);
     load->options.protocol->request(&(struct protocol_request){.key = load->options.key,
                                                                .number = load->begun,
+                                                               .query = load->options.query,
                                                                .type = load->options.type,
                                                                .body = load->body,
                                                                .body_bytes = load->body_bytes,
@@ -320,22 +322,19 @@ static void print(struct load *load) {
 }
 
 int main(int argc, char **argv) {
-    static const struct option names[] = {{"socket", required_argument, NULL, 's'},
-                                          {"key", required_argument, NULL, 'k'},
-                                          {"type", required_argument, NULL, 't'},
-                                          {"clients", required_argument, NULL, 'c'},
-                                          {"requests", required_argument, NULL, 'n'},
-                                          {"seconds", required_argument, NULL, 'd'},
-                                          {"first", required_argument, NULL, 'f'},
-                                          {"protocol", required_argument, NULL, 'p'},
-                                          {"port", required_argument, NULL, 'o'},
-                                          {"jobs", required_argument, NULL, 'j'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option names[] = {
+        {"socket", required_argument, NULL, 's'},   {"key", required_argument, NULL, 'k'},
+        {"type", required_argument, NULL, 't'},     {"clients", required_argument, NULL, 'c'},
+        {"requests", required_argument, NULL, 'n'}, {"seconds", required_argument, NULL, 'd'},
+        {"first", required_argument, NULL, 'f'},    {"protocol", required_argument, NULL, 'p'},
+        {"query", required_argument, NULL, 'q'},    {"port", required_argument, NULL, 'o'},
+        {"jobs", required_argument, NULL, 'j'},     {NULL, 0, NULL, 0}};
     struct load *load = mem_alloc(1, sizeof *load);
     int c;
 
     load->options = (struct options){.protocol = protocol_find("http"),
                                      .key = "bench",
+                                     .query = "",
                                      .type = "application/json",
                                      .clients = 1,
                                      .jobs = 1};
@@ -346,6 +345,9 @@ int main(int argc, char **argv) {
             break;
         case 'p':
             load->options.protocol = protocol_find(optarg);
+            break;
+        case 'q':
+            load->options.query = optarg;
             break;
         case 'o':
             load->options.port = (uint16_t)strtoul(optarg, NULL, 10);
@@ -380,7 +382,7 @@ int main(int argc, char **argv) {
         load->options.clients == 0 || load->options.clients > CLIENTS_MAX) {
         (void)fputs("usage: submit_load --socket PATH | --port N [--protocol NAME] [--clients N]\n"
                     "                   [--requests N | --seconds S] [--jobs N] [--key TEXT]\n"
-                    "                   [--type MIME] [--first N] BODY\n",
+                    "                   [--type MIME] [--query TEXT] [--first N] BODY\n",
                     stderr);
         return 2;
     }

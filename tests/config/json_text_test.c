@@ -31,7 +31,7 @@ static bool check_same(const char *text, const char *what) {
     struct buf yaml;
     struct buf quick;
     struct buf want;
-    bool is_ours = json_text_parse(text, strlen(text), arena, &root);
+    bool is_ours = json_text_parse(text, strlen(text), 1, arena, &root);
 
     buf_init(&yaml, LIMIT_MIB);
     buf_init(&quick, LIMIT_MIB);
@@ -82,7 +82,7 @@ TEST(json_text_parse__takes_what_only_json_allows) {
         struct arena *arena = arena_create();
         struct text_node root;
 
-        CHECK_EQ(json_text_parse(texts[i], strlen(texts[i]), arena, &root), i < 2, texts[i]);
+        CHECK_EQ(json_text_parse(texts[i], strlen(texts[i]), 1, arena, &root), i < 2, texts[i]);
         arena_destroy(arena);
     }
 }
