@@ -65,7 +65,7 @@ struct spec {
     size_t bytes;
     const void *demand;  /* the settled demand as bytes, for a start without reading the text */
     size_t demand_bytes; /* 0: none */
-    const char *row;     /* of a template, the job's own: a JSON list, its index first; NULL: none */
+    const char *row; /* of a template, the job's own: a JSON list, its index first; NULL: none */
 };
 
 enum queue_change_kind {

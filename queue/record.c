@@ -70,8 +70,8 @@ static const struct field job_fields[] = {
     FIELD_UNLESS(1, FIELD_U64, struct stored_job, terms, 1),
     FIELD_UNLESS(2, FIELD_U64, struct stored_job, spec, 1),   /* 0: lost with a damaged record */
     FIELD_UNLESS(3, FIELD_U64, struct stored_job, demand, 1), /* 0: none */
-    FIELD(24, FIELD_TEXT, struct stored_job, row),
     JOB_OWN_ROWS,
+    FIELD(24, FIELD_TEXT, struct stored_job, row),
 };
 
 static const struct field terms_fields[] = {JOB_TERMS_ROWS};
