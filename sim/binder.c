@@ -11,6 +11,7 @@
 #include "sim/census.h"
 #include "sim/event_writer.h"
 #include "sim/fit.h"
+#include "sim/near.h"
 #include "sim/pod_math.h"
 #include "sim/pod_status.h"
 #include "sim/store.h"
@@ -22,6 +23,8 @@
 struct binder {
     struct binder_config config;
     struct map waiting; /* key -> struct waiting */
+    size_t ruled_count; /* waiting pods with rules about other pods */
+    struct map antis;   /* key -> the binder: pods that have anti-affinity */
     int64_t pass_us;    /* when the next pass is due */
     int64_t bind_count;
 };
@@ -32,6 +35,7 @@ struct waiting {
     int64_t priority;
     char *namespace;
     char *name;
+    bool has_rules; /* about other pods */
 };
 
 struct binder *binder_create(const struct binder_config *config) {
@@ -60,6 +64,7 @@ void binder_destroy(struct binder *binder) {
         waiting_destroy(entry->value);
     }
     map_finish(&binder->waiting);
+    map_finish(&binder->antis);
     free(binder);
 }
 
@@ -86,6 +91,12 @@ static bool note_pod(struct binder *binder, const struct sim_change *change) {
     bool wanted = waits_for_us(change);
     bool came = wanted && waiting == NULL;
 
+    if (change->type != SIM_DELETED && near_has_anti(change->object)) {
+        (void)map_put(&binder->antis, key, binder);
+    } else if (binder->antis.count > 0) {
+        (void)map_remove(&binder->antis, key);
+    }
+
     if (came) {
         waiting = mem_alloc(1, sizeof *waiting);
         waiting->serial =
@@ -93,9 +104,12 @@ static bool note_pod(struct binder *binder, const struct sim_change *change) {
         waiting->priority = tree_int(change->object, "spec/priority", 0);
         waiting->namespace = mem_copy_text(change->namespace);
         waiting->name = mem_copy_text(change->name);
+        waiting->has_rules = near_has_rules(change->object);
+        binder->ruled_count += waiting->has_rules;
         (void)map_put(&binder->waiting, key, waiting);
     } else if (!wanted && waiting != NULL) {
         (void)map_remove(&binder->waiting, key);
+        binder->ruled_count -= waiting->has_rules;
         waiting_destroy(waiting);
     }
     free(key);
@@ -111,6 +125,12 @@ static bool opens_room(const struct sim_change *change) {
            (change->old != NULL && pod_finished(change->object) && !pod_finished(change->old));
 }
 
+/* Somebody may want to be near it. */
+static bool was_bound(const struct sim_change *change) {
+    return change->resource->id == SIM_PODS && change->old != NULL &&
+           pod_node(change->old) == NULL && pod_node(change->object) != NULL;
+}
+
 void binder_on_change(struct binder *binder, const struct sim_change *change) {
     bool came = false;
 
@@ -119,7 +139,7 @@ void binder_on_change(struct binder *binder, const struct sim_change *change) {
     } else if (change->resource->id != SIM_NODES) {
         return;
     }
-    if (came || opens_room(change)) {
+    if (came || opens_room(change) || (binder->ruled_count > 0 && was_bound(change))) {
         plan_pass(binder, change->now_us);
     }
 }
@@ -132,6 +152,9 @@ struct refusals {
 
 static struct census_node *choose_node(const struct binder *binder, const struct census_pod *pod,
                                        struct refusals *refusals) {
+    struct near *near = binder->antis.count > 0 || near_has_rules(pod->object)
+                            ? near_create(binder->config.census, pod->object)
+                            : NULL;
     struct census_node *best = NULL;
     double best_fullness = 0;
     const struct map_entry *entry;
@@ -146,7 +169,8 @@ static struct census_node *choose_node(const struct binder *binder, const struct
             continue;
         }
         refusals->node_count++;
-        if (!fit_pod(pod->object, &pod->requests, &view, reason)) {
+        if (!fit_pod(pod->object, &pod->requests, &view, reason) ||
+            (near != NULL && !near_allows(near, node->object, reason))) {
             reason[AMOUNTS_NAME_BYTES_MAX - 1] = '\0';
             amounts_add(&refusals->counts, reason, 1, false);
             continue;
@@ -158,6 +182,7 @@ static struct census_node *choose_node(const struct binder *binder, const struct
             best_fullness = fullness;
         }
     }
+    near_destroy(near);
     return best;
 }
 

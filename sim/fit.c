@@ -194,8 +194,12 @@ static bool affinity_matches(const json_t *pod, const json_t *node) {
     return false;
 }
 
+bool fit_selected(const json_t *pod, const json_t *node) {
+    return selector_matches(tree_at(pod, "spec/nodeSelector"), node) && affinity_matches(pod, node);
+}
+
 static bool check_affinity(const json_t *pod, const json_t *node, char *out_reason) {
-    if (selector_matches(tree_at(pod, "spec/nodeSelector"), node) && affinity_matches(pod, node)) {
+    if (fit_selected(pod, node)) {
         return true;
     }
     (void)text_copy(out_reason, FIT_REASON_BYTES_MAX,

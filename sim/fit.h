@@ -25,6 +25,9 @@ struct fit_node {
 bool fit_pod(const struct json_t *pod, const struct amounts *requests, const struct fit_node *node,
              char out_reason[FIT_REASON_BYTES_MAX]);
 
+/* Do node selector and required node affinity match alone? */
+bool fit_selected(const struct json_t *pod, const struct json_t *node);
+
 /* Does the pod tolerate the taint? Effect NULL: the taint's own. */
 bool fit_tolerates(const struct json_t *pod, const struct json_t *taint);
 
