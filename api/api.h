@@ -72,6 +72,7 @@ struct api_call {
     unsigned char body_sha256[32]; /* for the replay of a key with another body */
     bool brief;                    /* the answer names no jobs, only their ids' range */
     bool hold;                     /* ?hold=true: all of them begin as held */
+    bool dry_run;                  /* ?dryRun=true: show what would be created, submit nothing */
 
     /* LIST, FORECAST */
     const char *namespace, *team, *name; /* filters */

@@ -79,6 +79,10 @@ static int take_hold(struct api_call *call, const char *value, struct error *err
     return take_bool("hold", value, &call->hold, error);
 }
 
+static int take_dry_run(struct api_call *call, const char *value, struct error *error) {
+    return take_bool("dryRun", value, &call->dry_run, error);
+}
+
 static int take_forecast(struct api_call *call, const char *value, struct error *error) {
     return take_bool("forecast", value, &call->forecast, error);
 }
@@ -149,6 +153,7 @@ static const struct parameter {
     {"team", ON(API_SUBMIT) | ON(API_SIMULATE) | ON(API_LIST) | ON(API_FORECAST), take_team},
     {"brief", ON(API_SUBMIT), take_brief},
     {"hold", ON(API_SUBMIT), take_hold},
+    {"dryRun", ON(API_SUBMIT), take_dry_run},
     {"name", ON(API_LIST), take_name},
     {"state", ON(API_LIST), take_states},
     {"limit", ON(API_LIST) | ON(API_FORECAST), take_limit},

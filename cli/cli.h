@@ -40,7 +40,7 @@ struct cli_options {
     const char *output_text;
     enum cli_output output;
     const char *namespace, *team, *state, *name, *add;
-    bool all, watch, wait, hold, follow, utc, help;
+    bool all, watch, wait, hold, follow, utc, help, dry_run;
     int64_t limit, tail, attempt; /* -1: not given */
     int64_t timeout_us;           /* -1: for ever */
     const char *const *operands;

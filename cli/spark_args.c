@@ -108,6 +108,12 @@ static int take_dry_run(struct reader *reader, const char *value) {
     return OK;
 }
 
+static int take_print_manifest(struct reader *reader, const char *value) {
+    (void)value;
+    reader->args->print_manifest = true;
+    return OK;
+}
+
 static int take_output(struct reader *reader, const char *value) {
     if (strcmp(value, "yaml") != 0 && strcmp(value, "json") != 0) {
         return error_set(reader->error, ERR_INVALID, "-o %s: must be yaml or json", value);
@@ -173,8 +179,9 @@ static const struct option options[] = {
     CALL("--verbose", take_verbose, NULL, "print what was understood; also -v"),
     CALL("--version", take_version, NULL, "of nightshift"),
     CALL("--help", take_help, NULL, "this; also -h"),
-    CALL("--dry-run", take_dry_run, NULL, "print the manifest that would be submitted"),
-    CALL("--output", take_output, "yaml|json", "of --dry-run; also -o"),
+    CALL("--dry-run", take_dry_run, NULL, "print the objects that would be created"),
+    CALL("--print-manifest", take_print_manifest, NULL, "print the BatchJob it is, no more"),
+    CALL("--output", take_output, "yaml|json", "of these two; also -o"),
     TEXT("--server", server, "URL", "unix:PATH or https://HOST:PORT (NIGHTSHIFT_SERVER)"),
     TEXT("--token-file", token_file, "FILE", "a bearer token (NIGHTSHIFT_TOKEN_FILE)"),
     TEXT("--ca-file", ca_file, "FILE", "whom to trust for https (NIGHTSHIFT_CA_FILE)"),

@@ -33,8 +33,9 @@ struct spark_args {
     const char *const *arguments;
     size_t argument_count;
     bool verbose;
-    bool dry_run;
-    const char *output;                        /* of --dry-run: "yaml" or "json" */
+    bool dry_run;                              /* print the objects that would be created */
+    bool print_manifest;                       /* print the manifest, without a daemon */
+    const char *output;                        /* of these two: "yaml" or "json" */
     const char *server, *token_file, *ca_file; /* NULL: not given */
 };
 

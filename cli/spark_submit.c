@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "cli/cli.h"
+#include "cli/dry_run.h"
 #include "cli/jobs.h"
 #include "cli/print.h"
 #include "cli/remote.h"
@@ -94,6 +95,14 @@ static int print_manifest(struct cli *cli, const struct spark_args *args,
     return print_document(cli, manifest);
 }
 
+static int show_objects(struct cli *cli, const struct spark_args *args,
+                        const struct buf *manifest) {
+    int status = remote_open(cli);
+
+    cli->options.output = strcmp(args->output, "json") == 0 ? CLI_JSON : CLI_YAML;
+    return status == CLI_OK ? dry_run(cli, "spark-submit", "application/json", manifest) : status;
+}
+
 static int make_and_submit(struct cli *cli, const struct spark_args *args) {
     struct error error = {0};
     struct buf manifest;
@@ -105,8 +114,10 @@ static int make_and_submit(struct cli *cli, const struct spark_args *args) {
     }
     if (spark_manifest(args, &manifest, &error) != OK) {
         cli_complain("%s", error.text);
-    } else if (args->dry_run) {
+    } else if (args->print_manifest) {
         status = print_manifest(cli, args, &manifest);
+    } else if (args->dry_run) {
+        status = show_objects(cli, args, &manifest);
     } else {
         status = submit(cli, args, &manifest);
     }

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "cli/cli.h"
+#include "cli/dry_run.h"
 #include "cli/input.h"
 #include "cli/jobs.h"
 #include "cli/print.h"
@@ -16,7 +17,9 @@ static int submit_file(struct cli *cli, const char *path, struct accepted *accep
 
     buf_init(&text, LIMIT_MANIFEST_BYTES);
     status = input_read(path, &text);
-    if (status == CLI_OK) {
+    if (status == CLI_OK && cli->options.dry_run) {
+        status = dry_run(cli, input_name(path), input_type(input_name(path)), &text);
+    } else if (status == CLI_OK) {
         status =
             submission_send(cli, input_name(path), input_type(input_name(path)), &text, accepted);
     }

@@ -121,10 +121,30 @@ static bool replay(struct daemon *daemon, struct api_call *call) {
     return true;
 }
 
+/* What would be created; nothing is kept. */
+static void show_submission(struct daemon *daemon, struct api_call *call) {
+    struct submission_work *work = submission_read(daemon, call);
+    struct submit_event submit;
+    struct buf json;
+
+    if (work == NULL) {
+        return; /* It has been refused. */
+    }
+    json = answer_buf();
+    submit = submission_event(work);
+    front_dry_run(daemon, &submit, &json);
+    submission_destroy(work);
+    reply_buf(call, 200, &json);
+}
+
 static void on_submit(struct daemon *daemon, struct api_call *call) {
     struct submission_work *work;
     struct error why = {0};
 
+    if (call->dry_run) {
+        show_submission(daemon, call);
+        return;
+    }
     if (daemon->stalled) {
         api_reply_error(call, ERR_BUSY, "the queue can't be written, nothing is accepted: %s",
                         daemon->stall.text);

@@ -8,6 +8,7 @@
 #include "api/wire.h"
 #include "policy/reason.h"
 #include "queue/change.h"
+#include "scheduler/event.h"
 
 struct api_call;
 struct api_stats;
@@ -43,6 +44,8 @@ void front_events_finish(struct front_events *events);
 void front_why(struct daemon *daemon, const struct job *job, const struct wire_outlook *outlook,
                int64_t until_us, struct buf *out_json);
 void front_windows(struct daemon *daemon, struct buf *out_json); /* front_windows.c */
+void front_dry_run(struct daemon *daemon, const struct submit_event *submit,
+                   struct buf *out_json); /* front_dry_run.c */
 void front_status(struct daemon *daemon, struct buf *out_json);
 void front_metrics(struct daemon *daemon, const struct api_stats *stats, struct buf *out_text);
 

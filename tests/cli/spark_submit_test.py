@@ -49,7 +49,7 @@ def run(*args, env=None):
 
 
 def manifest(*args, env=None):
-    done = run("--dry-run", "-o", "json", *args, env=env)
+    done = run("--print-manifest", "-o", "json", *args, env=env)
     if done.returncode != 0:
         return {"error": done.stderr}
     return json.loads(done.stdout)
@@ -185,7 +185,7 @@ for what, args, words in (
         ("among the jars", ("--jars", "https://x/a.jar,b.jar", *MAIN, JAR), "--jars b.jar"),
         ("text that is none", ("--name", b"\xff", *MAIN, JAR), "not UTF-8"),
 ):
-    done = run("--dry-run", *args)
+    done = run("--print-manifest", *args)
     check("refused: " + what, done.returncode == 3 and words in done.stderr,
           "%d %s" % (done.returncode, done.stderr))
 BAD = os.path.join(FOLDER, "bad.properties")
@@ -202,10 +202,10 @@ for text, words in (("spark.a=1\nspark.b=\\u12x4\n", "line 2: \\u needs"),
 
 done = run(*MAIN, JAR)
 check("no daemon", done.returncode == 5 and "/does/not/exist" in done.stderr, done.stderr)
-done = run("--queue", "default", "--supervise", "--total-executor-cores", "5", "--dry-run", *MAIN, JAR)
+done = run("--queue", "default", "--supervise", "--total-executor-cores", "5", "--print-manifest", *MAIN, JAR)
 check("what Kubernetes does not use is told and left out",
       done.returncode == 0 and done.stderr.count("is ignored") == 3, done.stderr)
-done = run("--verbose", "--dry-run", "--conf", "spark.hadoop.fs.s3a.secret.key=hush", *MAIN, JAR)
+done = run("--verbose", "--print-manifest", "--conf", "spark.hadoop.fs.s3a.secret.key=hush", *MAIN, JAR)
 check("-v tells what was understood, and no secrets",
       "application: local:///opt/app.jar" in done.stderr and "hush" not in done.stderr, done.stderr)
 done = run("--help")

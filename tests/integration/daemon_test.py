@@ -1044,6 +1044,7 @@ def submits_as_spark(world):
     holds(shown.stdout, "RUNNING", pod)
     killed = spark_submit(world, "--kill", "default:" + pod[:-3] + "*")
     same(killed.returncode, 0, killed.stderr)
+    jobs = len(daemon.get("/v1/jobs")["items"])
     daemon.wait_final(3, "CANCELLED")
     refused_ = spark_submit(world, "--conf", "spark.driver.cores=0", *main_class, jar)
     same(refused_.returncode, 3, refused_.stderr)
@@ -1052,6 +1053,14 @@ def submits_as_spark(world):
     same(wrong.returncode, 3, wrong.stderr)
     holds(wrong.stderr, "nightshift/priority")
     same(spark_submit(world, "--status", "default:nobody").returncode, 4)
+    dry = spark_submit(world, "--dry-run", "-o", "json", "--num-executors", "3", *main_class, jar)
+    same(dry.returncode, 0, dry.stderr)
+    shown = json.loads(dry.stdout)["items"][0]
+    same([item["kind"] for item in shown["objects"]], ["Pod", "Service", "ConfigMap"])
+    same((shown["requests"]["pods"], shown["requests"]["cpu"]), ("4", "4"))
+    same(len(daemon.get("/v1/jobs")["items"]), jobs, "nothing was submitted")
+    as_yaml = spark_submit(world, "--dry-run", *main_class, jar).stdout
+    holds(as_yaml, "# requests: cpu 3", "kind: Service", "---")
     world.check_once()
 
 
