@@ -107,6 +107,7 @@ static const struct wire_field why_fields[] = {
     FIELD(WIRE_TIME, wire_why, p50_us, "p50"),
     FIELD(WIRE_TIME, wire_why, p90_us, "p90"),
     FIELD(WIRE_TIME, wire_why, until_us, "until"),
+    FIELD(WIRE_NUMBER, wire_why, after, "after"),
 };
 SHAPE(why, why_fields);
 
@@ -120,6 +121,7 @@ static const struct wire_field outlook_fields[] = {
     FIELD(WIRE_TEXT, wire_outlook, start, "start"),
     FIELD(WIRE_TIME, wire_outlook, p50_us, "p50"),
     FIELD(WIRE_TIME, wire_outlook, p90_us, "p90"),
+    FIELD(WIRE_NUMBER, wire_outlook, after, "after"),
     FIELD(WIRE_TIME, wire_outlook, without_p50_us, "withoutP50"),
 };
 SHAPE(outlook, outlook_fields);

@@ -98,6 +98,7 @@ struct wire_why {
     const char *start; /* as of wire_outlook; "" unless it was asked for */
     int64_t p50_us, p90_us;
     int64_t until_us;
+    int64_t after;
 };
 
 /* When a waiting job is expected to start. */
@@ -107,6 +108,7 @@ struct wire_outlook {
     const char *reason;     /* its code */
     const char *start;      /* "expected", "later" (than what was looked at) or "unknown" */
     int64_t p50_us, p90_us; /* half and nine in ten of the futures keep it; 0: not known */
+    int64_t after;          /* the job whose end is expected to make way; 0: something else */
     int64_t without_p50_us; /* of a job that another would delay: without that one; else 0 */
 };
 

@@ -103,6 +103,13 @@ static int print_shown(const struct cli *cli, const struct buf *body) {
     return status;
 }
 
+static void print_after(const struct wire_why *why) {
+    if (why->after != 0) {
+        printf(" (the end of job %" PRId64 " makes way)", why->after);
+    }
+    (void)putchar('\n');
+}
+
 static void print_start(const struct cli *cli, const struct wire_why *why) {
     char p50[40], p90[40];
 
@@ -116,10 +123,12 @@ static void print_start(const struct cli *cli, const struct wire_why *why) {
     } else if (why->p50_us == 0) {
         printf("  expected start: unknown\n");
     } else if (why->p90_us == why->p50_us) {
-        printf("  expected start: %s\n", p50);
+        printf("  expected start: %s", p50);
+        print_after(why);
     } else {
-        printf("  expected start: %s, nine in ten by %s\n", p50,
+        printf("  expected start: %s, nine in ten by %s", p50,
                why->p90_us != 0 ? p90 : "a time that is not known");
+        print_after(why);
     }
 }
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include "base/ensure.h"
 #include "base/limits.h"
@@ -485,41 +486,6 @@ bool core_reason_print(struct core *core, uint64_t id, struct reason *out_reason
     return true;
 }
 
-/* How many of a shape's jobs go before a job of another one, shares aside. */
-static size_t ahead_in(const struct core *core, const struct shape *shape,
-                       const struct plan_shape *of, uint64_t id) {
-    const enum order_mode mode = core->settings.order.mode;
-    const struct plan_shape *plan = &shape->plan;
-
-    if (mode == ORDER_FAIR && plan->node != of->node) {
-        return 0;
-    }
-    if (mode == ORDER_FIFO || (plan->tier == of->tier && plan->priority == of->priority)) {
-        return view_waiting_before(shape, id);
-    }
-    return plan->tier > of->tier || (plan->tier == of->tier && plan->priority > of->priority)
-               ? shape->waiting_end - shape->first
-               : 0;
-}
-
-size_t core_jobs_ahead(const struct core *core, uint64_t id) {
-    const struct entry *entry = view_entry(core, id);
-    struct map_entry *item;
-    size_t ahead = 0;
-
-    if (entry == NULL || entry->shape == NULL) {
-        return 0;
-    }
-    for (size_t at = 0; (item = map_next(&core->shapes, &at)) != NULL;) {
-        const struct shape *shape = item->value;
-
-        if (shape->namespace == entry->shape->namespace) {
-            ahead += ahead_in(core, shape, &entry->shape->plan, id);
-        }
-    }
-    return ahead;
-}
-
 /* What no waiting will change: nodes too small, or something a quota asks for left unsaid. A demand
  * above a quota's hard may wait: hard can be raised, also by the clock. */
 static int check_never(struct core *core, const char *namespace, const struct demand *demand,
@@ -612,6 +578,7 @@ struct core_counts core_counts(const struct core *core) {
 struct counted {
     size_t states[JOB_STATE_COUNT];
     size_t listed;
+    size_t reasons[REASON_CODE_COUNT]; /* as core_count_waiting() has them */
 };
 
 static int verify_entry(const struct core *core, const struct entry *entry, struct counted *counted,
@@ -636,6 +603,11 @@ static int verify_entry(const struct core *core, const struct entry *entry, stru
     if (job_state_is_waiting(job->state) &&
         (!core_reason(core, job->id, &reason) || reason.code == REASON_NONE)) {
         return error_set(error, ERR_CORRUPT, "job %" PRIu64 ": waits for no reason", job->id);
+    }
+    if (job_state_is_waiting(job->state) && entry->shape != NULL) {
+        bool is_parked = job->state != JOB_HELD && !entry->is_listed;
+
+        counted->reasons[is_parked ? REASON_RETRY_WAIT : reason.code]++;
     }
     if (job->retries > job->retry.retries_max ||
         job->infra_retries > job->retry.infra_retries_max) {
@@ -663,6 +635,25 @@ static int verify_shapes(const struct core *core, size_t listed, struct error *e
                                          waiting, listed);
 }
 
+static void take_reason(void *context, const char *team, enum reason_code reason, size_t jobs) {
+    struct counted *counted = context;
+
+    (void)team;
+    counted->reasons[reason] -= jobs;
+}
+
+/* What the metrics say against what each job says for itself. */
+static int verify_reasons(const struct core *core, struct counted *counted, struct error *error) {
+    core_count_waiting(core, take_reason, counted);
+    for (size_t i = 0; i < REASON_CODE_COUNT; i++) {
+        if (counted->reasons[i] != 0) {
+            return error_set(error, ERR_CORRUPT, "%zd more jobs wait for %s than are counted",
+                             (ssize_t)counted->reasons[i], reason_code_text((enum reason_code)i));
+        }
+    }
+    return OK;
+}
+
 int core_verify(const struct core *core, struct error *error) {
     struct counted counted = {0};
     const struct entry *entry;
@@ -676,6 +667,9 @@ int core_verify(const struct core *core, struct error *error) {
     }
     if (r == OK) {
         r = verify_shapes(core, counted.listed, error);
+    }
+    if (r == OK) {
+        r = verify_reasons(core, &counted, error);
     }
     if (r < 0) {
         return r;

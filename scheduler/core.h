@@ -102,8 +102,22 @@ bool core_reason(const struct core *core, uint64_t id, struct reason *out_reason
 bool core_reason_print(struct core *core, uint64_t id, struct reason *out_reason,
                        char out_text[REASON_TEXT_BYTES]);
 
+/* How many jobs wait, by team (in order of their names) and reason. O(shapes). */
+typedef void core_waiting_fn(void *context, const char *team, enum reason_code reason, size_t jobs);
+void core_count_waiting(const struct core *core, core_waiting_fn *tell, void *context);
+
 /* How many waiting jobs are ahead of it in the order, among those of its namespace. */
 size_t core_jobs_ahead(const struct core *core, uint64_t id);
+
+/* The first of them, at most so many, in their order; how many. With fair shares those of the
+ * same user alone: the others' shares decide, and these change. O(shapes * most). */
+struct core_ahead {
+    uint64_t job_id;
+    int32_t tier;
+    int32_t priority;
+};
+size_t core_list_ahead(const struct core *core, uint64_t id, struct core_ahead *out_ahead,
+                       size_t most);
 
 const struct demand *core_demand(const struct core *core, uint64_t id);
 

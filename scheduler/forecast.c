@@ -15,7 +15,7 @@ struct look {
     const struct future_options *options;
     struct future *future;
     struct rng rng;
-    uint64_t first_new_id; /* ids from here on did not exist at the beginning */
+    struct forward *forward;
     size_t room;
 };
 
@@ -40,7 +40,8 @@ static void note_start(void *context, const struct job *job, int64_t now_us) {
         look->room = look->room > 0 ? 2 * look->room : 64;
         future->starts = mem_grow(future->starts, look->room, sizeof *future->starts);
     }
-    future->starts[future->count++] = (struct future_start){.job_id = job->id, .at_us = now_us};
+    future->starts[future->count++] = (struct future_start){
+        .job_id = job->id, .after_id = forward_ended_now(look->forward), .at_us = now_us};
 }
 
 static bool may_go_on(const struct look *look, unsigned instants) {
@@ -87,6 +88,7 @@ void future_run(const struct future_options *options, struct future *out_future)
                                                        .context = &look,
                                                        .runtime_us = draw_runtime,
                                                        .on_job = note_start});
+    look.forward = forward;
     go(&look, forward);
     future.turns = forward_turns(forward);
     if (forward_is_stuck(forward)) {
@@ -152,6 +154,28 @@ static void list_jobs(const struct future_start *starts, size_t count, size_t fu
     }
 }
 
+static int by_job(const void *a, const void *b) {
+    uint64_t left = *(const uint64_t *)a;
+    uint64_t right = ((const struct forecast_job *)b)->job_id;
+
+    return (left > right) - (left < right);
+}
+
+static struct forecast_job *find(const struct forecast *forecast, uint64_t job_id) {
+    return forecast->count == 0
+               ? NULL
+               : bsearch(&job_id, forecast->jobs, forecast->count, sizeof *forecast->jobs, by_job);
+}
+
+/* The first future has the last word. */
+static void name_causes(const struct future *future, struct forecast *forecast) {
+    for (size_t i = future->count; i-- > 0;) {
+        struct forecast_job *job = find(forecast, future->starts[i].job_id);
+
+        job->after_id = future->starts[i].after_id;
+    }
+}
+
 void forecast_make(const struct future *futures, size_t count, struct forecast *out_forecast) {
     struct forecast forecast = {.futures = (unsigned)count, .until_us = INT64_MAX};
     struct future_start *starts;
@@ -167,14 +191,17 @@ void forecast_make(const struct future *futures, size_t count, struct forecast *
         }
     }
     starts = mem_alloc(total, sizeof *starts);
+    forecast.jobs = mem_alloc(total, sizeof *forecast.jobs);
     for (size_t i = 0; i < count; i++) {
         kept += first_starts(&futures[i], starts + kept);
     }
     if (kept > 0) {
         qsort(starts, kept, sizeof *starts, by_job_then_time);
     }
-    forecast.jobs = mem_alloc(kept, sizeof *forecast.jobs);
     list_jobs(starts, kept, count, &forecast);
+    for (size_t i = count; i-- > 0;) {
+        name_causes(&futures[i], &forecast);
+    }
     free(starts);
     *out_forecast = forecast;
 }
@@ -184,15 +211,6 @@ void forecast_finish(struct forecast *forecast) {
     *forecast = (struct forecast){0};
 }
 
-static int by_job(const void *a, const void *b) {
-    uint64_t left = *(const uint64_t *)a;
-    uint64_t right = ((const struct forecast_job *)b)->job_id;
-
-    return (left > right) - (left < right);
-}
-
 const struct forecast_job *forecast_find(const struct forecast *forecast, uint64_t job_id) {
-    return forecast->count == 0
-               ? NULL
-               : bsearch(&job_id, forecast->jobs, forecast->count, sizeof *forecast->jobs, by_job);
+    return find(forecast, job_id);
 }

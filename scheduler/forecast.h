@@ -31,7 +31,8 @@ enum future_end {
 
 struct future_start {
     uint64_t job_id;
-    int64_t at_us; /* wall clock */
+    uint64_t after_id; /* the job whose end made way; 0: something else did */
+    int64_t at_us;     /* wall clock */
 };
 
 struct future {
@@ -52,6 +53,7 @@ struct forecast_job {
     uint64_t job_id;
     int64_t p50_us; /* wall clock, or FORECAST_NEVER */
     int64_t p90_us;
+    uint64_t after_id; /* in the first future that starts it: whose end makes way; 0: none */
 };
 
 struct forecast {

@@ -341,6 +341,10 @@ int64_t forward_now_us(const struct forward *forward) {
     return forward->now.now_us;
 }
 
+uint64_t forward_ended_now(const struct forward *forward) {
+    return forward->ended_us == forward->now.now_us ? forward->ended_id : 0;
+}
+
 uint64_t forward_turns(const struct forward *forward) {
     return forward->turns;
 }

@@ -47,6 +47,10 @@ int64_t forward_next_us(const struct forward *forward);
 void forward_go(struct forward *forward, int64_t now_us);
 
 int64_t forward_now_us(const struct forward *forward);
+
+/* The job whose pods left the cluster last at this instant; 0: none did. */
+uint64_t forward_ended_now(const struct forward *forward);
+
 uint64_t forward_turns(const struct forward *forward); /* taken so far */
 
 /* Does anything run whose end is known? */

@@ -202,6 +202,8 @@ void gang_end(struct forward *forward, struct gang *gang) {
 }
 
 void gang_delete(struct forward *forward, struct gang *gang) {
+    forward->ended_id = gang->job_id;
+    forward->ended_us = forward->now.now_us;
     take_off_nodes(forward, gang);
     gang_drop(forward, gang);
 }

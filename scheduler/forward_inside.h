@@ -61,6 +61,8 @@ struct forward {
     struct quota *quotas; /* that the first events lend */
     size_t quota_count;
     uint64_t turns;
+    uint64_t ended_id;   /* the last gang that went, */
+    int64_t ended_us;    /* and when */
     unsigned turns_here; /* at this instant */
 };
 

@@ -106,6 +106,7 @@ static struct wire_outlook outlook_of(struct core *core, const struct job *job,
         .start = start_text(forecast, found),
         .p50_us = found != NULL ? time_or_none(found->p50_us) : 0,
         .p90_us = found != NULL ? time_or_none(found->p90_us) : 0,
+        .after = found != NULL ? (int64_t)found->after_id : 0,
     };
 }
 
@@ -266,6 +267,7 @@ static void list_added(const struct submission_work *work, const struct forecast
             .start = start_text(with, found),
             .p50_us = found != NULL ? time_or_none(found->p50_us) : 0,
             .p90_us = found != NULL ? time_or_none(found->p90_us) : 0,
+            .after = found != NULL ? (int64_t)found->after_id : 0,
         };
     }
 }

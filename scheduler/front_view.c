@@ -15,10 +15,12 @@
 #include "k8s/kube.h"
 #include "k8s/payload.h"
 #include "policy/ledger.h"
+#include "policy/share.h"
 #include "queue/queue.h"
 #include "scheduler/daemon.h"
 #include "scheduler/leader.h"
 
+#define AHEAD_NAMED      5 /* in a why */
 #define SYNC_STATE_BYTES 192
 
 static const char *kind_text(enum job_kind kind) {
@@ -252,6 +254,63 @@ static void add_arithmetic(struct daemon *daemon, const struct job *job, struct 
     payload_destroy(payload);
 }
 
+/* By name, and what puts them there. */
+static void list_ahead(const struct daemon *daemon, const struct job *job, struct buf *text) {
+    struct core_ahead ahead[AHEAD_NAMED];
+    size_t count = core_list_ahead(daemon->core, job->id, ahead, AHEAD_NAMED);
+
+    for (size_t i = 0; i < count; i++) {
+        struct job other;
+
+        if (core_job(daemon->core, ahead[i].job_id, &other)) {
+            buf_add_format(text, "%s %" PRIu64 " %s (%s)", i == 0 ? ":" : ",", other.id, other.name,
+                           strcmp(daemon->config.mode, "fifo") != 0 &&
+                                   other.priority != job->priority
+                               ? "higher priority"
+                               : "submitted earlier");
+        }
+    }
+}
+
+static void check_order(const struct daemon *daemon, const struct job *job, size_t ahead,
+                        struct checks *checks) {
+    struct buf text;
+
+    buf_init(&text, LIMIT_SPEC_BYTES);
+    buf_add_format(&text, "%zu waiting job%s of namespace %s go%s first", ahead,
+                   ahead == 1 ? "" : "s", job->namespace, ahead == 1 ? "es" : "");
+    list_ahead(daemon, job, &text);
+    if (ahead > AHEAD_NAMED) {
+        buf_add_format(&text, " and %zu more", ahead - AHEAD_NAMED);
+    }
+    add_check(checks, "order", ahead == 0, buf_take_text(&text));
+}
+
+/* With fair shares: what decides between teams. */
+static void check_share(const struct daemon *daemon, const struct job *job, struct checks *checks) {
+    const struct share *share = core_share(daemon->core);
+    uint32_t node = share_find(share, job->team, NULL);
+    struct share_parts parts;
+
+    if (strcmp(daemon->config.mode, "fair") != 0 || node == SHARE_NONE) {
+        return;
+    }
+    parts = share_explain(share, node, daemon_now(daemon).now_us);
+    if (parts.kind == RESOURCE_NONE) {
+        add_check(checks, "share", true,
+                  mem_format("team %s runs nothing and has used nothing of late: it goes before "
+                             "teams that have",
+                             job->team));
+        return;
+    }
+    add_check(checks, "share", true,
+              mem_format("team %s has %.3f: (%.1f %% of the cluster's %s running + %.1f %% used of "
+                         "late) by weight %g; the team with the least goes first",
+                         job->team, parts.share, 100 * parts.running,
+                         resource_name(core_resource_names(daemon->core), parts.kind),
+                         100 * parts.used, parts.weight));
+}
+
 void front_why(struct daemon *daemon, const struct job *job, const struct wire_outlook *outlook,
                int64_t until_us, struct buf *out_json) {
     const struct demand *demand = core_demand(daemon->core, job->id);
@@ -264,9 +323,8 @@ void front_why(struct daemon *daemon, const struct job *job, const struct wire_o
     check_cluster(daemon, &checks);
     if (job_state_is_waiting(job->state)) {
         add_arithmetic(daemon, job, &checks);
-        add_check(&checks, "order", ahead == 0,
-                  mem_format("%zu waiting job%s of namespace %s go%s first", ahead,
-                             ahead == 1 ? "" : "s", job->namespace, ahead == 1 ? "es" : ""));
+        check_order(daemon, job, ahead, &checks);
+        check_share(daemon, job, &checks);
         if (demand != NULL) {
             check_quotas(daemon, job, demand, &checks);
         }
@@ -281,6 +339,7 @@ void front_why(struct daemon *daemon, const struct job *job, const struct wire_o
         why.p50_us = outlook->p50_us;
         why.p90_us = outlook->p90_us;
         why.until_us = until_us;
+        why.after = outlook->after;
     }
     wire_encode_why(out_json, &why);
     for (size_t i = 0; i < checks.count; i++) {
@@ -458,6 +517,32 @@ static void leader_metrics(const struct daemon *daemon, struct buf *out) {
            left_us > 0 ? (uint64_t)(left_us / CLOCK_US_PER_SECOND) : 0);
 }
 
+/* Teams are named by people: what Prometheus would stumble over is escaped. */
+static void add_label(struct buf *out, const char *value) {
+    for (; *value != '\0'; value++) {
+        if (*value == '"' || *value == '\\') {
+            buf_add_char(out, '\\');
+        }
+        buf_add_char(out, *value == '\n' ? ' ' : *value);
+    }
+}
+
+static void add_waiting(void *context, const char *team, enum reason_code reason, size_t jobs) {
+    struct buf *out = context;
+
+    buf_add_text(out, "nightshift_waiting_jobs{team=\"");
+    add_label(out, team);
+    buf_add_format(out, "\",reason=\"%s\"} %zu\n", reason_code_text(reason), jobs);
+}
+
+static void waiting_metrics(const struct daemon *daemon, struct buf *out_text) {
+    buf_add_text(out_text, "# HELP nightshift_waiting_jobs Waiting jobs by team and reason.\n"
+                           "# TYPE nightshift_waiting_jobs gauge\n");
+    if (daemon->core != NULL) {
+        core_count_waiting(daemon->core, add_waiting, out_text);
+    }
+}
+
 void front_metrics(struct daemon *daemon, const struct api_stats *stats, struct buf *out_text) {
     struct core_counts counts = counts_of(daemon);
     struct kube_figures kube = kube_figures(daemon->kube);
@@ -472,6 +557,7 @@ void front_metrics(struct daemon *daemon, const struct api_stats *stats, struct 
         labelled(out_text, "nightshift_jobs", "state", job_state_text((enum job_state)i),
                  counts.jobs[i]);
     }
+    waiting_metrics(daemon, out_text);
     metric(out_text, "nightshift_turns_total", "counter", "Turns of the scheduler.", counts.turns);
     metric(out_text, "nightshift_admissions_total", "counter", "Attempts admitted.",
            counts.admissions);

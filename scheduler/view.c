@@ -52,6 +52,9 @@ struct entry *view_add(struct core *core, const struct job *job, struct demand *
 void view_count(struct core *core, const struct entry *entry, int times) {
     core->counts.jobs[entry->state] += (size_t)times;
     if (entry->shape != NULL && job_state_is_waiting(entry->state)) {
+        entry->shape->held += entry->state == JOB_HELD ? (size_t)times : 0;
+        entry->shape->retrying += entry->state == JOB_RETRY_WAIT ? (size_t)times : 0;
+        entry->shape->queued += entry->state == JOB_QUEUED ? (size_t)times : 0;
         share_wait(core->share,
                    &(struct share_charge){.node = entry->shape->plan.node,
                                           .namespace_index = entry->shape->plan.namespace_index},

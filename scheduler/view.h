@@ -66,7 +66,10 @@ struct shape {
     uint64_t key;
     struct demand *demand; /* as submitted */
     size_t waiting_room;
-    size_t jobs; /* that have this shape, in any state that is not final */
+    size_t jobs; /* that have this shape, in any state that is not final, */
+    size_t held; /* and of those in the states that wait */
+    size_t retrying;
+    size_t queued;
 };
 
 /* A pod that has to go. */

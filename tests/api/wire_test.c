@@ -107,12 +107,12 @@ TEST(wire__comes_back_as_it_went) {
     struct wire_attempt_list attempt_list = {attempts, 2};
     struct wire_event_list event_list = {events, 2};
     static const struct wire_outlook outlooks[] = {
-        {7, "etl", "n", "t", "QUEUED", "Quota", "expected", 3000000, 4000000, 2000000},
-        {8, "dig", "n", "t", "HELD", "Held", "unknown", 0, 0, 0},
+        {7, "etl", "n", "t", "QUEUED", "Quota", "expected", 3000000, 4000000, 5, 2000000},
+        {8, "dig", "n", "t", "HELD", "Held", "unknown", 0, 0, 0, 0},
     };
     struct wire_forecast forecast = {1000000, 9000000, 20, outlooks, 2, NULL, 0};
     struct wire_forecast simulated = {1000000, 9000000, 20, outlooks, 1, outlooks, 2};
-    struct wire_why why = {shown, checks, 2, 3, "expected", 3000000, 4000000, 9000000};
+    struct wire_why why = {shown, checks, 2, 3, "expected", 3000000, 4000000, 9000000, 5};
     struct wire_error plain = {"NotFound", "no job 9", NULL, 0};
     struct wire_error detailed = {"Invalid", "1 problem", details, 1};
     struct wire_submit_answer answer = {submitted, 2, 17, 2, true};

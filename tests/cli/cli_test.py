@@ -276,7 +276,7 @@ l:
 expect("show -o json", ["show", "-o", "json", "7"], 0, [("GET /v1/jobs/7", 200, {"id": 7})],
        out='{\n  "id": 7\n}\n')
 expect("why", ["why", "7"], 0, [("GET /v1/jobs/7/why?forecast=true", 200, {
-    "start": "expected", "p50": "2026-11-22T22:40:00Z", "p90": "2026-11-22T23:05:00Z",
+    "start": "expected", "p50": "2026-11-22T22:40:00Z", "p90": "2026-11-22T23:05:00Z", "after": 4,
     "job": job(7, reason={"code": "Quota", "message": "needs 3, free 1"}), "ahead": 2,
     "checks": [{"check": "order", "passed": True, "message": "first"},
                {"check": "quota", "passed": False, "message": "needs 3, free 1"}]})], out="""\
@@ -284,7 +284,7 @@ etl (job 7) is QUEUED: needs 3, free 1
   yes order     first
   no  quota     needs 3, free 1
   2 waiting jobs are before it
-  expected start: 2026-11-22 22:40:00, nine in ten by 2026-11-22 23:05:00
+  expected start: 2026-11-22 22:40:00, nine in ten by 2026-11-22 23:05:00 (the end of job 4 makes way)
 """)
 outlook = {"id": 7, "name": "etl", "namespace": "team-a", "team": "a", "state": "QUEUED",
            "reason": "Quota", "start": "expected", "p50": "2026-11-22T22:40:00Z",

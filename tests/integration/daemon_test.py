@@ -321,7 +321,14 @@ def forecast(world):
     same((found[last]["start"], found[last]["p50"]), ("unknown", None),
          "nobody knows how long the one before it runs")
     why = daemon.get("/v1/jobs/%d/why?forecast=true" % ids[1])
-    same(why["p50"], found[ids[1]]["p50"], "why tells the same")
+    same((why["p50"], why["after"]), (found[ids[1]]["p50"], ids[0]), "why tells the same")
+    why = daemon.get("/v1/jobs/%d/why" % ids[2])
+    order = [check["message"] for check in why["checks"] if check["check"] == "order"][0]
+    holds(order, "1 waiting job", "%d b (submitted earlier)" % ids[1])
+    counts = re.findall(r'nightshift_waiting_jobs\{team="default",reason="(\w+)"\} (\d+)',
+                        daemon.ask("GET", "/metrics")[1])
+    same(sum(int(count) for _, count in counts), 4, counts)
+    same("Capacity" in dict(counts), True, counts)
     same(daemon.get("/v1/jobs/%d/why" % ids[1])["start"], None, "if it is asked")
     alone = daemon.get("/v1/jobs/%d/forecast" % ids[2])
     same([item["p50"] for item in alone["items"]], [found[ids[2]]["p50"]])
