@@ -77,7 +77,10 @@ static void offer(struct plan *plan, uint32_t number) {
 
     forget_reason(state);
     state->promised = 0;
-    state->miss_version = state->demand == state->shape->demand ? state->miss_version : 0;
+    if (state->demand != state->shape->demand) {
+        state->miss_version = 0;
+        state->placed_epoch = 0;
+    }
     state->demand = state->shape->demand;
     state->is_refused = state->shape->is_refused;
     if (state->started == state->shape->job_count) {
@@ -219,6 +222,7 @@ void plan_forget(struct plan *plan) {
 
 void plan_configure(struct plan *plan, const struct order_settings *settings) {
     plan->settings = *settings;
+    plan->nodes_epoch++;
     order_configure(plan->order, settings);
     for (size_t i = 0; i < plan->shut_count; i++) {
         plan->namespaces[plan->shut[i]].blocked_by = 0;
@@ -320,6 +324,46 @@ static bool place_it(struct plan *plan, const struct plan_input *input, uint32_t
     return false;
 }
 
+/* Could empty nodes not hold it? Asked once for the nodes there are. */
+static bool is_never_placed(struct plan *plan, const struct plan_input *input, uint32_t number) {
+    struct plan_state *state = &plan->states[number];
+    struct place *empty = room_empty(ledger_room(input->ledger));
+    struct place_miss miss;
+    struct reason reason;
+
+    if (input->capacity_unknown) {
+        return false;
+    }
+    if (state->placed_epoch == plan->nodes_epoch ||
+        !place_impossible(empty, state->shape->demand, &miss)) {
+        state->placed_epoch = plan->nodes_epoch;
+        return false;
+    }
+    reason = reason_capacity(REASON_CAPACITY_NEVER, empty, state->shape->demand, &miss);
+    plan_set_aside(plan, number, PLAN_WAITS_NODES, &reason);
+    return true;
+}
+
+/* What the present nodes, limits and limit ranges never let start blocks nobody: this is asked
+ * before all that changes from pass to pass. */
+static bool is_hopeless(struct plan *plan, const struct plan_input *input, uint32_t number) {
+    const struct plan_shape *shape = plan->states[number].shape;
+    const struct share_charge charge = plan_charge(shape);
+    const struct share_answer limits = share_check_never(plan->share, &charge);
+
+    if (shape->is_refused) {
+        const struct reason reason = reason_plain(REASON_LIMIT_RANGE);
+
+        plan_set_aside(plan, number, PLAN_WAITS_SETTINGS, &reason);
+        return true;
+    }
+    if (limits.limit != SHARE_WITHIN) {
+        plan_blocked_by_limit(plan, number, &limits);
+        return true;
+    }
+    return is_never_placed(plan, input, number);
+}
+
 /* Does the job start? Otherwise its shape waits, for the reason that was written down. */
 static bool try_job(struct plan *plan, const struct plan_input *input, uint32_t number) {
     const struct plan_shape *shape = plan->states[number].shape;
@@ -334,19 +378,17 @@ static bool try_job(struct plan *plan, const struct plan_input *input, uint32_t 
         plan_promise_behind(plan, input, number);
         return false;
     }
-    if (shape->is_refused) {
-        reason = reason_plain(REASON_LIMIT_RANGE);
-        plan_set_aside(plan, number, PLAN_WAITS_SETTINGS, &reason);
-        return false;
-    }
-    limits = share_check(plan->share, &charge);
-    if (limits.limit != SHARE_WITHIN) {
-        plan_blocked_by_limit(plan, number, &limits);
+    if (is_hopeless(plan, input, number)) {
         return false;
     }
     quotas = plan_ask_quotas(plan, input, shape, true);
     if (quotas.verdict != QUOTA_FITS) {
         plan_blocked_by_quota(plan, input, number, &quotas);
+        return false;
+    }
+    limits = share_check(plan->share, &charge);
+    if (limits.limit != SHARE_WITHIN) {
+        plan_blocked_by_limit(plan, number, &limits);
         return false;
     }
     if (plan_delays_quota(plan, input, number, &reason)) {
@@ -438,6 +480,7 @@ static void begin(struct plan *plan, const struct plan_input *input) {
     offer_all(plan, &plan->next_pass, PLAN_WAITS_PASS);
     if (!plan->nodes_known || plan->nodes_version != ledger_nodes_version(input->ledger)) {
         plan->nodes_known = true;
+        plan->nodes_epoch++;
         plan->nodes_version = ledger_nodes_version(input->ledger);
         sum_capacity(plan, input);
         offer_all(plan, &plan->for_nodes, PLAN_WAITS_NODES);

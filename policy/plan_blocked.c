@@ -116,15 +116,11 @@ void plan_blocked_by_nodes(struct plan *plan, const struct plan_input *input, ui
     const struct plan_shape *shape = plan->states[number].shape;
     const uint64_t job_id = plan_next_job(plan, number);
     struct place *empty = room_empty(ledger_room(input->ledger));
-    struct place_miss never;
     struct reason reason;
 
-    if (!place_possible(empty, shape->demand, NULL)) {
-        const bool certain = place_impossible(empty, shape->demand, &never);
-
-        reason = certain ? reason_capacity(REASON_CAPACITY_NEVER, empty, shape->demand, &never)
-                         : reason_capacity(REASON_CAPACITY, plan->place, shape->demand, miss);
-        plan_set_aside(plan, number, certain ? PLAN_WAITS_NODES : PLAN_WAITS_PASS, &reason);
+    if (!place_possible(empty, shape->demand, NULL)) { /* No way is found, though there may be. */
+        reason = reason_capacity(REASON_CAPACITY, plan->place, shape->demand, miss);
+        plan_set_aside(plan, number, PLAN_WAITS_PASS, &reason);
         return;
     }
     reason = miss->nodes_held > 0

@@ -32,6 +32,7 @@ struct plan_state {
     int64_t runtime_us;     /* of the job that was looked at last; 0: unknown */
     uint64_t waits_id;      /* the job that `reason` is about */
     struct place_miss miss; /* how its gang did not fit when nothing was kept from it, */
+    uint64_t placed_epoch;  /* plan->nodes_epoch in which empty nodes could hold it */
     uint64_t miss_version;  /* with the nodes as of this room_version(); 0: it did, or not tried */
     struct reason *reason;  /* its own; NULL: PLAN_OFFERED or PLAN_EMPTY */
 };
@@ -121,6 +122,7 @@ struct plan {
     struct place *place;    /* the ledger's room; NULL until the pass needs it */
     uint64_t nodes_version; /* when PLAN_WAITS_NODES last had their chance */
     bool nodes_known;
+    uint64_t nodes_epoch; /* new with other nodes, and other settings */
 };
 
 /* --- plan.c ---------------------------------------------------------------------------------- */

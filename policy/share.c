@@ -376,7 +376,8 @@ static void sum_nominal(struct share *share, struct share_tree_node *node) {
     }
 }
 
-static void note_waiting_limits(struct share *share, const struct share_settings *settings) {
+static void note_limits(struct share *share, const struct share_settings *settings) {
+    share->has_limits = settings->team_count + settings->namespace_count > 0;
     share->limits_waiting = false;
     for (size_t i = 0; i < settings->team_count; i++) {
         share->limits_waiting |= settings->teams[i].limits.waiting_max != SHARE_UNLIMITED;
@@ -400,7 +401,7 @@ void share_configure(struct share *share, const struct share_settings *settings,
     }
     configure_namespaces(share, settings);
     sum_nominal(share, share->nodes[SHARE_ROOT]);
-    note_waiting_limits(share, settings);
+    note_limits(share, settings);
     share_settle(share, now_us);
     share_sweep(share, now_us);
 }

@@ -196,6 +196,10 @@ struct share_answer {
 /* May one more job run? The namespace answers first, then the nodes from the user's up. */
 struct share_answer share_check(const struct share *share, const struct share_charge *charge);
 
+/* Does one job need more than a limit by itself? As nobody's limits ask how many there are, a limit
+ * of no jobs at all counts too. */
+struct share_answer share_check_never(const struct share *share, const struct share_charge *charge);
+
 /* May `count` more wait? */
 struct share_answer share_check_waiting(const struct share *share,
                                         const struct share_charge *charge, int64_t count);

@@ -224,35 +224,52 @@ static struct share_answer check_limits(const struct share_limits *limits, int64
     return answer;
 }
 
-static struct share_answer check_node(const struct share_tree_node *node,
+static struct share_answer check_node(const struct share_tree_node *node, int64_t running_jobs,
+                                      const struct resources *running,
                                       const struct resources *needs) {
-    struct share_answer answer =
-        check_limits(&node->limits, node->running_jobs, &node->running, needs);
+    struct share_answer answer = check_limits(&node->limits, running_jobs, running, needs);
 
     if (answer.limit == SHARE_WITHIN && node->nominal_total.set != 0) {
         const struct share_amounts hard = borrowing_hard(node);
 
-        answer = too_much(SHARE_LIMIT_BORROWING, needs, &node->running, &hard);
+        answer = too_much(SHARE_LIMIT_BORROWING, needs, running, &hard);
     }
     answer.node = node->index;
     return answer;
 }
 
-struct share_answer share_check(const struct share *share, const struct share_charge *charge) {
+/* Beside what runs, or as if nothing ran. */
+static struct share_answer check(const struct share *share, const struct share_charge *charge,
+                                 bool is_alone) {
+    static const struct resources nothing;
     const struct share_space *space = &share->spaces[charge->namespace_index];
     struct share_answer answer =
-        check_limits(&space->limits, space->running_jobs, &space->running, charge->requests);
+        check_limits(&space->limits, is_alone ? 0 : space->running_jobs,
+                     is_alone ? &nothing : &space->running, charge->requests);
     uint32_t index = charge->node;
 
     answer.of_namespace = answer.limit != SHARE_WITHIN;
     while (answer.limit == SHARE_WITHIN) {
-        answer = check_node(share->nodes[index], charge->requests);
+        const struct share_tree_node *node = share->nodes[index];
+
+        answer = check_node(node, is_alone ? 0 : node->running_jobs,
+                            is_alone ? &nothing : &node->running, charge->requests);
         if (index == SHARE_ROOT) {
             break;
         }
-        index = share->nodes[index]->parent;
+        index = node->parent;
     }
     return answer;
+}
+
+struct share_answer share_check(const struct share *share, const struct share_charge *charge) {
+    return check(share, charge, false);
+}
+
+struct share_answer share_check_never(const struct share *share,
+                                      const struct share_charge *charge) {
+    return share->has_limits ? check(share, charge, true)
+                             : (struct share_answer){.limit = SHARE_WITHIN};
 }
 
 struct share_answer share_check_waiting(const struct share *share,

@@ -40,6 +40,7 @@ struct share {
     double half_life_us;
     int64_t latest_us; /* of all charges: time does not run backwards from there */
     struct resources capacity;
+    bool has_limits;                /* there may be any */
     bool limits_waiting;            /* anybody */
     struct share_tree_node **nodes; /* by index; NULL is a hole */
     size_t node_count;
