@@ -18,7 +18,8 @@ enum codec_names {
     CODEC_NAMES_STRICT, /* it is ERR_FULL */
 };
 
-/* Fill a demand that is zeroed, but for what codec_pod_company_read() put into it, the caller's to finish (also after a failure). */
+/* Fill a demand that is zeroed, but for what codec_pod_company_read() put into it; the caller's to
+ * finish (also after a failure). */
 int codec_pod_spec_read(const struct json_at *spec, struct resource_names *names,
                         enum codec_names mode, struct pod_demand *out_pod,
                         struct field_error *error) MUST_CHECK;

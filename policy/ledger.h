@@ -103,8 +103,8 @@ struct ledger_seen {
 };
 bool ledger_get_pod(const struct ledger *ledger, const char *uid, struct ledger_seen *out_seen);
 
-/* It is now_us, on the wall clock: end what is over (policy/quota_floor.h, pods that should be gone).
- * True if a quota may have more room. O(1) before ledger_due_us(). */
+/* It is now_us, on the wall clock: end what is over (policy/quota_floor.h, and pods that should
+ * be gone). True if a quota may have more room. O(1) before ledger_due_us(). */
 bool ledger_advance(struct ledger *ledger, int64_t now_us);
 int64_t
 ledger_due_us(const struct ledger *ledger); /* CLOCK_NEVER_US: only an event can change it */

@@ -3,10 +3,10 @@
  * Nodes that accept the same pods are one class: equal taints, readiness, cordon and kinds of
  * resources, and equal values of the labels that any pod has asked about so far. A label with
  * very many values (the host's name) makes no classes; a pod that asks about it is checked
- * against each node. Within a class a tree of the most that is free, kind by kind, leads to the next node with room in
- * about the logarithm of their number. Nodes go from ordinary to special ones (taints, extended
- * resources; those that a pool may grow come last), then from small to large, then in the order
- * they were added.
+ * against each node. Within a class a tree of the most that is free, kind by kind, leads to the
+ * next node with room in about the logarithm of their number. Nodes go from ordinary to special
+ * ones (taints, extended resources; those that a pool may grow come last), then from small to
+ * large, then in the order they were added.
  *
  * Everything that was changed since node_index_mark() can be taken back, at the cost of what
  * was changed: a pass tries, and leaves the index as it was.

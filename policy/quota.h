@@ -79,7 +79,8 @@ void quota_copy(const struct quota *quota, struct quota *out_quota);
 int quota_add_item(struct quota *quota, struct resource_names *names, const char *key,
                    const char *hard, const char *used) MUST_CHECK;
 
-/* Of the item added last: the server has not said how much is used, and refuses what it is about. */
+/* Of the item added last: the server has not said how much is used, and refuses what the item is
+ * about. */
 void quota_mark_uncounted(struct quota *quota);
 
 /* "Terminating", "BestEffort", "PriorityClass", ...; an operator of scopeSelector ("In", "NotIn",

@@ -56,8 +56,8 @@ enum reason_code {
  * functions below make, so that memcmp() tells whether a reason changed. */
 struct reason {
     uint32_t code; /* enum reason_code */
-    uint8_t
-        field; /* CAPACITY with a key: the rule's kind; QUOTA: enum quota_field; LIMIT: enum share_limit */
+    /* QUOTA: enum quota_field; LIMIT: enum share_limit; CAPACITY with a key: the rule's kind */
+    uint8_t field;
     uint8_t kind;       /* QUOTA, CAPACITY, LIMIT: the resource */
     uint8_t role;       /* CAPACITY: enum pod_role */
     uint8_t ahead_code; /* BEHIND: what the job ahead waits for */

@@ -3,8 +3,8 @@
  * A pod that is to come (of a reservation, or visible and not bound yet) is put on a node that
  * has room for it, and stays there until the books say more of it: it has the first right. The
  * ledger tells what it touched, and room_refresh() puts that alone in order; only when nodes
- * come, go or change is all of it made anew. A pass then places and holds on room_place(), and the next
- * refresh takes that back.
+ * come, go or change is all of it made anew. A pass then places and holds on room_place(), and
+ * the next refresh takes that back.
  *
  * An elastic pool adds the nodes it may still grow to: its most, less the members that are
  * there. They are looked at after all others. Owned by the ledger: ledger_room().

@@ -1,5 +1,5 @@
-/* sim/near.h - where other pods let a pod go: the default scheduler's filters of inter-pod affinity,
- * anti-affinity (that of pods which are there too) and topology spread. Pure.
+/* sim/near.h - where other pods let a pod go: the default scheduler's filters of inter-pod
+ * affinity, anti-affinity (that of pods which are there too) and topology spread. Pure.
  *
  * Required terms and DoNotSchedule constraints alone. A namespaceSelector, empty or not, means
  * every namespace; nodeAffinityPolicy and nodeTaintsPolicy are at their defaults.

@@ -494,7 +494,7 @@ TEST(place_gang__finds_a_way_for_a_driver_and_executors_if_there_is_one) {
     CHECK(placed > 500 && missed > 500, "both ends are tried");
 }
 
-/* --- Rules about other pods -------------------------------------------------------------------- */
+/* --- Rules about other pods ------------------------------------------------------------------ */
 
 struct rule_row {
     enum pod_rule_kind kind;

@@ -1,8 +1,8 @@
 /* The policy's check of quotas and limit ranges against the simulated API server's admission, which
  * was written apart from it, on a hundred thousand random cases: a namespace with limit ranges,
- * quotas and pods, and a gang that wants in. The policy must never admit what admission refuses, nor
- * hold what it accepts. Each key, scope, operator and kind of limit is seen both ways. A case on
- * which they differ is made smaller and printed.
+ * quotas and pods, and gangs that want in. The policy must never admit what admission refuses,
+ * nor hold what it accepts. Each key, scope, operator and kind of limit is seen both ways. A case
+ * on which they differ is made smaller and printed.
  *
  * FIRST_SEED=n in the environment takes other cases. */
 
@@ -521,7 +521,7 @@ static void finish_pod(struct kit *kit, const char *namespace, size_t at) {
     json_decref(status);
 }
 
-/* What is there before: limit ranges and quotas come after the pods, as they refuse nothing then. */
+/* What is there before: limit ranges and quotas come after the pods, and refuse nothing. */
 static void set_up(struct kit *kit, const char *namespace, const struct kase *kase) {
     CHECK_EQ(kit_post(kit, SIM_NAMESPACES, "", "{'metadata':{'name':'%s'}}", namespace), 201,
              kit->message);
@@ -798,7 +798,7 @@ static struct opinion ask_policy(struct books *books, const char *namespace,
     return opinion;
 }
 
-/* --- Holding one against the other ------------------------------------------------------------- */
+/* --- Holding one against the other ----------------------------------------------------------- */
 
 struct rig {
     struct kit kit;
