@@ -23,7 +23,8 @@
 #define LIMIT_HTTP_CONNECTIONS_UNIX 1024
 #define LIMIT_HTTP_STREAM_BYTES     (512 * LIMIT_KIB)
 #define LIMIT_IDEMPOTENCY_KEY_BYTES 128
-#define LIMIT_API_LIST_ITEMS        1000 /* in one answer */
+#define LIMIT_API_LIST_ITEMS        1000  /* in one answer */
+#define LIMIT_API_LIST_LOOKS        20000 /* jobs that one answer is chosen from */
 #define LIMIT_API_ANSWER_BYTES      (64 * LIMIT_MIB)
 
 /* Manifests and configuration. */

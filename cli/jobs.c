@@ -108,12 +108,11 @@ int jobs_list(struct cli *cli, struct job_set *set) {
 
     while (status == CLI_OK && (int64_t)set->count < limit) {
         int64_t page = limit - (int64_t)set->count;
-        size_t before = set->count;
 
         status =
             list_page(cli, set, page < LIMIT_API_LIST_ITEMS ? page : LIMIT_API_LIST_ITEMS, &next);
-        if (next[0] == '\0' || set->count == before) {
-            break;
+        if (next[0] == '\0') {
+            break; /* A page may be empty and not the last: the server looks at so many jobs. */
         }
     }
     set->more = next[0] != '\0';

@@ -267,19 +267,22 @@ static void on_list(struct daemon *daemon, struct api_call *call) {
     struct buf json = answer_buf();
     char next[24] = "";
     uint64_t id = call->after_id;
+    size_t looked_at = 0;
     size_t count = 0;
 
     for (struct job job; core_next_job(daemon->core, id, &job); id = job.id) {
-        if (!matches(&job, call)) {
-            continue;
-        }
-        if (count == call->limit) {
+        bool is_full = count == call->limit;
+
+        /* The next page begins with the first that is wanted and does not fit, or far on. */
+        if ((is_full && matches(&job, call)) || looked_at++ == LIMIT_API_LIST_LOOKS) {
             (void)snprintf(next, sizeof next, "%" PRIu64, id);
             break;
         }
-        front_job_fill(daemon, &job, &jobs[count]);
-        wires[count] = jobs[count].wire;
-        count++;
+        if (!is_full && matches(&job, call)) {
+            front_job_fill(daemon, &job, &jobs[count]);
+            wires[count] = jobs[count].wire;
+            count++;
+        }
     }
     wire_encode_job_list(
         &json, &(struct wire_job_list){.items = wires, .item_count = count, .next = next});
