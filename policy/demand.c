@@ -192,6 +192,11 @@ void demand_settle(struct demand *demand) {
     demand->settled = true;
 }
 
+void demand_set_origin(struct demand *demand, const unsigned char origin[DEMAND_ORIGIN_BYTES]) {
+    ENSURE(demand->settled);
+    memcpy(demand->origin, origin, sizeof demand->origin);
+}
+
 bool demand_equal(const struct demand *a, const struct demand *b) {
     if (a == b) {
         return true;

@@ -147,6 +147,8 @@ struct claim_demand {
     int64_t count;
 };
 
+#define DEMAND_ORIGIN_BYTES 16
+
 struct demand {
     struct pod_group *groups; /* the driver first */
     size_t group_count;
@@ -160,6 +162,7 @@ struct demand {
     uint64_t hash;
     bool settled;
     uint32_t uses;
+    unsigned char origin[DEMAND_ORIGIN_BYTES]; /* see demand_set_origin(); all zero: not known */
 };
 
 struct demand *demand_create(void);
@@ -184,6 +187,10 @@ int64_t demand_object_amount(const struct demand *demand, const char *key); /* 0
 
 /* Compute what is derived; no more changes after it. */
 void demand_settle(struct demand *demand);
+
+/* What a settled demand was computed from, as a digest: whatever has the same origin has the same
+ * demand, in every run of this program. It is no part of the demand. */
+void demand_set_origin(struct demand *demand, const unsigned char origin[DEMAND_ORIGIN_BYTES]);
 
 /* Of settled demands. Equal demands have equal hashes, in every run. */
 bool demand_equal(const struct demand *a, const struct demand *b);

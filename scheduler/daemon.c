@@ -22,6 +22,7 @@
 #include "policy/room.h"
 #include "queue/queue.h"
 #include "scheduler/daemon_main.h"
+#include "scheduler/demand_classes.h"
 #include "scheduler/leader.h"
 #include "scheduler/loop.h"
 #include "scheduler/settings.h"
@@ -229,6 +230,7 @@ static void on_wake(struct poller_timer *timer) {
 struct load {
     struct daemon *daemon;
     struct demands demands; /* by the numbers of specs */
+    struct demand_classes classes;
     struct attempt attempt; /* the job's last one */
     char *texts[4];
     uint64_t unreadable;
@@ -280,7 +282,8 @@ static int build_demand(struct daemon *daemon, const struct job *job, const stru
     return r;
 }
 
-static struct demand *load_demand(struct load *load, const struct queue_job *stored) {
+/* The slow way: from the job's spec. */
+static struct demand *read_demand(struct load *load, const struct queue_job *stored) {
     struct daemon *daemon = load->daemon;
     const struct job *job = stored->job;
     unsigned char hash[SPEC_HASH_BYTES] = {0};
@@ -308,6 +311,25 @@ static struct demand *load_demand(struct load *load, const struct queue_job *sto
                   "job=%" PRIu64 " event=spec_unreadable error=\"%s\"", job->id, error.error.text);
     }
     return demand;
+}
+
+static struct demand *load_demand(struct load *load, const struct queue_job *stored) {
+    struct demand *demand = demand_classes_get(&load->classes, stored->demand);
+
+    if (demand == NULL) {
+        demand = read_demand(load, stored);
+        if (demand != NULL) {
+            demand_classes_learn(&load->classes, stored->demand, demand);
+        }
+    }
+    return demand;
+}
+
+static int load_class(void *context, uint64_t number, const void *bytes, size_t count) {
+    struct load *load = context;
+
+    demand_classes_add(&load->classes, number, bytes, count);
+    return OK;
 }
 
 /* Its record was damaged. Its pod, found by its labels, tells the rest. */
@@ -449,8 +471,12 @@ static int load_queue(struct daemon *daemon, struct error *error) {
         r = queue_each_fact(daemon->queue, FACT_USAGE, load_usage, daemon, &damaged_runs);
     }
     if (r == OK) {
+        r = queue_each_demand(daemon->queue, load_class, &load);
+    }
+    if (r == OK) {
         r = queue_each_stored(daemon->queue, load_job, &load, &damaged);
     }
+    demand_classes_finish(&load.classes);
     demands_finish(&load.demands);
     for (size_t i = 0; i < ARRAY_LEN(load.texts); i++) {
         free(load.texts[i]);

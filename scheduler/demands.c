@@ -5,8 +5,12 @@
 #include "base/buf.h"
 #include "base/digest.h"
 #include "base/limits.h"
+#include "base/version.h"
 #include "k8s/payload_sketch.h"
 #include "policy/demand.h"
+
+/* Raise it when the demand of a payload comes out otherwise than before, within one version. */
+#define DEMANDS_REVISION 1
 
 /* What the map knows a demand by: what of, its kind, a digest in hex and the namespace, which
  * Kubernetes bounds. */
@@ -89,10 +93,23 @@ struct demand *demands_get_alike(struct demands *demands, const struct demand_ke
     return demand;
 }
 
+/* The sketch, and whose reading of it: another version may make another demand of it. */
+static void set_origin(struct demand *demand, const char *sketch_text) {
+    unsigned char digest[SPEC_HASH_BYTES];
+    struct buf text;
+
+    buf_init(&text, LIMIT_SPEC_BYTES);
+    buf_add_format(&text, "%s %d %s", NIGHTSHIFT_VERSION, DEMANDS_REVISION, sketch_text);
+    digest_sha256(text.data, text.bytes, digest);
+    buf_finish(&text);
+    demand_set_origin(demand, digest);
+}
+
 void demands_put(struct demands *demands, const struct demand_key *key, const char *payload,
                  size_t bytes, struct demand *demand) {
     struct key_text room;
 
     put(demands, text_of_hash(key, &room), demand);
-    put(demands, text_of_sketch(key, payload, bytes, &room), demand);
+    set_origin(demand, text_of_sketch(key, payload, bytes, &room));
+    put(demands, room.text, demand);
 }

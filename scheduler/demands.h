@@ -36,7 +36,7 @@ struct demand *demands_get(const struct demands *demands, const struct demand_ke
 struct demand *demands_get_alike(struct demands *demands, const struct demand_key *key,
                                  const char *payload, size_t bytes);
 
-/* Keep a settled demand, shared, for this payload and those like it. */
+/* Keep a settled demand, shared, for this payload and those like it; its origin is set. */
 void demands_put(struct demands *demands, const struct demand_key *key, const char *payload,
                  size_t bytes, struct demand *demand);
 

@@ -171,6 +171,10 @@ static void read_job(struct daemon *daemon, const struct api_call *call,
         return;
     }
     job->demand = read_demand(daemon, work, manifest, job, problems);
+    if (job->demand != NULL) {
+        job->spec.demand = job->demand->origin;
+        job->spec.demand_bytes = sizeof job->demand->origin;
+    }
 }
 
 static void refuse(struct api_call *call, int code, struct problems *problems) {
