@@ -69,6 +69,19 @@ struct stored_job {
     bool exists;
 };
 
+/* A request that a leader had sent when it was stopped. */
+struct late_command {
+    struct command command;
+    int64_t due_us;
+};
+
+/* One that was stopped, and wakes when another leads. */
+struct old_leader {
+    struct core *core; /* NULL: there is none */
+    int64_t wakes_us;
+    int64_t lease_until_us; /* monotonic: what it checks before it sends anything */
+};
+
 struct world {
     struct world_options options;
     struct rng rng;
@@ -90,8 +103,13 @@ struct world {
     uint64_t note_order;
     uint64_t uid_count;
     unsigned executor_refusals;
-    bool is_ours_alone; /* nobody else takes quota */
-    bool died;          /* no more turns until the restart */
+    bool is_ours_alone;     /* nobody else takes quota */
+    bool died;              /* no more turns until the restart */
+    bool paused;            /* the same, but the process lives */
+    int64_t lease_until_us; /* of the one that is stopped, monotonic */
+    struct old_leader old;
+    struct late_command late[64];
+    unsigned late_count;
     struct world_totals totals;
     unsigned succeeded_mains[WORLD_JOBS_MAX + 1];
 };
@@ -516,6 +534,75 @@ static void act(struct world *world, const struct turn *turn) {
     }
 }
 
+/* --- A leader that is stopped ---------------------------------------------------------------- */
+
+#define LEASE_US (15 * 1000000)
+
+/* Stopped amid its commands: some were on the wire, and arrive whenever the network likes. */
+static void stop_amid(struct world *world, const struct turn *turn) {
+    for (size_t i = 0; i < turn->command_count; i++) {
+        if (chance(world, 500) && world->late_count < ARRAY_LEN(world->late)) {
+            struct late_command *late = &world->late[world->late_count++];
+
+            late->command = turn->commands[i];
+            late->command.namespace = keep(world, turn->commands[i].namespace);
+            late->command.pod_name = keep(world, turn->commands[i].pod_name);
+            late->command.pod_uid = keep(world, turn->commands[i].pod_uid);
+            late->due_us = world->now.now_us + (int64_t)rng_below(&world->rng, 60000000);
+        }
+    }
+}
+
+/* As the API server has them: a name is a pod's alone, and a deletion names its uid. */
+static void arrive(struct world *world, const struct command *command) {
+    char name[48];
+    char uid[16];
+    struct world_pod *pod;
+
+    world->totals.late++;
+    if (command->kind == COMMAND_START) {
+        (void)snprintf(name, sizeof name, "j%" PRIu64 "-%" PRIu32, command->job_id,
+                       command->attempt);
+        (void)carry_out_start(world, command, name, uid);
+        return;
+    }
+    pod = find_pod(world, command->pod_name);
+    if (pod != NULL && (command->pod_uid[0] == '\0' || strcmp(pod->uid, command->pod_uid) == 0)) {
+        remove_pod(world, pod);
+    }
+}
+
+static void arrive_late(struct world *world) {
+    for (unsigned i = world->late_count; i > 0; i--) {
+        if (world->late[i - 1].due_us <= world->now.now_us) {
+            struct command command = world->late[i - 1].command;
+
+            world->late[i - 1] = world->late[--world->late_count];
+            arrive(world, &command);
+        }
+    }
+}
+
+static void forget_old(struct world *world) {
+    core_destroy(world->old.core);
+    world->old.core = NULL;
+}
+
+/* It has much to do, by its picture of long ago, and must not. */
+static void wake_old(struct world *world) {
+    struct turn out;
+
+    if (world->old.core == NULL || world->old.wakes_us > world->now.now_us) {
+        return;
+    }
+    scheduler_turn(world->old.core, world->now, NULL, 0, &out);
+    if (world->now.mono_us < world->old.lease_until_us) {
+        broken(world, "another leads while its lease is valid", 0);
+    }
+    world->totals.fenced += (unsigned)out.command_count; /* Its store is not its own either. */
+    forget_old(world);
+}
+
 /* --- Checks ---------------------------------------------------------------------------------- */
 
 static void check_jobs(const struct world *world) {
@@ -626,7 +713,7 @@ static struct event event_of(struct world *world, const struct note *note, struc
 static bool turn(struct world *world, struct event *events, size_t count) {
     struct turn out;
 
-    if (world->died) {
+    if (world->died || world->paused) {
         return false;
     }
     scheduler_turn(world->core, world->now, events, count, &out);
@@ -635,6 +722,12 @@ static bool turn(struct world *world, struct event *events, size_t count) {
     if (world->totals.turns == world->options.nth_turn_dies ||
         chance(world, world->options.crash)) {
         world->died = true; /* Committed, and not acted upon. */
+        return false;
+    }
+    if (out.command_count > 0 && chance(world, world->options.pause)) {
+        world->paused = true;
+        world->lease_until_us = world->now.mono_us + LEASE_US;
+        stop_amid(world, &out);
         return false;
     }
     act(world, &out);
@@ -707,6 +800,18 @@ static void crash(struct world *world) {
     core_destroy(world->core);
     world->note_count = 0; /* Watches and replies died with the process. */
     world->died = false;
+    start_core(world);
+}
+
+/* Its lease has run out: another has the queue, and loads it. */
+static void take_over(struct world *world) {
+    forget_old(world);
+    world->old.core = world->core;
+    world->old.lease_until_us = world->lease_until_us;
+    world->old.wakes_us = world->now.now_us + (int64_t)rng_below(&world->rng, 120000000);
+    world->totals.takeovers++;
+    world->note_count = 0;
+    world->paused = false;
     start_core(world);
 }
 
@@ -797,14 +902,21 @@ static void step(struct world *world) {
     world->now.now_us += step_us;
     world->now.mono_us += step_us;
     step_cluster(world);
+    arrive_late(world);
+    if (world->paused && world->now.mono_us >= world->lease_until_us) {
+        take_over(world);
+    }
+    wake_old(world);
     deliver(world);
     for (int i = 0; i < 20 && turn(world, NULL, 0); i++) {
         continue;
     }
-    if (!world->died && world->acknowledged < world->options.jobs && chance(world, 300)) {
+    if (!world->died && !world->paused && world->acknowledged < world->options.jobs &&
+        chance(world, 300)) {
         submit(world);
     }
-    if (!world->died && world->acknowledged > 0 && chance(world, world->options.cancel)) {
+    if (!world->died && !world->paused && world->acknowledged > 0 &&
+        chance(world, world->options.cancel)) {
         cancel(world);
     }
     if (world->died || chance(world, world->options.crash)) {
@@ -951,12 +1063,14 @@ struct world_totals world_run(const struct world_options *options) {
     }
     /* Peace: what is still on its way arrives, and what is to be cleaned up goes. */
     world->options.crash = world->options.request_lost = world->options.reply_lost = 0;
+    world->options.pause = 0;
     world->options.foreign = world->options.cancel = 0;
     for (int i = 0; i < 400; i++) {
         step(world);
     }
     check_end(world);
     totals = world->totals;
+    forget_old(world);
     core_destroy(world->core);
     for (size_t i = 0; i < ARRAY_LEN(world->demands); i++) {
         demand_destroy(world->demands[i]);

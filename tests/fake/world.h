@@ -26,6 +26,7 @@ struct world_options {
     unsigned cancel;       /* a job is cancelled at some moment */
     unsigned crash;        /* the daemon dies between commit and act, or after */
     unsigned foreign;      /* somebody else takes quota and room for a while */
+    unsigned pause;        /* the leader is stopped amid its commands: another one takes over */
     unsigned windows;      /* a job names windows, which open for 10 minutes and shut for 3 */
     /* Exactly one, counted from 1 over starts and deletions, or over turns; 0: none. */
     unsigned nth_request_lost;
@@ -36,6 +37,9 @@ struct world_options {
 struct world_totals {
     unsigned requests;
     unsigned turns;
+    unsigned takeovers;
+    unsigned late;   /* commands of a stopped leader that arrived after the takeover */
+    unsigned fenced; /* commands that one wanted to send when it woke, and did not */
 };
 
 /* Run to the end; what did not hold ends the process with the seed in the text. */

@@ -55,6 +55,29 @@ TEST_WITHIN(core__keeps_to_the_windows, 180) {
     run_some_seeds(options, 60); /* Virtual hours, most of them waiting. */
 }
 
+/* Two cores on one store, one after the other, with what the first had on the wire arriving at any
+ * later time: a pod's name is its attempt's, so it can only collide. */
+TEST_WITHIN(core__takes_over_from_a_leader_that_was_stopped, 180) {
+    struct world_totals sum = {0};
+
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct world_totals totals = world_run(&(struct world_options){.seed = seed,
+                                                                       .jobs = 12,
+                                                                       .nodes = 4,
+                                                                       .pause = 150,
+                                                                       .reply_lost = 50,
+                                                                       .request_lost = 50,
+                                                                       .pod_fails = 100});
+
+        sum.takeovers += totals.takeovers;
+        sum.late += totals.late;
+        sum.fenced += totals.fenced;
+    }
+    CHECK(sum.takeovers > SEEDS, "more than one for each seed");
+    CHECK(sum.late > SEEDS / 2, "something was on the wire");
+    CHECK(sum.fenced > 0, "and the old ones had something in mind");
+}
+
 /* A small history in which each request in turn, and then each reply, is the one that is lost. */
 TEST_WITHIN(core__survives_the_loss_of_each_single_request_and_reply, 60) {
     const struct world_options quiet = {
