@@ -294,7 +294,9 @@ static void settle_touched(struct room *room) {
         read_books(room, room->touched[i]);
     }
     find_antis(room); /* Only now: what was taken back may be of reservations that are gone. */
-    qsort(room->touched, room->touched_count, sizeof(struct expected *), compare_expected);
+    if (room->touched_count > 1) { /* qsort() wants a list, even for nothing. */
+        qsort(room->touched, room->touched_count, sizeof(struct expected *), compare_expected);
+    }
     for (size_t i = 0; i < room->touched_count; i++) {
         struct expected *expected = room->touched[i];
 
