@@ -321,7 +321,8 @@ static bool is_short(const struct expected *expected) {
     return false;
 }
 
-/* Real pods went where these were expected. */
+/* Real pods went where these were expected. By the copies: what is touched may be gone from the
+ * ledger. */
 static bool is_crowded_out(const struct room *room, const struct expected *expected) {
     for (size_t i = 0; i < expected->coming_count; i++) {
         const struct coming *coming = &expected->comings[i];
@@ -330,7 +331,7 @@ static bool is_crowded_out(const struct room *room, const struct expected *expec
             const struct resources *free = &room->place.index.nodes[coming->runs[j].node].free;
 
             for (size_t kind = 0; kind < RESOURCE_KIND_MAX; kind++) {
-                if (coming->requests->amount[kind] > 0 && free->amount[kind] < 0) {
+                if (expected->requests[i].amount[kind] > 0 && free->amount[kind] < 0) {
                     return true;
                 }
             }
