@@ -430,6 +430,10 @@ int api_listen_tls(struct api *api, const char *host, uint16_t port, const struc
     return http_listen_tcp(api->server, host, port, tls, out_port, error);
 }
 
+void api_set_limits(struct api *api, const struct http_limits *limits) {
+    http_server_set_limits(api->server, limits);
+}
+
 int api_reload(struct api *api, const struct api_token *tokens, size_t count, struct error *error) {
     int r = http_server_reload_tls(api->server, error);
 

@@ -113,6 +113,9 @@ int api_listen_unix(struct api *api, const struct http_unix *unix_socket,
 int api_listen_tls(struct api *api, const char *host, uint16_t port, const struct http_tls *tls,
                    uint16_t *out_port, struct error *error) MUST_CHECK;
 
+/* From now on; see http_server_set_limits(). */
+void api_set_limits(struct api *api, const struct http_limits *limits);
+
 /* From now on these tokens (copied) and what the certificate files hold now. On failure, nothing
  * changes. Calls already handed out go on. */
 int api_reload(struct api *api, const struct api_token *tokens, size_t count,

@@ -36,11 +36,14 @@ struct http_limits {
     size_t url_bytes;                  /* 414 */
     size_t body_bytes;                 /* 413 */
     size_t body_bytes_all;             /* of all connections together: 503 */
-    size_t connections_network;        /* TCP and TLS; beyond, clients wait in the backlog */
-    size_t connections_unix;           /* apart, so that the network can't lock the operator out */
-    size_t stream_bytes;               /* queued for a slow reader of a stream, see http_overflow */
+    /* TCP and TLS. Beyond it the longest idle one is closed for each that comes; where none is idle,
+     * clients wait in the backlog. */
+    size_t connections_network;
+    size_t connections_unix; /* apart, so that the network can't lock the operator out */
+    size_t stream_bytes;     /* queued for a slow reader of a stream, see http_overflow */
     int64_t handshake_us, header_us, body_us,
         idle_us;           /* from begin to end; progress adds nothing */
+    int64_t idle_min_us;   /* idle for less, none is closed to make room for another */
     int64_t linger_us;     /* to swallow what a refused client still sends, so it reads why */
     int64_t send_us;       /* in each such period while bytes are queued, */
     size_t send_bytes_min; /* this many must leave (or all), else the reader is cut off */
@@ -79,6 +82,9 @@ int http_listen_tcp(struct http_server *server, const char *host, uint16_t port,
 /* Read all certificate files again, for connections to come. On failure nothing changes. */
 int http_server_reload_tls(struct http_server *server, struct error *error) MUST_CHECK;
 
+/* From now on; what is under way keeps its deadlines. */
+void http_server_set_limits(struct http_server *server, const struct http_limits *limits);
+
 /* Stop listening, close idle connections, answer what was begun and close after it; streams go on
  * until they end. on_drained (may be NULL) comes once no connection is left. */
 void http_server_drain(struct http_server *server, void (*on_drained)(void *owner));
@@ -89,7 +95,7 @@ void http_server_destroy(struct http_server *server);
 
 struct http_stats {
     size_t connections[HTTP_TRANSPORT_COUNT];
-    uint64_t accepted, requests, refused, timed_out, streams_dropped, accept_failed;
+    uint64_t accepted, requests, refused, timed_out, streams_dropped, accept_failed, evicted;
 };
 struct http_stats http_server_stats(const struct http_server *server);
 

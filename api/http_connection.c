@@ -498,6 +498,32 @@ static void hand_out(struct http_connection *c) {
     }
 }
 
+/* What is beyond a bound hears the bound, and which of nightshift's settings it is. */
+static void refuse_beyond(struct http_connection *c, int status, const char *why) {
+    const struct http_limits *limits = limits_of(c);
+    char text[160];
+
+    switch (status) {
+    case 413:
+        (void)snprintf(text, sizeof text, "%s: at most %zu bytes are taken (limits.bodyBytes)", why,
+                       limits->body_bytes);
+        break;
+    case 414:
+        (void)snprintf(text, sizeof text, "%s: at most %zu bytes are taken", why,
+                       limits->url_bytes);
+        break;
+    case 431:
+        (void)snprintf(text, sizeof text,
+                       "%s: at most %zu bytes (limits.headerBytes) and %zu headers are taken", why,
+                       limits->header_bytes, limits->header_count);
+        break;
+    default:
+        (void)snprintf(text, sizeof text, "%s", why);
+        break;
+    }
+    refuse(c, status, text);
+}
+
 /* The head is here, the body is not. */
 static void begin_body(struct http_connection *c, bool body_is_here) {
     struct http_request *request = http_parser_request(c->parser);
@@ -534,11 +560,11 @@ static size_t feed_step(struct http_connection *c, const char *bytes, size_t cou
     if (step == HTTP_STEP_REFUSED) {
         int status = http_parser_refusal(c->parser, &why);
 
-        refuse(c, status, why);
+        refuse_beyond(c, status, why);
         return count;
     }
     if (!count_body(c)) {
-        refuse(c, 503, "too many bodies are on their way; try again");
+        refuse(c, 503, "too many bodies are on their way (limits.bodiesBytes); try again");
         return count;
     }
     if (step == HTTP_STEP_HEAD) {
@@ -718,6 +744,32 @@ void http_connection_settle(struct http_connection *c) {
     update_watch(c);
 }
 
+static void expire_reading(struct http_connection *c);
+
+static bool is_idle(const struct http_connection *c) {
+    return c->phase == HTTP_PHASE_READING && c->in.bytes == 0 &&
+           http_parser_progress(c->parser) == HTTP_PROGRESS_IDLE;
+}
+
+void http_connection_evict(struct http_server *server, enum http_transport transport) {
+    const struct http_limits *limits = &server->config.limits;
+    int64_t mono_us = http_server_now(server);
+    bool is_unix = transport == HTTP_UNIX;
+    struct http_connection *longest = NULL;
+
+    for (struct http_connection *c = server->connections; c != NULL; c = c->next) {
+        if ((c->peer.transport == HTTP_UNIX) == is_unix && is_idle(c) &&
+            (longest == NULL || c->deadline_us < longest->deadline_us)) {
+            longest = c;
+        }
+    }
+    if (longest != NULL &&
+        mono_us - (longest->deadline_us - limits->idle_us) >= limits->idle_min_us) {
+        server->stats.evicted++;
+        expire_reading(longest);
+    }
+}
+
 static void expire_reading(struct http_connection *c) {
     if (http_parser_progress(c->parser) == HTTP_PROGRESS_IDLE) {
         if (c->tls != NULL) {
@@ -725,7 +777,8 @@ static void expire_reading(struct http_connection *c) {
         }
         http_connection_kill(c);
     } else {
-        refuse(c, 408, "the request took too long");
+        refuse(c, 408,
+               "the request took too long (limits.headerTimeout and limits.bodyTimeout bound it)");
     }
 }
 

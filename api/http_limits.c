@@ -16,6 +16,7 @@ struct http_limits http_limits_default(void) {
         .header_us = 10 * CLOCK_US_PER_SECOND,
         .body_us = 120 * CLOCK_US_PER_SECOND,
         .idle_us = 75 * CLOCK_US_PER_SECOND,
+        .idle_min_us = 1 * CLOCK_US_PER_SECOND,
         .linger_us = 1 * CLOCK_US_PER_SECOND,
         .send_us = 30 * CLOCK_US_PER_SECOND,
         .send_bytes_min = 64 * LIMIT_KIB,

@@ -88,6 +88,15 @@ static void put_off(struct http_listener *listener) {
 }
 
 /* false: no more for now. */
+/* Somebody closes, or is idle for long enough by then. */
+static void put_off_until_idle(struct http_listener *listener) {
+    struct http_server *server = listener->server;
+    int64_t now_us = http_server_now(server);
+
+    pause_listener(listener);
+    http_server_wake_by(server, now_us + server->config.limits.idle_min_us, now_us);
+}
+
 static bool accept_one(struct http_listener *listener) {
     struct sockaddr_storage address;
     socklen_t bytes = sizeof address;
@@ -117,8 +126,14 @@ static void on_connect(struct poller_fd *watch, unsigned events) {
 
     (void)events;
     for (int i = 0; i < ACCEPTS_PER_WAKE; i++) {
+        if (!has_room(listener) && i > 0) {
+            return; /* Whether somebody else waits, the next round tells. */
+        }
         if (!has_room(listener)) {
-            pause_listener(listener); /* The rest waits in the kernel's backlog. */
+            http_connection_evict(listener->server, listener->transport);
+        }
+        if (!has_room(listener)) {
+            put_off_until_idle(listener); /* The rest waits in the kernel's backlog. */
             return;
         }
         if (!accept_one(listener)) {
@@ -131,6 +146,15 @@ void http_listeners_resume(struct http_server *server) {
     for (struct http_listener *listener = server->listeners; listener != NULL;
          listener = listener->next) {
         if (has_room(listener)) {
+            poller_fd_set(server->config.poller, &listener->watch, POLLER_READ);
+        }
+    }
+}
+
+void http_listeners_retry(struct http_server *server) {
+    for (struct http_listener *listener = server->listeners; listener != NULL;
+         listener = listener->next) {
+        if (!has_room(listener)) {
             poller_fd_set(server->config.poller, &listener->watch, POLLER_READ);
         }
     }

@@ -105,6 +105,7 @@ static void on_sweep(struct poller_timer *timer) {
         http_server_wake_by(server, next_us, now_us);
     }
     http_listeners_resume(server);
+    http_listeners_retry(server);
 }
 
 /* --- Life cycle ------------------------------------------------------------------------------- */
@@ -135,6 +136,11 @@ struct http_server *http_server_create(const struct http_server_config *config) 
     server->read_buffer = mem_alloc(1, HTTP_READ_BYTES);
     server->date_second = -1;
     return server;
+}
+
+void http_server_set_limits(struct http_server *server, const struct http_limits *limits) {
+    server->config.limits = *limits;
+    http_listeners_resume(server);
 }
 
 void http_server_drain(struct http_server *server, void (*on_drained)(void *owner)) {

@@ -98,6 +98,8 @@ void http_server_schedule(struct http_connection *connection);
 /* --- listeners -------------------------------------------------------------------------------- */
 void http_listeners_close(struct http_server *server);
 /* There is room again: a connection ended, or time has passed. */
+/* Those without room ask again whether somebody waits: a connection may be idle by now. */
+void http_listeners_retry(struct http_server *server);
 void http_listeners_resume(struct http_server *server);
 
 /* --- connections ------------------------------------------------------------------------------ */
@@ -108,6 +110,10 @@ void http_connection_expire(struct http_connection *connection);
 /* Go on with what is possible without the network. */
 void http_connection_settle(struct http_connection *connection);
 /* Close the socket now; memory and request follow in the next round. */
+/* Close the connection of that door that has been idle for longest, if one has been for idle_min_us:
+ * whoever comes now has something to say. O(connections). */
+void http_connection_evict(struct http_server *server, enum http_transport transport);
+
 void http_connection_kill(struct http_connection *connection);
 /* Tell the request's owner, free all. Only for the server's round. */
 void http_connection_free(struct http_connection *connection);

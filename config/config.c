@@ -135,14 +135,14 @@ static void check_rate(const struct text_node *node, const struct trail *trail,
     }
 }
 
-static void check_bytes(const struct text_node *node, const struct trail *trail,
+static void check_bytes(const struct text_node *node, int64_t most, const struct trail *trail,
                         struct problems *problems) {
     int64_t bytes = 0;
 
-    if (quantity_parse_units(node->text, &bytes) == OK &&
-        (bytes < LIMIT_KIB || bytes > LIMIT_HTTP_BODY_BYTES)) {
-        problems_add_at(problems, node->place, trail, "must be between 1Ki and %dMi, not %s",
-                        LIMIT_HTTP_BODY_BYTES / LIMIT_MIB, node->text);
+    if (quantity_parse_units(node->text, &bytes) == OK && (bytes < LIMIT_KIB || bytes > most)) {
+        problems_add_at(problems, node->place, trail,
+                        "must be between 1Ki and %" PRId64 "Mi, not %s", most / LIMIT_MIB,
+                        node->text);
     }
 }
 
@@ -162,7 +162,7 @@ static bool check_value(const struct setting *setting, struct text_node *node,
     } else if (setting->store == STORE_RATE) {
         check_rate(node, trail, problems);
     } else if (setting->store == STORE_BYTES) {
-        check_bytes(node, trail, problems);
+        check_bytes(node, setting->field.max, trail, problems);
     }
     return problems->count + problems->dropped == before;
 }

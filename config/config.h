@@ -77,6 +77,15 @@ struct config {
     char *spark_version; /* of that image; "": told from its tag */
 
     int64_t body_bytes_max;
+    int64_t bodies_bytes_max;
+    int64_t header_bytes_max;
+    int64_t jobs_per_request_max;
+    int64_t connections_max;
+    int64_t unix_connections_max;
+    int64_t header_timeout_us;
+    int64_t body_timeout_us;
+    int64_t idle_timeout_us;
+    int64_t send_timeout_us;
     int64_t jobs_waiting_max;
     int64_t history_age_us;
     int64_t history_count;

@@ -14,6 +14,8 @@
         .field = {.name = (path_), .type = FIELD_BOOL}, .store = STORE_BOOL, AT(member_), \
         .initial = (initial_), .about = (about_)                                          \
     }
+#define BODIES_BYTES_MAX ((int64_t)4096 * LIMIT_MIB)
+
 #define COUNT(path_, member_, min_, max_, initial_, about_)                          \
     {                                                                                \
         .field = {.name = (path_), .type = FIELD_INT, .min = (min_), .max = (max_)}, \
@@ -151,11 +153,32 @@ const struct setting config_settings[] = {
     TEXT("spark.defaultVersion", spark_version, "",
          "Spark's version in that image; empty: told from its tag"),
 
-    {.field = {.name = "limits.bodyBytes", .type = FIELD_QUANTITY},
+    {.field = {.name = "limits.bodyBytes", .type = FIELD_QUANTITY, .max = LIMIT_HTTP_BODY_BYTES},
      .store = STORE_BYTES,
      AT(body_bytes_max),
      .initial = "32Mi",
      .about = "the largest request to the API"},
+    {.field = {.name = "limits.bodiesBytes", .type = FIELD_QUANTITY, .max = BODIES_BYTES_MAX},
+     .store = STORE_BYTES,
+     AT(bodies_bytes_max),
+     .initial = "256Mi",
+     .about = "all requests that are being read or answered, together"},
+    COUNT("limits.headerBytes", header_bytes_max, 1024, 65536, "8192",
+          "a request's line and headers"),
+    COUNT("limits.jobsPerRequest", jobs_per_request_max, 1, LIMIT_MANIFEST_DOCUMENTS, "10000",
+          "jobs of one request, rows of templates included"),
+    COUNT("limits.connections", connections_max, 1, 100000, "10240",
+          "clients at once from other machines; for one more, the longest idle connection is "
+          "closed"),
+    COUNT("limits.unixConnections", unix_connections_max, 1, 100000, "1024",
+          "the same of the unix socket"),
+    TIME("limits.headerTimeout", header_timeout_us, "10s",
+         "from a request's first byte to its headers' end"),
+    TIME("limits.bodyTimeout", body_timeout_us, "2m", "from there to the end of its body"),
+    TIME("limits.idleTimeout", idle_timeout_us, "75s",
+         "a connection without a request is closed after it"),
+    TIME("limits.sendTimeout", send_timeout_us, "30s",
+         "a client that takes less than 64 KiB of its answer in it is cut off"),
     COUNT("limits.waitingJobs", jobs_waiting_max, 1, 10000000, "1000000",
           "jobs waiting at once; more are refused"),
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,6 +44,8 @@ enum {
     EXIT_SYSTEM = 5,
     EXIT_LEASE = 6, /* another daemon leads from here on */
 };
+
+#define DESCRIPTORS_BESIDE_CLIENTS 256 /* the queue, the cluster, the log */
 
 struct instant daemon_now(const struct daemon *daemon) {
     (void)daemon;
@@ -815,6 +818,27 @@ static int load_config(struct daemon *daemon, const char *path) {
     return r;
 }
 
+/* As many as the system allows us: each client takes one. */
+static void raise_descriptors(const struct daemon *daemon) {
+    int64_t wanted = daemon->config.connections_max + daemon->config.unix_connections_max +
+                     DESCRIPTORS_BESIDE_CLIENTS;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return;
+    }
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur != RLIM_INFINITY && (int64_t)limit.rlim_cur < wanted) {
+        log_warn(&daemon->log, clock_sample().now_us,
+                 "event=few_descriptors limit=%" PRId64 " wanted=%" PRId64
+                 " action=\"clients beyond them wait\"",
+                 (int64_t)limit.rlim_cur, wanted);
+    }
+}
+
 int daemon_main(const char *config_path) {
     struct daemon daemon = {.config_path = config_path, .log = {.fd = STDERR_FILENO}};
     struct error error = {0};
@@ -825,6 +849,7 @@ int daemon_main(const char *config_path) {
     }
     (void)!log_level_parse(daemon.config.log_level, &daemon.log.level);
     daemon.started_us = clock_sample().now_us;
+    raise_descriptors(&daemon);
     (void)signal(SIGPIPE, SIG_IGN); /* A peer that has gone is an error of the write. */
     daemon.loop = loop_create();
     if (daemon.loop == NULL) {

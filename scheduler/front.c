@@ -660,13 +660,28 @@ static int listen_local(struct daemon *daemon, struct error *error) {
     return r;
 }
 
+static struct http_limits limits_of(const struct config *config) {
+    struct http_limits limits = http_limits_default();
+
+    limits.body_bytes = (size_t)config->body_bytes_max;
+    limits.body_bytes_all = (size_t)config->bodies_bytes_max;
+    limits.header_bytes = (size_t)config->header_bytes_max;
+    limits.connections_network = (size_t)config->connections_max;
+    limits.connections_unix = (size_t)config->unix_connections_max;
+    limits.header_us = config->header_timeout_us;
+    limits.body_us = config->body_timeout_us;
+    limits.idle_us = config->idle_timeout_us;
+    limits.send_us = config->send_timeout_us;
+    return limits;
+}
+
 int front_open(struct daemon *daemon, struct error *error) {
     const struct config *config = &daemon->config;
     struct api_config api = {
         .poller = loop_poller(daemon->loop),
         .clock = on_clock,
         .log = &daemon->log,
-        .http = http_limits_default(),
+        .http = limits_of(config),
         .on_call = on_call,
         .on_gone = on_gone,
         .on_drained = on_drained,
@@ -674,7 +689,6 @@ int front_open(struct daemon *daemon, struct error *error) {
     };
     int r;
 
-    api.http.body_bytes = (size_t)config->body_bytes_max;
     daemon->front = mem_alloc(1, sizeof *daemon->front);
     daemon->front->api = api_create(&api);
     daemon->front->forecasts = front_forecasts_create(daemon);
@@ -686,7 +700,13 @@ int front_open(struct daemon *daemon, struct error *error) {
 }
 
 int front_reload(struct daemon *daemon, const struct config *config, struct error *error) {
-    return load_tokens(daemon->front->api, config, error);
+    const struct http_limits limits = limits_of(config);
+    int r = load_tokens(daemon->front->api, config, error);
+
+    if (r == OK) {
+        api_set_limits(daemon->front->api, &limits);
+    }
+    return r;
 }
 
 void front_drain(struct daemon *daemon) {

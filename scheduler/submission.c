@@ -230,6 +230,13 @@ static void read_jobs(struct daemon *daemon, const struct api_call *call,
     for (size_t i = 0; i < set->count; i++) {
         count += manifest_job_count(&set->items[i]);
     }
+    if (count > (size_t)daemon->config.jobs_per_request_max) {
+        problems_add(problems, set->items[set->count - 1].place, "",
+                     "%zu jobs in one request; at most %" PRId64
+                     " are taken (limits.jobsPerRequest): send them in several",
+                     count, daemon->config.jobs_per_request_max);
+        return;
+    }
     work->jobs = mem_alloc(count, sizeof *work->jobs);
     work->teams = mem_alloc(count, sizeof *work->teams);
     for (size_t i = 0; i < set->count; i++) {

@@ -390,11 +390,14 @@ TEST(http__recovers_from_too_many_connections) {
     struct fixture fixture;
 
     options.limits.connections_network = MANY;
+    options.limits.header_us = 60 * CLOCK_US_PER_SECOND;
     fixture_start(&fixture, &options);
     for (int i = 0; i < MANY; i++) {
         clients[i] = client_open(&fixture, DOOR_TCP);
+        client_send(&clients[i], "GET /hello HTTP/1.1\r\n"); /* None of them is idle. */
     }
     fixture_await(&fixture, "tcp", MANY, "all are in");
+    sleep_ms(100);
     late = client_open(&fixture, DOOR_TCP); /* The kernel's backlog takes it. */
     client_send(&late, GET("/hello"));
     CHECK_EQ(client_read(&late, 100 * FIXTURE_MS), 0, "one too many waits");
@@ -416,11 +419,15 @@ TEST(http__keeps_a_quota_for_unix_clients) {
     struct client network;
 
     options.limits.connections_unix = 3;
+    options.limits.header_us = 60 * CLOCK_US_PER_SECOND;
     fixture_start(&fixture, &options);
     for (int i = 0; i < 4; i++) {
         clients[i] = client_open(&fixture, DOOR_UNIX);
+        if (i < 3) {
+            client_send(&clients[i], "GET /hello HTTP/1.1\r\n"); /* None of them is idle. */
+            sleep_ms(50);
+        }
     }
-    client_expect(&clients[0], GET("/hello"), 200, "the first is in");
     client_send(&clients[3], GET("/hello"));
     CHECK_EQ(client_read(&clients[3], 100 * FIXTURE_MS), 0, "the fourth waits");
     network = client_open(&fixture, DOOR_TCP);
@@ -431,6 +438,39 @@ TEST(http__keeps_a_quota_for_unix_clients) {
         client_close(&clients[i]);
     }
     client_close(&network);
+    fixture_stop(&fixture);
+}
+
+/* Who has been silent for longest makes room for who comes. */
+TEST(http__closes_idle_connections_for_new_ones) {
+    struct fixture_options options = fixture_options();
+    struct client clients[4];
+    struct fixture fixture;
+    struct client late;
+
+    options.limits.connections_network = 4;
+    options.limits.header_us = 60 * CLOCK_US_PER_SECOND;
+    options.limits.idle_us = 60 * CLOCK_US_PER_SECOND;
+    options.limits.idle_min_us = 40 * CLOCK_US_PER_MS;
+    fixture_start(&fixture, &options);
+    for (int i = 0; i < 4; i++) {
+        clients[i] = client_open(&fixture, DOOR_TCP);
+        client_expect(&clients[i], GET("/hello"), 200, "all get in");
+        sleep_ms(20);
+    }
+    client_expect(&clients[0], GET("/hello"), 200, "the first says something again");
+    client_send(&clients[1], "GET /hello HTTP/1.1\r\n");
+    sleep_ms(50);
+    late = client_open(&fixture, DOOR_TCP);
+    client_expect(&late, GET("/hello"), 200, "the next one gets in");
+    CHECK(client_sees_end(&clients[2], 3000 * FIXTURE_MS), "for the one that was idle for longest");
+    client_expect(&clients[1], "Host: x\r\n\r\n", 200, "one in a request stays");
+    client_expect(&clients[0], GET("/hello"), 200, "and one that spoke lately");
+    client_expect(&clients[3], GET("/hello"), 200, "and one that came later");
+    for (int i = 0; i < 4; i++) {
+        client_close(&clients[i]);
+    }
+    client_close(&late);
     fixture_stop(&fixture);
 }
 

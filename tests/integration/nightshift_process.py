@@ -126,6 +126,13 @@ class Nightshiftd:
         with open(self.log_file, encoding="utf-8", errors="replace") as log:
             return log.read()
 
+    def rss_kib(self):
+        with open("/proc/%d/status" % self.process.pid, encoding="utf-8") as file:
+            return int(file.read().split("VmRSS:")[1].split()[0])
+
+    def descriptors(self):
+        return len(os.listdir("/proc/%d/fd" % self.process.pid))
+
     def kill(self):
         self.process.kill()
         self.process.wait()
