@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "queue/journal.h"
+#include "queue/pages.h"
 #include "queue/store.h"
 
 #define TRIES            1000 /* of catching the tables and their journal together */
@@ -133,6 +134,14 @@ static int begin(struct source *source) {
     return r;
 }
 
+/* Of the commit that the transaction reads: its pages stay while it does. */
+static int check_pages(struct source *source, struct error *error) {
+    int fd;
+    int r = store_fail(error, mdb_env_get_fd(source->env, &fd), "can't read the queue's file");
+
+    return r == OK ? pages_check(fd, mdb_txn_id(source->txn), error) : r;
+}
+
 static int read_journal(struct source *source, struct error *error) {
     char *path = mem_format("%s/journal", source->folder);
     int r = journal_peek(path, strtoull(source->generation, NULL, 16), keep_op, &source->pending);
@@ -160,11 +169,14 @@ static void close_source(struct source *source) {
  * journal was not emptied meanwhile: nothing that was acknowledged before is missing. */
 static int open_source(struct source *source, struct error *error) {
     char *path = mem_format("%s/" STORE_FILE, source->folder);
-    int r = access(path, R_OK) == 0
-                ? OK
-                : error_set(error, err_from_errno(errno), "%s: %s", path, strerror(errno));
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int r = fd < 0 ? error_set(error, err_from_errno(errno), "%s: %s", path, strerror(errno))
+                   : pages_check_head(fd, error);
 
     free(path);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
     if (r == OK) {
         r = store_fail(error, open_env(source), "can't open the queue's file");
     }
@@ -180,7 +192,7 @@ static int open_source(struct source *source, struct error *error) {
             r = read_journal(source, error);
         }
         if (r == OK && is_generation_current(source)) {
-            return OK;
+            return check_pages(source, error);
         }
         end(source);
     }

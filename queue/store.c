@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "queue/journal.h"
+#include "queue/pages.h"
 
 static const char *const table_names[TABLE_COUNT] = {
     [TABLE_META] = "meta",
@@ -447,6 +448,23 @@ int store_sync(struct queue *queue) {
 
 /* --- Opening and closing ---------------------------------------------------------------- */
 
+/* Before LMDB may follow its links. Once: what we write ourselves is whole. */
+static int check_pages(const struct queue *queue, struct error *error) {
+    char *path = mem_format("%s/" STORE_FILE, queue->folder);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int r = fd < 0 ? error_set(error, ERR_IO, "%s: %s", path, strerror(errno))
+                   : pages_check(fd, 0, error);
+
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (r < 0) {
+        error_prefix(error, "%s", queue->folder);
+    }
+    free(path);
+    return r;
+}
+
 int queue_open(const char *folder, struct error *error, struct queue **out_queue) {
     struct queue *queue;
     int r = store_make_folder(folder, error);
@@ -461,6 +479,9 @@ int queue_open(const char *folder, struct error *error, struct queue **out_queue
     r = store_lock_folder(queue->folder, &queue->lock_fd, error);
     if (r == OK) {
         r = format_make_file(queue, error);
+    }
+    if (r == OK) {
+        r = check_pages(queue, error);
     }
     if (r == OK) {
         r = open_journal(queue, error);
