@@ -298,8 +298,10 @@ static void wake_to_forget(struct core *core, int64_t finished_us) {
 
 void lifecycle_forget(struct core *core) {
     int64_t before_us = core->instant.now_us - core->settings.history_age_us;
+    size_t dropped = 0;
+    size_t looks = 0;
 
-    for (size_t i = 0; i < FORGET_PER_TURN && core->finished_first < core->finished_end; i++) {
+    for (; looks < FORGET_PER_TURN && core->finished_first < core->finished_end; looks++) {
         uint64_t id = core->finished[core->finished_first];
         struct entry *entry = view_entry(core, id);
         bool too_many = core->finished_end - core->finished_first > core->settings.history_count;
@@ -309,13 +311,19 @@ void lifecycle_forget(struct core *core) {
             wake_to_forget(core, entry_course(entry)->finished_us);
             return;
         }
+        core->finished_first++;
         if (entry->changed ||
             (!entry_course(entry)->pods_deleted && entry->terms->ttl_s != JOB_TTL_NEVER)) {
-            return;
+            view_note_finished(core,
+                               id); /* Its pods are still there: it must not hold up others. */
+            continue;
         }
-        core->finished_first++;
         outbox_add_change(&core->outbox,
                           &(struct queue_change){.kind = CHANGE_JOB_DROP, .job_id = id});
         view_drop(core, entry);
+        dropped++;
+    }
+    if (dropped > 0 && looks == FORGET_PER_TURN) {
+        lifecycle_wake_at(core, 0, core->instant.mono_us); /* There may be more. */
     }
 }

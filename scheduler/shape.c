@@ -10,6 +10,10 @@
 /* A list's mark of an id that is gone: ids don't come that high. */
 #define TAKEN (UINT64_C(1) << 63)
 
+/* So many in a turn go from, or into, the middle of their list at once, at the price of moving the
+ * ids on one side of it; more are settled together. */
+#define MOVES_PER_TURN 8
+
 /* --- Finding --------------------------------------------------------------------------------- */
 
 static void shape_destroy(struct shape *shape) {
@@ -268,6 +272,40 @@ static void use_front(struct shape *shape) {
     }
 }
 
+/* May another id be moved in or out of the list's middle right now? */
+static bool may_move(struct core *core, const struct shape *shape) {
+    if (shape->is_unsettled || core->list_moves >= MOVES_PER_TURN) {
+        return false;
+    }
+    core->list_moves++;
+    return true;
+}
+
+static void move_in(struct shape *shape, uint64_t id) {
+    size_t at = waiting_place(shape, id);
+    uint64_t *waiting;
+
+    append_id(&shape->waiting, &shape->waiting_end, &shape->waiting_room, id);
+    waiting = shape->waiting;
+    memmove(waiting + at + 1, waiting + at, (shape->waiting_end - 1 - at) * sizeof *waiting);
+    waiting[at] = id;
+}
+
+/* The shorter side closes the gap. */
+static void move_out(struct shape *shape, size_t at) {
+    uint64_t *waiting = shape->waiting;
+    size_t before = at - shape->first;
+    size_t behind = shape->waiting_end - 1 - at;
+
+    if (before < behind) {
+        memmove(waiting + shape->first + 1, waiting + shape->first, before * sizeof *waiting);
+        shape->first++;
+    } else {
+        memmove(waiting + at, waiting + at + 1, behind * sizeof *waiting);
+        shape->waiting_end--;
+    }
+}
+
 void view_list(struct core *core, struct entry *entry) {
     struct shape *shape = entry->shape;
     uint64_t id = entry->id;
@@ -284,6 +322,8 @@ void view_list(struct core *core, struct entry *entry) {
         (shape->waiting[shape->waiting_end - 1] & ~TAKEN) < id) {
         use_front(shape);
         append_id(&shape->waiting, &shape->waiting_end, &shape->waiting_room, id);
+    } else if (may_move(core, shape)) {
+        move_in(shape, id);
     } else {
         append_id(&shape->late, &shape->late_count, &shape->late_room, id);
         note_unsettled(core, shape);
@@ -301,6 +341,10 @@ static void take_late(struct shape *shape, uint64_t id) {
 }
 
 static void take_waiting(struct core *core, struct shape *shape, size_t at) {
+    if (at != shape->first && may_move(core, shape)) {
+        move_out(shape, at);
+        return;
+    }
     shape->waiting[at] |= TAKEN;
     shape->taken++;
     while (shape->first < shape->waiting_end && (shape->waiting[shape->first] & TAKEN) != 0) {
@@ -391,6 +435,7 @@ void view_settle(struct core *core) {
         }
     }
     core->unsettled_count = 0;
+    core->list_moves = 0;
 }
 
 /* --- Verifying ------------------------------------------------------------------------------- */

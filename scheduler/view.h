@@ -133,6 +133,7 @@ struct core {
     struct shape *recent_shape; /* the same */
     struct shape **unsettled;   /* shapes whose lists have marks or late ids */
     size_t unsettled_count;
+    size_t list_moves; /* since view_settle() */
     size_t unsettled_room;
     const struct spec **new_specs; /* of this turn's new jobs, in id order */
     size_t new_spec_count;
