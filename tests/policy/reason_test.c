@@ -163,3 +163,45 @@ TEST(reason_quota__cuts_long_names) {
     demand_destroy(demand);
     resource_names_finish(&names);
 }
+
+TEST(reason_capacity__names_the_pool_that_has_to_grow) {
+    static const struct {
+        const char *what;
+        const char *demand;
+        enum reason_code code;
+        const char *want;
+    } rows[] = {
+        {"its nodes are taken by pods on their way", "executor*2 main cpu=4", REASON_CAPACITY,
+         "nodes: waiting for node pool spot to grow; room for 1 of 2 executor pods; one more needs "
+         "cpu 4, the nearest, a new node of pool, spot, has 1 (1 of 1 nodes match)"},
+        {"its nodes are too small", "executor*1 main cpu=9", REASON_CAPACITY_NEVER,
+         "nodes: even empty, room for 0 of 1 executor pods; one more needs cpu 9, the nearest, a new "
+         "node of pool, spot, has 5 (1 of 1 nodes match)"},
+        {"its nodes are others", "pod*1 main @zone=b", REASON_CAPACITY_NEVER,
+         "nodes: none of 1 accepts the pod; the nearest, a new node of pool, spot, has no label "
+         "zone=b"},
+    };
+    struct resource_names names = {0};
+    struct node node = sample_node(&names, "spot", "cpu=5 pods=110");
+    char pool[] = "spot";
+
+    node.pool = pool;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct place place = {.run_count = 0};
+        struct demand *demand = sample_demand(&names, rows[i].demand);
+        struct place_miss miss;
+        struct reason reason;
+        char text[REASON_TEXT_BYTES];
+
+        place_add_node(&place, &node, &node.allocatable);
+        CHECK(!place_gang(&place, demand, &miss), rows[i].what);
+        reason = reason_capacity(rows[i].code, &place, demand, &miss);
+        reason_print(&reason, &names, text);
+        CHECK_STR(text, rows[i].want, rows[i].what);
+        demand_destroy(demand);
+        place_finish(&place);
+    }
+    node.pool = NULL;
+    node_finish(&node);
+    resource_names_finish(&names);
+}
