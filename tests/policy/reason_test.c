@@ -175,7 +175,8 @@ TEST(reason_capacity__names_the_pool_that_has_to_grow) {
          "nodes: waiting for node pool spot to grow; room for 1 of 2 executor pods; one more needs "
          "cpu 4, the nearest, a new node of pool, spot, has 1 (1 of 1 nodes match)"},
         {"its nodes are too small", "executor*1 main cpu=9", REASON_CAPACITY_NEVER,
-         "nodes: even empty, room for 0 of 1 executor pods; one more needs cpu 9, the nearest, a new "
+         "nodes: even empty, room for 0 of 1 executor pods; one more needs cpu 9, the nearest, a "
+         "new "
          "node of pool, spot, has 5 (1 of 1 nodes match)"},
         {"its nodes are others", "pod*1 main @zone=b", REASON_CAPACITY_NEVER,
          "nodes: none of 1 accepts the pod; the nearest, a new node of pool, spot, has no label "
