@@ -41,6 +41,7 @@ struct wire_detail;
     X(API_FORECAST, "GET", "/v1/forecast", API_LOOKS)             \
     X(API_SIMULATE, "POST", "/v1/forecast", API_LOOKS)            \
     X(API_WINDOWS, "GET", "/v1/windows", API_LOOKS)               \
+    X(API_TEAMS, "GET", "/v1/teams", API_LOOKS)                   \
     X(API_STATUS, "GET", "/v1/status", API_LOOKS)                 \
     X(API_METRICS, "GET", "/metrics", API_LOOKS)                  \
     X(API_READY, "GET", "/readyz", API_LOOKS)   /* for anybody */ \

@@ -230,6 +230,31 @@ static const struct wire_field window_list_fields[] = {
 };
 SHAPE(window_list, window_list_fields);
 
+static const struct wire_field team_fields[] = {
+    FIELD(WIRE_TEXT, wire_team, name, "name"),
+    FIELD(WIRE_OPTIONAL, wire_team, parent, "parent"),
+    FIELD(WIRE_TEXT, wire_team, kind, "kind"),
+    FIELD(WIRE_NUMBER, wire_team, depth, "depth"),
+    FIELD(WIRE_TEXT, wire_team, weight, "weight"),
+    FIELD(WIRE_TEXT, wire_team, share, "share"),
+    FIELD(WIRE_TEXT, wire_team, running, "running"),
+    FIELD(WIRE_TEXT, wire_team, used, "used"),
+    FIELD(WIRE_OPTIONAL, wire_team, resource, "resource"),
+    FIELD(WIRE_BOOL, wire_team, is_borrowing, "borrowing"),
+    FIELD(WIRE_NUMBER, wire_team, running_jobs, "runningJobs"),
+    FIELD(WIRE_NUMBER, wire_team, waiting_jobs, "waitingJobs"),
+    FIELD(WIRE_TEXT, wire_team, holds, "holds"),
+    FIELD(WIRE_TEXT, wire_team, limits, "limits"),
+};
+SHAPE(team, team_fields);
+
+static const struct wire_field team_list_fields[] = {
+    ITEMS(WIRE_ARRAY, wire_team_list, items, item_count, "items", &team_shape),
+    FIELD(WIRE_TEXT, wire_team_list, mode, "mode"),
+    FIELD(WIRE_TIME, wire_team_list, now_us, "now"),
+};
+SHAPE(team_list, team_list_fields);
+
 #define CODEC(of)                                                                    \
     void wire_encode_##of(struct buf *out, const struct wire_##of *value) {          \
         wire_encode(out, &of##_shape, value);                                        \
@@ -248,6 +273,7 @@ CODEC(why)
 CODEC(forecast)
 CODEC(submit_answer)
 CODEC(status)
+CODEC(team_list)
 CODEC(window_list)
 
 void wire_encode_error(struct buf *out, const struct wire_error *error) {

@@ -204,6 +204,30 @@ struct wire_window_list {
     int64_t now_us;
 };
 
+/* A node of the team tree. Parts of the cluster are texts of decimals, such as "0.1750". */
+struct wire_team {
+    const char *name;   /* "": all teams */
+    const char *parent; /* "": all teams, or nobody's */
+    const char *kind;   /* "team", "user", "all" */
+    int64_t depth;
+    const char *weight;
+    const char *share;   /* (running + used) / weight */
+    const char *running; /* of the cluster's dominant resource, */
+    const char *used;
+    const char *resource; /* which is this; "": nothing runs or was used */
+    bool is_borrowing;
+    int64_t running_jobs, waiting_jobs;
+    const char *holds;  /* "cpu 20, memory 80Gi" */
+    const char *limits; /* "3 running, cpu 40, nominal cpu 20" */
+};
+
+struct wire_team_list {
+    const struct wire_team *items; /* parents before their children */
+    size_t item_count;
+    const char *mode; /* "fifo", "priority", "fair" */
+    int64_t now_us;
+};
+
 /* --- Encoding: one JSON value, no newline. ---------------------------------------------------- */
 
 void wire_encode_job(struct buf *out, const struct wire_job *job);
@@ -216,6 +240,7 @@ void wire_encode_forecast(struct buf *out, const struct wire_forecast *forecast)
 void wire_encode_error(struct buf *out, const struct wire_error *error);
 void wire_encode_submit_answer(struct buf *out, const struct wire_submit_answer *answer);
 void wire_encode_status(struct buf *out, const struct wire_status *status);
+void wire_encode_team_list(struct buf *out, const struct wire_team_list *list);
 void wire_encode_window_list(struct buf *out, const struct wire_window_list *list);
 
 /* --- Decoding: texts and arrays live in memory until wire_memory_finish(). -------------------- */
@@ -246,6 +271,8 @@ int wire_decode_error(const char *text, size_t bytes, struct wire_memory *memory
 int wire_decode_submit_answer(const char *text, size_t bytes, struct wire_memory *memory,
                               struct wire_submit_answer *out_answer,
                               struct error *error) MUST_CHECK;
+int wire_decode_team_list(const char *text, size_t bytes, struct wire_memory *memory,
+                          struct wire_team_list *out_list, struct error *error) MUST_CHECK;
 int wire_decode_window_list(const char *text, size_t bytes, struct wire_memory *memory,
                             struct wire_window_list *out_list, struct error *error) MUST_CHECK;
 int wire_decode_status(const char *text, size_t bytes, struct wire_memory *memory,

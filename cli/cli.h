@@ -96,6 +96,7 @@ int verb_cancel(struct cli *cli);
 int verb_hold(struct cli *cli);
 int verb_release(struct cli *cli);
 int verb_wait(struct cli *cli);
+int verb_teams(struct cli *cli);
 int verb_windows(struct cli *cli);
 int verb_status(struct cli *cli);
 int verb_admin(struct cli *cli);

@@ -116,6 +116,8 @@ static const struct verb verbs[] = {
      ANY_OPERANDS, false, verb_release},
     {"wait", "JOB...", "wait until jobs have finished; fails unless all succeeded",
      SHOWS | BIT(O_NAMESPACE) | BIT(O_TIMEOUT), 1, ANY_OPERANDS, false, verb_wait},
+    {"teams", "", "the tree of teams: shares, what runs and waits, limits", SHOWS, 0, 0, false,
+     verb_teams},
     {"windows", "", "which windows are open, and what waits for them", SHOWS, 0, 0, false,
      verb_windows},
     {"status", "", "how the daemon is", SHOWS, 0, 0, false, verb_status},

@@ -8,6 +8,9 @@
 #include "policy/plan_pass.h"
 #include "policy/room.h"
 
+#define UNKNOWN_CORES          INT64_C(1000)
+#define UNKNOWN_BYTES_PER_CORE (INT64_C(4) << 30)
+
 static void append(struct plan_list *list, uint32_t number) {
     if (list->count == list->room) {
         list->room = list->room > 0 ? 2 * list->room : 4;
@@ -457,6 +460,10 @@ static void offer_where_quota_changed(struct plan *plan, const struct ledger *le
 static void sum_capacity(struct plan *plan, const struct plan_input *input) {
     struct resources sum = {{0}};
 
+    if (input->capacity_unknown) { /* Something to measure shares against. */
+        sum.amount[RESOURCE_CPU] = UNKNOWN_CORES * 1000;
+        sum.amount[RESOURCE_MEMORY] = UNKNOWN_CORES * UNKNOWN_BYTES_PER_CORE;
+    }
     for (size_t i = 0; i < ledger_node_count(input->ledger); i++) {
         const struct node *node = ledger_node(input->ledger, i)->node;
 

@@ -248,6 +248,10 @@ uint32_t share_parent(const struct share *share, uint32_t node) {
     return share->nodes[node]->parent;
 }
 
+bool share_node_exists(const struct share *share, uint32_t node) {
+    return node < share->node_count && share->nodes[node] != NULL;
+}
+
 size_t share_node_count(const struct share *share) {
     return share->node_count;
 }

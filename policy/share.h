@@ -127,6 +127,7 @@ uint32_t share_parent(const struct share *share, uint32_t node);
 
 /* Which of two children of one node comes first by name; a user before a team of that name. */
 int share_sibling_order(const struct share *share, uint32_t a, uint32_t b);
+bool share_node_exists(const struct share *share, uint32_t node);
 size_t share_node_count(const struct share *share); /* all nodes are below it */
 
 /* The node of a team, or of a user of it; SHARE_NONE: there is none. user may be NULL. */

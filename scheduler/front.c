@@ -356,6 +356,13 @@ static void on_windows(struct daemon *daemon, struct api_call *call) {
     reply_buf(call, 200, &json);
 }
 
+static void on_teams(struct daemon *daemon, struct api_call *call) {
+    struct buf json = answer_buf();
+
+    front_teams(daemon, &json);
+    reply_buf(call, 200, &json);
+}
+
 static void on_metrics(struct daemon *daemon, struct api_call *call) {
     struct buf text = answer_buf();
     struct api_stats stats = api_stats(daemon->front->api);
@@ -513,7 +520,7 @@ static void (*const handlers[API_ROUTE_COUNT])(struct daemon *daemon, struct api
     [API_WHY] = on_why,           [API_ATTEMPTS] = on_attempts, [API_EVENTS] = on_events,
     [API_LOGS] = on_logs,         [API_STATUS] = on_status,     [API_METRICS] = on_metrics,
     [API_READY] = on_ready,       [API_OUTLOOK] = on_outlook,   [API_FORECAST] = on_forecast,
-    [API_SIMULATE] = on_simulate, [API_WINDOWS] = on_windows,
+    [API_SIMULATE] = on_simulate, [API_WINDOWS] = on_windows,   [API_TEAMS] = on_teams,
 };
 
 /* A standby has no queue to ask. */

@@ -558,6 +558,7 @@ void front_metrics(struct daemon *daemon, const struct api_stats *stats, struct 
                  counts.jobs[i]);
     }
     waiting_metrics(daemon, out_text);
+    front_team_metrics(daemon, out_text);
     metric(out_text, "nightshift_turns_total", "counter", "Turns of the scheduler.", counts.turns);
     metric(out_text, "nightshift_admissions_total", "counter", "Attempts admitted.",
            counts.admissions);

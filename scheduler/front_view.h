@@ -43,6 +43,8 @@ void front_events_finish(struct front_events *events);
 /* outlook: when it starts, as far as known until then; NULL: not asked. */
 void front_why(struct daemon *daemon, const struct job *job, const struct wire_outlook *outlook,
                int64_t until_us, struct buf *out_json);
+void front_teams(struct daemon *daemon, struct buf *out_json); /* front_teams.c */
+void front_team_metrics(const struct daemon *daemon, struct buf *out_text);
 void front_windows(struct daemon *daemon, struct buf *out_json); /* front_windows.c */
 void front_dry_run(struct daemon *daemon, const struct submit_event *submit,
                    struct buf *out_json); /* front_dry_run.c */

@@ -24,6 +24,7 @@ TEST(route_find__follows_the_table) {
         {"POST", "/v1/jobs/7/hold", 0, API_HOLD, 7, ""},
         {"POST", "/v1/jobs/7/release", 0, API_RELEASE, 7, ""},
         {"GET", "/v1/status", 0, API_STATUS, 0, ""},
+        {"GET", "/v1/teams", 0, API_TEAMS, 0, ""},
         {"GET", "/v1/windows", 0, API_WINDOWS, 0, ""},
         {"GET", "/metrics", 0, API_METRICS, 0, ""},
         {"GET", "/readyz", 0, API_READY, 0, ""},

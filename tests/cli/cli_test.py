@@ -246,6 +246,26 @@ listed = {"now": "2026-11-22T21:00:00.000000Z", "items": [
     {"name": "always", "zone": "UTC", "open": True, "opensAt": "2026-11-14T00:00:00.000000Z",
      "closesAt": None, "changesAt": None, "spillSeconds": None, "atClose": "finish", "waiting": 0,
      "freeze": None}]}
+team = {"name": "", "parent": None, "kind": "all", "depth": 0, "weight": "1", "share": "0.3500",
+        "running": "0.2000", "used": "0.1500", "resource": "cpu", "borrowing": False,
+        "runningJobs": 3, "waitingJobs": 12, "holds": "cpu 20", "limits": ""}
+teams = {"now": "2026-11-22T21:00:00.000000Z", "mode": "fair", "items": [
+    team, dict(team, name="a", kind="team", depth=1, weight="2", share="0.1750", borrowing=True,
+               limits="3 running, nominal cpu 10"),
+    dict(team, name="ann", parent="a", kind="user", depth=2, resource=None)]}
+expect("teams", ["teams"], 0, [("GET /v1/teams", 200, teams)], out="""\
+TEAM          WEIGHT  SHARE             RUNNING  USED    OF   JOBS  WAITING  LIMITS
+(all)         1       0.3500            0.2000   0.1500  cpu  3     12       -
+a             2       0.1750 borrowing  0.2000   0.1500  cpu  3     12       3 running, nominal cpu 10
+  ann (user)  1       0.3500            0.2000   0.1500  -    3     12       -
+""")
+expect("teams -o name", ["teams", "-o", "name"], 0, [("GET /v1/teams", 200, teams)], out="a\n")
+expect("teams without shares", ["teams", "-o", "wide"], 0,
+       [("GET /v1/teams", 200, dict(teams, mode="fifo", items=[team]))], out="""\
+TEAM   WEIGHT  SHARE   RUNNING  USED    OF   JOBS  WAITING  HOLDS   LIMITS
+(all)  1       0.3500  0.2000   0.1500  cpu  3     12       cpu 20  -
+The order is "fifo": shares do not count (scheduling.mode).
+""")
 expect("windows", ["windows", "--utc"], 0, [("GET /v1/windows", 200, listed)], out="""\
 NAME     STATE   NEXT CHANGE                    LASTS  ZONE           AT CLOSE  WAITING  FREEZE
 nightly  closed  2026-11-22 21:30:00Z (in 30m)  7h30m  Europe/Berlin  kill      12       release

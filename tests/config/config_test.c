@@ -237,3 +237,13 @@ TEST(config_load__says_why_a_file_cannot_be_read) {
     config_finish(&config);
     problems_finish(&problems);
 }
+
+TEST(config_load__takes_the_example_of_teams) {
+    struct problems problems = {0};
+    struct config config;
+
+    CHECK_OK(config_load("examples/teams.yaml", &config, &problems), "it is right");
+    CHECK_EQ(config.teams.team_count, 4, "teams");
+    CHECK_STR(config.mode, "fair", "mode");
+    config_finish(&config);
+}

@@ -62,7 +62,8 @@ def reasons():
 
 
 def metrics():
-    code = re.findall(r'"(?:# HELP )?(nightshift_[a-z_]+)[" ]', read("scheduler/front_view.c"))
+    code = re.findall(r'"(?:# HELP )?(nightshift_[a-z_]+)[" ]', read("scheduler/front_view.c") +
+                      read("scheduler/front_teams.c"))
     return differences(code, [name.split("{")[0] for name in
                               column(section(OPERATIONS, "Metrics"))])
 
