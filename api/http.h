@@ -36,8 +36,8 @@ struct http_limits {
     size_t url_bytes;                  /* 414 */
     size_t body_bytes;                 /* 413 */
     size_t body_bytes_all;             /* of all connections together: 503 */
-    /* TCP and TLS. Beyond it the longest idle one is closed for each that comes; where none is idle,
-     * clients wait in the backlog. */
+    /* TCP and TLS. Beyond it the longest idle one is closed for each that comes; where none is
+     * idle, clients wait in the backlog. */
     size_t connections_network;
     size_t connections_unix; /* apart, so that the network can't lock the operator out */
     size_t stream_bytes;     /* queued for a slow reader of a stream, see http_overflow */

@@ -110,8 +110,8 @@ void http_connection_expire(struct http_connection *connection);
 /* Go on with what is possible without the network. */
 void http_connection_settle(struct http_connection *connection);
 /* Close the socket now; memory and request follow in the next round. */
-/* Close the connection of that door that has been idle for longest, if one has been for idle_min_us:
- * whoever comes now has something to say. O(connections). */
+/* Close the connection of that door that has been idle for longest, if one has been for
+ * idle_min_us: whoever comes now has something to say. O(connections). */
 void http_connection_evict(struct http_server *server, enum http_transport transport);
 
 void http_connection_kill(struct http_connection *connection);

@@ -39,7 +39,7 @@ struct cli_options {
     const char *token_file, *ca_file;
     const char *output_text;
     enum cli_output output;
-    const char *namespace, *team, *state, *name, *add;
+    const char *namespace, *team, *state, *name, *add, *rows;
     bool all, watch, wait, hold, follow, utc, help, dry_run;
     int64_t limit, tail, attempt; /* -1: not given */
     int64_t timeout_us;           /* -1: for ever */

@@ -29,6 +29,7 @@ enum option_bit {
     O_TAIL,
     O_TIMEOUT,
     O_ADD,
+    O_ROWS,
     O_DRY_RUN,
     O_OUTPUT,
     O_UTC,
@@ -71,6 +72,8 @@ static const struct option_row {
     [O_TIMEOUT] = {"timeout", 0, DURATION, FIELD(timeout_us), "TIME",
                    "give up after it (90s, 15m, 2h)"},
     [O_ADD] = {"add", 0, TEXT, FIELD(add), "FILE", "manifests to be thought of as submitted"},
+    [O_ROWS] = {"rows", 0, TEXT, FIELD(rows), "FILE",
+                "a job for each row of it (CSV or JSON lines), with the file as the template"},
     [O_DRY_RUN] = {"dry-run", 0, FLAG, FIELD(dry_run), NULL,
                    "submit nothing; print what would be created, and what it asks for"},
     [O_OUTPUT] = {"output", 'o', TEXT, FIELD(output_text), "FORM", "table, wide, json, yaml, name"},
@@ -87,7 +90,7 @@ static const struct option_row {
 static const struct verb verbs[] = {
     {"submit", "FILE...", "put the jobs of manifests (- is stdin) into the queue",
      SHOWS | BIT(O_NAMESPACE) | BIT(O_TEAM) | BIT(O_HOLD) | BIT(O_WAIT) | BIT(O_TIMEOUT) |
-         BIT(O_DRY_RUN),
+         BIT(O_DRY_RUN) | BIT(O_ROWS),
      1, ANY_OPERANDS, false, verb_submit},
     {"spark-submit", "[OPTION...] FILE [ARGUMENT...]",
      "put a Spark application into the queue with spark-submit's own command line", RAW, 0,

@@ -1,6 +1,7 @@
 /* config/document.h - YAML or JSON text as a tree that knows where everything stands.
  *
- * JSON is read as the YAML it is (config/json_text.h does the plain kind, quicker). Scalars get the types of YAML 1.2's core schema:
+ * JSON is read as the YAML it is (config/json_text.h does the plain kind, quicker). Scalars get
+ * the types of YAML 1.2's core schema:
  * `yes`, `on` and `012:30` are text, and what is quoted is always text; the checker
  * (config/schema.h) may still read a plain `5` as text where a text belongs.
  *

@@ -15,7 +15,8 @@
 struct arena;
 struct text_node;
 
-/* first_line: of the text in its file, from 1. False: not for this reader; *out_root is as it was, the arena may hold something. */
+/* first_line: of the text in its file, from 1. False: not for this reader; *out_root is as it was,
+ * the arena may hold something. */
 bool json_text_parse(const char *text, size_t bytes, uint32_t first_line, struct arena *arena,
                      struct text_node *out_root);
 

@@ -87,7 +87,7 @@ static void fill_map(const struct row *row, json_t *map) {
     }
 }
 
-/* --- Environments: lists of {"name":..,"value":..} ---------------------------------------------- */
+/* --- Environments: lists of {"name":..,"value":..} --- */
 
 static bool has_name(json_t *environment, const char *name) {
     json_t *item;
@@ -202,7 +202,7 @@ static void fill_pod(const struct row *row, json_t *spec) {
     }
 }
 
-/* --- The row ------------------------------------------------------------------------------------ */
+/* --- The row --- */
 
 static bool all_texts(json_t *list, size_t from) {
     for (size_t i = from; i < json_array_size(list); i++) {

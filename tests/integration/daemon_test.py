@@ -1016,6 +1016,37 @@ def window_closes(world):
     world.check_once()
 
 
+@row("each row of a table is a job of the template, also after a restart")
+def rows_of_a_template(world):
+    daemon = world.daemon
+    template = pod_job("etl", hold=True)
+    container = template["spec"]["pod"]["spec"]["containers"][0]
+    container["args"] = ["--day", "{{day}}", "{{index}}"]
+    paths = [os.path.join(daemon.folder, name) for name in ("t.yaml", "r.csv", "r.jsonl")]
+    with open(paths[0], "w", encoding="utf-8") as file:
+        json.dump(template, file)
+    with open(paths[1], "w", encoding="utf-8") as file:
+        file.write('day,"region"\r\nmon,eu\r\n"t""u,e",us\r\n')
+    with open(paths[2], "w", encoding="utf-8") as file:
+        file.write('{"day": "x", "region": 1}\n{"region": 2}\n')
+    submit = [world.programs["nightshift"], "submit", "--server", "unix:" + daemon.socket, "-o",
+              "name", paths[0], "--rows"]
+    done = subprocess.run(submit + [paths[1]], text=True, capture_output=True, check=False)
+    same((done.returncode, done.stdout), (0, "1\n2\n"), done.stderr)
+    done = subprocess.run(submit + [paths[2]], text=True, capture_output=True, check=False)
+    same((done.returncode, done.stdout), (3, ""))
+    holds(done.stderr, "r.jsonl: row 2: has more or fewer members than the first")
+    daemon.kill()
+    daemon.start()
+    daemon.post("/v1/jobs/2/release")
+    same(daemon.wait_final(2, "SUCCEEDED")["name"], "etl-1")
+    container = pod_of(world, 2)["spec"]["containers"][0]
+    same(container["args"], ["--day", 't"u,e', "1"])
+    same({item["name"]: item["value"] for item in container["env"]},
+         {"NIGHTSHIFT_ARRAY_INDEX": "1", "NIGHTSHIFT_PARAM_day": 't"u,e',
+          "NIGHTSHIFT_PARAM_region": "us"})
+
+
 def spark_submit(world, *args, image="apache/spark:3.5.6"):
     """Returns the finished command."""
     return subprocess.run(
