@@ -58,7 +58,9 @@ struct config {
     char *default_priority_class; /* "": none */
     int64_t starts_per_turn_max;
     int64_t start_timeout_us; /* driver pod made to driver running */
-    char *backfill;           /* none, easy or conservative */
+    char *preemption;         /* off, lower-tier or reclaim */
+    int64_t preempt_protection_us;
+    char *backfill; /* none, easy or conservative */
     int64_t backfill_depth;
     int64_t backfill_jobs;
     int64_t backfill_horizon_us;

@@ -34,6 +34,7 @@
 
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const modes[] = {"fifo", "priority", "fair", NULL};
+static const char *const preemptions[] = {"off", "lower-tier", "reclaim", NULL};
 static const char *const backfills[] = {"none", "easy", "conservative", NULL};
 
 const struct setting config_settings[] = {
@@ -127,6 +128,15 @@ const struct setting config_settings[] = {
           "kinds of equal jobs looked at, at most, once something is reserved"),
     TIME("scheduling.backfillHorizon", backfill_horizon_us, "7d",
          "nothing is reserved that starts later"),
+    {.field = {.name = "scheduling.preemption", .type = FIELD_WORD, .words = preemptions},
+     .store = STORE_TEXT,
+     AT(preemption),
+     .initial = "off",
+     .about =
+         "off; lower-tier: preemptible jobs of lower priority classes are stopped for a job that "
+         "has to wait; reclaim: those of teams that hold more than their share too"},
+    TIME("scheduling.preemptionProtection", preempt_protection_us, "1h",
+         "a job that was preempted is not preempted again so soon"),
     COUNT("scheduling.runtimePercentile", runtime_percent, 0, 100, "75",
           "jobs are expected to run as long as so many of a hundred earlier runs of their name; "
           "0: earlier runs don't count"),

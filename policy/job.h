@@ -135,8 +135,9 @@ struct job {
     enum failure failure;        /* of the last attempt */
     int32_t exit_code;           /* of the last attempt; -1: unknown */
     bool cancel_requested;
-    bool preemptible;  /* may be stopped for a job of a higher tier */
-    bool pods_deleted; /* the last attempt's pods are gone, or were asked to go */
+    bool preemptible;       /* may be stopped for a job of a higher tier */
+    bool preempt_requested; /* the current attempt is being stopped for another job */
+    bool pods_deleted;      /* the last attempt's pods are gone, or were asked to go */
     bool submitted_held;
 };
 

@@ -58,6 +58,7 @@ struct ledger {
     struct ledger_reservation **reservations; /* sorted by job id */
     size_t reservation_count;
     size_t stay_count; /* of them with a known run time */
+    size_t leaving_count;
     struct room *room;
 };
 
@@ -266,6 +267,11 @@ void ledger_objects_visible(struct ledger *ledger, uint64_t job_id) {
     }
 }
 
+static void count_stay(struct ledger *ledger, const struct ledger_stay *stay, int times) {
+    ledger->stay_count += (size_t)(stay->runtime_us != 0 ? times : 0);
+    ledger->leaving_count += (size_t)(stay->is_leaving ? times : 0);
+}
+
 void ledger_release(struct ledger *ledger, uint64_t job_id) {
     const size_t at = reservation_at(ledger, job_id);
     struct ledger_reservation *reservation = find_reservation(ledger, job_id);
@@ -273,7 +279,7 @@ void ledger_release(struct ledger *ledger, uint64_t job_id) {
     if (reservation == NULL) {
         return;
     }
-    ledger->stay_count -= reservation->stay.runtime_us != 0;
+    count_stay(ledger, &reservation->stay, -1);
     charge_reservation(ledger, reservation, -1);
     reservation_destroy(reservation);
     ledger->reservation_count--;
@@ -290,15 +296,21 @@ void ledger_expect(struct ledger *ledger, uint64_t job_id, const struct ledger_s
     struct ledger_reservation *reservation = find_reservation(ledger, job_id);
 
     if (reservation != NULL) {
-        ledger->stay_count += stay->runtime_us != 0;
-        ledger->stay_count -= reservation->stay.runtime_us != 0;
+        count_stay(ledger, &reservation->stay, -1);
         reservation->stay = *stay;
+        count_stay(ledger, stay, 1);
         (void)change_namespace(ledger, reservation->namespace_index);
     }
 }
 
 bool ledger_has_stays(const struct ledger *ledger) {
     return ledger->stay_count > 0;
+}
+
+bool ledger_has_leaving(const struct ledger *ledger) {
+    size_t at = 0;
+
+    return ledger->leaving_count > 0 || ledger_next_leaving(ledger, &at) != 0;
 }
 
 const struct ledger_reservation *ledger_next_reservation(const struct ledger *ledger, size_t *at) {
@@ -851,6 +863,18 @@ void ledger_each_run(const struct ledger *ledger, uint64_t job_id, ledger_run_fn
         }
     }
     room_each_run(ledger->room, job_id, visit, context);
+}
+
+void ledger_add_pods_of(const struct ledger *ledger, uint64_t job_id, size_t namespace_index,
+                        struct usage *usage, int64_t times) {
+    const struct kept_job *job = map_get_id(&ledger->jobs, job_id);
+
+    for (const struct kept_pod *pod = job != NULL ? job->pods : NULL; pod != NULL;
+         pod = pod->next_of_job) {
+        if (!pod->finished && pod->namespace_index == namespace_index) {
+            usage_add_pods(usage, &pod->scope, &pod->requests, &pod->limits, false, times);
+        }
+    }
 }
 
 uint64_t ledger_next_leaving(const struct ledger *ledger, size_t *at) {

@@ -69,6 +69,7 @@ struct ledger_stay {
     int64_t started_us; /* its main pod ran; 0: not yet */
     int64_t runtime_us; /* expected; 0: unknown */
     int64_t limit_us;   /* at most; 0: none */
+    bool is_leaving;    /* its attempt is over: its pods go, and no more come */
 };
 
 /* A gang that was admitted. */
@@ -125,8 +126,9 @@ void ledger_reserve(struct ledger *ledger, uint64_t job_id, const char *namespac
 /* How long it is expected to stay; nothing if it has no reservation. */
 void ledger_expect(struct ledger *ledger, uint64_t job_id, const struct ledger_stay *stay);
 
-/* Is the run time of any reservation known? */
+/* Is the run time of any reservation known? And does any leave? */
 bool ledger_has_stays(const struct ledger *ledger);
+bool ledger_has_leaving(const struct ledger *ledger);
 
 /* Its objects exist: charge them as own until the release, no longer on top of status.used. */
 void ledger_objects_visible(struct ledger *ledger, uint64_t job_id);
@@ -170,6 +172,10 @@ typedef void ledger_run_fn(void *context, uint32_t node, uint32_t count,
                            const struct resources *requests);
 void ledger_each_run(const struct ledger *ledger, uint64_t job_id, ledger_run_fn *visit,
                      void *context);
+
+/* Add the live pods of a job, if they are of the namespace, so many times to a usage. */
+void ledger_add_pods_of(const struct ledger *ledger, uint64_t job_id, size_t namespace_index,
+                        struct usage *usage, int64_t times);
 
 /* The next job with visible pods but without a reservation: its attempt is over, and they go. */
 uint64_t ledger_next_leaving(const struct ledger *ledger, size_t *at); /* 0: no more */

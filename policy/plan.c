@@ -43,6 +43,7 @@ void plan_destroy(struct plan *plan) {
         free(plan->states[i].reason);
     }
     plan_backfill_finish(&plan->backfill);
+    plan_preempt_finish(&plan->preempt);
     order_destroy(plan->order);
     free(plan->states);
     free(plan->free_numbers.numbers);
@@ -471,6 +472,7 @@ static void sum_capacity(struct plan *plan, const struct plan_input *input) {
             resources_add(&sum, &node->allocatable);
         }
     }
+    plan->capacity = sum;
     share_set_capacity(plan->share, &sum);
 }
 
@@ -483,6 +485,7 @@ static void begin(struct plan *plan, const struct plan_input *input) {
     plan->is_running = true;
     plan_blocked_begin(plan, input);
     plan_backfill_begin(plan);
+    plan->preempt.blocked_count = 0;
     offer_where_quota_changed(plan, input->ledger);
     offer_all(plan, &plan->next_pass, PLAN_WAITS_PASS);
     if (!plan->nodes_known || plan->nodes_version != ledger_nodes_version(input->ledger)) {

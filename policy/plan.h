@@ -58,6 +58,7 @@ struct plan_input {
     int64_t now_us;
     size_t starts_max;     /* in this pass */
     bool capacity_unknown; /* nodes may not be listed: quotas and limits decide */
+    enum plan_preemption_mode preemption;
     struct plan_backfill backfill;
     plan_runtime_fn *runtime_us; /* with the context of plan_create(); NULL: all unknown */
 };
@@ -114,6 +115,39 @@ const struct node *plan_node(const struct plan *plan, uint32_t index);
  * listed node, capacity is not looked at. The last pass's outcome stays as it is. */
 bool plan_is_impossible(struct plan *plan, const struct plan_input *cluster,
                         const struct plan_shape *shape, struct reason *out_reason);
+
+/* --- Preemption ------------------------------------------------------------------------------ */
+
+const char *plan_preemption_text(enum plan_preemption_mode mode); /* "off", "lower-tier", ... */
+
+/* A running job that may be stopped, and what that costs. */
+struct plan_victim {
+    uint64_t job_id;
+    int32_t tier;
+    uint32_t node; /* of the share tree: its user */
+    uint32_t pods;
+    int64_t ran_us;
+};
+
+struct plan_preemption {
+    uint64_t job_id; /* can start when the victims are gone */
+    uint32_t shape;
+    const uint64_t *victims; /* job ids; valid until the next pass */
+    size_t victim_count;
+};
+
+/* Did the last pass look at a job that waits for quota or nodes? */
+bool plan_has_blocked(const struct plan *plan);
+
+/* After a pass, before its starts are charged: the first blocked job in order that starts when some
+ * victims go, and those (policy/preempt.h). None while the room of pods that are going already is
+ * enough for a blocked job: one at a time. */
+bool plan_preempt(struct plan *plan, const struct plan_input *input,
+                  const struct plan_victim *victims, size_t count,
+                  struct plan_preemption *out_preemption);
+
+/* Its reason is that jobs were stopped for it, if the last pass looked at it; 0: nobody. */
+void plan_note_preempting(struct plan *plan, uint64_t job_id);
 
 /* Checks a pass without its bookkeeping, by ENSURE: starts are in order and of their shapes, no
  * quota that had room is exceeded and no limit, no node takes more than was free, and each shape

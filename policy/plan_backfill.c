@@ -72,8 +72,9 @@ static void add_running(struct plan *plan, const struct plan_input *input) {
     while ((gang = ledger_next_reservation(input->ledger, &at)) != NULL) {
         const struct ledger_stay *stay = &gang->stay;
         const int64_t from_us = stay->started_us != 0 ? stay->started_us : input->now_us;
-        const int64_t end_us =
-            runtime_end_us(from_us, stay->runtime_us, stay->limit_us, input->now_us);
+        const int64_t end_us = stay->is_leaving ? input->now_us + LEAVING_US
+                                                : runtime_end_us(from_us, stay->runtime_us,
+                                                                 stay->limit_us, input->now_us);
 
         if (end_us != RUNTIME_NEVER) {
             plan->backfill.run_count = 0;
@@ -180,6 +181,10 @@ static void remember_promised(struct plan_backfill_state *state, uint64_t job_id
         *promised = (struct plan_promised){.job_id = job_id, .first_us = at_us};
     }
     promised->is_seen = true;
+}
+
+void plan_favour(struct plan *plan, uint64_t job_id) {
+    remember_promised(&plan->backfill, job_id, 0);
 }
 
 static struct profile_ask ask_for(const struct plan *plan, const struct plan_input *input,
@@ -381,6 +386,43 @@ bool plan_delays_nodes(struct plan *plan, const struct plan_input *input, uint32
 
 void plan_backfill_unreserved(struct plan *plan) {
     plan->backfill.is_firm = false;
+}
+
+bool plan_check_quotas(struct plan *plan, const struct plan_input *input, uint32_t number,
+                       const struct usage *const *charged, size_t count) {
+    const struct plan_state *state = &plan->states[number];
+    const struct ledger_namespace *namespace =
+        ledger_namespace(input->ledger, state->shape->namespace_index);
+    struct profile_ask ask;
+    const struct usage *unused[3];
+
+    if (!is_reserving(plan)) {
+        return quota_check((const struct quota *const *)namespace->quotas, namespace->quota_count,
+                           state->shape->demand, &namespace->own, charged, count)
+                   .verdict == QUOTA_FITS;
+    }
+    ask = ask_for(plan, input, state, unused);
+    ask.charged = charged;
+    ask.charged_count = count;
+    return profile_quotas(plan->backfill.profile, &ask).verdict == QUOTA_FITS;
+}
+
+void plan_keep_clear(struct plan *plan, const struct plan_input *input, uint32_t number,
+                     struct place *place) {
+    if (is_reserving(plan)) {
+        profile_cancel(plan->backfill.profile,
+                       plan->states[number].shape->job_ids[plan->states[number].started]);
+        if (!input->capacity_unknown) {
+            profile_lower(plan->backfill.profile, place,
+                          end_of(plan->states[number].runtime_us, input->now_us));
+        }
+    }
+}
+
+void plan_keep_clear_end(struct plan *plan, struct place *place) {
+    if (is_reserving(plan)) {
+        profile_lift(plan->backfill.profile, place);
+    }
 }
 
 void plan_backfill_started(struct plan *plan, const struct plan_input *input) {

@@ -54,11 +54,12 @@ void plan_blocked_by_quota(struct plan *plan, const struct plan_input *input, ui
     bool reopens = false;
 
     if (answer->verdict == QUOTA_SHORT) {
+        plan_note_blocked(plan, number, plan_next_job(plan, number), false);
         if (is_promised(plan, input, plan_promise_quota(plan, input, number, &reason), number,
                         &reason)) {
             return;
         }
-        reopens = plan_backfill_watches(plan);
+        reopens = plan_backfill_watches(plan) || input->preemption != PLAN_PREEMPTION_OFF;
         if (namespace->kept_for != 0 &&
             plan_ask_quotas(plan, input, shape, false).verdict == QUOTA_FITS) {
             reason = reason_behind(namespace->kept_for, REASON_CAPACITY);
@@ -117,6 +118,7 @@ void plan_blocked_by_nodes(struct plan *plan, const struct plan_input *input, ui
     const uint64_t job_id = plan_next_job(plan, number);
     struct place *empty = room_empty(ledger_room(input->ledger));
     struct reason reason;
+    bool promised;
 
     if (!place_possible(empty, shape->demand, NULL)) { /* No way is found, though there may be. */
         reason = reason_capacity(REASON_CAPACITY, plan->place, shape->demand, miss);
@@ -126,8 +128,10 @@ void plan_blocked_by_nodes(struct plan *plan, const struct plan_input *input, ui
     reason = miss->nodes_held > 0
                  ? reason_behind(miss->held_by, REASON_CAPACITY)
                  : reason_capacity(REASON_CAPACITY, plan->place, shape->demand, miss);
-    if (!is_promised(plan, input, plan_promise_nodes(plan, input, number, miss, &reason), number,
-                     &reason)) {
+    promised = is_promised(plan, input, plan_promise_nodes(plan, input, number, miss, &reason),
+                           number, &reason);
+    plan_note_blocked(plan, number, job_id, !promised);
+    if (!promised) {
         plan_set_aside(plan, number, PLAN_WAITS_PASS, &reason);
         keep_for(plan, shape, job_id);
         order_shut_where(plan->order, plan_where(shape->demand), job_id);

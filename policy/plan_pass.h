@@ -85,6 +85,20 @@ struct plan_backfill_state {
     size_t run_room;
 };
 
+/* A job that waits for quota or nodes. */
+struct plan_blocked {
+    uint32_t number; /* its shape's */
+    uint64_t job_id;
+    bool is_kept; /* its share of the quotas is in namespace->kept */
+};
+
+struct plan_preempt_state {
+    struct plan_blocked blocked[16]; /* the first of the last pass, in order */
+    size_t blocked_count;
+    struct place place;
+    uint64_t *chosen; /* job ids */
+};
+
 struct plan {
     struct share *share;
     struct order *order;
@@ -118,6 +132,8 @@ struct plan {
     bool is_running;
 
     struct plan_backfill_state backfill;
+    struct plan_preempt_state preempt;
+    struct resources capacity; /* of all nodes */
 
     struct place *place;    /* the ledger's room; NULL until the pass needs it */
     uint64_t nodes_version; /* when PLAN_WAITS_NODES last had their chance */
@@ -198,6 +214,24 @@ bool plan_backfill_watches(const struct plan *plan);
 void plan_backfill_begin(struct plan *plan);
 void plan_backfill_end(struct plan *plan, const struct plan_input *input, bool is_complete);
 void plan_backfill_finish(struct plan_backfill_state *state);
+
+/* Would the quotas hold the shape's next job with these charged, clear of what is promised? */
+bool plan_check_quotas(struct plan *plan, const struct plan_input *input, uint32_t number,
+                       const struct usage *const *charged, size_t count);
+
+/* Lower nodes like the pass's to what promises to others leave to the next job; and lift. */
+void plan_keep_clear(struct plan *plan, const struct plan_input *input, uint32_t number,
+                     struct place *place);
+void plan_keep_clear_end(struct plan *plan, struct place *place);
+
+/* The job is promised an instant from now on, whether it is the first of its kind or not. */
+void plan_favour(struct plan *plan, uint64_t job_id);
+
+/* --- plan_preempt.c -------------------------------------------------------------------------- */
+
+/* The job that is looked at waits for quota or nodes. */
+void plan_note_blocked(struct plan *plan, uint32_t number, uint64_t job_id, bool is_kept);
+void plan_preempt_finish(struct plan_preempt_state *state);
 
 /* --- plan_blocked.c -------------------------------------------------------------------------- */
 

@@ -21,4 +21,11 @@ struct plan_backfill {
     int64_t horizon_us;  /* nothing is promised beyond it */
 };
 
+enum plan_preemption_mode {
+    PLAN_PREEMPTION_OFF,
+    PLAN_PREEMPTION_LOWER_TIER, /* preemptible jobs of lower tiers may be stopped */
+    PLAN_PREEMPTION_RECLAIM,    /* and those of teams that hold more than their share */
+    PLAN_PREEMPTION_MODE_COUNT,
+};
+
 #endif

@@ -217,6 +217,30 @@ void profile_reserve(struct profile *profile, uint64_t job_id, int64_t at_us, in
     }
 }
 
+void profile_cancel(struct profile *profile, uint64_t job_id) {
+    size_t left = 0;
+
+    ENSURE(!profile->is_lowered);
+    profile->last_reserved_us = 0;
+    profile->reservation_count = 0;
+    for (size_t i = 0; i < profile->change_count; i++) {
+        const struct change *change = &profile->changes[i];
+
+        if (change->job_id == job_id) {
+            continue;
+        }
+        if (change->sign < 0) {
+            profile->reservation_count++;
+            profile->last_reserved_us = change->at_us > profile->last_reserved_us
+                                            ? change->at_us
+                                            : profile->last_reserved_us;
+        }
+        profile->changes[left++] = *change;
+    }
+    profile->change_count = left;
+    profile->lowered_is_old = true;
+}
+
 bool profile_first_reservation(const struct profile *profile, int64_t until_us, int64_t *out_at_us,
                                uint64_t *out_job_id) {
     for (size_t i = 0; profile->reservation_count > 0 && i < profile->change_count; i++) {

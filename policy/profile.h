@@ -73,6 +73,9 @@ void profile_add_end(struct profile *profile, int64_t at_us, const struct profil
 void profile_reserve(struct profile *profile, uint64_t job_id, int64_t at_us, int64_t until_us,
                      const struct profile_part *part);
 
+/* The job's reservation is none any more. */
+void profile_cancel(struct profile *profile, uint64_t job_id);
+
 /* Is anything reserved that starts before until_us? The first to start, and for which job. */
 bool profile_first_reservation(const struct profile *profile, int64_t until_us, int64_t *out_at_us,
                                uint64_t *out_job_id);

@@ -408,6 +408,7 @@ static const struct {
     [REASON_BEHIND] = {NULL, print_behind},
     [REASON_TEAM_LIMIT] = {NULL, print_limit},
     [REASON_NAMESPACE_LIMIT] = {NULL, print_limit},
+    [REASON_PREEMPTING] = {"jobs were stopped so that it can start; their pods are going", NULL},
     [REASON_WOULD_DELAY] = {NULL, print_would_delay},
     [REASON_BACKFILL_LIMIT] = {"enough jobs were looked at behind one that has to wait", NULL},
     [REASON_START_RATE] = {"enough jobs start already; this one is next in line", NULL},

@@ -40,6 +40,7 @@
     X(REASON_WINDOW_TOO_SHORT, "WindowTooShort") /* it closes before the job would be done */    \
     X(REASON_WINDOW_UNKNOWN, "WindowUnknown")    /* none of that name is configured */           \
     X(REASON_FREEZE, "Freeze")                   /* nothing starts until it ends */              \
+    X(REASON_PREEMPTING, "Preempting")           /* jobs were stopped for it and go */           \
     X(REASON_WOULD_DELAY, "WouldDelay")          /* it would be in the way of a job's promise */ \
     X(REASON_BACKFILL_LIMIT, "BackfillLimit")    /* enough looked at behind a promise */         \
     X(REASON_NOT_LEADER, "NotLeader")                                                            \

@@ -27,7 +27,7 @@ enum record_kind {
 
 /* Rows that two tables have: a record's, and all of a job's for exports. */
 
-/* What is the job's own. Next tag: 25. */
+/* What is the job's own. Next tag: 26. */
 #define JOB_OWN_ROWS                                                                               \
     FIELD(4, FIELD_I64, struct job, submitted_us), FIELD(5, FIELD_TEXT, struct job, name),         \
         FIELD_BOUND(6, FIELD_ENUM, struct job, state, JOB_STATE_COUNT),                            \
@@ -72,10 +72,12 @@ static const struct field job_fields[] = {
     FIELD_UNLESS(3, FIELD_U64, struct stored_job, demand, 1), /* 0: none */
     JOB_OWN_ROWS,
     FIELD(24, FIELD_TEXT, struct stored_job, row),
+    FIELD(25, FIELD_BOOL, struct job, preempt_requested),
 };
 
 static const struct field terms_fields[] = {JOB_TERMS_ROWS};
-static const struct field exported_fields[] = {JOB_OWN_ROWS, JOB_TERMS_ROWS};
+static const struct field exported_fields[] = {
+    JOB_OWN_ROWS, FIELD(25, FIELD_BOOL, struct job, preempt_requested), JOB_TERMS_ROWS};
 
 _Static_assert(offsetof(struct stored_job, job) == 0, "rows of a job fit a stored one");
 

@@ -99,6 +99,7 @@ static void end_attempt(struct core *core, struct entry *entry, enum failure fai
      * its pod lives, their places are not free. pods.c gives them back. */
     if (lifecycle_has_live_pod(entry)) {
         view_release_charge(core, entry);
+        ledger_expect(core->ledger, entry->id, &(struct ledger_stay){.is_leaving = true});
     } else {
         view_release(core, entry);
     }
@@ -155,12 +156,36 @@ void attempt_close(struct core *core, struct entry *entry) {
     lifecycle_tick(core, entry);
 }
 
+void attempt_preempt(struct core *core, struct entry *entry, const char *text) {
+    entry_edit(entry)->preempt_requested = true;
+    entry_edit(entry)->preemptions++;
+    entry_edit(entry)->preempted_us = core->instant.now_us;
+    view_expect(core, entry);
+    lifecycle_note(core, entry, "preempting", text);
+    lifecycle_tick(core, entry);
+}
+
+/* It did not come to its end in the time it was given: it waits for its turn again. */
+static void preempted(struct core *core, struct entry *entry, int32_t exit_code) {
+    end_attempt(core, entry, FAILURE_PREEMPTED, exit_code, "stopped for another job");
+    lifecycle_wait(core, entry, 0);
+    lifecycle_move(core, entry, JOB_RETRY_WAIT, "preempted",
+                   "stopped for another job, queued again, no retry spent");
+}
+
 /* The attempt is over, one way or another. */
 void attempt_finish(struct core *core, struct entry *entry, enum failure failure, int32_t exit_code,
                     const char *message) {
+    const bool was_preempted = entry_course(entry)->preempt_requested;
+
+    entry_edit(entry)->preempt_requested = false;
     if (entry_course(entry)->cancel_requested) {
         end_attempt(core, entry, FAILURE_CANCELLED, exit_code, message);
         lifecycle_move(core, entry, JOB_CANCELLED, "cancelled", message);
+        return;
+    }
+    if (was_preempted && failure != FAILURE_NONE) {
+        preempted(core, entry, exit_code);
         return;
     }
     end_attempt(core, entry, failure, exit_code, message);

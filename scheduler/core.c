@@ -95,6 +95,7 @@ void core_destroy(struct core *core) {
     window_set_destroy(core->settings.windows);
     plan_destroy(core->plan);
     runtime_history_destroy(core->runtimes);
+    free(core->preemption.victims);
     share_destroy(core->share);
     ledger_destroy(core->ledger);
     timers_finish(&core->timers);

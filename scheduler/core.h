@@ -173,6 +173,7 @@ struct core_counts {
     uint64_t turns;
     uint64_t admissions;
     uint64_t quota_races;
+    uint64_t preemptions; /* jobs stopped for others */
 };
 struct core_counts core_counts(const struct core *core);
 

@@ -49,7 +49,7 @@ static struct job shared_part(const struct job *job) {
     shared.at_close = WINDOW_CLOSE_FINISH;
     shared.failure = FAILURE_NONE;
     shared.exit_code = 0;
-    shared.cancel_requested = shared.pods_deleted = false;
+    shared.cancel_requested = shared.pods_deleted = shared.preempt_requested = false;
     return shared;
 }
 
@@ -189,6 +189,7 @@ void view_job(const struct entry *entry, struct job *out_job) {
     out_job->failure = course->failure;
     out_job->exit_code = course->exit_code;
     out_job->cancel_requested = course->cancel_requested;
+    out_job->preempt_requested = course->preempt_requested;
     out_job->pods_deleted = course->pods_deleted;
     out_job->preemptions = course->preemptions;
     out_job->preempted_us = course->preempted_us;
@@ -210,6 +211,7 @@ void entry_load(struct entry *entry, const struct job *job) {
         .failure = job->failure,
         .exit_code = job->exit_code,
         .cancel_requested = job->cancel_requested,
+        .preempt_requested = job->preempt_requested,
         .pods_deleted = job->pods_deleted,
         .preemptions = job->preemptions,
         .preempted_us = job->preempted_us,

@@ -38,6 +38,7 @@ struct course {
     enum failure failure;
     int32_t exit_code;
     bool cancel_requested;
+    bool preempt_requested;
     bool pods_deleted;
     uint32_t preemptions;
     int64_t preempted_us;

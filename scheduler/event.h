@@ -157,7 +157,9 @@ struct core_settings {
     int64_t runtime_default_us; /* expected where nothing is known; 0: unknown */
     struct order_settings order;
     struct plan_backfill backfill;
-    struct window_set *windows; /* the core shares it; NULL: none */
+    enum plan_preemption_mode preemption;
+    int64_t preempt_protection_us; /* a job is not stopped again so soon */
+    struct window_set *windows;    /* the core shares it; NULL: none */
 };
 
 struct event {

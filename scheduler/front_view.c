@@ -562,6 +562,8 @@ void front_metrics(struct daemon *daemon, const struct api_stats *stats, struct 
     metric(out_text, "nightshift_turns_total", "counter", "Turns of the scheduler.", counts.turns);
     metric(out_text, "nightshift_admissions_total", "counter", "Attempts admitted.",
            counts.admissions);
+    metric(out_text, "nightshift_preemptions_total", "counter", "Jobs stopped for other jobs.",
+           counts.preemptions);
     metric(out_text, "nightshift_quota_races_total", "counter",
            "Creations refused for quota that somebody else took first.", counts.quota_races);
     metric(out_text, "nightshift_pods", "gauge", "Pods seen.", counts.pods);

@@ -149,11 +149,25 @@ static void start_timed_out(struct core *core, struct entry *entry) {
                    -1, message);
 }
 
+/* Its pod was deleted, or will be: nothing else ends the attempt. */
+static bool is_being_stopped(const struct entry *entry) {
+    return entry_course(entry)->cancel_requested || entry_course(entry)->preempt_requested;
+}
+
+/* A cancelled job is over when its deletion is accepted; of one that is preempted the pod may take
+ * its time to end, and is not asked again. */
+static void go_on_stopping(struct core *core, struct entry *entry) {
+    if (entry_course(entry)->cancel_requested || !entry->run->stop_asked) {
+        entry->run->stop_asked = true;
+        attempt_delete_pod(core, entry);
+    }
+}
+
 /* True if the window it runs in has closed, and it was stopped. */
 static bool closed(struct core *core, struct entry *entry) {
     int64_t close_us = entry_course(entry)->close_us;
 
-    if (close_us == 0 || entry_course(entry)->cancel_requested) {
+    if (close_us == 0 || is_being_stopped(entry)) {
         return false;
     }
     if (close_us > core->instant.now_us) {
@@ -182,8 +196,8 @@ static void tick_starting(struct core *core, struct entry *entry) {
     if (closed(core, entry)) {
         return;
     }
-    if (entry_course(entry)->cancel_requested) {
-        attempt_delete_pod(core, entry);
+    if (is_being_stopped(entry)) {
+        go_on_stopping(core, entry);
     } else if (due_us > core->instant.mono_us) {
         lifecycle_wake_at(core, entry->id, due_us);
     } else if (core->counts.lost[CLUSTER_PODS]) { /* It may have run, and ended, unseen. */
@@ -202,8 +216,8 @@ static void tick_running(struct core *core, struct entry *entry) {
     if (closed(core, entry)) {
         return;
     }
-    if (entry_course(entry)->cancel_requested) {
-        attempt_delete_pod(core, entry);
+    if (is_being_stopped(entry)) {
+        go_on_stopping(core, entry);
     } else if (limit_us == 0) {
         return;
     } else if (due_us > core->instant.now_us) {

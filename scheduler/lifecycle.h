@@ -65,6 +65,10 @@ void attempt_finish(struct core *core, struct entry *entry, enum failure failure
                     const char *message);
 /* Its window closes, and does not let it run on. */
 void attempt_close(struct core *core, struct entry *entry);
+
+/* It is stopped for another job, as the text says: its pod is deleted, and what does not succeed
+ * until then is queued again, without a retry spent. */
+void attempt_preempt(struct core *core, struct entry *entry, const char *text);
 void attempt_delete_pod(struct core *core, struct entry *entry);
 
 /* Is the job in this attempt, and not over? */

@@ -3,6 +3,7 @@
 #include "base/ensure.h"
 #include "base/memory.h"
 #include "scheduler/lifecycle.h"
+#include "scheduler/preempting.h"
 #include "scheduler/runtimes.h"
 #include "scheduler/view.h"
 
@@ -75,18 +76,22 @@ static int64_t runtime_us(const void *context, uint64_t job_id) {
 }
 
 void pass_run(struct core *core) {
+    const struct plan_input input = {.ledger = core->ledger,
+                                     .now_us = core->instant.now_us,
+                                     .starts_max = core->settings.starts_per_turn_max,
+                                     .capacity_unknown = core->counts.denied[CLUSTER_NODES],
+                                     .preemption = core->settings.preemption,
+                                     .backfill = core->settings.backfill,
+                                     .runtime_us = runtime_us};
+
     core->pass_needed = false;
     core->stopped = why_stopped(core);
     if (core->stopped != REASON_NONE) {
         return;
     }
     tell(core);
-    plan_run(core->plan,
-             &(struct plan_input){.ledger = core->ledger,
-                                  .now_us = core->instant.now_us,
-                                  .starts_max = core->settings.starts_per_turn_max,
-                                  .capacity_unknown = core->counts.denied[CLUSTER_NODES],
-                                  .backfill = core->settings.backfill,
-                                  .runtime_us = runtime_us});
+    plan_run(core->plan, &input);
+    preempting_choose(core, &input);
     admit(core);
+    preempting_carry_out(core);
 }

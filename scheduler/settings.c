@@ -19,6 +19,15 @@ static struct plan_backfill backfill_of(const struct config *config) {
     return backfill;
 }
 
+static enum plan_preemption_mode preemption_of(const struct config *config) {
+    enum plan_preemption_mode mode = PLAN_PREEMPTION_OFF;
+
+    while (strcmp(plan_preemption_text(mode), config->preemption) != 0) {
+        mode++;
+    }
+    return mode;
+}
+
 struct core_settings core_settings_of(const struct config *config) {
     return (struct core_settings){
         .starts_per_turn_max = (size_t)config->starts_per_turn_max,
@@ -29,6 +38,8 @@ struct core_settings core_settings_of(const struct config *config) {
         .history_count = (size_t)config->history_count,
         .jobs_waiting_max = (size_t)config->jobs_waiting_max,
         .backfill = backfill_of(config),
+        .preemption = preemption_of(config),
+        .preempt_protection_us = config->preempt_protection_us,
         .runtime_percent = (unsigned)config->runtime_percent,
         .runtime_default_us = config->runtime_default_us,
         .windows = config->windows,

@@ -191,7 +191,8 @@ void view_reserve(struct core *core, struct entry *entry) {
 void view_expect(struct core *core, const struct entry *entry) {
     const struct ledger_stay stay = {.started_us = entry_course(entry)->started_us,
                                      .runtime_us = runtimes_expect(core, entry).us,
-                                     .limit_us = entry->terms->max_runtime_us};
+                                     .limit_us = entry->terms->max_runtime_us,
+                                     .is_leaving = entry_course(entry)->preempt_requested};
 
     ledger_expect(core->ledger, entry->id, &stay);
 }

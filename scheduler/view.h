@@ -24,6 +24,7 @@ struct run {
     struct attempt attempt;
     bool changed;         /* to be stored at the end of the turn */
     bool start_in_flight; /* COMMAND_START was sent, EVENT_STARTED has not come */
+    bool stop_asked;      /* its pod was deleted for another job, since the start of the daemon */
     bool start_may_exist; /* a try's fate is unknown, or was before a restart */
     uint32_t start_failures;
     int64_t start_due_us; /* monotonic: not asked again before */
@@ -108,6 +109,13 @@ struct pod_note {
     char *uid;
 };
 
+/* Jobs that are stopped so that another one can start. */
+struct preemption {
+    uint64_t job_id; /* which; 0: none, or all of them are gone */
+    uint64_t *victims;
+    size_t count; /* to be stopped in this turn */
+};
+
 struct core {
     uint64_t next_id;
     struct core_settings settings;
@@ -119,6 +127,7 @@ struct core {
     struct share *share;
     struct plan *plan;
     struct runtime_history *runtimes;
+    struct preemption preemption;
     struct shape **touched; /* shapes whose lists or demands changed since the last pass */
     size_t touched_count;
     size_t touched_room;

@@ -24,6 +24,7 @@
 #define WORLD_NOTES_MAX  16384
 #define WORLD_SHUTS      300
 #define MINUTE_US        INT64_C(60000000)
+#define PROTECTION_US    (5 * MINUTE_US)
 
 /* A pod of the cluster: the truth, which watches tell later. */
 struct world_pod {
@@ -111,8 +112,11 @@ struct world {
     struct late_command late[64];
     unsigned late_count;
     struct world_totals totals;
+    int64_t promised_us[WORLD_JOBS_MAX + 1]; /* 0: nothing is */
     unsigned succeeded_mains[WORLD_JOBS_MAX + 1];
 };
+
+static const struct priority_class classes[] = {{"low", -1}, {"middle", 0}, {"high", 1}};
 
 static const char *const namespaces[WORLD_NAMESPACES] = {"red", "blue"};
 static const enum resource_kind quota_kinds[3] = {RESOURCE_CPU, RESOURCE_MEMORY, RESOURCE_PODS};
@@ -300,11 +304,22 @@ static void end_main(struct world *world, struct world_pod *pod) {
     }
 }
 
+/* How long a job runs: its own, whenever it is asked, where estimates have to be right. */
+static int64_t runtime_us(struct world *world, uint64_t job_id) {
+    struct rng rng;
+
+    if (world->options.estimated == 0) {
+        return (int64_t)rng_below(&world->rng, 5 * 60000000);
+    }
+    rng_init(&rng, world->options.seed * 1000 + job_id);
+    return (int64_t)rng_below(&rng, 5 * 60000000);
+}
+
 static void step_driver(struct world *world, struct world_pod *pod) {
     if (executors(world, pod, false) < pod->executors_wanted) {
         make_executor(world, pod); /* Also in place of one that was lost. */
     } else if (pod->ends_us == 0 && executors(world, pod, true) == pod->executors_wanted) {
-        pod->ends_us = world->now.now_us + (int64_t)rng_below(&world->rng, 5 * 60000000);
+        pod->ends_us = world->now.now_us + runtime_us(world, pod->job_id);
     } else if (pod->ends_us != 0 && pod->ends_us <= world->now.now_us) {
         end_main(world, pod);
     }
@@ -633,6 +648,26 @@ static void check_drivers(const struct world *world) {
     }
 }
 
+/* How many jobs start that were promised an instant. */
+static void watch_promises(struct world *world) {
+    for (uint64_t id = 1; id <= world->acknowledged; id++) {
+        struct reason reason;
+        struct job job;
+
+        if (!core_job(world->core, id, &job)) {
+            continue;
+        }
+        if (job.state == JOB_QUEUED) {
+            if (world->promised_us[id] == 0 && core_reason(world->core, id, &reason)) {
+                world->promised_us[id] = reason.starts_us;
+            }
+        } else if (job_state_is_active(job.state) && world->promised_us[id] != 0) {
+            world->totals.promises++;
+            world->promised_us[id] = 0;
+        }
+    }
+}
+
 static void check(const struct world *world) {
     struct error error = {0};
 
@@ -733,6 +768,7 @@ static bool turn(struct world *world, struct event *events, size_t count) {
     act(world, &out);
     if (count > 0 || out.change_count > 0 || out.command_count > 0) {
         check(world); /* Else nothing has changed since the last check. */
+        watch_promises(world);
     }
     return out.wake_after_us == 0;
 }
@@ -772,6 +808,14 @@ static void tell_everything(struct world *world) {
     }
 }
 
+static void set_classes(struct world *world) {
+    core_set_teams(world->core,
+                   &(struct core_teams){.classes = classes,
+                                        .class_count = ARRAY_LEN(classes),
+                                        .share = {.half_life_us = 600 * MINUTE_US}},
+                   world->now.now_us);
+}
+
 static void start_core(struct world *world) {
     world->core = core_create(&(struct core_options){
         .next_id = world->next_id,
@@ -783,8 +827,18 @@ static void start_core(struct world *world) {
                      .history_age_us = INT64_MAX / 4,
                      .history_count = 1000000,
                      .jobs_waiting_max = 1000000,
+                     .backfill = {.mode = world->options.backfill,
+                                  .promises_max = 20,
+                                  .jobs_max = 100,
+                                  .instants_max = 100,
+                                  .horizon_us = 600 * MINUTE_US},
+                     .preemption = world->options.preemption,
+                     .preempt_protection_us = PROTECTION_US,
                      .windows = world->windows},
     });
+    if (world->options.preemption != PLAN_PREEMPTION_OFF) {
+        set_classes(world);
+    }
     for (uint64_t id = 1; id < world->next_id; id++) {
         const struct stored_job *stored = &world->disk[id];
 
@@ -839,6 +893,15 @@ static void submit(struct world *world) {
     if (chance(world, world->options.windows)) {
         job.window = windows[rng_below(&world->rng, ARRAY_LEN(windows))];
         job.expected_runtime_us = (int64_t)rng_below(&world->rng, 3) * 5 * MINUTE_US;
+    }
+    if (world->options.preemption != PLAN_PREEMPTION_OFF) {
+        job.priority_class = classes[rng_below(&world->rng, ARRAY_LEN(classes))].name;
+        job.preemptible = chance(world, 500);
+        job.team = chance(world, 500) ? "red" : "blue";
+    }
+    if (chance(world, world->options.estimated)) {
+        job.expected_runtime_us = runtime_us(world, world->next_id) + 10000000;
+        job.priority = 0; /* Nobody who comes later goes first. */
     }
     job.spec.hash[0] = (unsigned char)which;
     (void)turn(world, &event, 1);
@@ -1013,6 +1076,27 @@ static void check_end(const struct world *world) {
     }
 }
 
+/* Nobody is stopped again and again: not twice within the time that protects a job. */
+static unsigned count_preemptions(const struct world *world) {
+    unsigned sum = 0;
+
+    for (uint64_t id = 1; id <= world->acknowledged; id++) {
+        struct job job = {0};
+
+        if (core_job(world->core, id, &job)) {
+            sum += job.preemptions;
+            if (job.preemptions > 0 && !job.preemptible) {
+                broken(world, "stopped, and did not say that it may be", id);
+            }
+            if ((int64_t)job.preemptions * PROTECTION_US >
+                job.finished_us - job.submitted_us + PROTECTION_US) {
+                broken(world, "stopped too often", id);
+            }
+        }
+    }
+    return sum;
+}
+
 /* What is not over yet, for whoever looks for the cause. */
 static void describe(const struct world *world) {
     for (uint64_t id = 1; id <= world->acknowledged; id++) {
@@ -1070,6 +1154,7 @@ struct world_totals world_run(const struct world_options *options) {
     }
     check_end(world);
     totals = world->totals;
+    totals.preemptions = count_preemptions(world);
     forget_old(world);
     core_destroy(world->core);
     for (size_t i = 0; i < ARRAY_LEN(world->demands); i++) {

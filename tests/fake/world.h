@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "policy/plan_settings.h"
+
 struct world;
 
 /* What may go wrong, each in thousandths of the times it could. */
@@ -28,6 +30,10 @@ struct world_options {
     unsigned foreign;      /* somebody else takes quota and room for a while */
     unsigned pause;        /* the leader is stopped amid its commands: another one takes over */
     unsigned windows;      /* a job names windows, which open for 10 minutes and shut for 3 */
+    /* How jobs are planned. */
+    enum plan_backfill_mode backfill;
+    enum plan_preemption_mode preemption; /* classes, and half of the jobs can be stopped */
+    unsigned estimated;                   /* a job says how long it runs: about right */
     /* Exactly one, counted from 1 over starts and deletions, or over turns; 0: none. */
     unsigned nth_request_lost;
     unsigned nth_reply_lost;
@@ -35,6 +41,8 @@ struct world_options {
 };
 
 struct world_totals {
+    unsigned promises; /* jobs that started after one */
+    unsigned preemptions;
     unsigned requests;
     unsigned turns;
     unsigned takeovers;

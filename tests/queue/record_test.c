@@ -36,6 +36,7 @@ static const struct stored_job full_job = {
             .preemptible = true,
             .preemptions = 12,
             .preempted_us = 13,
+            .preempt_requested = true,
             .failure = FAILURE_OOM,
             .exit_code = 137,
             .cancel_requested = true,

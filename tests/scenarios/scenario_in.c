@@ -241,6 +241,10 @@ static void submit_word(struct words *words, struct event *event, struct new_job
         job->expected_runtime_us = duration_us(words, value);
     } else if ((value = value_of(word, "longest")) != NULL) {
         job->max_runtime_us = duration_us(words, value);
+    } else if ((value = value_of(word, "class")) != NULL) {
+        job->priority_class = value;
+    } else if ((value = value_of(word, "team")) != NULL) {
+        job->team = value;
     } else if (strcmp(word, "preemptible") == 0) {
         job->preemptible = true;
     } else if ((value = value_of(word, "team")) != NULL) {
@@ -665,6 +669,13 @@ static void read_settings(struct words *words, struct core_settings *settings) {
             begin_windows(settings, &windows_begun);
         } else if (strcmp(word, "jobs-waiting") == 0) {
             settings->jobs_waiting_max = (size_t)number(words, value);
+        } else if (strcmp(word, "preemption") == 0) {
+            static const char *const modes[] = {"off", "lower-tier", "reclaim"};
+
+            settings->preemption =
+                (enum plan_preemption_mode)choice(words, value, modes, ARRAY_LEN(modes));
+        } else if (strcmp(word, "preemption-protection") == 0) {
+            settings->preempt_protection_us = duration_us(words, value);
         } else if (strcmp(word, "backfill") == 0) {
             static const char *const modes[] = {"none", "easy", "conservative"};
 

@@ -28,8 +28,15 @@ _Noreturn void scenario_bad(const struct scenario *scenario, const char *why, co
 /* --- One scenario ---------------------------------------------------------------------------- */
 
 static void make_core(struct scenario *scenario) {
+    static const struct priority_class classes[] = {{"low", -10}, {"lowest", -20}, {"high", 10}};
+
     scenario->core = core_create(&(struct core_options){
         .next_id = scenario->next_id, .seed = 1, .settings = scenario->settings});
+    core_set_teams(scenario->core,
+                   &(struct core_teams){.classes = classes,
+                                        .class_count = ARRAY_LEN(classes),
+                                        .share = {.half_life_us = 86400 * CLOCK_US_PER_SECOND}},
+                   scenario->now.now_us);
 }
 
 static void need_core(struct scenario *scenario) {

@@ -1,6 +1,7 @@
 /* Seeds of the scheduler's core against a fake cluster: see tests/fake/world.h for what is checked
  * after each turn. A failure names its seed; run it again with the same row. */
 #include "tests/fake/world.h"
+
 #include "tests/test.h"
 
 #define SEEDS 250
@@ -105,5 +106,64 @@ TEST_WITHIN(core__survives_dying_between_commit_and_commands_of_each_turn, 60) {
 
         options.nth_turn_dies = nth;
         (void)world_run(&options);
+    }
+}
+
+/* Classes and jobs that may be stopped, whatever goes wrong: nothing is lost, nobody is stopped too
+ * often, and all comes to an end. */
+TEST_WITHIN(core__preempts_and_loses_nothing, 180) {
+    const struct world_options kinds[] = {
+        {.jobs = 20, .nodes = 3, .preemption = PLAN_PREEMPTION_LOWER_TIER},
+        {.jobs = 20,
+         .nodes = 3,
+         .estimated = 700,
+         .backfill = PLAN_BACKFILL_EASY,
+         .preemption = PLAN_PREEMPTION_RECLAIM},
+        {.jobs = 15,
+         .nodes = 3,
+         .estimated = 700,
+         .request_lost = 80,
+         .reply_lost = 80,
+         .pod_fails = 150,
+         .pod_vanishes = 2,
+         .node_dies = 2,
+         .cancel = 20,
+         .crash = 30,
+         .backfill = PLAN_BACKFILL_CONSERVATIVE,
+         .preemption = PLAN_PREEMPTION_RECLAIM},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        unsigned preemptions = 0;
+
+        for (uint64_t seed = 1; seed <= SEEDS / 5; seed++) {
+            struct world_options options = kinds[i];
+
+            options.seed = seed;
+            preemptions += world_run(&options).preemptions;
+        }
+        CHECK(preemptions > SEEDS / 10, "some are stopped");
+    }
+}
+
+/* With estimates that are about right, watches that lag and pods that go where the cluster likes:
+ * nothing is lost. How promises are kept is in tests/policy/plan_backfill_test.c. */
+TEST_WITHIN(core__backfills_and_loses_nothing, 180) {
+    for (int mode = PLAN_BACKFILL_EASY; mode < PLAN_BACKFILL_MODE_COUNT; mode++) {
+        unsigned promises = 0;
+
+        for (uint64_t seed = 1; seed <= SEEDS / 5; seed++) {
+            promises += world_run(&(struct world_options){
+                                      .seed = seed,
+                                      .jobs = 20,
+                                      .nodes = 3,
+                                      .estimated = 900,
+                                      .pod_fails = 50,
+                                      .cancel = 10,
+                                      .backfill = (enum plan_backfill_mode)mode,
+                                  })
+                            .promises;
+        }
+        CHECK(promises > SEEDS / 5, "there are promises");
     }
 }
