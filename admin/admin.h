@@ -1,9 +1,9 @@
 /* admin/admin.h - the operator's tools on a queue: `nightshiftd admin VERB`.
  *
- * What only looks (backup, verify, export, quarantine ls) copies the queue first, as of one instant,
- * and works beside a running daemon. What changes it (restore, compact, import, quarantine drop)
- * builds a new file beside the old one and renames it; the queue is locked meanwhile, so that the
- * daemon must be stopped. Killed at any moment, the queue is the old one or the new one.
+ * What only looks (backup, verify, export, quarantine ls) copies the queue first, as of one
+ * instant, and works beside a running daemon. What changes it (restore, compact, import, quarantine
+ * drop) builds a new file beside the old one and renames it; the queue is locked meanwhile, so that
+ * the daemon must be stopped. Killed at any moment, the queue is the old one or the new one.
  */
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
@@ -42,7 +42,7 @@ struct admin {
 /* From `admin` on: argv[0] is that word. */
 int admin_main(int argc, char **argv, const char *default_config);
 
-/* --- place.c: folders and files ---------------------------------------------------------------- */
+/* --- place.c: folders and files --------------------------------------------------------------- */
 
 /* A new folder in the data folder, on the same disk as the queue. Those of processes that were
  * killed are cleared away. */
@@ -66,7 +66,7 @@ int place_rename(const char *from, const char *to, struct error *error) MUST_CHE
 int place_check_outside(const struct admin *admin, const char *path,
                         struct error *error) MUST_CHECK;
 
-/* --- The verbs: OK or an error, with words in admin->error ------------------------------------- */
+/* --- The verbs: OK or an error, with words in admin->error ------------------------------------ */
 
 int admin_backup(struct admin *admin) MUST_CHECK;
 int admin_restore(struct admin *admin) MUST_CHECK;

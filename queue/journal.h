@@ -44,8 +44,8 @@ int journal_replay(struct journal *journal, uint64_t generation,
                    int (*visit)(void *context, const struct journal_op *op),
                    void *context) MUST_CHECK;
 
-/* The same for somebody else's file, which may be being written: nothing is changed, and a file that
- * is not there has no records. */
+/* The same for somebody else's file, which may be being written: nothing is changed, and a file
+ * that is not there has no records. */
 int journal_peek(const char *path, uint64_t generation,
                  int (*visit)(void *context, const struct journal_op *op),
                  void *context) MUST_CHECK;

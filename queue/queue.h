@@ -160,9 +160,9 @@ int queue_adopt(struct queue *queue, const char *uid, uint64_t next_id,
 
 /* --- Without opening it: beside the process that has it --------------------------------------- */
 
-/* Write all that the queue in the folder holds, as of one instant, into a new file, without its free
- * pages; everything acknowledged before the call is in it. It is on disk when it returns OK. In the
- * format that was found. ERR_NOT_FOUND, ERR_CORRUPT, ERR_IO. */
+/* Write all that the queue in the folder holds, as of one instant, into a new file, without its
+ * free pages; everything acknowledged before the call is in it. It is on disk when it returns OK,
+ * in the format that was found. ERR_NOT_FOUND, ERR_CORRUPT, ERR_IO. */
 int queue_copy(const char *folder, const char *path, struct error *error) MUST_CHECK;
 
 int queue_peek_next_id(const char *folder, uint64_t *out_next_id, struct error *error) MUST_CHECK;

@@ -92,7 +92,7 @@ void daemon_leave(struct daemon *daemon, const char *why);
 /* Ask for a turn in this round. */
 void daemon_wake(struct daemon *daemon);
 
-/* --- damage.c: the queue's damaged records are moved aside and logged --------------------------- */
+/* --- damage.c: the queue's damaged records are moved aside and logged ------------------------- */
 
 void damage_report(struct daemon *daemon);
 void damage_report_opening(struct daemon *daemon); /* when the queue has been read */

@@ -109,6 +109,44 @@ def key_damaged(world):
     check_told(world, "submissions/monday")
 
 
+@ROWS.row("a torn page of the tables is refused with its number at each start, never followed")
+def page_torn(world):
+    daemon = world.daemon
+    for number in range(50):
+        daemon.submit(pod_job("job-%d" % number, hold=True))
+    if daemon.stop() != 0:
+        raise AssertionError("it did not stop in good order")
+    path = os.path.join(world.folder.name, "data", "queue", "data.mdb")
+    with open(path, "rb") as file:
+        whole = file.read()
+    refused = 0
+    for page in range(2, len(whole) // 4096):
+        with open(path, "r+b") as file:
+            file.seek(page * 4096)
+            file.write(b"\xa5" * 512)
+        daemon.start(ready=False)
+        done = subprocess.run([daemon.program, "admin", "--config", daemon.config_file, "verify"],
+                              capture_output=True, text=True, check=False, timeout=60)
+        if done.returncode not in (0, 1, 3):
+            raise AssertionError("verify: %d %s" % (done.returncode, done.stderr))
+        until("it starts, or says why not", lambda: daemon.process.poll() is not None or
+              "event=listening" in daemon.log())
+        if daemon.process.poll() is not None:
+            if daemon.wait() != 4 or "the queue's file is damaged: page" not in daemon.log():
+                raise AssertionError(daemon.log())
+            refused += 1
+        else:
+            daemon.kill()
+        os.unlink(daemon.log_file)
+        with open(path, "wb") as file:
+            file.write(whole)
+        if refused == 6:
+            break
+    if refused < 3:
+        raise AssertionError("%d pages were refused" % refused)
+    daemon.start()
+
+
 def main():
     programs, rest = table.programs_of(sys.argv[1:])
     TOOL.append(os.path.abspath(rest[0]))
