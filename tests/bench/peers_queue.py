@@ -10,6 +10,7 @@ from rig import Rig, bench_folder, figure, spark_job
 SECONDS = 1.5
 CLIENTS = [1, 8, 64, 256]
 BULK = [100, 1000]
+ROWS_ALONE = 10000  # a request so large that only a template fills it
 HOLE = "job-@@@@@@@@"
 
 
@@ -20,6 +21,17 @@ def say(text):
 def json_list(jobs, argument):
     items = [spark_job(HOLE, argument=argument) for _ in range(jobs)]
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+
+
+def template(rows):
+    """One BatchJob, and so many rows of two columns behind it."""
+    spark = spark_job("etl")
+    spark["spec"]["arguments"] = ["--day", "{{day}}", "--region", "{{region}}"]
+    job = {"apiVersion": "nightshift/v1", "kind": "BatchJob", "metadata": spark["metadata"],
+           "spec": {"spark": spark["spec"]}}
+    spec = {"names": ["day", "region"], "rows": [["@@@@@@@@", "eu-west-1"]] * rows}
+    return json.dumps(job) + "\n---\n" + json.dumps(
+        {"apiVersion": "nightshift/v1", "kind": "Rows", "spec": spec}) + "\n"
 
 
 class Case:
@@ -39,17 +51,25 @@ class Case:
 
 def cases():
     return ([Case(clients, 1) for clients in CLIENTS] +
-            [Case(clients, jobs) for jobs in BULK for clients in (1, 8)])
+            [Case(clients, jobs) for jobs in BULK for clients in (1, 8)] + [Case(1, ROWS_ALONE)])
 
 
 def ours(rig, case, run):
-    """Name to jobs a second: of one spec for all, and of a spec each."""
-    out = {}
+    """Name to jobs a second: of one spec for all, of a spec each, of a template's rows."""
+    kinds = []  # name, body, type, query
     for name, argument in (("nightshift", "1000"), ("nightshift, distinct specs", "@@@@@@@@")):
         job = json.dumps(spark_job(HOLE, argument=argument))
-        body = job if case.jobs == 1 else json_list(case.jobs, argument)
-        measured = rig.load(body, key="%s-%d" % (case.what().replace(" ", ""), run) + argument[:1],
-                            seconds=SECONDS, clients=case.clients, type="application/json")
+        kinds.append((name, job if case.jobs == 1 else json_list(case.jobs, argument),
+                      "application/json", ""))
+    if case.jobs > 1:
+        kinds.append(("nightshift, rows of a template", template(case.jobs), "application/yaml",
+                      "&brief=true"))
+    if case.jobs == ROWS_ALONE:
+        kinds = kinds[2:]
+    out = {}
+    for at, (name, body, mime, query) in enumerate(kinds):
+        measured = rig.load(body, key="%s-%d-%d" % (case.what().replace(" ", ""), run, at),
+                            seconds=SECONDS, clients=case.clients, type=mime, query=query)
         out[name] = measured["requests"] * case.jobs / measured["seconds"]
     return out
 
@@ -73,7 +93,8 @@ def one_round(programs, run, all_cases):
                     for name, rate in ours(rig, case, run).items():
                         case.note(name, rate)
                     for peer in running:
-                        if peer.protocol != "slurm" or case.jobs == 1:
+                        if case.jobs != ROWS_ALONE and (peer.protocol != "slurm" or
+                                                        case.jobs == 1):
                             case.note(peer.name, theirs(rig, peer, case))
                     batch = case.jobs if case.jobs > 1 else case.clients
                     bulk = ["bulk"] if case.jobs > 1 else []
@@ -93,10 +114,10 @@ def bench(programs, runs):
         for name, why in missing.items():
             say("peers_queue: %s is left out: %s" % (name, why))
     for case in all_cases:
-        own = case.rates["nightshift"]
+        own = case.rates.get("nightshift")
         for name, rates in case.rates.items():
             options = {}
-            if name != "nightshift":
+            if own and name != "nightshift":
                 options["peer"] = ("nightshift", own)
             figure("peers_queue", "%s: %s" % (case.what(), name), "jobs/s", rates, **options)
     for name, why in missing.items():
