@@ -17,6 +17,7 @@ struct look {
     struct rng rng;
     struct forward *forward;
     size_t room;
+    bool found; /* the job that was looked for */
 };
 
 static int64_t draw_runtime(void *context, const struct job *job, int64_t ran_us) {
@@ -42,12 +43,13 @@ static void note_start(void *context, const struct job *job, int64_t now_us) {
     }
     future->starts[future->count++] = (struct future_start){
         .job_id = job->id, .after_id = forward_ended_now(look->forward), .at_us = now_us};
+    look->found = look->found || job->id == look->options->until_job;
 }
 
 static bool may_go_on(const struct look *look, unsigned instants) {
     const struct future_options *options = look->options;
 
-    return look->future->count < options->starts_max &&
+    return !look->found && look->future->count < options->starts_max &&
            (instants % ASK_EVERY != 0 || options->may_go_on == NULL ||
             options->may_go_on(options->context));
 }

@@ -19,6 +19,7 @@ struct future_options {
     struct event *added;              /* a submission that comes first; NULL: none */
     int64_t horizon_us;               /* how far to look */
     size_t starts_max;                /* how many to tell */
+    uint64_t until_job;               /* no further than its start; 0: none */
     bool (*may_go_on)(void *context); /* asked now and then; NULL: always */
     void *context;
 };

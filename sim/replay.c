@@ -51,6 +51,7 @@ struct options {
     double load; /* 0: as it is */
     uint64_t seed;
     int64_t start_delay_us;
+    int64_t forecasts;
     enum format format;
     int64_t generate; /* jobs; 0: replay */
 };
@@ -78,6 +79,7 @@ static const char usage[] =
     "  --pod-cpus N          SWF: processors of a pod (1)\n"
     "  --jobs N              the first N jobs of the file alone\n"
     "  --start-delay TIME    from a pod's creation until it runs (0s)\n"
+    "  --forecasts N         of so many jobs, forecast the start when they come (20)\n"
     "  --skip-bad-lines      leave lines out that can't be used, and count them\n"
     "  --seed N              of what is drawn by chance (1)\n"
     "  -o table|json|markdown\n"
@@ -111,6 +113,7 @@ enum option_id {
     OPTION_POD_CPUS,
     OPTION_JOBS,
     OPTION_START_DELAY,
+    OPTION_FORECASTS,
     OPTION_SKIP_BAD_LINES,
     OPTION_SEED,
     OPTION_OUTPUT,
@@ -131,6 +134,7 @@ static const struct option long_options[] = {
     {"pod-cpus", required_argument, NULL, OPTION_POD_CPUS},
     {"jobs", required_argument, NULL, OPTION_JOBS},
     {"start-delay", required_argument, NULL, OPTION_START_DELAY},
+    {"forecasts", required_argument, NULL, OPTION_FORECASTS},
     {"skip-bad-lines", no_argument, NULL, OPTION_SKIP_BAD_LINES},
     {"seed", required_argument, NULL, OPTION_SEED},
     {"output", required_argument, NULL, OPTION_OUTPUT},
@@ -228,6 +232,10 @@ static int set_option(struct options *options, int id, const char *value) {
         return parse_count(value, INT32_MAX, &options->trace.jobs_max);
     case OPTION_START_DELAY:
         return text_parse_duration_us(value, &options->start_delay_us);
+    case OPTION_FORECASTS:
+        return text_parse_int64(value, &options->forecasts) == OK && options->forecasts >= 0
+                   ? OK
+                   : ERR_INVALID;
     case OPTION_SKIP_BAD_LINES:
         options->trace.skip_bad = true;
         return OK;
@@ -259,7 +267,7 @@ static const char *option_name(int id) {
 static bool parse_options(struct options *options, int argc, char **argv, int *out_exit) {
     int id;
 
-    *options = (struct options){.seed = 1, .trace = {.pod_cpus = 1}};
+    *options = (struct options){.seed = 1, .forecasts = 20, .trace = {.pod_cpus = 1}};
     *out_exit = EXIT_WRONG_USE;
     while ((id = getopt_long(argc, argv, "o:", long_options, NULL)) != -1) {
         if (id == OPTION_HELP || id == OPTION_VERSION) {
@@ -380,7 +388,8 @@ static int run_policy(const struct options *options, const struct replay_policy 
                                        .cluster = ground->cluster,
                                        .config = ground->config,
                                        .seed = options->seed,
-                                       .start_delay_us = options->start_delay_us};
+                                       .start_delay_us = options->start_delay_us,
+                                       .forecasts = (size_t)options->forecasts};
     struct replay_result result;
     struct error error = {0};
     int r;

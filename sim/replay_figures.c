@@ -347,6 +347,43 @@ static size_t team_at(const struct figures *figures, const char *name) {
     return (size_t)(found - figures->teams);
 }
 
+/* --- Forecasts ------------------------------------------------------------------------------- */
+
+/* Of jobs that start at once nothing has to be told. */
+static bool had_to_be_told(const struct replay_outcome *outcome, double wait_s) {
+    return outcome->is_forecast && outcome->started_us >= 0 &&
+           (wait_s > 0 || outcome->forecast_us != outcome->started_us);
+}
+
+static void fill_forecasts(const struct trace *trace, const struct replay_result *result,
+                           struct figures *figures) {
+    double *errors = mem_alloc(trace->count, sizeof *errors);
+    size_t count = 0;
+
+    for (size_t i = 0; i < trace->count; i++) {
+        const struct replay_outcome *outcome = &result->jobs[i];
+        double wait_s = seconds(outcome->started_us - trace->jobs[i].submit_us);
+
+        if (!had_to_be_told(outcome, wait_s)) {
+            continue;
+        }
+        figures->forecasts++;
+        if (outcome->forecast_us < 0) {
+            figures->forecasts_unknown++;
+        } else {
+            figures->forecast_wait_mean_s += wait_s;
+            errors[count++] = fabs(seconds(outcome->forecast_us - outcome->started_us));
+        }
+    }
+    if (count > 0) {
+        figures->forecast_wait_mean_s /= (double)count;
+        figures->forecast_error_mean_s = mean(errors, count);
+        qsort(errors, count, sizeof *errors, by_value);
+        figures->forecast_error_p50_s = quantile(errors, count, 0.5);
+    }
+    free(errors);
+}
+
 /* --- All ------------------------------------------------------------------------------------- */
 
 static void take_spans(const struct trace *trace, const struct replay_result *result,
@@ -393,6 +430,7 @@ void figures_compute(const struct trace *trace, const struct replay_result *resu
     fill_use(&work, &figures);
     fill_waits_over_time(&work, &figures);
     fill_fairness(&work, &figures);
+    fill_forecasts(trace, result, &figures);
     free(work.spans);
     *out_figures = figures;
 }

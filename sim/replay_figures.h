@@ -44,7 +44,12 @@ struct figures {
     double jain;             /* mean over the days on which jobs waited; 1 if there was none */
     size_t days_contended;
     double makespan_s;
-    struct team_figures *teams; /* by name; owned */
+    size_t forecasts;             /* made of jobs that had to wait, or were told they would */
+    size_t forecasts_unknown;     /* of these, nothing could be told */
+    double forecast_error_mean_s; /* of what was told: |told - start| */
+    double forecast_error_p50_s;
+    double forecast_wait_mean_s; /* what these jobs waited: to compare the error with */
+    struct team_figures *teams;  /* by name; owned */
     size_t team_count;
     double bin_s; /* of the time line, from the first submission to the last end */
     double bin_utilisation[FIGURES_BINS];

@@ -7,6 +7,7 @@
 #include "scheduler/forward.h"
 #include "scheduler/settings.h"
 #include "scheduler/team_settings.h"
+#include "sim/process_forecast.h"
 #include "sim/replay_tell.h"
 
 #define BEGIN_UNLESS_SAID_US (INT64_C(1577836800) * CLOCK_US_PER_SECOND) /* 2020-01-01 UTC */
@@ -42,7 +43,6 @@ static void on_job(void *context, const struct job *job, int64_t now_us) {
     (void)now_us;
     (void)job_of(run, job->id, &index);
     outcome = &run->result->jobs[index];
-    outcome->attempts = job->attempt;
     outcome->started_us = job->started_us != 0 ? job->started_us - run->begin_us : -1;
     outcome->finished_us = job_state_is_final(job->state) ? job->finished_us - run->begin_us : -1;
 }
@@ -103,6 +103,37 @@ static void submit(struct run *run, size_t from, size_t to) {
     free(jobs);
 }
 
+/* The last job of each stretch of the trace. */
+static bool is_chosen(const struct run *run, size_t index) {
+    size_t wanted = run->setup->forecasts;
+    size_t count = run->setup->trace->count;
+
+    return index * wanted / count != (index + 1) * wanted / count;
+}
+
+static void forecast_job(struct run *run, uint64_t id, struct replay_outcome *outcome) {
+    int64_t now_us = forward_now_us(run->forward);
+    int64_t at_us = now_us;
+
+    if (outcome->started_us < 0) {
+        at_us = process_forecast(run->core, (struct instant){.now_us = now_us, .mono_us = now_us},
+                                 run->setup->seed, id);
+    }
+    outcome->is_forecast = true;
+    outcome->forecast_us = at_us == CLOCK_NEVER_US ? -1 : at_us - run->begin_us;
+}
+
+/* Of those that were submitted just now, from this one of the trace on. */
+static void forecast_chosen(struct run *run, size_t from) {
+    for (size_t id = run->submitted; id > 0 && run->trace_index[id - 1] >= from; id--) {
+        size_t index = run->trace_index[id - 1];
+
+        if (is_chosen(run, index)) {
+            forecast_job(run, id, &run->result->jobs[index]);
+        }
+    }
+}
+
 static void go_until(struct run *run, int64_t until_us) {
     int64_t next_us;
 
@@ -126,6 +157,7 @@ static void run_all(struct run *run) {
         }
         go_until(run, run->begin_us + trace->jobs[i].submit_us);
         submit(run, i, end);
+        forecast_chosen(run, i);
         i = end;
     }
     go_until(run, CLOCK_NEVER_US);

@@ -17,13 +17,15 @@ struct replay_setup {
     const struct config *config; /* the policy and the teams among it */
     uint64_t seed;
     int64_t start_delay_us; /* from a pod's creation until it runs */
+    size_t forecasts; /* of so many jobs, evenly among all, the start is forecast when they come */
 };
 
 /* Of one job; times as in the trace, -1: it never came to that. */
 struct replay_outcome {
     int64_t started_us;
     int64_t finished_us;
-    uint32_t attempts;
+    bool is_forecast;
+    int64_t forecast_us; /* the start that was forecast; -1: none could be */
 };
 
 struct replay_result {

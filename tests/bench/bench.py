@@ -14,6 +14,7 @@ import time
 import kueue
 import million
 import peers_queue
+import replay
 import table
 from rig import Failed, Rig, figure, pod_job, say, spark_job
 
@@ -311,8 +312,8 @@ def bench_million(programs, runs):
 
 BENCHES = {"submit": bench_submit, "turn": bench_turn, "latency": bench_latency,
            "memory": bench_memory, "peers_queue": peers_queue.bench,
-           "kueue": kueue.bench, "million": bench_million}
-BY_NAME_ONLY = ("million",)
+           "kueue": kueue.bench, "million": bench_million, "replay": replay.bench}
+BY_NAME_ONLY = ("million", "replay")
 
 
 def main():
@@ -329,6 +330,8 @@ def main():
     BENCHES["kueue"] = lambda programs, runs: kueue.bench(programs, runs, options.scale)
     programs = os.path.abspath(options.programs)
     names = options.names or [name for name in BENCHES if name not in BY_NAME_ONLY]
+    if options.table and names == ["replay"]:
+        return replay.write_page(programs)
     if options.table:
         return table.write(names, options.runs, sys.argv[0], programs)
     try:

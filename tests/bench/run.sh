@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Builds the benchmarks' programs as released, then runs those named, or all. ./run bench calls it.
 #
-#     run.sh [--runs N] [--table] [submit] [turn] [latency] [memory] [peers_queue] [kueue] [peers_queue]
+#     run.sh [--runs N] [--table] [submit] [turn] [latency] [memory]
+#            [peers_queue] [kueue] [replay]
 #
 # One line of JSON per figure goes to the standard output, progress to the standard error.
-# --table also writes the figures into docs/performance.md.
+# --table also writes the figures into docs/performance.md (of replay: into docs/scheduling.md).
 set -euo pipefail
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."

@@ -127,6 +127,7 @@ def fault_table():
 
 def options():
     for page, sources in [("docs/man/kubesim.1", ["sim/kubesim.c"]),
+                          ("docs/man/nightshift-replay.1", ["sim/replay.c"]),
                           ("docs/man/nightshiftd.8", ["scheduler/nightshiftd.c",
                                                       "admin/admin.c"])]:
         usage = re.findall(r'^ *"  (?:-\w, |    )?(--[a-z-]+)',

@@ -155,6 +155,23 @@ def test_equal_seeds_give_equal_bytes(folder):
         assert 0 < row["utilisation"] <= 1 and 0 < row["fairness"]["jain"] <= 1, row
 
 
+def test_the_example_is_ours(folder):
+    with open(os.path.join(ROOT, "examples", "trace.jsonl")) as file:
+        assert file.read() == run("--generate", 300).stdout
+
+
+def test_forecasts_by_hand(folder):
+    """b is told that it starts when a is expected to end; a runs half as long."""
+    trace = write(folder, "t", line(0, 100, 1, "a", expected=200, name="a") +
+                  line(1, 10, 1, "b", expected=10, name="b"))
+    row = figures(trace, "--nodes", "1x1", "--policies", "fifo", "--forecasts", 2)["policies"][0]
+    assert row["forecast"] == {"jobs": 1, "unknown": 0, "errorMeanSeconds": 100.0,
+                               "errorP50Seconds": 100.0, "waitMeanSeconds": 99.0}, row["forecast"]
+    trace = write(folder, "u", line(0, 100, 1, "a", name="a") + line(1, 10, 1, "b", name="b"))
+    row = figures(trace, "--nodes", "1x1", "--policies", "fifo", "--forecasts", 2)["policies"][0]
+    assert (row["forecast"]["jobs"], row["forecast"]["unknown"]) == (1, 1), row["forecast"]
+
+
 def test_plot_is_a_picture(folder):
     trace = write(folder, "t", run("--generate", 100).stdout)
     plot = os.path.join(folder, "p.svg")
@@ -172,8 +189,8 @@ def test_public_traces(folder):
             (os.path.join(TRACES, "nasa-ipsc-1993.swf.gz"), "--load", "0.7"),
             (cerit + ".swf.gz", "--machines", cerit + ".machines"),
             (os.path.join(TRACES, "facebook-2009.tsv.gz"), "--nodes", "20x16x64Gi")):
-        for row in figures(*arguments, "--jobs", 1000)["policies"]:
-            assert row["jobs"] + row["refused"] == 1000, (arguments, row["policy"], row["jobs"])
+        for row in figures(*arguments, "--jobs", 400, "--forecasts", 4)["policies"]:
+            assert row["jobs"] + row["refused"] == 400, (arguments, row["policy"], row["jobs"])
             assert row["leftOver"] == 0, (arguments, row["policy"])
 
 
