@@ -121,3 +121,24 @@ TEST(codec_node_read__refuses_wrong_types) {
         resource_names_finish(&names);
     }
 }
+
+TEST(codec_node_read__takes_pressure_for_the_taint_it_becomes) {
+    static const char json[] =
+        "{\"metadata\":{\"name\":\"n\"},\"spec\":{\"taints\":[{\"key\":"
+        "\"node.kubernetes.io/disk-pressure\",\"effect\":\"NoSchedule\"}]},"
+        "\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"},"
+        "{\"type\":\"MemoryPressure\",\"status\":\"True\"},"
+        "{\"type\":\"PIDPressure\",\"status\":\"False\"},"
+        "{\"type\":\"DiskPressure\",\"status\":\"True\"}]}}";
+    struct resource_names names = {0};
+    struct field_error error = {0};
+    struct node node;
+
+    CHECK_OK(codec_node_read(json, strlen(json), &names, &node, &error), error.error.text);
+    CHECK(node.ready, "ready");
+    CHECK_EQ(node.taint_count, 2, "one was there, one is made, one condition is false");
+    CHECK_STR(node.taints[1].key, "node.kubernetes.io/memory-pressure", "made");
+    CHECK_EQ(node.taints[1].effect, TAINT_NO_SCHEDULE, "as the node controller does");
+    node_finish(&node);
+    resource_names_finish(&names);
+}

@@ -214,3 +214,51 @@ TEST(codec_pod_read__cuts_messages_between_characters) {
     free(text);
     resource_names_finish(&names);
 }
+
+#define TERM                                                                        \
+    "{\"topologyKey\":\"host\",\"labelSelector\":{\"matchLabels\":{\"app\":\"x\"}," \
+    "\"matchExpressions\":[{\"key\":\"tier\",\"operator\":\"NotIn\",\"values\":[\"a\",\"b\"]}]}"
+
+TEST(codec_pod_read__reads_the_rules_about_other_pods) {
+    static const char json[] =
+        "{\"metadata\":{\"name\":\"p\",\"namespace\":\"ns\",\"labels\":{\"app\":\"x\",\"rev\":"
+        "\"7\"}},"
+        "\"spec\":{\"affinity\":{\"podAntiAffinity\":{"
+        "\"requiredDuringSchedulingIgnoredDuringExecution\":[" TERM "}]},\"podAffinity\":{"
+        "\"requiredDuringSchedulingIgnoredDuringExecution\":[" TERM
+        ",\"namespaces\":[\"other\"],\"matchLabelKeys\":[\"rev\",\"none\"]}],"
+        "\"preferredDuringSchedulingIgnoredDuringExecution\":[{\"weight\":1,"
+        "\"podAffinityTerm\":" TERM "}}]}},\"topologySpreadConstraints\":["
+        "{\"maxSkew\":2,\"minDomains\":3,\"topologyKey\":\"zone\",\"whenUnsatisfiable\":"
+        "\"DoNotSchedule\",\"labelSelector\":{},\"nodeAffinityPolicy\":\"Ignore\","
+        "\"nodeTaintsPolicy\":\"Honor\"},"
+        "{\"maxSkew\":1,\"topologyKey\":\"zone\",\"whenUnsatisfiable\":\"ScheduleAnyway\"}]}}";
+    struct resource_names names = {0};
+    struct field_error error = {0};
+    struct pod_demand demand;
+    struct pod_state pod;
+    const struct pod_rule *rule;
+
+    CHECK_OK(codec_pod_read(json, strlen(json), &names, &pod, &demand, &error), error.error.text);
+    CHECK_STR(demand.namespace, "ns", "namespace");
+    CHECK_EQ(demand.label_count, 2, "labels");
+    CHECK_EQ(demand.rule_count, 3, "what is required");
+    CHECK(demand.crosses_namespaces, "one looks beyond the namespace");
+    rule = &demand.rules[0];
+    CHECK_EQ(rule->kind, POD_RULE_AFFINITY, "affinity");
+    CHECK_STR(rule->namespaces[0], "other", "there");
+    CHECK_EQ(rule->selector.rule_count, 3, "label, expression, and as its own label");
+    CHECK_STR(rule->selector.rules[2].values[0], "7", "its own");
+    rule = &demand.rules[1];
+    CHECK_EQ(rule->kind, POD_RULE_ANTI_AFFINITY, "anti-affinity");
+    CHECK_STR(rule->namespaces[0], "ns", "at home");
+    CHECK_EQ(rule->selector.rules[1].operator, MATCH_NOT_IN, "an expression");
+    rule = &demand.rules[2];
+    CHECK_EQ(rule->kind, POD_RULE_SPREAD, "spread");
+    CHECK_EQ(rule->skew_max, 2, "maxSkew");
+    CHECK_EQ(rule->domains_min, 3, "minDomains");
+    CHECK(rule->ignores_where && rule->honours_taints, "policies");
+    CHECK(!rule->selects_nothing && rule->selector.rule_count == 0, "everything");
+    pod_demand_finish(&demand);
+    resource_names_finish(&names);
+}
