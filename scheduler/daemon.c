@@ -793,8 +793,8 @@ void daemon_fail(struct daemon *daemon, int code, const char *text) {
 
 /* Not back to standing by: a new process has nothing of the old one's in its memory. */
 void daemon_leave(struct daemon *daemon, const char *why) {
-    log_error(&daemon->log, daemon_now(daemon).now_us,
-              "event=stepping_down why=\"%s\" action=\"ends; a restart stands by\"", why);
+    log_warn(&daemon->log, daemon_now(daemon).now_us,
+             "event=stepping_down why=\"%s\" action=\"ends; a restart stands by\"", why);
     daemon->exit_status = EXIT_LEASE;
     loop_stop(daemon->loop);
 }

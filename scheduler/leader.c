@@ -383,9 +383,8 @@ void leader_explain(const struct daemon *daemon, struct error *out_why) {
                         "the lease could not be renewed: nothing is started, submissions are "
                         "kept%s%s",
                         leader->trouble[0] != '\0' ? ": " : "", leader->trouble);
-    } else if (leader->claimed_mono_us != 0) {
-        (void)error_set(out_why, ERR_BUSY,
-                        "standby: has the lease and waits for the data folder%s%s",
+    } else if (elector_leads(&leader->elector, daemon_now(daemon).mono_us)) {
+        (void)error_set(out_why, ERR_BUSY, "standby: has the lease and waits for the queue%s%s",
                         leader->obstacle[0] != '\0' ? ": " : "", leader->obstacle);
     } else if (elector_is_others(&leader->elector)) {
         (void)error_set(out_why, ERR_BUSY, "standby: %s leads%s%s", seen->holder,

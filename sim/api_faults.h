@@ -57,9 +57,9 @@ void api_faults_destroy(struct api_faults *faults);
 /* True for a name of the list above. */
 bool api_faults_knows(const char *name);
 
-/* {"fault", "verb", "resource", "subresource", "namespace", "name" (a part of it), "count" (1; -1: for ever),
- * "probability" (1), "skip" (0), "delay" ("200ms"), "code" (500), "retryAfter" (seconds)}.
- * ERR_INVALID: says what is wrong. */
+/* {"fault", "verb", "resource", "subresource", "namespace", "name" (a part of it), "count" (1; -1:
+ * for ever), "probability" (1), "skip" (0), "delay" ("200ms"), "code" (500), "retryAfter"
+ * (seconds)}. ERR_INVALID: says what is wrong. */
 int api_faults_add(struct api_faults *faults, const struct json_t *rule,
                    struct error *error) MUST_CHECK;
 void api_faults_clear(struct api_faults *faults);

@@ -345,6 +345,17 @@ def forecast(world):
     same(status, 422, refused)
 
 
+@row("very short pods under a full quota: what ended is not free before the server has counted")
+def short_pods(world):
+    world.quota("default", pods="12", requests_cpu="6")
+    ids = [world.daemon.submit(pod_job(sim={"runtime": "%dms" % (10 + 7 * (n % 20))}))
+           for n in range(250)]
+    for job_id in ids:
+        world.daemon.wait_final(job_id, "SUCCEEDED")
+    stats = world.kube("GET", "/sim/stats")
+    same((stats["requests"]["create"]["pods"], stats["exceededQuota"]), ({"201": 250}, 0))
+
+
 @row("a quota that is raised lets the waiting job in")
 def quota_raised(world):
     daemon = world.daemon

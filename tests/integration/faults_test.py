@@ -18,7 +18,8 @@ import faults_table as table  # noqa: E402
 from nightshift_process import FINAL, World, pod_job, spark_job, until  # noqa: E402
 from rows import programs_of  # noqa: E402
 
-SLOWNESS = float(os.environ.get("SLOWNESS", "1"))
+# The table is of a quiet machine.
+SLOWNESS = float(os.environ.get("SLOWNESS", "3"))
 # Short time-outs, so that what is slow or silent is so for a second or two.
 QUICK = {"requestTimeout": "1s", "resync": "0s", "watchSilence": "60s"}
 

@@ -29,7 +29,7 @@ LOST = (OSError, http.client.HTTPException, ValueError)
 # Short, so that a takeover is; long enough for a busy machine to renew in time.
 LEASE_S, RENEW_S, RETRY_S = 4, 3, 0.4
 # What a takeover needs beyond the lease: tries, and 2 s for a living owner to let go.
-SLACK_S = 4 * float(os.environ.get("SLOWNESS", "1"))
+SLACK_S = 4 * float(os.environ.get("SLOWNESS", "2"))
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
 STEPPED_DOWN = 6
 
@@ -320,6 +320,24 @@ def metadata(world):
                 lease["metadata"]["annotations"]["nightshift/address"] != "https://a:8443":
             raise AssertionError(lease)
     finally:
+        team.end()
+
+
+@row("the lease is had, and a daemon without one has the queue: that is said, and waited for")
+def queue_busy(world):
+    team = Team(world)
+    plain = Nightshiftd(world.programs["nightshiftd"], world.folder.name, world.sim.kubeconfig,
+                        {"dataDir": os.path.join(world.folder.name, "data")})
+    plain.start()
+    try:
+        a = team.add("a")
+        until("a says so", lambda: re.search(
+            r"has the lease and waits for the queue: .*another process has this queue open",
+            a.ask("GET", "/readyz")[1]))
+        plain.stop()
+        takes_over(a, time.monotonic(), PATIENCE_S)
+    finally:
+        plain.process.kill()
         team.end()
 
 
