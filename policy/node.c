@@ -225,12 +225,20 @@ static void refuse(struct refusal *refusal, const char *format, ...) {
     va_end(args);
 }
 
+/* A cordon, and a node that is not ready, are told by their own words. */
+static bool is_said_otherwise(const struct node *node, const struct taint *taint) {
+    return (node->unschedulable && strcmp(taint->key, TAINT_UNSCHEDULABLE) == 0) ||
+           (!node->ready && (strcmp(taint->key, "node.kubernetes.io/not-ready") == 0 ||
+                             strcmp(taint->key, "node.kubernetes.io/unreachable") == 0));
+}
+
 static void refuse_taints(struct refusal *refusal, const struct node *node,
                           const struct pod_demand *pod, bool some_day) {
     for (size_t i = 0; i < node->taint_count; i++) {
         const struct taint *taint = &node->taints[i];
 
-        if (!(some_day && is_passing(taint)) && !pod_tolerates(pod, taint)) {
+        if (!(some_day && is_passing(taint)) && !is_said_otherwise(node, taint) &&
+            !pod_tolerates(pod, taint)) {
             refuse(refusal, "has the taint %s%s%s", taint->key, taint->value[0] != '\0' ? "=" : "",
                    taint->value);
         }
