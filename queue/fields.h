@@ -63,9 +63,9 @@ struct field_table {
 /* Append the value's fields that are not absent. */
 void fields_encode(struct buf *out, const struct field_table *table, const void *value);
 
-/* Fill the table's members of *out_value; others are left alone. Texts point into bytes. ERR_CORRUPT
- * for anything that no encoder wrote: an unknown or repeated tag, a number out of range, an absent
- * value, bytes left over. */
+/* Fill the table's members of *out_value; others are left alone. Texts point into bytes.
+ * ERR_CORRUPT for anything that no encoder wrote: an unknown or repeated tag, a number out of
+ * range, an absent value, bytes left over. */
 int fields_decode(const struct field_table *table, const void *bytes, size_t count,
                   void *out_value) MUST_CHECK;
 

@@ -53,8 +53,8 @@ int shelf_read(struct queue *queue, enum shelf shelf, uint64_t number, struct bu
 int shelf_look(struct queue *queue, enum shelf shelf, uint64_t number, const void **out_bytes,
                size_t *out_count);
 
-/* What is wrong on a shelf: contents that are damaged, not found by their hash, or counted for another
- * number of jobs than refer to them. */
+/* What is wrong on a shelf: contents that are damaged, not found by their hash, or counted for
+ * another number of jobs than refer to them. */
 struct shelf_check {
     enum shelf shelf;
     uint64_t (*users_of)(const void *users, uint64_t number); /* by the jobs' records */

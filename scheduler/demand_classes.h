@@ -1,9 +1,9 @@
 /* scheduler/demand_classes.h - at a start: the demands of jobs by the numbers the queue gave them.
  *
- * Jobs whose demands had one origin (demand_set_origin()) have one number in the queue: the demand of
- * the first serves all others, and their specs need not be read. A number whose origin is not the
- * one that this program finds for its first job, because another version wrote it or it is damaged,
- * is never believed.
+ * Jobs whose demands had one origin (demand_set_origin()) have one number in the queue: the demand
+ * of the first serves all others, and their specs need not be read. A number whose origin is not
+ * the one that this program finds for its first job, because another version wrote it or it is
+ * damaged, is never believed.
  */
 #ifndef SCHEDULER_DEMAND_CLASSES_H
 #define SCHEDULER_DEMAND_CLASSES_H

@@ -1,7 +1,8 @@
 /* scheduler/entries.h - the jobs of the view by id: dense, in order, where they stay.
  *
  * Ids are given in ascending order and never again, so entries stand in leaves of 64 beside each
- * other: no pointer, no hash and no allocation of its own for each. A leaf goes with its last entry.
+ * other: no pointer, no hash and no allocation of its own for each. A leaf goes with its last
+ * entry.
  */
 #ifndef SCHEDULER_ENTRIES_H
 #define SCHEDULER_ENTRIES_H

@@ -1,8 +1,8 @@
 /* scheduler/entry.h - a job as the view holds it: small, for there may be a million that wait.
  *
  * What others have too (namespace, team, priority, policies: whatever does not change once it is
- * submitted) is shared, as terms. What happens once a job has been admitted, retried or cancelled is
- * its course, which a job that only waits does not have.
+ * submitted) is shared, as terms. What happens once a job has been admitted, retried or cancelled
+ * is its course, which a job that only waits does not have.
  *
  * To read:  entry->id, ->name, ->state, ->submitted_us; entry->terms->namespace (a struct job of
  *           which only the shared members mean something); entry_course(entry)->attempt;

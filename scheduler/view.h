@@ -192,8 +192,9 @@ void view_run_changed(struct core *core, struct entry *entry);
 void view_list(struct core *core, struct entry *entry);
 void view_unlist(struct core *core, struct entry *entry);
 
-/* Bring the lists into order after jobs came into, or went from, their middle. O(their lengths), but
- * once for all of a turn. Before it lists have marks that only view_list() and view_unlist() know. */
+/* Bring the lists into order after jobs came into, or went from, their middle. O(their lengths),
+ * but once for all of a turn. Before it lists have marks that only view_list() and view_unlist()
+ * know. */
 void view_settle(struct core *core);
 
 /* How many of the shape's waiting jobs have a lower id. */

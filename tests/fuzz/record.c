@@ -1,4 +1,4 @@
-/* Records of the queue: whatever decodes was encoded so, byte for byte; damage is never believed. */
+/* Records of the queue: whatever decodes was encoded so, byte for byte. */
 #include "queue/record.h"
 
 #include <stdlib.h>
