@@ -129,10 +129,6 @@ bool queue_is_quarantined(struct queue *queue, const char *name);
 /* Forget one of them, or all (NULL). ERR_NOT_FOUND. */
 int queue_drop_quarantined(struct queue *queue, const char *name, struct error *error) MUST_CHECK;
 
-/* Give back the memory that a scan of everything has taken for pages of the file; they are read
- * again when they are needed. */
-void queue_release_pages(struct queue *queue);
-
 int queue_get_stats(struct queue *queue, struct queue_stats *out_stats) MUST_CHECK;
 
 /* Check every record of every table, and what they say of each other: each job's spec, attempts and

@@ -1,7 +1,6 @@
 #include <lmdb.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/memory.h"
 #include "queue/journal.h"
@@ -362,14 +361,6 @@ int queue_each_fact(struct queue *queue, enum fact_kind kind,
         return OK;
     }
     return r;
-}
-
-void queue_release_pages(struct queue *queue) {
-    MDB_envinfo info;
-
-    if (queue->env != NULL && mdb_env_info(queue->env, &info) == 0) {
-        (void)madvise(info.me_mapaddr, info.me_mapsize, MADV_DONTNEED); /* Mapped to read only. */
-    }
 }
 
 int queue_get_stats(struct queue *queue, struct queue_stats *out_stats) {

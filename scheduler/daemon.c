@@ -479,7 +479,6 @@ static int load_queue(struct daemon *daemon, struct error *error) {
     if (r == OK) {
         r = queue_each_stored(daemon->queue, load_job, &load, &damaged);
     }
-    queue_release_pages(daemon->queue);
     demand_classes_finish(&load.classes);
     demands_finish(&load.demands);
     for (size_t i = 0; i < ARRAY_LEN(load.texts); i++) {
