@@ -20,6 +20,7 @@
 #include "scheduler/daemon.h"
 #include "scheduler/leader.h"
 
+#define TEAM_TEXT_BYTES  256
 #define AHEAD_NAMED      5 /* in a why */
 #define SYNC_STATE_BYTES 192
 
@@ -204,6 +205,9 @@ static const char *check_of(enum reason_code code) {
         return "cluster";
     case REASON_BEHIND:
         return "order";
+    case REASON_TEAM_LIMIT:
+    case REASON_NAMESPACE_LIMIT:
+        return "limit";
     case REASON_WINDOW:
     case REASON_WINDOW_TOO_SHORT:
     case REASON_WINDOW_UNKNOWN:
@@ -286,16 +290,40 @@ static void check_order(const struct daemon *daemon, const struct job *job, size
     add_check(checks, "order", ahead == 0, buf_take_text(&text));
 }
 
+/* Of the team and those beside it that have waiting jobs, who goes first. */
+static void print_first(const struct share *share, uint32_t team, int64_t now_us,
+                        char out_text[TEAM_TEXT_BYTES]) {
+    const struct share_node_info above = share_node(share, share_parent(share, team));
+    uint32_t first = team;
+
+    for (size_t i = 0; i < above.child_count; i++) {
+        const uint32_t other = above.children[i];
+
+        if (share_node(share, other).waiting_jobs > 0 &&
+            share_value(share, other, now_us) < share_value(share, first, now_us)) {
+            first = other;
+        }
+    }
+    if (first == team) {
+        (void)snprintf(out_text, TEAM_TEXT_BYTES, "no team beside it that waits has less");
+    } else {
+        (void)snprintf(out_text, TEAM_TEXT_BYTES, "now %s, which has %.3f",
+                       share_node(share, first).name, share_value(share, first, now_us));
+    }
+}
+
 /* With fair shares: what decides between teams. */
 static void check_share(const struct daemon *daemon, const struct job *job, struct checks *checks) {
     const struct share *share = core_share(daemon->core);
     uint32_t node = share_find(share, job->team, NULL);
+    char first[TEAM_TEXT_BYTES];
     struct share_parts parts;
 
     if (strcmp(daemon->config.mode, "fair") != 0 || node == SHARE_NONE) {
         return;
     }
     parts = share_explain(share, node, daemon_now(daemon).now_us);
+    print_first(share, node, daemon_now(daemon).now_us, first);
     if (parts.kind == RESOURCE_NONE) {
         add_check(checks, "share", true,
                   mem_format("team %s runs nothing and has used nothing of late: it goes before "
@@ -305,10 +333,10 @@ static void check_share(const struct daemon *daemon, const struct job *job, stru
     }
     add_check(checks, "share", true,
               mem_format("team %s has %.3f: (%.1f %% of the cluster's %s running + %.1f %% used of "
-                         "late) by weight %g; the team with the least goes first",
+                         "late) by weight %g; the team with the least goes first: %s",
                          job->team, parts.share, 100 * parts.running,
                          resource_name(core_resource_names(daemon->core), parts.kind),
-                         100 * parts.used, parts.weight));
+                         100 * parts.used, parts.weight, first));
 }
 
 void front_why(struct daemon *daemon, const struct job *job, const struct wire_outlook *outlook,

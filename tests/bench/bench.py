@@ -310,7 +310,41 @@ def bench_million(programs, runs):
     million.bench(programs, int(os.environ.get("NIGHTSHIFT_BENCH_JOBS", "1000000")), say)
 
 
-BENCHES = {"submit": bench_submit, "turn": bench_turn, "latency": bench_latency,
+# --- pass ------------------------------------------------------------------------------------
+
+PASS_EVENTS = 1000
+PASS_FULL = {"full_quota_us": "nothing fits into the quotas, all looked at",
+             "full_nodes_us": "nothing fits onto the nodes, all looked at",
+             "full_never_us": "nothing could ever start, every shape looked at"}
+PASS_EVENT = {"arrive": "a job arrives", "end": "a job ends, another starts",
+              "quota_end": "a job ends, quotas are full", "node": "a node changes"}
+GOAL_FULL_MS, GOAL_EVENT_MS, GOAL_ADMISSIONS = 50, 1, 50000
+
+
+def bench_pass(programs, runs):
+    """A tenth of the jobs, and so on, shows the growth; the goals are those of a million."""
+    for jobs in (1000, 10000, 100000, 1000000):
+        say("pass: %d jobs" % jobs)
+        lines = [json.loads(subprocess.run(
+            [os.path.join(programs, "bench/pass_times"), str(jobs), str(PASS_EVENTS)],
+            check=True, capture_output=True, text=True).stdout) for _ in range(runs)]
+        first = lines[0]
+        case = "{:,} jobs, {:,} shapes, {:,} nodes, {:,} namespaces: ".format(
+            jobs, first["shapes"], first["nodes"], first["namespaces"])
+        for name, what in PASS_FULL.items():
+            figure("pass", case + what, "ms", [line[name] / 1000 for line in lines],
+                   goal=("<= %d ms" % GOAL_FULL_MS, lambda value: value <= GOAL_FULL_MS))
+        figure("pass", case + "admissions", "jobs/s",
+               [line["admitted_per_second"] for line in lines],
+               goal=(">= {:,}/s".format(GOAL_ADMISSIONS), lambda value: value >= GOAL_ADMISSIONS))
+        for name, what in PASS_EVENT.items():
+            figure("pass", case + what + ", p99", "ms",
+                   [line[name]["p99_us"] / 1000 for line in lines],
+                   goal=("<= %d ms" % GOAL_EVENT_MS, lambda value: value <= GOAL_EVENT_MS))
+        figure("pass", case + "memory of the process", "MiB", [line["rss_mib"] for line in lines])
+
+
+BENCHES = {"submit": bench_submit, "turn": bench_turn, "pass": bench_pass, "latency": bench_latency,
            "memory": bench_memory, "peers_queue": peers_queue.bench,
            "kueue": kueue.bench, "million": bench_million, "replay": replay.bench}
 BY_NAME_ONLY = ("million", "replay")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the benchmarks' programs as released, then runs those named, or all. ./run bench calls it.
 #
-#     run.sh [--runs N] [--table] [submit] [turn] [latency] [memory]
+#     run.sh [--runs N] [--table] [submit] [turn] [pass] [latency] [memory]
 #            [peers_queue] [kueue] [replay]
 #
 # One line of JSON per figure goes to the standard output, progress to the standard error.
@@ -9,7 +9,7 @@
 set -euo pipefail
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
-programs=(raw_lmdb submit_load turn_times)
+programs=(pass_times raw_lmdb submit_load turn_times)
 labels=("${programs[@]/#///tests/bench:}")
 bazel build --config=release --noshow_progress "${labels[@]}" >&2
 built=$(bazel info --config=release bazel-bin 2>/dev/null)

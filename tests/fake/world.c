@@ -21,6 +21,7 @@
 #define WORLD_PODS_MAX   4096
 #define WORLD_NODES_MAX  8
 #define WORLD_NAMESPACES 2
+#define WORLD_TEAM_RUNS  5 /* jobs of each at once */
 #define WORLD_NOTES_MAX  16384
 #define WORLD_SHUTS      300
 #define MINUTE_US        INT64_C(60000000)
@@ -668,6 +669,18 @@ static void watch_promises(struct world *world) {
     }
 }
 
+static void check_limits(const struct world *world) {
+    const struct share *share = core_share(world->core);
+
+    for (unsigned i = 0; i < WORLD_NAMESPACES; i++) {
+        const uint32_t team = share_find(share, namespaces[i], NULL);
+
+        if (share_node(share, team).running_jobs > WORLD_TEAM_RUNS) {
+            broken(world, "a team runs more jobs than its limit", 0);
+        }
+    }
+}
+
 static void check(const struct world *world) {
     struct error error = {0};
 
@@ -676,6 +689,7 @@ static void check(const struct world *world) {
     }
     check_jobs(world);
     check_drivers(world);
+    check_limits(world);
     /* Whoever was admitted gets its executors, unless others spoil it. */
     if (world->is_ours_alone && world->executor_refusals > 0) {
         broken(world, "quota refused an executor of an admitted job", 0);
@@ -808,11 +822,21 @@ static void tell_everything(struct world *world) {
     }
 }
 
-static void set_classes(struct world *world) {
+/* Teams are called as the namespaces are. */
+static void set_teams(struct world *world) {
+    struct share_team teams[WORLD_NAMESPACES];
+    const struct share_limits none = SHARE_LIMITS_NONE;
+
+    for (unsigned i = 0; i < WORLD_NAMESPACES; i++) {
+        teams[i] = (struct share_team){.name = namespaces[i], .weight = 1 + i, .limits = none};
+        teams[i].limits.running_max = WORLD_TEAM_RUNS;
+    }
     core_set_teams(world->core,
                    &(struct core_teams){.classes = classes,
                                         .class_count = ARRAY_LEN(classes),
-                                        .share = {.half_life_us = 600 * MINUTE_US}},
+                                        .share = {.half_life_us = 10 * MINUTE_US,
+                                                  .teams = teams,
+                                                  .team_count = WORLD_NAMESPACES}},
                    world->now.now_us);
 }
 
@@ -827,18 +851,11 @@ static void start_core(struct world *world) {
                      .history_age_us = INT64_MAX / 4,
                      .history_count = 1000000,
                      .jobs_waiting_max = 1000000,
-                     .backfill = {.mode = world->options.backfill,
-                                  .promises_max = 20,
-                                  .jobs_max = 100,
-                                  .instants_max = 100,
-                                  .horizon_us = 600 * MINUTE_US},
-                     .preemption = world->options.preemption,
-                     .preempt_protection_us = PROTECTION_US,
+                     .order = {.mode = (enum order_mode)(world->options.seed % ORDER_MODE_COUNT),
+                               .aging_us = MINUTE_US},
                      .windows = world->windows},
     });
-    if (world->options.preemption != PLAN_PREEMPTION_OFF) {
-        set_classes(world);
-    }
+    set_teams(world);
     for (uint64_t id = 1; id < world->next_id; id++) {
         const struct stored_job *stored = &world->disk[id];
 
@@ -876,7 +893,7 @@ static void submit(struct world *world) {
     struct new_job job = {
         .name = "job",
         .namespace = namespaces[rng_below(&world->rng, WORLD_NAMESPACES)],
-        .team = "team",
+        .team = namespaces[rng_below(&world->rng, WORLD_NAMESPACES)],
         .priority = (int32_t)rng_below(&world->rng, 3),
         .ttl_s = chance(world, 500) ? 60 : JOB_TTL_NEVER,
         .retry = {.retries_max = 20,
