@@ -826,6 +826,7 @@ static void tell_everything(struct world *world) {
 static void set_teams(struct world *world) {
     struct share_team teams[WORLD_NAMESPACES];
     const struct share_limits none = SHARE_LIMITS_NONE;
+    const bool is_preempting = world->options.preemption != PLAN_PREEMPTION_OFF;
 
     for (unsigned i = 0; i < WORLD_NAMESPACES; i++) {
         teams[i] = (struct share_team){.name = namespaces[i], .weight = 1 + i, .limits = none};
@@ -833,7 +834,7 @@ static void set_teams(struct world *world) {
     }
     core_set_teams(world->core,
                    &(struct core_teams){.classes = classes,
-                                        .class_count = ARRAY_LEN(classes),
+                                        .class_count = is_preempting ? ARRAY_LEN(classes) : 0,
                                         .share = {.half_life_us = 10 * MINUTE_US,
                                                   .teams = teams,
                                                   .team_count = WORLD_NAMESPACES}},
@@ -853,6 +854,13 @@ static void start_core(struct world *world) {
                      .jobs_waiting_max = 1000000,
                      .order = {.mode = (enum order_mode)(world->options.seed % ORDER_MODE_COUNT),
                                .aging_us = MINUTE_US},
+                     .backfill = {.mode = world->options.backfill,
+                                  .promises_max = 20,
+                                  .jobs_max = 100,
+                                  .instants_max = 100,
+                                  .horizon_us = 600 * MINUTE_US},
+                     .preemption = world->options.preemption,
+                     .preempt_protection_us = PROTECTION_US,
                      .windows = world->windows},
     });
     set_teams(world);
