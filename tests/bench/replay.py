@@ -12,7 +12,8 @@ TRACES = "../shared/traces"
 
 # Title, file, options. Loads are such that jobs wait and none waits for ever.
 RUNS = [
-    ("NASA Ames iPSC/860, 1993", TRACES + "/nasa-ipsc-1993.swf.gz", ["--load", "0.7"]),
+    ("NASA Ames iPSC/860, 1993", TRACES + "/nasa-ipsc-1993.swf.gz",
+     ["--load", "0.7", "--forecasts", "4"]),
     ("CERIT-SC, 2013", TRACES + "/cerit-sc-2013.swf.gz",
      ["--machines", TRACES + "/cerit-sc-2013.machines", "--skip-bad-lines", "--load", "0.55"]),
     ("Facebook, 2009", TRACES + "/facebook-2009.tsv.gz",
