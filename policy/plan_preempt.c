@@ -82,16 +82,24 @@ static bool find_siblings(const struct share *share, uint32_t *a, uint32_t *b) {
 }
 
 /* Would the victim's side still have at least the share of the job's side, after both? So nothing
- * is ever taken back in turn. */
+ * is ever taken back in turn. And would it still come after it in the order, with what it used? */
 static bool stays_above(const struct trial *trial, const struct plan_victim *victim,
                         const struct resources *lost) {
     const struct plan *plan = trial->plan;
     uint32_t gains = trial->shape->node;
     uint32_t loses = victim->node;
+    const struct resources nothing = {{0}};
+    const int64_t now_us = trial->input->now_us;
+    double change;
 
-    return find_siblings(plan->share, &gains, &loses) &&
-           held_share(plan, gains, &trial->shape->demand->requests, 1) <=
-               held_share(plan, loses, lost, -1);
+    if (plan->settings.mode != ORDER_FAIR || !find_siblings(plan->share, &gains, &loses)) {
+        return false; /* In another order, the victims would go before the job again. */
+    }
+    change = held_share(plan, loses, &nothing, -1) - held_share(plan, loses, lost, -1);
+    return held_share(plan, gains, &trial->shape->demand->requests, 1) <=
+               held_share(plan, loses, lost, -1) &&
+           share_value(plan->share, gains, now_us) <
+               share_value(plan->share, loses, now_us) - change;
 }
 
 static const struct ledger_reservation *gang_of(const struct trial *trial,

@@ -165,10 +165,13 @@ void attempt_preempt(struct core *core, struct entry *entry, const char *text) {
     lifecycle_tick(core, entry);
 }
 
+/* So long after its pod it does not compete for the room that it made. */
+#define PREEMPTED_REST_US CLOCK_US_PER_SECOND
+
 /* It did not come to its end in the time it was given: it waits for its turn again. */
 static void preempted(struct core *core, struct entry *entry, int32_t exit_code) {
     end_attempt(core, entry, FAILURE_PREEMPTED, exit_code, "stopped for another job");
-    lifecycle_wait(core, entry, 0);
+    lifecycle_wait(core, entry, PREEMPTED_REST_US);
     lifecycle_move(core, entry, JOB_RETRY_WAIT, "preempted",
                    "stopped for another job, queued again, no retry spent");
 }

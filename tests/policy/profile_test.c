@@ -295,8 +295,9 @@ static int64_t really_earliest(const struct rig *rig, const struct demand *deman
 
     for (size_t i = 0; i < rig->part_count; i++) {
         const int64_t at_us = rig->parts[i].until_us;
-        const int64_t until_us =
-            runtime_us == PROFILE_FOREVER ? PROFILE_FOREVER : at_us + runtime_us;
+        const int64_t until_us = runtime_us == PROFILE_FOREVER || at_us == PROFILE_FOREVER
+                                     ? PROFILE_FOREVER
+                                     : at_us + runtime_us;
 
         if (at_us != PROFILE_FOREVER && (best_us < 0 || at_us < best_us) &&
             really_fits(rig, demand, hard, at_us, until_us)) {
