@@ -1,0 +1,312 @@
+#!/usr/bin/env python3
+"""The objects that the real spark-submit creates, beside those that nightshift spark-submit would.
+
+Usage: spark_parity.py KUBESIM NIGHTSHIFTD NIGHTSHIFT SPARK_HOME [PART OF A NAME]
+
+Each configuration is submitted twice: by SPARK_HOME's spark-submit to a simulated cluster that only records,
+and by ours to the same cluster. What the cluster then holds is compared field by field, names that are
+drawn by chance apart. A difference has to stand in DIFFERENCES, with its reason, or the row fails.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
+import nightshift_process  # noqa: E402  pylint: disable=wrong-import-position
+from kubesim_process import Kubesim  # noqa: E402  pylint: disable=wrong-import-position
+
+JAR = "local:///opt/spark/examples/jars/spark-examples.jar"
+PI = ["--class", "org.apache.spark.examples.SparkPi"]
+PYTHON = "local:///opt/spark/examples/src/main/python/pi.py"
+
+# Where ours differ on purpose: a pattern of the path, and why. docs/manual/spark-submit.md tells the same.
+DIFFERENCES = (
+    (r"(labels|selector)\.nightshift/", "all objects of a job bear its id, and the Service looks for it"),
+    (r"properties\.spark\.kubernetes\.executor\.label\.nightshift/", "so do executors"),
+    (r"configmap\.metadata\.labels\.spark-app-selector$", "the map can be found by its application"),
+    (r"properties\.spark\.executor\.instances$", "the default of 2 is written down"),
+    (r"properties\.spark\.app\.submitTime$", "another moment"),
+    (r"properties\.spark\.kubernetes\.submission\.waitAppCompletion$", "given to one of the two"),
+    (r"env\[SPARK_USER\]\.value$", "the name of somebody on the submitting machine says nothing there"),
+)
+
+
+def conf(*pairs):
+    return [word for pair in pairs for word in ("--conf", pair)]
+
+
+D = "spark.kubernetes.driver."
+E = "spark.kubernetes.executor."
+ROWS = (
+    ("a JVM application", PI + [JAR, "100"]),
+    ("Python", [PYTHON, "10"]),
+    ("Python with modules", ["--py-files", "local:///a.py,https://h/b.zip", PYTHON]),
+    ("R", ["local:///opt/spark/examples/src/main/r/dataframe.R"]),
+    ("cores and memory", ["--driver-cores", "2", "--driver-memory", "3g", "--executor-memory", "2g",
+                          "--executor-cores", "3", "--num-executors", "4"] + PI + [JAR]),
+    ("core requests and limits", conf(D + "request.cores=500m", D + "limit.cores=1500m",
+                                      E + "request.cores=250m", E + "limit.cores=2") + PI + [JAR]),
+    ("overhead in bytes", conf("spark.driver.memoryOverhead=1g",
+                               "spark.executor.memoryOverhead=700m") + PI + [JAR]),
+    ("overhead by a factor", conf("spark.kubernetes.memoryOverheadFactor=0.4") + PI + [JAR]),
+    ("the driver's own factor", conf("spark.driver.memoryOverheadFactor=0.25",
+                                     "spark.driver.memory=8g") + PI + [JAR]),
+    ("Python's factor", conf("spark.driver.memory=8g") + [PYTHON]),
+    ("labels", conf(D + "label.team=etl", D + "label.a.b/c=d", E + "label.x=y",
+                    D + "service.label.s=t") + PI + [JAR]),
+    ("annotations", conf(D + "annotation.a.b/c=d e=f", D + "service.annotation.s/t=u v",
+                         E + "annotation.x=y") + PI + [JAR]),
+    ("node selectors", conf("spark.kubernetes.node.selector.disk=ssd",
+                            D + "node.selector.zone=a", E + "node.selector.zone=b") + PI + [JAR]),
+    ("environment", conf("spark.kubernetes.driverEnv.A=b", "spark.kubernetes.driverEnv.C=d=e f",
+                         "spark.executorEnv.X=y") + PI + [JAR]),
+    ("secrets as files", conf(D + "secrets.keys=/etc/keys", D + "secrets.other=/etc/other",
+                              E + "secrets.keys=/etc/keys") + PI + [JAR]),
+    ("secrets as variables", conf(D + "secretKeyRef.PASSWORD=db:password",
+                                  E + "secretKeyRef.P=db:p") + PI + [JAR]),
+    ("an empty folder", conf(D + "volumes.emptyDir.scratch.mount.path=/scratch",
+                             D + "volumes.emptyDir.scratch.options.sizeLimit=5Gi",
+                             D + "volumes.emptyDir.scratch.options.medium=Memory") + PI + [JAR]),
+    ("a folder of the node", conf(D + "volumes.hostPath.data.mount.path=/data",
+                                  D + "volumes.hostPath.data.mount.readOnly=true",
+                                  D + "volumes.hostPath.data.options.path=/mnt/data") + PI + [JAR]),
+    ("nfs", conf(D + "volumes.nfs.n.mount.path=/n", D + "volumes.nfs.n.options.server=nfs.example",
+                 D + "volumes.nfs.n.options.path=/export") + PI + [JAR]),
+    ("a claim that is there", conf(
+        D + "volumes.persistentVolumeClaim.p.mount.path=/p",
+        D + "volumes.persistentVolumeClaim.p.mount.subPath=sub",
+        D + "volumes.persistentVolumeClaim.p.options.claimName=mine") + PI + [JAR]),
+    ("local folders of its own", conf(
+        D + "volumes.emptyDir.spark-local-dir-1.mount.path=/tmp/spark-local",
+        E + "volumes.emptyDir.spark-local-dir-1.mount.path=/tmp/spark-local") + PI + [JAR]),
+    ("local folders in memory", conf("spark.kubernetes.local.dirs.tmpfs=true") + PI + [JAR]),
+    ("GPUs", conf("spark.driver.resource.gpu.amount=1", "spark.driver.resource.gpu.vendor=nvidia.com",
+                  "spark.driver.resource.gpu.discoveryScript=/opt/gpus.sh",
+                  "spark.executor.resource.gpu.amount=1",
+                  "spark.executor.resource.gpu.vendor=nvidia.com",
+                  "spark.executor.resource.gpu.discoveryScript=/opt/gpus.sh") + PI + [JAR]),
+    ("dynamic allocation", conf("spark.dynamicAllocation.enabled=true",
+                                "spark.dynamicAllocation.shuffleTracking.enabled=true",
+                                "spark.dynamicAllocation.minExecutors=1",
+                                "spark.dynamicAllocation.initialExecutors=2",
+                                "spark.dynamicAllocation.maxExecutors=5") + PI + [JAR]),
+    ("another scheduler", conf("spark.kubernetes.scheduler.name=volcano",
+                               D + "scheduler.name=yunikorn") + PI + [JAR]),
+    ("a service account", conf("spark.kubernetes.authenticate.driver.serviceAccountName=default") +
+     PI + [JAR]),
+    ("image pull secrets and policy", conf("spark.kubernetes.container.image.pullSecrets=a,b",
+                                           "spark.kubernetes.container.image.pullPolicy=Always") +
+     PI + [JAR]),
+    ("images of their own", conf(D + "container.image=apache/spark:3.5.6-driver",
+                                 E + "container.image=apache/spark:3.5.6-executor") + PI + [JAR]),
+    ("remote files", ["--jars", "https://h/a.jar,s3a://b/c.jar", "--files", "hdfs://n/f",
+                      "--archives", "https://h/x.tgz#x", "--packages", "org.x:y:1.0"] + PI +
+     ["https://h/app.jar"]),
+    ("arguments of every kind", PI + [JAR, "Zürich – 東京", "a b", "--conf", "x=y", "'q'", "\"d\"", "$HOME",
+                                      "back\\slash", "tab\there"]),
+    ("values to be escaped", conf("spark.driver.extraJavaOptions=-Da=b:c -Dd='e f' #g !h",
+                                  "spark.x.unicode=Zürich 東京 😀", "spark.x.space= lead",
+                                  "spark.x.path=C:\\dir\\file") + PI + [JAR]),
+    ("an odd name", ["--name", "My  App: 7 Nächte_(test)!"] + PI + [JAR]),
+    ("a name that begins with a digit", ["--name", "7nights"] + PI + [JAR]),
+    ("a long name", ["--name", "long-" * 30] + PI + [JAR]),
+    ("ports", conf("spark.driver.port=7000", "spark.driver.blockManager.port=7001",
+                   "spark.ui.port=4444") + PI + [JAR]),
+    ("memory off the heap", conf("spark.memory.offHeap.enabled=true",
+                                 "spark.memory.offHeap.size=1g") + PI + [JAR]),
+    ("a proxy user", ["--proxy-user", "bob"] + PI + [JAR]),
+    ("class path and library path", ["--driver-class-path", "/a:/b", "--driver-library-path", "/l",
+                                     "--driver-java-options", "-Xss2m -Dk=v"] + PI + [JAR]),
+)
+
+
+class Parity:
+    def __init__(self, programs, spark_home):
+        self.programs, self.home = programs, spark_home
+        self.folder = tempfile.TemporaryDirectory(prefix="parity-")
+        objects = os.path.join(self.folder.name, "node.json")
+        with open(objects, "w", encoding="utf-8") as file:
+            json.dump(node(), file)
+        self.sim = Kubesim(programs["kubesim"], "--bare", "--objects", objects)
+        self.daemon = nightshift_process.Nightshiftd(programs["nightshiftd"], self.folder.name,
+                                                     self.sim.kubeconfig, {})
+        self.daemon.start()
+        self.count = 0
+        version = re.search(r"spark-core_[\d.]+-(\d[\w.]*)\.jar", " ".join(
+            os.listdir(os.path.join(spark_home, "jars"))))
+        self.version = version.group(1)
+
+    def close(self):
+        self.daemon.kill()
+        self.sim.stop()
+        self.folder.cleanup()
+
+    def namespace(self):
+        self.count += 1
+        name = "parity-%d" % self.count
+        status, answer, _ = self.sim.ask("POST", "/api/v1/namespaces", {
+            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        if status != 201:
+            raise AssertionError(answer)
+        return name
+
+    def words(self, namespace, args):
+        return ["--master", "k8s://https://%s:%d" % (self.sim.host, self.sim.port),
+                "--deploy-mode", "cluster",
+                "--conf", "spark.kubernetes.namespace=" + namespace,
+                "--conf", "spark.kubernetes.container.image=apache/spark:" + self.version] + args
+
+    def by_spark(self, args):
+        """Returns the objects in a namespace after the real spark-submit."""
+        namespace = self.namespace()
+        done = subprocess.run(
+            [os.path.join(self.home, "bin", "spark-submit"), "--conf",
+             "spark.kubernetes.submission.waitAppCompletion=false"] + self.words(namespace, args),
+            env={"PATH": os.environ["PATH"], "SPARK_HOME": self.home, "HOME": self.folder.name,
+                 "KUBECONFIG": self.sim.kubeconfig, "SPARK_LOCAL_IP": "127.0.0.1",
+                 "LC_ALL": "C.UTF-8"},
+            capture_output=True, text=True, timeout=180, check=False)
+        if done.returncode != 0:
+            raise AssertionError("spark-submit ended with %d:\n%s" % (done.returncode,
+                                                                      done.stderr[-2000:]))
+        return self.found(namespace)
+
+    def by_us(self, args):
+        """The same of ours: what --dry-run shows is created, so that the server fills in what it does."""
+        namespace = self.namespace()
+        done = subprocess.run(
+            [self.programs["nightshift"], "spark-submit", "--server",
+             "unix:" + self.daemon.socket, "--dry-run", "-o", "json"] + self.words(namespace, args),
+            env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, timeout=60,
+            check=False)
+        if done.returncode != 0:
+            raise AssertionError("nightshift ended with %d:\n%s" % (done.returncode, done.stderr))
+        for made in json.loads(done.stdout)["items"][0]["objects"]:
+            group = "/api/v1" if made["apiVersion"] == "v1" else "/apis/" + made["apiVersion"]
+            plural = "networkpolicies" if made["kind"] == "NetworkPolicy" else made["kind"].lower() + "s"
+            status, answer, _ = self.sim.ask(
+                "POST", "%s/namespaces/%s/%s" % (group, namespace, plural), made)
+            if status != 201:
+                raise AssertionError("%s: %s" % (made["kind"], answer))
+        return self.found(namespace)
+
+    def found(self, namespace):
+        found = {}
+        for kind, path in (("pod", "api/v1"), ("service", "api/v1"), ("configmap", "api/v1"),
+                           ("networkpolicie", "apis/networking.k8s.io/v1"),
+                           ("persistentvolumeclaim", "api/v1")):
+            status, answer, _ = self.sim.ask("GET", "/%s/namespaces/%s/%ss" % (path, namespace, kind))
+            items = answer.get("items", []) if status == 200 else []
+            items = [item for item in items if item["metadata"]["name"] != "kube-root-ca.crt"]
+            for number, item in enumerate(items):
+                found[kind + (str(number) if number else "")] = item
+        return flat(normal(found, namespace))
+
+
+def node():
+    amounts = {"cpu": "64", "memory": "512Gi", "pods": "110", "nvidia.com/gpu": "8",
+               "ephemeral-storage": "1Ti"}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {
+        "name": "large", "labels": {"disk": "ssd", "zone": "a"}}, "status": {
+            "capacity": amounts, "allocatable": amounts,
+            "conditions": [{"type": "Ready", "status": "True"}]}}
+
+
+def unescape(text):
+    text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found.group(1), 16)), text)
+    text = re.sub(r"\\(.)", lambda found: {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}.get(
+        found.group(1), found.group(1)), text)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16")
+
+
+def properties_of(text):
+    """Java's file as a dict. Its remarks name the map and the date."""
+    pairs = {}
+    for line in text.split("\n"):
+        if line and line[0] not in "#!":
+            found = re.match(r"((?:\\.|[^\\=])*)=(.*)$", line)
+            pairs[unescape(found.group(1))] = unescape(found.group(2))
+    return pairs
+
+
+def normal(found, namespace):
+    """With the names that are drawn by chance, or that are ours, under common ones."""
+    pod, service, conf_map = found["pod"], found["service"], found["configmap"]
+    names = [
+        (service["metadata"]["name"], "SERVICE"),
+        (pod["metadata"]["name"], "DRIVER"),
+        (conf_map["metadata"]["name"], "CONFMAP"),
+        (pod["metadata"]["labels"]["spark-app-selector"], "APPLICATION"),
+        (namespace, "NAMESPACE"),
+    ]
+    local = re.search(r"/var/data/spark-[0-9a-f-]{36}", json.dumps(pod))
+    if local:
+        names.append((local.group(0), "/var/data/LOCAL"))
+    policy = found.get("networkpolicie")
+    if policy:
+        names.insert(0, (policy["metadata"]["name"], "POLICY"))
+    found["properties"] = properties_of(conf_map["data"].pop("spark.properties"))
+    text = json.dumps(found)
+    for name, common in names:
+        text = text.replace(name, common)
+    found = json.loads(text)
+    for item in found.values():
+        metadata = item.get("metadata")
+        if isinstance(metadata, dict):
+            for key in ("uid", "creationTimestamp", "resourceVersion", "managedFields", "ownerReferences"):
+                metadata.pop(key, None)
+    return found
+
+
+def flat(value, path=""):
+    """{"pod.spec.containers[0].image": ...}; lists of named things by name."""
+    if isinstance(value, dict) and value:
+        return {key: item for name, child in value.items()
+                for key, item in flat(child, path + "." + name if path else name).items()}
+    if isinstance(value, list) and value:
+        named = all(isinstance(child, dict) and "name" in child for child in value)
+        return {key: item for number, child in enumerate(value)
+                for key, item in flat(child, "%s[%s]" % (
+                    path, child["name"] if named else number)).items()}
+    return {path: value}
+
+
+def compare(theirs, ours):
+    """The differences that nothing explains, a line each."""
+    lines = []
+    for path in sorted(set(theirs) | set(ours)):
+        left, right = theirs.get(path, "-"), ours.get(path, "-")
+        if left != right and not any(re.search(known, path) for known, _ in DIFFERENCES):
+            lines.append("%s: spark-submit %r, nightshift %r" % (path, left, right))
+    return lines
+
+
+def main():
+    names = ("kubesim", "nightshiftd", "nightshift")
+    programs = {name: os.path.abspath(path) for name, path in zip(names, sys.argv[1:4])}
+    only = sys.argv[5] if len(sys.argv) > 5 else ""
+    parity = Parity(programs, sys.argv[4])
+    failed = 0
+    try:
+        for what, args in ROWS:
+            if only not in what:
+                continue
+            try:
+                lines = compare(parity.by_spark(args), parity.by_us(args))
+            except AssertionError as error:
+                lines = str(error).split("\n")
+            print("test %s: parity with %s: %s" % ("failed" if lines else "ok", parity.version, what))
+            for line in lines:
+                print("    | " + line)
+            sys.stdout.flush()
+            failed += bool(lines)
+    finally:
+        parity.close()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
