@@ -7,6 +7,8 @@
 
 #include "admin/admin.h"
 #include "admin/json_fields.h"
+#include "base/buf.h"
+#include "base/limits.h"
 #include "base/memory.h"
 #include "queue/queue.h"
 #include "queue/record.h"
@@ -69,13 +71,31 @@ static int put_event(void *context, const struct job_event *event) {
                       record_fields(RECORD_OF_EVENT), event);
 }
 
+/* The job's line; with the row of a template that it was made from, if it was. */
+static int put_job_line(struct export *export, const struct queue_job *stored) {
+    json_t *line = json_pack("{s:s, s:I, s:I}", "type", "job", "id", (json_int_t)stored->job->id,
+                             "spec", (json_int_t)stored->spec);
+    struct buf row;
+    int r;
+
+    buf_init(&row, LIMIT_SPEC_BYTES);
+    r = queue_get_row(export->queue, stored->job->id, &row);
+    if (r == OK && row.bytes > 0 && line != NULL) {
+        (void)!json_object_set_new(line, "row", json_stringn(row.data, row.bytes));
+    }
+    buf_finish(&row);
+    if (r < 0) {
+        json_decref(line);
+        return error_set(&export->admin->error, r, "the row of job %" PRIu64 ": %s",
+                         stored->job->id, err_sentence(r));
+    }
+    return put_record(export, line, record_fields(RECORD_OF_JOB), stored->job);
+}
+
 static int put_job(void *context, const struct queue_job *stored) {
     const struct job *job = stored->job;
     struct export *export = context;
-    int r = put_record(export,
-                       json_pack("{s:s, s:I, s:I}", "type", "job", "id", (json_int_t)job->id,
-                                 "spec", (json_int_t)stored->spec),
-                       record_fields(RECORD_OF_JOB), job);
+    int r = put_job_line(export, stored);
 
     if (r == OK) {
         r = queue_each_attempt(export->queue, job->id, put_attempt, export);

@@ -23,6 +23,7 @@ struct import {
     struct map specs; /* number -> struct spec */
     struct queue_change changes[BATCH];
     json_t *lines[BATCH]; /* what the changes point into */
+    struct spec rows[BATCH];
     size_t count;
     char uid[QUEUE_UID_BYTES];
     uint64_t next_id;
@@ -97,6 +98,24 @@ static int read_spec(struct import *import, const json_t *line, struct queue_cha
     return OK;
 }
 
+/* The job's spec, with its own row if it was made from a template. */
+static int take_spec(struct import *import, const json_t *line, struct queue_change *change) {
+    const struct spec *spec = map_get_id(&import->specs, number_of(line, "spec"));
+    const char *row = text_of(line, "row");
+
+    if (row[0] == '\0') {
+        change->spec = spec;
+        return OK;
+    }
+    if (spec == NULL || strlen(row) > LIMIT_SPEC_BYTES) {
+        return invalid(import, "a row without its template, or one that is too long");
+    }
+    import->rows[import->count] = *spec;
+    import->rows[import->count].row = row;
+    change->spec = &import->rows[import->count];
+    return OK;
+}
+
 static int read_job(struct import *import, const json_t *line, struct queue_change *change) {
     change->kind = CHANGE_JOB_PUT;
     if (number_of(line, "id") == 0 || number_of(line, "id") >= import->next_id) {
@@ -106,8 +125,7 @@ static int read_job(struct import *import, const json_t *line, struct queue_chan
         return ERR_INVALID;
     }
     change->job.id = number_of(line, "id");
-    change->spec = map_get_id(&import->specs, number_of(line, "spec"));
-    return OK;
+    return take_spec(import, line, change);
 }
 
 static int read_attempt(struct import *import, const json_t *line, struct queue_change *change) {

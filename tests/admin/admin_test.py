@@ -292,6 +292,23 @@ def round_trip(world):
     world.daemon.wait_final(11, "SUCCEEDED")
 
 
+@ROWS.row("the rows of a template come along in an export")
+def template_rows(world):
+    daemon = world.daemon
+    template = dict(pod_job("row"), spec=dict(pod_job("row")["spec"], hold=True))
+    rows = {"apiVersion": "nightshift/v1", "kind": "Rows",
+            "spec": {"names": ["day"], "rows": [["2026-11-22"], ["a \"b\" ü"]]}}
+    daemon.submit("%s\n---\n%s\n" % (json.dumps(template), json.dumps(rows)))
+    daemon.stop()
+    first = exported(world)
+    kept = [json.loads(json.loads(line)["row"]) for line in first.splitlines() if '"row"' in line]
+    if [row[1] for row in kept] != ["2026-11-22", "a \"b\" ü"]:
+        raise AssertionError(kept)
+    admin(world, "import", text=first, data="other")
+    if exported(world, "other") != first:
+        raise AssertionError("the rows are lost")
+
+
 @ROWS.row("an import of anything else is refused with its line, and makes nothing", start=False)
 def bad_import(world):
     unpack(world, "from")
