@@ -332,8 +332,14 @@ static void admit_all(struct bench *bench) {
 /* --- Events ---------------------------------------------------------------------------------- */
 
 static void end_one(struct bench *bench) {
-    const size_t at = rng_below(&bench->rng, bench->running_count);
-    struct running running = bench->running[at];
+    struct running running;
+    size_t at;
+
+    if (bench->running_count == 0) {
+        return; /* A small cluster may be through. */
+    }
+    at = rng_below(&bench->rng, bench->running_count);
+    running = bench->running[at];
 
     for (size_t i = 0; i < running.pod_count; i++) {
         put_pod(bench, &running, i, NULL, true);
