@@ -19,8 +19,8 @@ enum file_mode {
 int file_read(const char *path, enum file_mode forbidden, struct buf *out,
               struct problems *problems) MUST_CHECK;
 
-/* Another number whenever another content could stand there: of its identity, size and time of change.
- * 0: there is no such file. */
+/* Another number whenever another content could stand there: of its identity, size and time of
+ * change. 0: there is no such file. */
 uint64_t file_stamp(const char *path);
 
 #endif
