@@ -102,8 +102,8 @@ ROWS = (
      PI + [JAR]),
     ("images of their own", conf(D + "container.image=apache/spark:3.5.6-driver",
                                  E + "container.image=apache/spark:3.5.6-executor") + PI + [JAR]),
-    ("remote files", ["--jars", "https://h/a.jar,s3a://b/c.jar", "--files", "hdfs://n/f",
-                      "--archives", "https://h/x.tgz#x", "--packages", "org.x:y:1.0"] + PI +
+    ("remote files", ["--jars", "https://h/a.jar,local:///c.jar", "--files", "https://h/f",
+                      "--archives", "https://h/x.tgz#x"] + PI +
      ["https://h/app.jar"]),
     ("arguments of every kind", PI + [JAR, "Zürich – 東京", "a b", "--conf", "x=y", "'q'", "\"d\"", "$HOME",
                                       "back\\slash", "tab\there"]),
@@ -129,7 +129,7 @@ class Parity:
         self.folder = tempfile.TemporaryDirectory(prefix="parity-")
         objects = os.path.join(self.folder.name, "node.json")
         with open(objects, "w", encoding="utf-8") as file:
-            json.dump(node(), file)
+            json.dump({"apiVersion": "v1", "kind": "List", "items": [node("a"), node("b")]}, file)
         self.sim = Kubesim(programs["kubesim"], "--bare", "--objects", objects)
         self.daemon = nightshift_process.Nightshiftd(programs["nightshiftd"], self.folder.name,
                                                      self.sim.kubeconfig, {})
@@ -206,11 +206,11 @@ class Parity:
         return flat(normal(found, namespace))
 
 
-def node():
+def node(zone):
     amounts = {"cpu": "64", "memory": "512Gi", "pods": "110", "nvidia.com/gpu": "8",
                "ephemeral-storage": "1Ti"}
     return {"apiVersion": "v1", "kind": "Node", "metadata": {
-        "name": "large", "labels": {"disk": "ssd", "zone": "a"}}, "status": {
+        "name": "large-" + zone, "labels": {"disk": "ssd", "zone": zone}}, "status": {
             "capacity": amounts, "allocatable": amounts,
             "conditions": [{"type": "Ready", "status": "True"}]}}
 
@@ -253,12 +253,24 @@ def normal(found, namespace):
     for name, common in names:
         text = text.replace(name, common)
     found = json.loads(text)
+    found["pod"]["spec"]["volumes"] = without_empty(found["pod"]["spec"]["volumes"])
+    for container in found["pod"]["spec"]["containers"]:
+        container["volumeMounts"] = without_empty(container["volumeMounts"])
     for item in found.values():
         metadata = item.get("metadata")
         if isinstance(metadata, dict):
             for key in ("uid", "creationTimestamp", "resourceVersion", "managedFields", "ownerReferences"):
                 metadata.pop(key, None)
     return found
+
+
+def without_empty(value):
+    """As the server keeps a pod: what is empty or false is not there."""
+    if isinstance(value, dict):
+        return {key: without_empty(child) for key, child in value.items() if child not in ("", False)}
+    if isinstance(value, list):
+        return [without_empty(child) for child in value]
+    return value
 
 
 def flat(value, path=""):
