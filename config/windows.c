@@ -28,13 +28,6 @@ struct reader {
 
 /* Tables. */
 
-static const char *const close_words[] = {
-    [WINDOW_CLOSE_FINISH] = "finish",
-    [WINDOW_CLOSE_REQUEUE] = "requeue",
-    [WINDOW_CLOSE_KILL] = "kill",
-    NULL,
-};
-
 static const struct field hours_fields[] = {
     FIELD_NEEDED("close", FIELD_TEXT),
     FIELD("days", FIELD_TEXTS),
@@ -44,7 +37,7 @@ static const struct field hours_fields[] = {
 static const struct schema hours_schema = SCHEMA(hours_fields);
 
 static const struct field window_fields[] = {
-    FIELD_ONE_OF("atClose", close_words),
+    FIELD_ONE_OF("atClose", window_close_texts),
     FIELD("close", FIELD_TEXT),
     FIELD("days", FIELD_TEXTS),
     FIELD("except", FIELD_TEXTS),
@@ -265,8 +258,8 @@ static int64_t duration_us(const struct text_node *object, const char *key, int6
 }
 
 static enum window_close close_of(const struct text_node *node) {
-    for (int i = 0; node != NULL && close_words[i] != NULL; i++) {
-        if (strcmp(close_words[i], node->text) == 0) {
+    for (int i = 0; node != NULL && window_close_texts[i] != NULL; i++) {
+        if (strcmp(window_close_texts[i], node->text) == 0) {
             return (enum window_close)i;
         }
     }

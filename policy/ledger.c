@@ -777,10 +777,6 @@ const struct ledger_unbound *ledger_find_unbound(const struct ledger *ledger, ui
     return map_get_id(&ledger->unbound, order);
 }
 
-bool ledger_has_antis(const struct ledger *ledger) {
-    return ledger->antis.count > 0;
-}
-
 bool ledger_next_company(const struct ledger *ledger, bool antis, size_t *at,
                          const struct ledger_node **out_node,
                          const struct pod_demand **out_company) {

@@ -148,7 +148,6 @@ struct room *ledger_room(const struct ledger *ledger);
 bool ledger_next_company(const struct ledger *ledger, bool antis, size_t *at,
                          const struct ledger_node **out_node,
                          const struct pod_demand **out_company);
-bool ledger_has_antis(const struct ledger *ledger);
 
 /* For the pass. Nodes are sorted by name, unbound pods by arrival, reservations by job id. */
 size_t ledger_namespace_index(struct ledger *ledger, const char *name); /* made if it is new */

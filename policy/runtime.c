@@ -50,19 +50,6 @@ struct runtime runtime_expect(const struct runtime_known *known) {
     return runtime;
 }
 
-const char *runtime_source_text(enum runtime_source source) {
-    static const char *const texts[] = {
-        [RUNTIME_UNKNOWN] = "unknown",
-        [RUNTIME_BY_USER] = "its own estimate",
-        [RUNTIME_BY_HISTORY] = "earlier runs",
-        [RUNTIME_BY_LIMIT] = "its limit",
-        [RUNTIME_BY_DEFAULT] = "the configured default",
-    };
-
-    ENSURE(source < ARRAY_LEN(texts));
-    return texts[source];
-}
-
 unsigned runtime_class(int64_t us) {
     uint64_t rest = us > 0 ? (uint64_t)us : 0;
     unsigned octave = 0;

@@ -34,9 +34,6 @@ struct runtime runtime_expect(const struct runtime_known *known);
 /* A number for run times that are alike, within an eighth: 0 for an unknown one. */
 unsigned runtime_class(int64_t us);
 
-/* "its own estimate", "earlier runs", "its limit", "the configured default", "unknown" */
-const char *runtime_source_text(enum runtime_source source);
-
 /* When a job that started then will end, always after now_us; RUNTIME_NEVER if nothing is
  * expected. A job that outlives its expectation gets 10 s more, then 1, 5, 15, 30 minutes, 1, 2,
  * 5, 10, 20, 50, 100 hours (each from the expected end), but not beyond its limit.

@@ -12,6 +12,12 @@
 #define HORIZON_US    (HORIZON_DAYS * CIVIL_DAY_S * CLOCK_US_PER_SECOND)
 #define FOR_EVER_DAYS 400
 
+const char *const window_close_texts[WINDOW_CLOSE_COUNT + 1] = {
+    [WINDOW_CLOSE_FINISH] = "finish",
+    [WINDOW_CLOSE_REQUEUE] = "requeue",
+    [WINDOW_CLOSE_KILL] = "kill",
+};
+
 /* Seconds, half open. */
 struct stretch {
     int64_t from_s;
@@ -227,7 +233,8 @@ int64_t window_longest_us(const struct window *window, int64_t now_us) {
     return longest_s == 0 ? 0 : longest_s * CLOCK_US_PER_SECOND + window->spill_us;
 }
 
-const struct freeze *window_freeze_at(const struct window_set *set, int64_t now_us) {
+/* The one that holds every job, or NULL. */
+static const struct freeze *freeze_at(const struct window_set *set, int64_t now_us) {
     for (size_t i = 0; i < set->freeze_count; i++) {
         const struct freeze *freeze = &set->freezes[i];
 
@@ -250,7 +257,7 @@ static int64_t next_freeze_us(const struct window_set *set, int64_t now_us) {
 }
 
 static struct window_answer ask_freezes(const struct window_set *set, int64_t now_us) {
-    const struct freeze *freeze = window_freeze_at(set, now_us);
+    const struct freeze *freeze = freeze_at(set, now_us);
 
     if (freeze == NULL) {
         return (struct window_answer){

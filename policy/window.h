@@ -36,6 +36,9 @@ enum window_close {
     WINDOW_CLOSE_COUNT,
 };
 
+/* The words for it in configurations and on the wire, ended by NULL. */
+extern const char *const window_close_texts[WINDOW_CLOSE_COUNT + 1];
+
 struct window_hours {
     uint8_t weekdays;    /* bit 0 is Sunday */
     struct day_set also; /* these days too */
@@ -96,9 +99,6 @@ bool window_span_at(const struct window_set *set, const struct window *window, i
 int64_t window_longest_us(const struct window *window, int64_t now_us);
 
 bool window_is_frozen_by(const struct window *window, const struct freeze *freeze);
-
-/* The freeze that holds every job at this instant, or NULL. */
-const struct freeze *window_freeze_at(const struct window_set *set, int64_t now_us);
 
 /* May a job start now? */
 struct window_answer {

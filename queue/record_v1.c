@@ -227,14 +227,3 @@ int record_v1_decode_spec(const void *bytes, size_t count, const char **out_text
     *out_bytes = reader.left;
     return OK;
 }
-
-int record_v1_decode_users(const void *bytes, size_t count, uint32_t *out_users) {
-    struct reader reader = open_record(bytes, count, RECORD_USERS);
-    uint32_t users = get_u32(&reader);
-
-    if (close_record(&reader) != OK || users == 0) {
-        return ERR_CORRUPT;
-    }
-    *out_users = users;
-    return OK;
-}

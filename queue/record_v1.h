@@ -20,6 +20,5 @@ int record_v1_decode_submission(const void *bytes, size_t count,
                                 struct submission *out_submission) MUST_CHECK;
 int record_v1_decode_spec(const void *bytes, size_t count, const char **out_text,
                           size_t *out_bytes) MUST_CHECK;
-int record_v1_decode_users(const void *bytes, size_t count, uint32_t *out_users) MUST_CHECK;
 
 #endif

@@ -145,10 +145,6 @@ void custody_destroy(struct custody *custody) {
     free(custody);
 }
 
-bool custody_is_held(const struct custody *custody) {
-    return custody->held;
-}
-
 int custody_take(struct custody *custody, struct error *error) {
     if (custody->held) {
         return OK;

@@ -25,7 +25,6 @@ void custody_destroy(struct custody *custody);
 /* Lock the folder, if nobody else has. ERR_BUSY: somebody has. ERR_IO. OK if it is ours already. */
 int custody_take(struct custody *custody, struct error *error) MUST_CHECK;
 void custody_drop(struct custody *custody);
-bool custody_is_held(const struct custody *custody);
 
 /* Who had it last and signed, or has it now; "" if nobody ever did. */
 void custody_owner(const struct custody *custody, char out_identity[LEASE_IDENTITY_BYTES]);

@@ -353,10 +353,6 @@ bool forward_has_ends(const struct forward *forward) {
     return timers_next_us(&forward->timers) != CLOCK_NEVER_US;
 }
 
-size_t forward_unplaced(const struct forward *forward) {
-    return forward->unplaced_count;
-}
-
 bool forward_is_stuck(const struct forward *forward) {
     return forward->turns_here >= TURNS_HERE_MAX;
 }

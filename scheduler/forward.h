@@ -56,10 +56,6 @@ uint64_t forward_turns(const struct forward *forward); /* taken so far */
 /* Does anything run whose end is known? */
 bool forward_has_ends(const struct forward *forward);
 
-/* Gangs that the core admitted, and for which no way was found onto the nodes: they try again
- * whenever a job ends. */
-size_t forward_unplaced(const struct forward *forward);
-
 /* Too many turns have passed at one instant: our bug, and no answer is to be had. */
 bool forward_is_stuck(const struct forward *forward);
 

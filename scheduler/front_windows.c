@@ -1,4 +1,4 @@
-#include <string.h>
+#include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/memory.h"
@@ -6,14 +6,6 @@
 #include "policy/zone.h"
 #include "scheduler/daemon.h"
 #include "scheduler/front_view.h"
-
-#include <stdlib.h>
-
-static const char *const close_texts[WINDOW_CLOSE_COUNT] = {
-    [WINDOW_CLOSE_FINISH] = "finish",
-    [WINDOW_CLOSE_REQUEUE] = "requeue",
-    [WINDOW_CLOSE_KILL] = "kill",
-};
 
 /* What the wire calls null. */
 static int64_t or_zero(int64_t time_us) {
@@ -41,7 +33,7 @@ static struct wire_window window_on_wire(const struct daemon *daemon, const stru
     struct wire_window wire = {
         .name = window->name,
         .zone = zone_name(window->zone),
-        .at_close = close_texts[window->at_close],
+        .at_close = window_close_texts[window->at_close],
         .spill_us = window->spill_us,
         .waiting = (int64_t)core_window_waiting(daemon->core, window->name),
         .freeze = freeze != NULL ? freeze->name : "",

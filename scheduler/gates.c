@@ -86,23 +86,32 @@ static struct reason reason_of(const struct gate *gate) {
     return reason;
 }
 
+/* --- Names ----------------------------------------------------------------------------------- */
+
+/* The next of "a,b", owned; NULL: no more. */
+static char *next_name(const char **at) {
+    size_t length = strcspn(*at, ",");
+    char *name = **at == '\0' ? NULL : mem_copy_text_n(*at, length);
+
+    *at += (*at)[length] == ',' ? length + 1 : length;
+    return name;
+}
+
 /* --- One gate -------------------------------------------------------------------------------- */
 
 /* Those of its windows that there are. */
 static size_t find_windows(const struct window_set *set, const char *names,
                            const struct window *out_windows[WINDOWS_PER_JOB_MAX]) {
     size_t count = 0;
+    char *name;
 
-    for (const char *at = names; *at != '\0' && count < WINDOWS_PER_JOB_MAX;) {
-        size_t length = strcspn(at, ",");
-        char *name = mem_copy_text_n(at, length);
+    while (count < WINDOWS_PER_JOB_MAX && (name = next_name(&names)) != NULL) {
         const struct window *window = window_find(set, name);
 
         if (window != NULL) {
             out_windows[count++] = window;
         }
         free(name);
-        at += at[length] == ',' ? length + 1 : length;
     }
     return count;
 }
@@ -178,17 +187,15 @@ const struct reason *gate_reason(const struct core *core, const struct gate *gat
 }
 
 bool gate_has_window(const struct gate *gate, const char *name) {
-    size_t wanted = strlen(name);
+    const char *at = gate == NULL ? "" : gate->names;
+    bool found = false;
+    char *own;
 
-    for (const char *at = gate == NULL ? "" : gate->names; *at != '\0';) {
-        size_t length = strcspn(at, ",");
-
-        if (length == wanted && strncmp(at, name, length) == 0) {
-            return true;
-        }
-        at += at[length] == ',' ? length + 1 : length;
+    while (!found && (own = next_name(&at)) != NULL) {
+        found = strcmp(own, name) == 0;
+        free(own);
     }
-    return false;
+    return found;
 }
 
 int64_t gate_close_us(const struct gate *gate, enum window_close *out_at_close) {
@@ -224,11 +231,10 @@ static int find_longest(const struct core *core, const char *windows, int64_t *o
                         struct error *error) {
     const struct window_set *set = windows_of(core);
     size_t count = 0;
+    char *name;
 
     *out_us = 0;
-    for (const char *at = windows; *at != '\0'; count++) {
-        size_t length = strcspn(at, ",");
-        char *name = mem_copy_text_n(at, length);
+    for (; (name = next_name(&windows)) != NULL; count++) {
         const struct window *window = window_find(set, name);
         int r = window == NULL ? complain_unknown(set, name, error) : OK;
         int64_t longest_us = r < 0 ? 0 : window_longest_us(window, core->instant.now_us);
@@ -238,7 +244,6 @@ static int find_longest(const struct core *core, const char *windows, int64_t *o
             return r;
         }
         *out_us = longest_us > *out_us ? longest_us : *out_us;
-        at += at[length] == ',' ? length + 1 : length;
     }
     return count <= WINDOWS_PER_JOB_MAX
                ? OK

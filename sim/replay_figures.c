@@ -439,23 +439,3 @@ void figures_finish(struct figures *figures) {
     free(figures->teams);
     *figures = (struct figures){0};
 }
-
-double figures_peak_cpus(const struct trace *trace, const struct replay_result *result) {
-    struct figures figures = {0};
-    struct work work = {0};
-    struct change *changes;
-    double running = 0;
-    double peak = 0;
-
-    list_teams(trace, &figures);
-    take_spans(trace, result, &figures, &work);
-    changes = changes_of(&work);
-    for (size_t i = 0; i < 3 * work.count; i++) {
-        running += changes[i].running;
-        peak = fmax(peak, running);
-    }
-    free(changes);
-    free(work.spans);
-    figures_finish(&figures);
-    return peak;
-}

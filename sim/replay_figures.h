@@ -62,7 +62,4 @@ void figures_compute(const struct trace *trace, const struct replay_result *resu
                      const void *context, struct figures *out_figures);
 void figures_finish(struct figures *figures);
 
-/* The largest sum of processors in use at any instant; more than there are would be a bug. */
-double figures_peak_cpus(const struct trace *trace, const struct replay_result *result);
-
 #endif
