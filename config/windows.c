@@ -12,6 +12,7 @@
 #include "config/calendars.h"
 #include "config/file.h"
 #include "config/pod_schema.h"
+#include "config/zone_file.h"
 #include "policy/zone.h"
 
 #define MINUTE_S 60
@@ -77,7 +78,7 @@ static const struct zone *load_zone(const struct reader *reader, const struct te
         problems_add_at(reader->problems, name->place, trail, "time zone \"%s\": %s: %s",
                         name->text, path,
                         of_file.count > 0 ? of_file.items[0].message : "can't be read");
-    } else if (zone_parse(name->text, bytes.data, bytes.bytes, &error, &zone) != OK) {
+    } else if (zone_file_parse(name->text, bytes.data, bytes.bytes, &error, &zone) != OK) {
         problems_add_at(reader->problems, name->place, trail, "time zone \"%s\": %s: %s",
                         name->text, path, error.text);
     } else {

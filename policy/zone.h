@@ -1,9 +1,7 @@
 /* policy/zone.h - a time zone: what the clocks on its walls show at an instant, and back.
  *
- * Made from the bytes of a TZif file; who reads files is elsewhere. What the file's footer says
- * of the years to come is written out to the year 2200; later instants keep the last offset.
- * Files with leap seconds are refused: the wall clock of Unix does not count them. Source: RFC
- * 9636 (TZif), POSIX 8.3 (the TZ text of the footer).
+ * A plain list of periods with one offset each; where they come from is elsewhere
+ * (config/zone_file.h).
  *
  * Instants are seconds since the Unix epoch, civil times are base/civil.h's.
  */
@@ -13,13 +11,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/error.h"
-
 struct zone;
 
-/* ERR_INVALID with a sentence for anything that is no such file. */
-int zone_parse(const char *name, const void *bytes, size_t count, struct error *error,
-               struct zone **out_zone) MUST_CHECK;
+#define ZONE_ABBREVIATION_BYTES 16
+#define ZONE_OFFSET_S_MAX       (26 * 3600) /* RFC 9636 3.2 recommends -25 h to 26 h */
+
+/* Has no period yet, and can't be asked before it has one. */
+struct zone *zone_create(const char *name);
+
+/* From from_s on, until the next one: ascending, the first from INT64_MIN on. */
+void zone_add_period(struct zone *zone, int64_t from_s, int32_t offset_s, const char *abbreviation);
 
 /* Accepts NULL. */
 void zone_destroy(struct zone *zone);
@@ -28,10 +29,6 @@ const char *zone_name(const struct zone *zone);
 
 /* East of Greenwich is positive. O(log n). */
 int32_t zone_offset_s(const struct zone *zone, int64_t time_s);
-
-/* When clocks change next: the first instant after time_s with another offset, or at which the file
- * lists a change that alters nothing; INT64_MAX: never again. */
-int64_t zone_next_change_s(const struct zone *zone, int64_t time_s);
 
 /* What the wall clock shows. */
 int64_t zone_civil_s(const struct zone *zone, int64_t time_s);

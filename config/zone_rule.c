@@ -1,4 +1,4 @@
-#include "policy/zone_rule.h"
+#include "config/zone_rule.h"
 
 #include <string.h>
 

@@ -1,18 +1,17 @@
-/* policy/zone_rule.h - the rule of the years to come at the end of a TZif file.
+/* config/zone_rule.h - the rule of the years to come at the end of a TZif file.
  *
- * Private to policy:zone. A POSIX TZ text, such as "CET-1CEST,M3.5.0,M10.5.0/3" or
+ * Private to config:zone_file. A POSIX TZ text, such as "CET-1CEST,M3.5.0,M10.5.0/3" or
  * "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0". Source: POSIX 8.3; RFC 9636 3.3 allows hours from -167
  * to 167.
  */
-#ifndef POLICY_ZONE_RULE_H
-#define POLICY_ZONE_RULE_H
+#ifndef CONFIG_ZONE_RULE_H
+#define CONFIG_ZONE_RULE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
-
-#define ZONE_ABBREVIATION_BYTES 16
+#include "policy/zone.h"
 
 enum zone_day_kind {
     ZONE_DAY_JULIAN, /* 1 to 365, 29 February is never counted */
