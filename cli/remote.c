@@ -118,6 +118,20 @@ int remote_post(struct cli *cli, const char *path, struct buf *out_body) {
     return remote_perform(cli, &call, out_body);
 }
 
+int remote_show(struct cli *cli, const char *path,
+                int (*print)(const struct cli *cli, const struct buf *body)) {
+    struct buf body;
+    int status;
+
+    buf_init(&body, LIMIT_API_ANSWER_BYTES);
+    status = remote_get(cli, path, &body);
+    if (status == CLI_OK) {
+        status = print_is_document(cli) ? print_document(cli, &body) : print(cli, &body);
+    }
+    buf_finish(&body);
+    return status;
+}
+
 int remote_garbled(const struct error *error) {
     cli_complain("the daemon's answer is not understood: %s", error->text);
     return CLI_SERVER;

@@ -18,6 +18,10 @@ int remote_perform(struct cli *cli, const struct http_call *call, struct buf *ou
 int remote_get(struct cli *cli, const char *path, struct buf *out_body);
 int remote_post(struct cli *cli, const char *path, struct buf *out_body);
 
+/* Get, then print: as the document that was asked for, or by `print`. An exit status. */
+int remote_show(struct cli *cli, const char *path,
+                int (*print)(const struct cli *cli, const struct buf *body));
+
 /* After a decoder's refusal: says so. CLI_SERVER. */
 int remote_garbled(const struct error *error);
 

@@ -4,7 +4,6 @@
 
 #include "api/wire.h"
 #include "base/clock.h"
-#include "base/limits.h"
 #include "cli/cli.h"
 #include "cli/print.h"
 #include "cli/remote.h"
@@ -175,18 +174,13 @@ static int print_why(const struct cli *cli, const struct buf *body) {
 
 static int fetch_and_print(struct cli *cli, const char *suffix,
                            int (*print)(const struct cli *cli, const struct buf *body)) {
-    struct buf path, body;
+    struct buf path;
     int status = remote_job_path(cli, cli->options.operands[0], suffix, &path);
 
-    buf_init(&body, LIMIT_API_ANSWER_BYTES);
     if (status == CLI_OK) {
-        status = remote_get(cli, buf_text(&path), &body);
-    }
-    if (status == CLI_OK) {
-        status = print_is_document(cli) ? print_document(cli, &body) : print(cli, &body);
+        status = remote_show(cli, buf_text(&path), print);
     }
     buf_finish(&path);
-    buf_finish(&body);
     return status;
 }
 

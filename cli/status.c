@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "api/wire.h"
-#include "base/limits.h"
 #include "cli/cli.h"
 #include "cli/print.h"
 #include "cli/remote.h"
@@ -89,9 +88,6 @@ static int print_answer(const struct cli *cli, const struct buf *body) {
     struct error error = {0};
     int exit_status = CLI_OK;
 
-    if (print_is_document(cli)) {
-        return print_document(cli, body);
-    }
     if (wire_decode_status(buf_text(body), body->bytes, &memory, &status, &error) != OK) {
         exit_status = remote_garbled(&error);
     } else if (cli->options.output == CLI_NAME) {
@@ -104,14 +100,5 @@ static int print_answer(const struct cli *cli, const struct buf *body) {
 }
 
 int verb_status(struct cli *cli) {
-    struct buf body;
-    int status;
-
-    buf_init(&body, LIMIT_API_ANSWER_BYTES);
-    status = remote_get(cli, "/v1/status", &body);
-    if (status == CLI_OK) {
-        status = print_answer(cli, &body);
-    }
-    buf_finish(&body);
-    return status;
+    return remote_show(cli, "/v1/status", print_answer);
 }

@@ -2,7 +2,6 @@
 #include <stdio.h>
 
 #include "api/wire.h"
-#include "base/limits.h"
 #include "cli/cli.h"
 #include "cli/print.h"
 #include "cli/remote.h"
@@ -55,9 +54,6 @@ static int print_answer(const struct cli *cli, const struct buf *body) {
     struct error error = {0};
     int exit_status = CLI_OK;
 
-    if (print_is_document(cli)) {
-        return print_document(cli, body);
-    }
     if (wire_decode_window_list(buf_text(body), body->bytes, &memory, &list, &error) != OK) {
         exit_status = remote_garbled(&error);
     } else if (cli->options.output == CLI_NAME) {
@@ -73,14 +69,5 @@ static int print_answer(const struct cli *cli, const struct buf *body) {
 }
 
 int verb_windows(struct cli *cli) {
-    struct buf body;
-    int status;
-
-    buf_init(&body, LIMIT_API_ANSWER_BYTES);
-    status = remote_get(cli, "/v1/windows", &body);
-    if (status == CLI_OK) {
-        status = print_answer(cli, &body);
-    }
-    buf_finish(&body);
-    return status;
+    return remote_show(cli, "/v1/windows", print_answer);
 }
