@@ -33,8 +33,8 @@ def holds(text, *parts):
 
 def dial(world):
     client = socket.socket(socket.AF_UNIX)
+    client.connect(world.daemon.socket)  # blocking: waits while the daemon's backlog is full
     client.settimeout(20)
-    client.connect(world.daemon.socket)
     return client
 
 
