@@ -38,9 +38,13 @@ struct wire_attempt {
 struct wire_job {
     uint64_t id;
     const char *name, *namespace, *team, *submitter;
-    const char *window; /* names of windows, joined by commas; "": none */
-    const char *kind;   /* "Spark", "Pod" */
-    const char *state;  /* "QUEUED" */
+    const char *window;        /* names of windows, joined by commas; "": none */
+    const char *schedule;      /* whose run it is; "": nobody's */
+    const char *occurrence;    /* "2026-12-24T22:00:00" on the wall clock of its zone */
+    int64_t occurrence_us;     /* that instant */
+    const char *business_date; /* "2026-12-24" */
+    const char *kind;          /* "Spark", "Pod" */
+    const char *state;         /* "QUEUED" */
     struct wire_reason reason;
     int64_t priority;
     int64_t attempts; /* so far */

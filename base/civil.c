@@ -80,3 +80,13 @@ void civil_print_date(int64_t days, char out_text[CIVIL_DATE_BYTES]) {
     (void)snprintf(out_text, CIVIL_DATE_BYTES, "%04d-%02d-%02d", date.year % 10000, date.month,
                    date.day);
 }
+
+void civil_print_time(int64_t civil_s, char out_text[CIVIL_TIME_BYTES]) {
+    int64_t day = civil_day_of(civil_s);
+    int second = (int)(civil_s - day * CIVIL_DAY_S);
+    char date[CIVIL_DATE_BYTES];
+
+    civil_print_date(day, date);
+    (void)snprintf(out_text, CIVIL_TIME_BYTES, "%sT%02d:%02d:%02d", date, second / 3600,
+                   second / 60 % 60, second % 60);
+}

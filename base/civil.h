@@ -13,6 +13,7 @@
 #define CIVIL_DAY_S INT64_C(86400)
 
 #define CIVIL_DATE_BYTES 16
+#define CIVIL_TIME_BYTES 32
 
 struct civil_date {
     int year;
@@ -36,5 +37,8 @@ int64_t civil_day_of(int64_t civil_s);
 /* "2026-12-24" and nothing else; years 1970 to 9999. */
 int civil_parse_date(const char *text, int64_t *out_days) MUST_CHECK;
 void civil_print_date(int64_t days, char out_text[CIVIL_DATE_BYTES]);
+
+/* "2026-12-24T22:00:00" */
+void civil_print_time(int64_t civil_s, char out_text[CIVIL_TIME_BYTES]);
 
 #endif

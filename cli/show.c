@@ -65,6 +65,11 @@ static void print_job(const struct cli *cli, const struct wire_job *job) {
     line("kind", job->kind);
     line("submitter", job->submitter);
     line("window", job->window);
+    if (job->schedule[0] != '\0') {
+        line("schedule", job->schedule);
+        line("occurrence", job->occurrence);
+        line("for date", job->business_date);
+    }
     line("state", job->state);
     if (job->cancel_requested) {
         line("", "(to be cancelled)");

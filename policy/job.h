@@ -100,6 +100,14 @@ struct retry_policy {
  * Backoff And Jitter" (AWS Architecture Blog, 2015). */
 int64_t retry_backoff_us(const struct retry_policy *policy, uint32_t failures, double unit);
 
+/* Which run of its schedule a job is; zeroed: of none. */
+struct occurrence {
+    int64_t civil_s;       /* when it was meant to run, on the wall clock of the schedule's zone */
+    int64_t time_us;       /* that instant, or the one at which clocks jumped over it */
+    int32_t business_date; /* the day it works for, since 1970-01-01 */
+    bool fold;             /* the wall clock showed civil_s for the second time */
+};
+
 /* What scheduling needs of a job, as a value. Texts are borrowed from whoever made it (the
  * view's intern table, a record being decoded). Times are wall clock, microseconds since the
  * Unix epoch; 0 is "not yet". */
@@ -110,7 +118,9 @@ struct job {
     const char *team;
     const char *submitter;
     const char *priority_class; /* "": the lowest of ordinary ones, tier 0 */
-    const char *window; /* names of windows, joined by commas; "" or NULL: starts at any time */
+    const char *window;   /* names of windows, joined by commas; "" or NULL: starts at any time */
+    const char *schedule; /* whose run it is; "" or NULL: it was submitted by itself */
+    struct occurrence occurrence; /* of that */
     enum job_kind kind;
     enum job_state state;
     int32_t priority;  /* higher goes first */

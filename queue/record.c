@@ -27,7 +27,7 @@ enum record_kind {
 
 /* Rows that two tables have: a record's, and all of a job's for exports. */
 
-/* What is the job's own. Next tag: 26. */
+/* What is the job's own; tag 24 is the row of a stored one. Next tag: 30. */
 #define JOB_OWN_ROWS                                                                               \
     FIELD(4, FIELD_I64, struct job, submitted_us), FIELD(5, FIELD_TEXT, struct job, name),         \
         FIELD_BOUND(6, FIELD_ENUM, struct job, state, JOB_STATE_COUNT),                            \
@@ -47,8 +47,15 @@ enum record_kind {
         FIELD_TIME(22, struct job, close_us, submitted_us, 0),                                     \
         FIELD_BOUND(23, FIELD_ENUM, struct job, at_close, WINDOW_CLOSE_COUNT)
 
+#define JOB_OWN_ROWS_2                                                   \
+    FIELD(25, FIELD_BOOL, struct job, preempt_requested),                \
+        FIELD(26, FIELD_I64, struct job, occurrence.civil_s),            \
+        FIELD_TIME(27, struct job, occurrence.time_us, submitted_us, 0), \
+        FIELD(28, FIELD_I32, struct job, occurrence.business_date),      \
+        FIELD(29, FIELD_BOOL, struct job, occurrence.fold)
+
 /* What a job has from its submission and never changes: stored once for all that have the same.
- * Next tag: 17. */
+ * Next tag: 18. */
 #define JOB_TERMS_ROWS                                                                     \
     FIELD(1, FIELD_TEXT, struct job, namespace), FIELD(2, FIELD_TEXT, struct job, team),   \
         FIELD(3, FIELD_TEXT, struct job, submitter),                                       \
@@ -63,7 +70,7 @@ enum record_kind {
         FIELD(13, FIELD_I64, struct job, max_runtime_us),                                  \
         FIELD(14, FIELD_BOOL, struct job, preemptible),                                    \
         FIELD(15, FIELD_TEXT, struct job, priority_class),                                 \
-        FIELD(16, FIELD_TEXT, struct job, window)
+        FIELD(16, FIELD_TEXT, struct job, window), FIELD(17, FIELD_TEXT, struct job, schedule)
 
 /* A stored job begins with its job. */
 static const struct field job_fields[] = {
@@ -72,12 +79,11 @@ static const struct field job_fields[] = {
     FIELD_UNLESS(3, FIELD_U64, struct stored_job, demand, 1), /* 0: none */
     JOB_OWN_ROWS,
     FIELD(24, FIELD_TEXT, struct stored_job, row),
-    FIELD(25, FIELD_BOOL, struct job, preempt_requested),
+    JOB_OWN_ROWS_2,
 };
 
 static const struct field terms_fields[] = {JOB_TERMS_ROWS};
-static const struct field exported_fields[] = {
-    JOB_OWN_ROWS, FIELD(25, FIELD_BOOL, struct job, preempt_requested), JOB_TERMS_ROWS};
+static const struct field exported_fields[] = {JOB_OWN_ROWS, JOB_OWN_ROWS_2, JOB_TERMS_ROWS};
 
 _Static_assert(offsetof(struct stored_job, job) == 0, "rows of a job fit a stored one");
 

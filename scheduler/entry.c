@@ -42,6 +42,7 @@ static struct job shared_part(const struct job *job) {
     shared.attempt = shared.failures = shared.retries = shared.infra_retries = 0;
     shared.event_count = 0;
     shared.submitted_us = shared.eligible_us = 0;
+    memset(&shared.occurrence, 0, sizeof shared.occurrence);
     shared.admitted_us = shared.started_us = shared.finished_us = 0;
     shared.preempted_us = 0;
     shared.preemptions = 0;
@@ -57,7 +58,7 @@ static struct job shared_part(const struct job *job) {
 static const size_t shared_texts[] = {
     offsetof(struct job, namespace), offsetof(struct job, team),
     offsetof(struct job, submitter), offsetof(struct job, priority_class),
-    offsetof(struct job, window),
+    offsetof(struct job, window),    offsetof(struct job, schedule),
 };
 
 static const char *text_at(const struct job *job, size_t offset) {
@@ -193,6 +194,7 @@ void view_job(const struct entry *entry, struct job *out_job) {
     out_job->pods_deleted = course->pods_deleted;
     out_job->preemptions = course->preemptions;
     out_job->preempted_us = course->preempted_us;
+    out_job->occurrence = course->occurrence;
 }
 
 /* The course of a job that waits as it was submitted is none. */
@@ -215,13 +217,14 @@ void entry_load(struct entry *entry, const struct job *job) {
         .pods_deleted = job->pods_deleted,
         .preemptions = job->preemptions,
         .preempted_us = job->preempted_us,
+        .occurrence = job->occurrence,
     };
-    bool as_submitted = course.attempt == 0 && course.failures == 0 && course.retries == 0 &&
-                        course.infra_retries == 0 && course.eligible_us == job->submitted_us &&
-                        course.admitted_us == 0 && course.started_us == 0 &&
-                        course.finished_us == 0 && course.close_us == 0 &&
-                        course.failure == FAILURE_NONE && course.exit_code == -1 &&
-                        !course.cancel_requested && !course.pods_deleted;
+    bool as_submitted =
+        course.attempt == 0 && course.failures == 0 && course.retries == 0 &&
+        course.infra_retries == 0 && course.eligible_us == job->submitted_us &&
+        course.admitted_us == 0 && course.started_us == 0 && course.finished_us == 0 &&
+        course.close_us == 0 && course.failure == FAILURE_NONE && course.exit_code == -1 &&
+        !course.cancel_requested && !course.pods_deleted && course.occurrence.time_us == 0;
 
     entry->state = (uint8_t)job->state;
     entry->submitted_us = job->submitted_us;

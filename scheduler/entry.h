@@ -42,6 +42,7 @@ struct course {
     bool pods_deleted;
     uint32_t preemptions;
     int64_t preempted_us;
+    struct occurrence occurrence;
     uint32_t quota_races; /* and names that were taken: starts refused in a row; not stored */
     uint32_t deletes_pending;
     struct pod_note *main_pods; /* the visible ones of all its attempts */

@@ -52,6 +52,8 @@ struct new_job {
     const char *team;
     const char *priority_class; /* NULL or "": none */
     const char *window;         /* as in struct job */
+    const char *schedule;       /* the same */
+    struct occurrence occurrence;
     enum job_kind kind;
     int32_t priority;
     bool hold;

@@ -43,6 +43,18 @@ static struct wire_reason reason_of(const struct daemon *daemon, const struct jo
         .code = job->failure != FAILURE_NONE ? failure_text(job->failure) : "", .message = text};
 }
 
+static void fill_occurrence(const struct job *job, struct front_job *out_job) {
+    if (job->occurrence.time_us == 0) {
+        return;
+    }
+    civil_print_time(job->occurrence.civil_s, out_job->occurrence);
+    civil_print_date(job->occurrence.business_date, out_job->business_date);
+    out_job->wire.schedule = job->schedule;
+    out_job->wire.occurrence = out_job->occurrence;
+    out_job->wire.occurrence_us = job->occurrence.time_us;
+    out_job->wire.business_date = out_job->business_date;
+}
+
 void front_job_fill(const struct daemon *daemon, const struct job *job, struct front_job *out_job) {
     const struct attempt *attempt = core_attempt(daemon->core, job->id);
 
@@ -74,6 +86,7 @@ void front_job_fill(const struct daemon *daemon, const struct job *job, struct f
         .node = attempt != NULL ? attempt->node : "",
         .cancel_requested = job->cancel_requested,
     };
+    fill_occurrence(job, out_job);
 }
 
 /* --- Attempts and events --------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #define SCHEDULER_FRONT_VIEW_H
 
 #include "api/wire.h"
+#include "base/civil.h"
 #include "policy/reason.h"
 #include "queue/change.h"
 #include "scheduler/event.h"
@@ -19,6 +20,8 @@ struct daemon;
 struct front_job {
     struct wire_job wire;
     char reason[REASON_TEXT_BYTES];
+    char occurrence[CIVIL_TIME_BYTES];
+    char business_date[CIVIL_DATE_BYTES];
 };
 
 void front_job_fill(const struct daemon *daemon, const struct job *job, struct front_job *out_job);

@@ -26,6 +26,8 @@ static void submit_one(struct core *core, const struct new_job *new_job, const c
         .submitter = submitter,
         .priority_class = new_job->priority_class != NULL ? new_job->priority_class : "",
         .window = new_job->window,
+        .schedule = new_job->schedule,
+        .occurrence = new_job->occurrence,
         .kind = new_job->kind,
         .state = new_job->hold ? JOB_HELD : JOB_QUEUED,
         .priority = new_job->priority,

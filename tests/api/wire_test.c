@@ -20,6 +20,10 @@ static const struct wire_job shown = {
     .team = "a",
     .submitter = "uid:1000(alice)",
     .window = "nightly",
+    .schedule = "etl",
+    .occurrence = "2026-11-22T23:00:00",
+    .occurrence_us = 1795384800000000,
+    .business_date = "2026-11-22",
     .kind = "Spark",
     .state = "RUNNING",
     .reason = {"Quota", "needs \"24Gi\",\nfree 10Gi \xe2\x80\x93 \\"},
@@ -48,7 +52,10 @@ TEST(wire_encode_job__is_what_the_reference_says) {
     CHECK_STR(
         buf_text(&out),
         "{\"id\":7,\"name\":\"etl\",\"namespace\":\"team-a\",\"team\":\"a\","
-        "\"submitter\":\"uid:1000(alice)\",\"window\":\"nightly\",\"kind\":\"Spark\",\"state\":"
+        "\"submitter\":\"uid:1000(alice)\",\"window\":\"nightly\",\"schedule\":\"etl\","
+        "\"occurrence\":\"2026-11-22T23:00:00\","
+        "\"occurrenceAt\":\"2026-11-22T22:00:00.000000Z\","
+        "\"businessDate\":\"2026-11-22\",\"kind\":\"Spark\",\"state\":"
         "\"RUNNING\","
         "\"reason\":{\"code\":\"Quota\",\"message\":\"needs \\\"24Gi\\\",\\nfree 10Gi "
         "\xe2\x80\x93 \\\\\"},"

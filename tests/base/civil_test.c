@@ -66,3 +66,21 @@ TEST(civil_parse_date__takes_dates_that_exist) {
         CHECK_EQ(days, rows[i].days, rows[i].text);
     }
 }
+
+TEST(civil_print_time__is_what_the_wall_shows) {
+    static const struct {
+        int64_t civil_s;
+        const char *want;
+    } rows[] = {
+        {0, "1970-01-01T00:00:00"},
+        {-1, "1969-12-31T23:59:59"},
+        {20779 * CIVIL_DAY_S + 79384, "2026-11-22T22:03:04"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[CIVIL_TIME_BYTES];
+
+        civil_print_time(rows[i].civil_s, text);
+        CHECK_STR(text, rows[i].want, rows[i].want);
+    }
+}

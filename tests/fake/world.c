@@ -434,6 +434,7 @@ static void store_job(struct world *world, const struct job *job, const struct s
     stored->job.submitter = keep(world, job->submitter);
     stored->job.priority_class = keep(world, job->priority_class);
     stored->job.window = keep(world, job->window);
+    stored->job.schedule = keep(world, job->schedule != NULL ? job->schedule : "");
     if (job->id >= world->next_id) {
         world->next_id = job->id + 1;
     }

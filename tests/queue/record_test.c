@@ -13,6 +13,8 @@ static const struct stored_job full_job = {
             .team = "red",
             .submitter = "uid:1000",
             .priority_class = "night",
+            .schedule = "nightly",
+            .occurrence = {.civil_s = 3600, .time_us = 1, .business_date = -1, .fold = true},
             .kind = JOB_KIND_POD,
             .state = JOB_RETRY_WAIT,
             .priority = -7,
