@@ -121,6 +121,9 @@ struct job {
     const char *window;   /* names of windows, joined by commas; "" or NULL: starts at any time */
     const char *schedule; /* whose run it is; "" or NULL: it was submitted by itself */
     struct occurrence occurrence; /* of that */
+    const char *after; /* what it waits for, as policy/after.h writes it; "" or NULL: nothing */
+    const char *array; /* "0-999%50": the indices of its array; "" or NULL: it is of none */
+    uint64_t array_id; /* the first element's id; the others follow it */
     enum job_kind kind;
     enum job_state state;
     int32_t priority;  /* higher goes first */
@@ -147,6 +150,7 @@ struct job {
     bool cancel_requested;
     bool preemptible;       /* may be stopped for a job of a higher tier */
     bool preempt_requested; /* the current attempt is being stopped for another job */
+    bool has_run;           /* a pod of any attempt ran */
     bool pods_deleted;      /* the last attempt's pods are gone, or were asked to go */
     bool submitted_held;
 };

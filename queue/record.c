@@ -27,7 +27,7 @@ enum record_kind {
 
 /* Rows that two tables have: a record's, and all of a job's for exports. */
 
-/* What is the job's own; tag 24 is the row of a stored one. Next tag: 30. */
+/* What is the job's own; tag 24 is the row of a stored one. Next tag: 31. */
 #define JOB_OWN_ROWS                                                                               \
     FIELD(4, FIELD_I64, struct job, submitted_us), FIELD(5, FIELD_TEXT, struct job, name),         \
         FIELD_BOUND(6, FIELD_ENUM, struct job, state, JOB_STATE_COUNT),                            \
@@ -52,25 +52,28 @@ enum record_kind {
         FIELD(26, FIELD_I64, struct job, occurrence.civil_s),            \
         FIELD_TIME(27, struct job, occurrence.time_us, submitted_us, 0), \
         FIELD(28, FIELD_I32, struct job, occurrence.business_date),      \
-        FIELD(29, FIELD_BOOL, struct job, occurrence.fold)
+        FIELD(29, FIELD_BOOL, struct job, occurrence.fold),              \
+        FIELD(30, FIELD_BOOL, struct job, has_run)
 
 /* What a job has from its submission and never changes: stored once for all that have the same.
- * Next tag: 18. */
-#define JOB_TERMS_ROWS                                                                     \
-    FIELD(1, FIELD_TEXT, struct job, namespace), FIELD(2, FIELD_TEXT, struct job, team),   \
-        FIELD(3, FIELD_TEXT, struct job, submitter),                                       \
-        FIELD_BOUND(4, FIELD_ENUM, struct job, kind, JOB_KIND_COUNT),                      \
-        FIELD(5, FIELD_I32, struct job, priority), FIELD(6, FIELD_U32, struct job, ttl_s), \
-        FIELD(7, FIELD_U32, struct job, retry.retries_max),                                \
-        FIELD(8, FIELD_U32, struct job, retry.infra_retries_max),                          \
-        FIELD(9, FIELD_I64, struct job, retry.backoff_first_us),                           \
-        FIELD(10, FIELD_I64, struct job, retry.backoff_max_us),                            \
-        FIELD(11, FIELD_I64, struct job, expected_runtime_us),                             \
-        FIELD(12, FIELD_BOOL, struct job, submitted_held),                                 \
-        FIELD(13, FIELD_I64, struct job, max_runtime_us),                                  \
-        FIELD(14, FIELD_BOOL, struct job, preemptible),                                    \
-        FIELD(15, FIELD_TEXT, struct job, priority_class),                                 \
-        FIELD(16, FIELD_TEXT, struct job, window), FIELD(17, FIELD_TEXT, struct job, schedule)
+ * Next tag: 21. */
+#define JOB_TERMS_ROWS                                                                          \
+    FIELD(1, FIELD_TEXT, struct job, namespace), FIELD(2, FIELD_TEXT, struct job, team),        \
+        FIELD(3, FIELD_TEXT, struct job, submitter),                                            \
+        FIELD_BOUND(4, FIELD_ENUM, struct job, kind, JOB_KIND_COUNT),                           \
+        FIELD(5, FIELD_I32, struct job, priority), FIELD(6, FIELD_U32, struct job, ttl_s),      \
+        FIELD(7, FIELD_U32, struct job, retry.retries_max),                                     \
+        FIELD(8, FIELD_U32, struct job, retry.infra_retries_max),                               \
+        FIELD(9, FIELD_I64, struct job, retry.backoff_first_us),                                \
+        FIELD(10, FIELD_I64, struct job, retry.backoff_max_us),                                 \
+        FIELD(11, FIELD_I64, struct job, expected_runtime_us),                                  \
+        FIELD(12, FIELD_BOOL, struct job, submitted_held),                                      \
+        FIELD(13, FIELD_I64, struct job, max_runtime_us),                                       \
+        FIELD(14, FIELD_BOOL, struct job, preemptible),                                         \
+        FIELD(15, FIELD_TEXT, struct job, priority_class),                                      \
+        FIELD(16, FIELD_TEXT, struct job, window), FIELD(17, FIELD_TEXT, struct job, schedule), \
+        FIELD(18, FIELD_TEXT, struct job, after), FIELD(19, FIELD_TEXT, struct job, array),     \
+        FIELD(20, FIELD_U64, struct job, array_id)
 
 /* A stored job begins with its job. */
 static const struct field job_fields[] = {

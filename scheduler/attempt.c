@@ -220,6 +220,7 @@ static void running(struct core *core, struct entry *entry) {
         run->attempt.started_us = run->attempt.admitted_us;
     }
     entry_edit(entry)->started_us = run->attempt.started_us;
+    entry_edit(entry)->has_run = true;
     entry_edit(entry)->quota_races = 0;
     view_run_changed(core, entry);
     view_expect(core, entry);

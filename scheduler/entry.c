@@ -50,6 +50,7 @@ static struct job shared_part(const struct job *job) {
     shared.at_close = WINDOW_CLOSE_FINISH;
     shared.failure = FAILURE_NONE;
     shared.exit_code = 0;
+    shared.has_run = false;
     shared.cancel_requested = shared.pods_deleted = shared.preempt_requested = false;
     return shared;
 }
@@ -59,6 +60,7 @@ static const size_t shared_texts[] = {
     offsetof(struct job, namespace), offsetof(struct job, team),
     offsetof(struct job, submitter), offsetof(struct job, priority_class),
     offsetof(struct job, window),    offsetof(struct job, schedule),
+    offsetof(struct job, after),     offsetof(struct job, array),
 };
 
 static const char *text_at(const struct job *job, size_t offset) {
@@ -192,6 +194,7 @@ void view_job(const struct entry *entry, struct job *out_job) {
     out_job->cancel_requested = course->cancel_requested;
     out_job->preempt_requested = course->preempt_requested;
     out_job->pods_deleted = course->pods_deleted;
+    out_job->has_run = course->has_run;
     out_job->preemptions = course->preemptions;
     out_job->preempted_us = course->preempted_us;
     out_job->occurrence = course->occurrence;
@@ -214,6 +217,7 @@ void entry_load(struct entry *entry, const struct job *job) {
         .exit_code = job->exit_code,
         .cancel_requested = job->cancel_requested,
         .preempt_requested = job->preempt_requested,
+        .has_run = job->has_run,
         .pods_deleted = job->pods_deleted,
         .preemptions = job->preemptions,
         .preempted_us = job->preempted_us,

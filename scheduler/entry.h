@@ -39,6 +39,7 @@ struct course {
     int32_t exit_code;
     bool cancel_requested;
     bool preempt_requested;
+    bool has_run;
     bool pods_deleted;
     uint32_t preemptions;
     int64_t preempted_us;

@@ -435,6 +435,8 @@ static void store_job(struct world *world, const struct job *job, const struct s
     stored->job.priority_class = keep(world, job->priority_class);
     stored->job.window = keep(world, job->window);
     stored->job.schedule = keep(world, job->schedule != NULL ? job->schedule : "");
+    stored->job.after = keep(world, job->after);
+    stored->job.array = keep(world, job->array);
     if (job->id >= world->next_id) {
         world->next_id = job->id + 1;
     }

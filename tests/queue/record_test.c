@@ -43,6 +43,10 @@ static const struct stored_job full_job = {
             .exit_code = 137,
             .cancel_requested = true,
             .pods_deleted = true,
+            .has_run = true,
+            .after = "17+1:success:skip",
+            .array = "0-9%3",
+            .array_id = 70,
             .submitted_held = true},
     .terms = 300,
     .spec = 70000,
@@ -73,7 +77,8 @@ TEST(record_job__comes_back_as_it_was) {
     CHECK_EQ(job.priority, -7, "a negative number");
     CHECK_EQ(job.exit_code, 137, "an exit code");
     CHECK_EQ(job.expected_runtime_us, INT64_MAX, "the largest time");
-    CHECK(job.cancel_requested && job.pods_deleted && job.submitted_held, "the flags");
+    CHECK(job.cancel_requested && job.pods_deleted && job.submitted_held && job.has_run,
+          "the flags");
     /* Every field at once: encoding what came back gives the same bytes. */
     record_encode_job(&again, &stored);
     CHECK_EQ(again.bytes, bytes.bytes, "size");
