@@ -38,12 +38,12 @@ struct core_teams {
     struct share_settings share;
 };
 
-/* Between turns, and before jobs are loaded; the next pass goes by them. Without it there are no
- * teams, no limits, and one tier. */
 /* The node pools that may grow; copied. */
 struct node_pool;
 void core_set_pools(struct core *core, const struct node_pool *pools, size_t count);
 
+/* Between turns, and before jobs are loaded; the next pass goes by them. Without it there are no
+ * teams, no limits, and one tier. */
 void core_set_teams(struct core *core, const struct core_teams *teams, int64_t now_us);
 
 /* The books of who shares. */

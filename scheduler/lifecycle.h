@@ -24,12 +24,12 @@ void lifecycle_tick(struct core *core, struct entry *entry);
 /* Look at the job (0: at the pods to be removed) at this monotonic time. */
 void lifecycle_wake_at(struct core *core, uint64_t id, int64_t mono_us);
 
-/* Before a call of ours to the cluster is repeated; never less than the server asked for. */
 /* A waiting job may start after this time; and for how much longer it has to wait, at most 0 if it
  * may start. Steps of the clock on the wall change neither. */
 void lifecycle_wait(struct core *core, struct entry *entry, int64_t wait_us);
 int64_t lifecycle_eligible_in_us(const struct core *core, const struct entry *entry);
 
+/* Before a call of ours to the cluster is repeated; never less than the server asked for. */
 int64_t lifecycle_backoff_us(struct core *core, uint32_t failures, int64_t at_least_us);
 
 /* Is a main pod of any of its attempts neither finished nor gone? */
