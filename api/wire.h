@@ -54,6 +54,9 @@ struct wire_job {
     int64_t submitted_us, eligible_us, admitted_us, started_us, finished_us;
     int64_t expected_runtime_us; /* whole seconds in JSON; 0: unknown */
     int64_t max_runtime_us;      /* the same; 0: none */
+    int64_t warn_runtime_us;     /* the same */
+    int64_t start_by_us, finish_by_us;
+    const char *start_miss; /* "skip"; "": it is only told */
     bool preemptible;
     int64_t preemptions;
     const char *pod_name, *node;

@@ -83,6 +83,12 @@ static void print_job(const struct cli *cli, const struct wire_job *job) {
     time_line(cli, "submitted", job->submitted_us);
     time_line(cli, "started", job->started_us);
     time_line(cli, "finished", job->finished_us);
+    if (job->start_by_us != 0) {
+        time_line(cli, "start by", job->start_by_us);
+    }
+    if (job->finish_by_us != 0) {
+        time_line(cli, "finish by", job->finish_by_us);
+    }
     line("pod", job->pod_name);
     line("node", job->node);
     if (job->attempt_list_count > 0) {

@@ -387,7 +387,9 @@ static int read_documents(const struct document_set *set, struct config *config,
         read_group(config, root, "", NULL, problems);
         teams_read(root, &config->teams, problems);
         node_pools_read(root, &config->node_pools, problems);
-        config->windows = windows_read(root, config->zoneinfo_dir, problems);
+        config->windows = windows_read(
+            root, &(struct windows_zones){.folder = config->zoneinfo_dir, .home = config->zone},
+            problems);
     }
     if (problems->count == before) {
         check_between(config, root, problems);

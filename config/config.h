@@ -94,6 +94,7 @@ struct config {
     char *log_level; /* error, warn, info or debug */
 
     char *zoneinfo_dir;
+    char *zone;                 /* at home: of business dates */
     struct window_set *windows; /* shared by who needs it longer */
     struct team_set teams;
     struct pool_set node_pools;

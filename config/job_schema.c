@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "config/pod_schema.h"
 #include "config/spark_schema.h"
+#include "policy/job.h"
 
 #define PRIORITY_MAX 1000000000
 
@@ -21,25 +22,38 @@ static const struct field retry_fields[] = {
 };
 static const struct schema retry = SCHEMA(retry_fields);
 
+/* Either a word for the instant alone, or these. */
+static const struct field start_by_fields[] = {
+    FIELD_NEEDED("at", FIELD_DEADLINE),
+    {.name = "onMiss", .type = FIELD_WORD, .words = start_miss_texts},
+};
+static const struct schema start_by = SCHEMA(start_by_fields);
+
+static const struct field max_runtime_fields[] = {
+    FIELD("kill", FIELD_DURATION),
+    FIELD("warn", FIELD_DURATION),
+};
+static const struct schema max_runtime = SCHEMA(max_runtime_fields);
+
 static const struct field batch_job_spec_fields[] = {
     FIELD("expectedRuntime", FIELD_DURATION),
+    FIELD("finishBy", FIELD_DEADLINE),
     FIELD("hold", FIELD_BOOL),
-    FIELD("maxRuntime", FIELD_DURATION),
+    FIELD_OF("maxRuntime", FIELD_DURATION, max_runtime),
     FIELD_OF("pod", FIELD_OBJECT, schema_pod_template),
     FIELD("preemptible", FIELD_BOOL),
     FIELD_RANGE("priority", -PRIORITY_MAX, PRIORITY_MAX),
     FIELD("priorityClass", FIELD_LABEL_VALUE),
     FIELD_OF("retry", FIELD_OBJECT, retry),
     FIELD_OF("spark", FIELD_OBJECT, schema_spark_spec),
+    FIELD_OF("startBy", FIELD_DEADLINE, start_by),
     FIELD("team", FIELD_LABEL_VALUE),
     FIELD_RANGE("ttlSecondsAfterFinished", 0, UINT32_MAX - 1),
     FIELD("window", FIELD_LABELS),
     /* Later versions know these; a job that asks for one must not run without it. */
     FIELD("after", FIELD_REFUSED),
     FIELD("array", FIELD_REFUSED),
-    FIELD("finishBy", FIELD_REFUSED),
     FIELD("sparkApplication", FIELD_REFUSED),
-    FIELD("startBy", FIELD_REFUSED),
 };
 static const struct schema batch_job_spec = SCHEMA(batch_job_spec_fields);
 

@@ -388,6 +388,19 @@ static void read_job_rows(const struct job_text *job, const struct kind *kind) {
     }
 }
 
+/* A warning after the end would never come. */
+static void check_warning(const struct job_text *job) {
+    const struct manifest *manifest = job->manifest;
+
+    if (manifest->max_runtime_us > 0 && manifest->warn_runtime_us >= manifest->max_runtime_us) {
+        problems_add_at(job->reader->problems,
+                        node_place(node_find(job->object, "spec.maxRuntime.warn", NULL)),
+                        job->trail,
+                        "a run would be stopped before it is warned of: "
+                        "maxRuntime.warn must be below maxRuntime.kill");
+    }
+}
+
 static size_t problem_count(const struct reader *reader) {
     return reader->problems->count + reader->problems->dropped;
 }
@@ -413,6 +426,7 @@ static void read_job(struct reader *reader, const struct kind *kind, const struc
     job.manifest->outer_metadata_prefix = path_of(&job, "metadata");
     kind->read(&job);
     queue_annotations_read(node_member(object, "metadata"), job.manifest);
+    check_warning(&job);
     reader->job_count += manifest_job_count(job.manifest);
     if (reader->job_count > LIMIT_MANIFEST_DOCUMENTS) {
         problems_add_at(reader->problems, node_place(object), trail,

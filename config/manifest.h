@@ -19,6 +19,7 @@
 #include "config/document.h"
 #include "config/problem.h"
 #include "config/rows.h"
+#include "policy/deadline.h"
 #include "policy/job.h"
 
 #define MANIFEST_UNSET (-1) /* in a signed number: not said, the configuration decides */
@@ -42,6 +43,12 @@ struct manifest {
     int64_t ttl_s;               /* or MANIFEST_UNSET */
     int64_t expected_runtime_us; /* 0: not said */
     int64_t max_runtime_us;      /* 0: not said */
+    int64_t warn_runtime_us;     /* 0: not said */
+    struct deadline start_by;
+    struct position start_by_place;
+    enum start_miss start_miss;
+    struct deadline finish_by;
+    struct position finish_by_place;
     bool preemptible;
 
     /* {"metadata":{"annotations":{..},"labels":{..}},"spec":{..}} as canonical JSON: equal

@@ -63,7 +63,39 @@ static void set_expected_runtime(struct manifest *manifest, const struct text_no
 }
 
 static void set_max_runtime(struct manifest *manifest, const struct text_node *node) {
-    manifest->max_runtime_us = duration_us(node);
+    if (node->kind != NODE_OBJECT) {
+        manifest->max_runtime_us = duration_us(node);
+    }
+}
+
+static void set_warn_runtime(struct manifest *manifest, const struct text_node *node) {
+    manifest->warn_runtime_us = duration_us(node);
+}
+
+static struct deadline deadline_of(const struct text_node *node) {
+    struct deadline deadline = {.kind = DEADLINE_NONE};
+    int result = deadline_parse(node->text, &deadline);
+
+    ENSURE(result == OK);
+    return deadline;
+}
+
+static void set_start_by(struct manifest *manifest, const struct text_node *node) {
+    if (node->kind != NODE_OBJECT) {
+        manifest->start_by = deadline_of(node);
+        manifest->start_by_place = node->place;
+    }
+}
+
+static void set_start_miss(struct manifest *manifest, const struct text_node *node) {
+    manifest->start_miss = strcmp(node->text, start_miss_texts[START_MISS_SKIP]) == 0
+                               ? START_MISS_SKIP
+                               : START_MISS_WARN;
+}
+
+static void set_finish_by(struct manifest *manifest, const struct text_node *node) {
+    manifest->finish_by = deadline_of(node);
+    manifest->finish_by_place = node->place;
 }
 
 static void set_preemptible(struct manifest *manifest, const struct text_node *node) {
@@ -102,11 +134,17 @@ static const struct queue_field {
     {NULL, {.name = "ttl", .type = FIELD_DURATION}, set_ttl},
     {"expectedRuntime", {.name = "expected-runtime", .type = FIELD_DURATION}, set_expected_runtime},
     {"maxRuntime", {.name = "max-runtime", .type = FIELD_DURATION}, set_max_runtime},
+    {"maxRuntime.kill", {.name = NULL}, set_max_runtime},
+    {"maxRuntime.warn", {.name = "warn-runtime", .type = FIELD_DURATION}, set_warn_runtime},
+    {"startBy", {.name = "start-by", .type = FIELD_DEADLINE}, set_start_by},
+    {"startBy.at", {.name = NULL}, set_start_by},
+    {"startBy.onMiss",
+     {.name = "on-start-miss", .type = FIELD_WORD, .words = start_miss_texts},
+     set_start_miss},
+    {"finishBy", {.name = "finish-by", .type = FIELD_DEADLINE}, set_finish_by},
     {"preemptible", {.name = "preemptible", .type = FIELD_BOOL}, set_preemptible},
     {NULL, {.name = "after", .type = FIELD_REFUSED}, NULL},
     {NULL, {.name = "array", .type = FIELD_REFUSED}, NULL},
-    {NULL, {.name = "finish-by", .type = FIELD_REFUSED}, NULL},
-    {NULL, {.name = "start-by", .type = FIELD_REFUSED}, NULL},
     {"window", {.name = "window", .type = FIELD_LABELS}, set_window},
 };
 

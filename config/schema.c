@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/quantity.h"
 #include "base/text.h"
+#include "policy/deadline.h"
 
 /* One value, what it must be, and who hears of it. */
 struct check {
@@ -212,6 +213,17 @@ static void check_duration(const struct check *c) {
     }
 }
 
+static void check_deadline(const struct check *c) {
+    struct deadline deadline;
+
+    if (become_text(c) && deadline_parse(c->value->text, &deadline) != OK) {
+        COMPLAIN(c,
+                 "\"%s\" is not a deadline; write it like 06:00, +1d 06:00 or "
+                 "2026-12-24T06:00:00+01:00",
+                 c->value->text);
+    }
+}
+
 static size_t word_count(const char *const *words) {
     size_t count = 0;
 
@@ -390,6 +402,7 @@ void schema_check_field(const struct field *field, struct text_node *value,
         [FIELD_MEMORY] = check_memory,
         [FIELD_NUMBER_TEXT] = check_number_text,
         [FIELD_DURATION] = check_duration,
+        [FIELD_DEADLINE] = check_deadline,
         [FIELD_WORD] = check_word,
         [FIELD_INT_OR_TEXT] = check_int_or_text,
         [FIELD_TEXT_MAP] = check_text_map,
@@ -407,7 +420,11 @@ void schema_check_field(const struct field *field, struct text_node *value,
     struct check c = {field, value, trail, problems};
 
     ENSURE(field->type < FIELD_TYPE_COUNT);
-    checks[field->type](&c);
+    if (field->object != NULL && field->type != FIELD_OBJECTS && value->kind == NODE_OBJECT) {
+        schema_check(field->object, value, trail, problems);
+    } else {
+        checks[field->type](&c);
+    }
 }
 
 void schema_unknown(const struct text_node *member, const struct trail *trail,

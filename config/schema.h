@@ -28,6 +28,7 @@ enum field_type {
     FIELD_MEMORY,      /* Spark: 512m, 2g, 1024; stored as text */
     FIELD_NUMBER_TEXT, /* a decimal number in a text: "0.1" */
     FIELD_DURATION,    /* 90s, 15m, 1h30m */
+    FIELD_DEADLINE,    /* 06:00, +1d 06:00, 2026-12-24T06:00:00Z */
     FIELD_WORD,        /* one of words */
     FIELD_INT_OR_TEXT,
     FIELD_TEXT_MAP,
@@ -53,7 +54,7 @@ struct field {
     int64_t min; /* of FIELD_INT, FIELD_NUMBER; min == max == 0 means no bounds */
     int64_t max;
     const char *const *words;    /* ends in NULL */
-    const struct schema *object; /* of FIELD_OBJECT, FIELD_OBJECTS */
+    const struct schema *object; /* of FIELD_OBJECT, FIELD_OBJECTS; of others: or such an object */
 };
 
 struct schema {

@@ -42,6 +42,9 @@ const struct setting config_settings[] = {
     TEXT("zoneinfoDir", zoneinfo_dir, "/usr/share/zoneinfo",
          "folder of the time zones that windows name, as tzdata installs it"),
 
+    TEXT("zone", zone, "UTC",
+         "the time zone of business dates, so of deadlines such as 06:00, and of reports"),
+
     TEXT("listen.unix.path", unix_path, "/run/nightshift/nightshift.sock",
          "socket for this machine; empty: none"),
     {.field = {.name = "listen.unix.mode", .type = FIELD_TEXT},

@@ -91,22 +91,26 @@ static const struct zone *load_zone(const struct reader *reader, const struct te
 }
 
 /* Each is read once. NULL after complaining. */
-static const struct zone *read_zone(const struct reader *reader, const struct text_node *object,
+static const struct zone *find_zone(const struct reader *reader, const struct text_node *name,
                                     const struct trail *trail) {
-    const struct text_node *name = node_member(object, "zone");
-    struct trail at = {trail, "zone", 0};
-
     for (size_t i = 0; i < reader->set->zone_count; i++) {
         if (strcmp(zone_name(reader->set->zones[i]), name->text) == 0) {
             return reader->set->zones[i];
         }
     }
     if (!is_zone_name(name->text)) {
-        problems_add_at(reader->problems, name->place, &at,
+        problems_add_at(reader->problems, name->place, trail,
                         "\"%s\" is not a time zone; write it like Europe/Berlin", name->text);
         return NULL;
     }
-    return load_zone(reader, name, &at);
+    return load_zone(reader, name, trail);
+}
+
+static const struct zone *read_zone(const struct reader *reader, const struct text_node *object,
+                                    const struct trail *trail) {
+    struct trail at = {trail, "zone", 0};
+
+    return find_zone(reader, node_member(object, "zone"), &at);
 }
 
 /* Days and times. */
@@ -401,7 +405,7 @@ static void read_lists(struct reader *reader, const struct text_node *windows,
     struct trail in_windows = {NULL, "windows", 0};
     struct trail in_freezes = {NULL, "freezes", 0};
     struct window_set *set = reader->set;
-    size_t zone_room = length_of(windows) + length_of(freezes) + 1;
+    size_t zone_room = length_of(windows) + length_of(freezes) + 1; /* and that at home */
 
     set->windows = mem_alloc(length_of(windows) + 1, sizeof *set->windows);
     set->freezes = mem_alloc(length_of(freezes) + 1, sizeof *set->freezes);
@@ -419,10 +423,28 @@ static void read_lists(struct reader *reader, const struct text_node *windows,
     qsort(set->freezes, set->freeze_count, sizeof *set->freezes, by_from);
 }
 
-struct window_set *windows_read(struct text_node *root, const char *zoneinfo_dir,
+/* The zone at home. */
+static void read_home(struct reader *reader, const struct text_node *root, const char *name) {
+    const struct text_node *node = node_member(root, "zone");
+    struct text_node named = {.kind = NODE_TEXT, .text = name};
+    struct trail trail = {NULL, "zone", 0};
+
+    if (strcmp(name, "UTC") == 0) {
+        struct zone *zone = zone_create(name);
+
+        zone_add_period(zone, INT64_MIN, 0, name);
+        reader->set->zones[reader->set->zone_count++] = zone;
+        reader->set->home = zone;
+        return;
+    }
+    named.place = node != NULL ? node->place : named.place;
+    reader->set->home = find_zone(reader, &named, &trail);
+}
+
+struct window_set *windows_read(struct text_node *root, const struct windows_zones *zones,
                                 struct problems *problems) {
     struct window_set *set = window_set_create();
-    struct reader reader = {.zoneinfo_dir = zoneinfo_dir, .set = set, .problems = problems};
+    struct reader reader = {.zoneinfo_dir = zones->folder, .set = set, .problems = problems};
     size_t before = problems->count + problems->dropped;
     struct text_node *calendars = node_member_mutable(root, "calendars");
     struct text_node *windows = checked_list(root, "windows", &window_schema, problems);
@@ -434,6 +456,7 @@ struct window_set *windows_read(struct text_node *root, const char *zoneinfo_dir
     calendars_read(calendars, &reader.calendars, problems);
     if (problems->count + problems->dropped == before) {
         read_lists(&reader, windows, freezes);
+        read_home(&reader, root, zones->home);
     }
     calendars_finish(&reader.calendars);
     if (problems->count + problems->dropped > before) {

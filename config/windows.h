@@ -26,8 +26,14 @@
 /* The members of the root that are read here: a list in that order, ended by NULL. */
 extern const char *const windows_members[];
 
+/* Where zones come from: tzdata's folder, and the name of the one at home ("UTC" needs no file). */
+struct windows_zones {
+    const char *folder;
+    const char *home;
+};
+
 /* Read them from the root of a configuration, which may be NULL. Never NULL; empty on problems. */
-struct window_set *windows_read(struct text_node *root, const char *zoneinfo_dir,
+struct window_set *windows_read(struct text_node *root, const struct windows_zones *zones,
                                 struct problems *problems);
 
 /* Another number once a file of a zone has changed: tzdata was updated, or has gone. */

@@ -17,6 +17,11 @@ static const char *const failure_texts[FAILURE_COUNT] = {
 #undef FAILURE_TEXT
 };
 
+const char *const start_miss_texts[START_MISS_COUNT + 1] = {
+    [START_MISS_WARN] = "warn",
+    [START_MISS_SKIP] = "skip",
+};
+
 #define TO(state) (1u << (state))
 
 /* From each state (row), the states it may go to. Final states have none. */

@@ -87,6 +87,27 @@ bool failure_spends_retry(enum failure failure);
 /* May the job be tried again at all after it? */
 bool failure_may_retry(enum failure failure);
 
+/* What becomes of a job that has not started by its time. Stored, so values stay. */
+enum start_miss {
+    START_MISS_WARN = 0, /* it is told, and starts when it can */
+    START_MISS_SKIP = 1, /* it is told, and never starts */
+    START_MISS_COUNT,
+};
+
+/* The words for it, ended by NULL. */
+extern const char *const start_miss_texts[START_MISS_COUNT + 1];
+
+/* What was told of a job's deadlines, each once. Stored, so values stay. */
+enum alarm {
+    ALARM_START_MISSED = 1 << 0,
+    ALARM_START_RISK = 1 << 1, /* a miss was foreseen, */
+    ALARM_START_SAFE = 1 << 2, /* and then no longer */
+    ALARM_FINISH_MISSED = 1 << 3,
+    ALARM_FINISH_RISK = 1 << 4,
+    ALARM_FINISH_SAFE = 1 << 5,
+    ALARM_RUNTIME = 1 << 6, /* of the current attempt */
+};
+
 /* Retry policy; zeroed means "no retries". */
 struct retry_policy {
     uint32_t retries_max;       /* after the first attempt, of failures that spend */
@@ -143,10 +164,15 @@ struct job {
     enum window_close at_close; /* and this is what becomes of it */
     int64_t expected_runtime_us; /* by its submitter; 0: not said */
     int64_t max_runtime_us;      /* a run is stopped after it; 0: never */
-    int64_t preempted_us;        /* the last time */
-    uint32_t preemptions;        /* so far */
-    enum failure failure;        /* of the last attempt */
-    int32_t exit_code;           /* of the last attempt; -1: unknown */
+    int64_t warn_runtime_us;     /* and is told of after it; 0: never */
+    int64_t start_by_us;         /* its first run is to start by then; 0: whenever */
+    enum start_miss start_miss;
+    int64_t finish_by_us; /* it is to succeed by then; 0: whenever */
+    uint32_t alarms;      /* of enum alarm */
+    int64_t preempted_us; /* the last time */
+    uint32_t preemptions; /* so far */
+    enum failure failure; /* of the last attempt */
+    int32_t exit_code;    /* of the last attempt; -1: unknown */
     bool cancel_requested;
     bool preemptible;       /* may be stopped for a job of a higher tier */
     bool preempt_requested; /* the current attempt is being stopped for another job */

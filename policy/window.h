@@ -72,6 +72,7 @@ struct window_set {
     size_t window_count;
     struct freeze *freezes; /* by from_us */
     size_t freeze_count;
+    const struct zone *home; /* of business dates and of what names no zone; one of these: */
     struct zone **zones;
     size_t zone_count;
 };

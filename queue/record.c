@@ -27,7 +27,7 @@ enum record_kind {
 
 /* Rows that two tables have: a record's, and all of a job's for exports. */
 
-/* What is the job's own; tag 24 is the row of a stored one. Next tag: 31. */
+/* What is the job's own; tag 24 is the row of a stored one. Next tag: 32. */
 #define JOB_OWN_ROWS                                                                               \
     FIELD(4, FIELD_I64, struct job, submitted_us), FIELD(5, FIELD_TEXT, struct job, name),         \
         FIELD_BOUND(6, FIELD_ENUM, struct job, state, JOB_STATE_COUNT),                            \
@@ -53,10 +53,10 @@ enum record_kind {
         FIELD_TIME(27, struct job, occurrence.time_us, submitted_us, 0), \
         FIELD(28, FIELD_I32, struct job, occurrence.business_date),      \
         FIELD(29, FIELD_BOOL, struct job, occurrence.fold),              \
-        FIELD(30, FIELD_BOOL, struct job, has_run)
+        FIELD(30, FIELD_BOOL, struct job, has_run), FIELD(31, FIELD_U32, struct job, alarms)
 
 /* What a job has from its submission and never changes: stored once for all that have the same.
- * Next tag: 21. */
+ * Next tag: 25. */
 #define JOB_TERMS_ROWS                                                                          \
     FIELD(1, FIELD_TEXT, struct job, namespace), FIELD(2, FIELD_TEXT, struct job, team),        \
         FIELD(3, FIELD_TEXT, struct job, submitter),                                            \
@@ -73,7 +73,11 @@ enum record_kind {
         FIELD(15, FIELD_TEXT, struct job, priority_class),                                      \
         FIELD(16, FIELD_TEXT, struct job, window), FIELD(17, FIELD_TEXT, struct job, schedule), \
         FIELD(18, FIELD_TEXT, struct job, after), FIELD(19, FIELD_TEXT, struct job, array),     \
-        FIELD(20, FIELD_U64, struct job, array_id)
+        FIELD(20, FIELD_U64, struct job, array_id),                                             \
+        FIELD(21, FIELD_I64, struct job, warn_runtime_us),                                      \
+        FIELD(22, FIELD_I64, struct job, start_by_us),                                          \
+        FIELD_BOUND(23, FIELD_ENUM, struct job, start_miss, START_MISS_COUNT),                  \
+        FIELD(24, FIELD_I64, struct job, finish_by_us)
 
 /* A stored job begins with its job. */
 static const struct field job_fields[] = {

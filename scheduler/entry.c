@@ -47,6 +47,7 @@ static struct job shared_part(const struct job *job) {
     shared.preempted_us = 0;
     shared.preemptions = 0;
     shared.close_us = 0;
+    shared.alarms = 0;
     shared.at_close = WINDOW_CLOSE_FINISH;
     shared.failure = FAILURE_NONE;
     shared.exit_code = 0;
@@ -198,6 +199,7 @@ void view_job(const struct entry *entry, struct job *out_job) {
     out_job->preemptions = course->preemptions;
     out_job->preempted_us = course->preempted_us;
     out_job->occurrence = course->occurrence;
+    out_job->alarms = course->alarms;
 }
 
 /* The course of a job that waits as it was submitted is none. */
@@ -222,13 +224,15 @@ void entry_load(struct entry *entry, const struct job *job) {
         .preemptions = job->preemptions,
         .preempted_us = job->preempted_us,
         .occurrence = job->occurrence,
+        .alarms = job->alarms,
     };
-    bool as_submitted =
-        course.attempt == 0 && course.failures == 0 && course.retries == 0 &&
-        course.infra_retries == 0 && course.eligible_us == job->submitted_us &&
-        course.admitted_us == 0 && course.started_us == 0 && course.finished_us == 0 &&
-        course.close_us == 0 && course.failure == FAILURE_NONE && course.exit_code == -1 &&
-        !course.cancel_requested && !course.pods_deleted && course.occurrence.time_us == 0;
+    bool as_submitted = course.attempt == 0 && course.failures == 0 && course.retries == 0 &&
+                        course.infra_retries == 0 && course.eligible_us == job->submitted_us &&
+                        course.admitted_us == 0 && course.started_us == 0 &&
+                        course.finished_us == 0 && course.close_us == 0 &&
+                        course.failure == FAILURE_NONE && course.exit_code == -1 &&
+                        !course.cancel_requested && !course.pods_deleted &&
+                        course.occurrence.time_us == 0 && course.alarms == 0;
 
     entry->state = (uint8_t)job->state;
     entry->submitted_us = job->submitted_us;

@@ -41,6 +41,7 @@ struct course {
     bool preempt_requested;
     bool has_run;
     bool pods_deleted;
+    uint32_t alarms;
     uint32_t preemptions;
     int64_t preempted_us;
     struct occurrence occurrence;

@@ -61,6 +61,10 @@ struct new_job {
     struct retry_policy retry;
     int64_t expected_runtime_us;
     int64_t max_runtime_us;
+    int64_t warn_runtime_us;
+    int64_t start_by_us;
+    enum start_miss start_miss;
+    int64_t finish_by_us;
     bool preemptible;
     struct demand *demand;
     struct spec spec;

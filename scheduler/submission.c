@@ -9,6 +9,7 @@
 #include "base/digest.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "base/rfc3339.h"
 #include "config/manifest.h"
 #include "k8s/payload.h"
 #include "policy/demand.h"
@@ -104,6 +105,25 @@ static int32_t priority_of(const struct manifest *manifest, const struct new_job
     return manifest->has_priority || of_class == NULL ? manifest->priority : of_class->priority;
 }
 
+/* By when, as an instant; 0: whenever, or it has a problem: what is over already is a mistake. */
+static int64_t resolve(const struct daemon *daemon, const struct deadline *deadline,
+                       const char *path, struct position place, struct problems *problems) {
+    const struct zone *zone = daemon->config.windows->home;
+    int64_t now_us = daemon_now(daemon).now_us;
+    int64_t by_us = deadline_us(deadline, deadline_day_of(now_us, zone), zone);
+    char text[RFC3339_BYTES_MAX];
+
+    if (deadline->kind == DEADLINE_NONE || by_us > now_us) {
+        return by_us;
+    }
+    rfc3339_print(by_us, text);
+    problems_add(problems, place, path, "%s is over already%s", text,
+                 deadline->kind == DEADLINE_OFFSET
+                     ? "; of tomorrow it is written +1d, a space and the time"
+                     : "");
+    return 0;
+}
+
 static void read_job(struct daemon *daemon, const struct api_call *call,
                      struct submission_work *work, const struct manifest *manifest,
                      struct problems *problems) {
@@ -122,6 +142,12 @@ static void read_job(struct daemon *daemon, const struct api_call *call,
         .retry = retry_of(manifest, config),
         .expected_runtime_us = manifest->expected_runtime_us,
         .max_runtime_us = manifest->max_runtime_us,
+        .warn_runtime_us = manifest->warn_runtime_us,
+        .start_by_us =
+            resolve(daemon, &manifest->start_by, "startBy", manifest->start_by_place, problems),
+        .start_miss = manifest->start_miss,
+        .finish_by_us =
+            resolve(daemon, &manifest->finish_by, "finishBy", manifest->finish_by_place, problems),
         .preemptible = manifest->preemptible,
         .spec = {.text = manifest->payload, .bytes = manifest->payload_bytes},
     };

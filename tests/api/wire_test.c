@@ -36,6 +36,9 @@ static const struct wire_job shown = {
     .started_us = 1795384800123456,
     .expected_runtime_us = 90000000,
     .max_runtime_us = 3600000000,
+    .warn_runtime_us = 1800000000,
+    .start_by_us = 1795384800000000,
+    .start_miss = "skip",
     .preemptible = true,
     .preemptions = 2,
     .pod_name = "etl-7-2-driver",
@@ -62,7 +65,9 @@ TEST(wire_encode_job__is_what_the_reference_says) {
         "\"priority\":-5,\"attempts\":2,\"retries\":1,\"failure\":\"oom\",\"exitCode\":null,"
         "\"submittedAt\":\"2026-11-22T22:00:00.000000Z\",\"eligibleAt\":null,\"admittedAt\":null,"
         "\"startedAt\":\"2026-11-22T22:00:00.123456Z\",\"finishedAt\":null,"
-        "\"expectedRuntimeSeconds\":90,\"maxRuntimeSeconds\":3600,\"preemptible\":true,"
+        "\"expectedRuntimeSeconds\":90,\"maxRuntimeSeconds\":3600,"
+        "\"warnRuntimeSeconds\":1800,\"startBy\":\"2026-11-22T22:00:00.000000Z\","
+        "\"onStartMiss\":\"skip\",\"finishBy\":null,\"preemptible\":true,"
         "\"preemptions\":2,\"podName\":\"etl-7-2-driver\",\"node\":null,"
         "\"cancelRequested\":true,\"attemptList\":["
         "{\"number\":1,\"podName\":\"etl-7-1-driver\",\"podUid\":\"uid-1\",\"node\":\"node-a\","

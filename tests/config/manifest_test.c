@@ -25,6 +25,14 @@ static void print_number(const char *name, int64_t value, int64_t unset, struct 
     }
 }
 
+static void print_deadline(const char *name, const struct deadline *deadline, struct buf *out) {
+    if (deadline->kind == DEADLINE_INSTANT) {
+        print_number(name, deadline->instant_us, 0, out);
+    } else if (deadline->kind == DEADLINE_OFFSET) {
+        buf_add_format(out, " %s=%" PRId32 "d+%" PRId32, name, deadline->days, deadline->time_s);
+    }
+}
+
 static void print_manifest(const struct manifest *m, struct buf *out) {
     buf_add_format(out, "%s %s/%s", kind_text(m->kind), m->namespace, m->name);
     buf_add_format(out, "%s%s%s", m->team[0] != '\0' ? " team=" : "", m->team,
@@ -38,6 +46,10 @@ static void print_manifest(const struct manifest *m, struct buf *out) {
     print_number("ttl", m->ttl_s, MANIFEST_UNSET, out);
     print_number("expected", m->expected_runtime_us, 0, out);
     print_number("longest", m->max_runtime_us, 0, out);
+    print_number("warned", m->warn_runtime_us, 0, out);
+    print_deadline("start-by", &m->start_by, out);
+    buf_add_format(out, "%s", m->start_miss == START_MISS_SKIP ? " or-skip" : "");
+    print_deadline("finish-by", &m->finish_by, out);
     buf_add_format(out, "%s", m->preemptible ? " preemptible" : "");
     buf_add_format(out, " %s\n", m->payload);
     CHECK_EQ(m->payload_bytes, strlen(m->payload), "the payload's size");
@@ -102,9 +114,12 @@ TEST(manifest__becomes_queue_fields_and_a_canonical_payload) {
              "    nightshift/infra-retries: '4'\n    nightshift/backoff-initial: 5s\n"
              "    nightshift/backoff-max: 1m\n    nightshift/ttl: 1500ms\n"
              "    nightshift/expected-runtime: 2h\n    nightshift/max-runtime: 3h\n"
-             "    nightshift/preemptible: 'true'\nspec: {containers: [{name: c}]}\n",
+             "    nightshift/preemptible: 'true'\n    nightshift/warn-runtime: 1h\n"
+             "    nightshift/start-by: '05:00'\n    nightshift/on-start-miss: skip\n"
+             "    nightshift/finish-by: '2026-12-24T05:00:00Z'\nspec: {containers: [{name: c}]}\n",
          "pod /a hold priority=-5 retries=3 infra=4 first=5000000 max=60000000 ttl=2 "
-         "expected=7200000000 longest=10800000000 preemptible "
+         "expected=7200000000 longest=10800000000 warned=3600000000 start-by=0d+18000 or-skip "
+         "finish-by=1798088400000000 preemptible "
          "{\"metadata\":{},\"spec\":{\"containers\":[{\"name\":\"c\"}]}}\n"},
         {"restartPolicy, suspend and timeToLiveSeconds are ours",
          SPARK NAMED "spec: {suspend: true, timeToLiveSeconds: 60, restartPolicy: {type: "
@@ -128,6 +143,12 @@ TEST(manifest__becomes_queue_fields_and_a_canonical_payload) {
          "expected=60000000 longest=120000000 preemptible "
          "{\"metadata\":{\"labels\":{\"x\":\"y\"}},\"spec\":{\"mainClass\":"
          "\"M\",\"restartPolicy\":{\"type\":\"Never\"}}}\n"},
+        {"deadlines in their longer and shorter forms",
+         BATCH "metadata: {name: a}\nspec:\n  startBy: {at: +1d 02:00, onMiss: warn}\n"
+               "  finishBy: +1d 06:00\n  maxRuntime: {warn: 1h, kill: 2h}\n"
+               "  spark: {mainClass: M}\n",
+         "spark /a longest=7200000000 warned=3600000000 start-by=1d+7200 finish-by=1d+21600 "
+         "{\"metadata\":{},\"spec\":{\"mainClass\":\"M\"}}\n"},
         {"a batch job of a pod: both labels, the template's win",
          BATCH "metadata: {name: a, labels: {x: outer, y: outer}}\nspec:\n  pod:\n"
                "    metadata: {labels: {x: inner, z: inner}}\n"
@@ -185,7 +206,8 @@ TEST(manifest__says_file_line_column_path_and_what_was_meant) {
          "job.yaml:6:3: spec: has both spark and pod; exactly one of them says what to run\n"},
         {"what later versions know",
          BATCH NAMED "spec:\n  spark: {}\n  finishBy: x\n  sparkApplication: {}\n  arrray: 5\n",
-         "job.yaml:6:3: spec.finishBy: not supported by this version\n"
+         "job.yaml:6:13: spec.finishBy: \"x\" is not a deadline; write it like 06:00, +1d 06:00 "
+         "or 2026-12-24T06:00:00+01:00\n"
          "job.yaml:7:3: spec.sparkApplication: not supported by this version\n"
          "job.yaml:8:3: spec.arrray: unknown field\n"},
         {"retries beyond the bound",
@@ -193,6 +215,17 @@ TEST(manifest__says_file_line_column_path_and_what_was_meant) {
          "job.yaml:4:39: spec.retry.maxRetries: must be between 0 and 999, not 1000\n"
          "job.yaml:4:64: spec.retry.backoff.initial: \"5\" is not a duration; write it like 90s, "
          "15m or 1h30m\n"},
+        {"deadlines",
+         BATCH NAMED "spec:\n  spark: {}\n  startBy: {onMiss: run}\n"
+                     "  maxRuntime: {kill: x}\n",
+         "job.yaml:6:3: spec.startBy.at: missing; it is required\n"
+         "job.yaml:6:21: spec.startBy.onMiss: must be warn or skip, not \"run\"\n"
+         "job.yaml:7:22: spec.maxRuntime.kill: \"x\" is not a duration; write it like 90s, 15m or "
+         "1h30m\n"},
+        {"a warning that would come after the end",
+         BATCH NAMED "spec: {spark: {}, maxRuntime: {kill: 1h, warn: 60m}}\n",
+         "job.yaml:4:48: a run would be stopped before it is warned of: maxRuntime.warn must be "
+         "below maxRuntime.kill\n"},
         {"annotations",
          POD "metadata:\n  name: a\n  annotations:\n    nightshift/prioritty: '5'\n"
              "    nightshift/retries: lots\n    nightshift/finish-by: nightly\n"
@@ -202,7 +235,8 @@ TEST(manifest__says_file_line_column_path_and_what_was_meant) {
          "mean \"nightshift/priority\"?)\n"
          "job.yaml:7:25: metadata.annotations.nightshift/retries: must be a whole number, not "
          "lots\n"
-         "job.yaml:8:5: metadata.annotations.nightshift/finish-by: not supported by this version\n"
+         "job.yaml:8:27: metadata.annotations.nightshift/finish-by: \"nightly\" is not a deadline; "
+         "write it like 06:00, +1d 06:00 or 2026-12-24T06:00:00+01:00\n"
          "job.yaml:9:24: metadata.annotations.nightshift/window: \"a, b\" is not a name, nor names "
          "joined by commas: 1 to 63 of a-z, 0-9 and -, not - at either end\n"},
         {"labels of ours",

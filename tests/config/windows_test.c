@@ -16,7 +16,8 @@ static int read_text(const char *text, const char *zoneinfo, struct window_set *
     struct document_set documents;
 
     CHECK_OK(document_set_parse(text, strlen(text), 1 << 20, &documents, problems), text);
-    *out_set = windows_read(&documents.documents[0], zoneinfo, problems);
+    *out_set = windows_read(&documents.documents[0],
+                            &(struct windows_zones){.folder = zoneinfo, .home = "UTC"}, problems);
     problems_sort(problems);
     document_set_destroy(&documents);
     return problems->count == 0 ? OK : ERR_INVALID;
@@ -212,7 +213,7 @@ TEST(windows_read__reads_each_zone_once_and_says_when_it_is_missing) {
                        "{name: b, zone: UTC, open: 01:00, close: 02:00}]",
                        ZONEINFO, &set, &problems),
              "two windows");
-    CHECK_EQ(set->zone_count, 1, "of one zone");
+    CHECK_EQ(set->zone_count, 2, "of one zone, beside that at home");
     CHECK_EQ(set->windows[0].zone == set->windows[1].zone, true, "shared");
     window_set_destroy(set);
     CHECK_EQ(read_text("windows: [{name: a, zone: UTC, open: 01:00, close: 02:00}]",

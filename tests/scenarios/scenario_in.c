@@ -241,6 +241,14 @@ static void submit_word(struct words *words, struct event *event, struct new_job
         job->expected_runtime_us = duration_us(words, value);
     } else if ((value = value_of(word, "longest")) != NULL) {
         job->max_runtime_us = duration_us(words, value);
+    } else if ((value = value_of(word, "warned")) != NULL) {
+        job->warn_runtime_us = duration_us(words, value);
+    } else if ((value = value_of(word, "start-by")) != NULL) {
+        job->start_by_us = words->scenario->now.now_us + duration_us(words, value);
+    } else if ((value = value_of(word, "finish-by")) != NULL) {
+        job->finish_by_us = words->scenario->now.now_us + duration_us(words, value);
+    } else if (strcmp(word, "or-skip") == 0) {
+        job->start_miss = START_MISS_SKIP;
     } else if ((value = value_of(word, "class")) != NULL) {
         job->priority_class = value;
     } else if ((value = value_of(word, "team")) != NULL) {
