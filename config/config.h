@@ -76,7 +76,7 @@ struct config {
     char *default_namespace;
     char *default_team;
     char *spark_image;   /* "": every application must name its own */
-    char *spark_version; /* of that image; "": told from its tag */
+    char *spark_version; /* of it, and where no image tells; "": 3.5 */
 
     int64_t body_bytes_max;
     int64_t bodies_bytes_max;

@@ -11,6 +11,7 @@
 #include "config/pod_schema.h"
 #include "config/queue_fields.h"
 #include "config/schema.h"
+#include "config/spark_defaults.h"
 
 struct reader {
     const struct manifest_defaults *defaults;
@@ -183,44 +184,6 @@ static void build_payload(const struct job_text *job, const struct text_node *in
     buf_finish(&out);
 }
 
-/* Defaults: a copy of the spec with members that it lacks. */
-
-static void add_member(struct arena *texts, struct text_node *object, const char *key,
-                       const char *text) {
-    struct text_node *items;
-    uint32_t at = 0;
-
-    if (text[0] == '\0' || node_member(object, key) != NULL) {
-        return;
-    }
-    while (at < object->count && strcmp(object->items[at].key, key) < 0) {
-        at++;
-    }
-    items = arena_take(texts, object->count + 1, sizeof *items);
-    for (uint32_t i = 0; i < object->count; i++) {
-        items[i < at ? i : i + 1] = object->items[i];
-    }
-    items[at] = (struct text_node){.kind = NODE_TEXT,
-                                   .place = object->place,
-                                   .key_place = object->key_place,
-                                   .key = key,
-                                   .text = text};
-    object->items = items;
-    object->count++;
-}
-
-static struct text_node spark_with_defaults(const struct job_text *job,
-                                            const struct text_node *spec) {
-    const struct manifest_defaults *defaults = job->reader->defaults;
-    struct text_node copy = *spec;
-
-    if (defaults->spark_image[0] != '\0' && node_member(spec, "image") == NULL) {
-        add_member(job->reader->texts, &copy, "image", defaults->spark_image);
-        add_member(job->reader->texts, &copy, "sparkVersion", defaults->spark_version);
-    }
-    return copy;
-}
-
 /* What a spec itself says of retries and of the time to keep things. */
 
 static void read_restart_policy(struct manifest *manifest, const struct text_node *policy) {
@@ -263,7 +226,8 @@ static void read_batch_job(const struct job_text *job) {
     const struct text_node *pod = node_member(spec, "pod");
 
     if (spark != NULL) {
-        struct text_node with_defaults = spark_with_defaults(job, spark);
+        struct text_node with_defaults =
+            spark_defaults_add(job->reader->defaults, spark, job->reader->texts);
 
         manifest->metadata_prefix = path_of(job, "metadata");
         manifest->spec_prefix = path_of(job, "spec.spark");
@@ -279,7 +243,8 @@ static void read_batch_job(const struct job_text *job) {
 
 static void read_spark_application(const struct job_text *job) {
     const struct text_node *spec = node_member(job->object, "spec");
-    struct text_node with_defaults = spark_with_defaults(job, spec);
+    struct text_node with_defaults =
+        spark_defaults_add(job->reader->defaults, spec, job->reader->texts);
 
     job->manifest->metadata_prefix = path_of(job, "metadata");
     job->manifest->spec_prefix = path_of(job, "spec");

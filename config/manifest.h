@@ -80,13 +80,13 @@ struct manifest_set {
 int manifest_set_parse(const char *text, size_t bytes, struct manifest_set *out_set,
                        struct problems *problems) MUST_CHECK;
 
-/* What a Spark application runs with if it names no image; "" leaves it without. */
+/* What a Spark application is given that does not say it; "" leaves it without. */
 struct manifest_defaults {
     const char *spark_image;
-    const char *spark_version; /* of that image */
+    const char *spark_version; /* of it, and of images whose tags tell none */
 };
 
-/* The same, with these written into the payloads of applications without spec.image. */
+/* The same, with these written into the payloads of such applications. */
 int manifest_set_parse_with(const struct manifest_defaults *defaults, const char *text,
                             size_t bytes, struct manifest_set *out_set,
                             struct problems *problems) MUST_CHECK;

@@ -164,7 +164,7 @@ const struct setting config_settings[] = {
     TEXT("spark.defaultImage", spark_image, "",
          "image of applications that name none; empty: they must"),
     TEXT("spark.defaultVersion", spark_version, "",
-         "Spark's version in that image; empty: told from its tag"),
+         "Spark's version where neither an application nor its image's tag tells it; empty: 3.5"),
 
     {.field = {.name = "limits.bodyBytes", .type = FIELD_QUANTITY, .max = LIMIT_HTTP_BODY_BYTES},
      .store = STORE_BYTES,

@@ -15,14 +15,19 @@
 #include "k8s/spark_size.h"
 
 #define VERSION_DEFAULT "3.5.0"
-
-static const struct {
-    int major;
-    int minor;
-} supported[] = {{3, 5}, {4, 0}, {4, 1}, {4, 2}};
+/* The oldest that we know, and the next major one: between these a version newer than any that is
+ * known is built as the newest known is. Beyond it stands a number that means something else. */
+#define MAJOR_OLDEST 3
+#define MINOR_OLDEST 5
+#define MAJOR_MOST   5
 
 bool spark_version_at_least(const struct spark_version *version, int major, int minor) {
     return version->major > major || (version->major == major && version->minor >= minor);
+}
+
+static bool is_supported(const struct spark_version *version) {
+    return spark_version_at_least(version, MAJOR_OLDEST, MINOR_OLDEST) &&
+           version->major <= MAJOR_MOST;
 }
 
 /* "3.5", "3.5.6", "v4.0.1-scala2.13": a supported version, or false. */
@@ -36,13 +41,11 @@ static bool read_version(const char *text, struct spark_version *out_version) {
         return false;
     }
     (void)snprintf(version.text, sizeof version.text, "%.*s", (int)length, start);
-    for (size_t i = 0; i < ARRAY_LEN(supported); i++) {
-        if (version.major == supported[i].major && version.minor == supported[i].minor) {
-            *out_version = version;
-            return true;
-        }
+    if (!is_supported(&version)) {
+        return false;
     }
-    return false;
+    *out_version = version;
+    return true;
 }
 
 static const char *driver_image(const struct spark_conf *conf) {
@@ -74,7 +77,7 @@ static int resolve_version(const struct json_at *spec, struct spark_app *app,
         return read_version(text, &app->version)
                    ? OK
                    : json_fail(&at, error, ERR_INVALID,
-                               "\"%s\" is not supported; 3.5, 4.0, 4.1 and 4.2 are", text);
+                               "\"%s\" is not supported: 3.5 and later are", text);
     }
     if (image == NULL || !read_version(image_tag(image), &app->version)) {
         (void)read_version(VERSION_DEFAULT, &app->version);

@@ -266,6 +266,49 @@ static int check_ports(const struct spark_conf *conf, struct field_error *error)
     return r;
 }
 
+static int check_truths(const struct spark_conf *conf, struct field_error *error) {
+    static const char *const keys[] = {
+        "spark.kubernetes.driver.service.publishNotReadyAddresses",
+        "spark.kubernetes.driver.securityContext.allowPrivilegeEscalation",
+        "spark.kubernetes.executor.securityContext.allowPrivilegeEscalation",
+        "spark.kubernetes.securityContext.allowPrivilegeEscalation",
+        "spark.kubernetes.local.dirs.tmpfs",
+        "spark.kubernetes.executor.disableConfigMap",
+        "spark.kubernetes.executor.deleteOnTermination",
+        "spark.kubernetes.driver.service.deleteOnTermination",
+        "spark.kubernetes.legacy.useReadWriteOnceAccessMode",
+    };
+    bool value;
+    int r = OK;
+
+    for (size_t i = 0; r == OK && i < ARRAY_LEN(keys); i++) {
+        r = spark_conf_get_bool(conf, keys[i], &value, error);
+    }
+    return r;
+}
+
+/* Steps of the driver's making can be left out by their class names; of those only this one can
+ * be left out here. */
+static int check_excluded_steps(const struct spark_app *app, struct field_error *error) {
+    static const char *const key = "spark.kubernetes.driver.pod.excludedFeatureSteps";
+    const struct spark_conf_entry *entry = spark_conf_find(&app->conf, key);
+    const char *at = entry != NULL ? entry->value : "";
+
+    while (*at != '\0') {
+        size_t bytes = strcspn(at, ",");
+
+        if (bytes > 0 && (bytes != strlen(SPARK_NETWORK_POLICY_STEP) ||
+                          strncmp(at, SPARK_NETWORK_POLICY_STEP, bytes) != 0)) {
+            return spark_conf_fail(entry, error, ERR_INVALID,
+                                   "%s: only " SPARK_NETWORK_POLICY_STEP " can be left out here",
+                                   key);
+        }
+        at += bytes;
+        at += *at == ',' ? 1 : 0;
+    }
+    return OK;
+}
+
 int spark_check(const struct json_at *spec, const char *namespace_, struct spark_app *app,
                 struct field_error *error) {
     struct spark_conf *conf = &app->conf;
@@ -282,5 +325,7 @@ int spark_check(const struct json_at *spec, const char *namespace_, struct spark
     r = r < 0 ? r : check_secret_refs(conf, "spark.kubernetes.driver.secretKeyRef.", error);
     r = r < 0 ? r : check_secret_refs(conf, "spark.kubernetes.executor.secretKeyRef.", error);
     r = r < 0 ? r : check_choices(conf, error);
+    r = r < 0 ? r : check_truths(conf, error);
+    r = r < 0 ? r : check_excluded_steps(app, error);
     return r < 0 ? r : check_ports(conf, error);
 }

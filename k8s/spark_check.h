@@ -12,6 +12,10 @@ struct field_error;
 struct json_at;
 struct spark_app;
 
+/* The step that makes a NetworkPolicy, as spark.kubernetes.driver.pod.excludedFeatureSteps has it.
+ */
+#define SPARK_NETWORK_POLICY_STEP "org.apache.spark.deploy.k8s.features.NetworkPolicyFeatureStep"
+
 /* Drops keys that are not Spark's and spark.driver.host; refuses the rest of the tables. */
 int spark_check(const struct json_at *spec, const char *namespace_, struct spark_app *app,
                 struct field_error *error) MUST_CHECK;

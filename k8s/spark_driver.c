@@ -337,6 +337,23 @@ static struct json_t *make_resources(const struct spark_attempt *attempt) {
     return resources;
 }
 
+/* From Spark 4.3 on its containers may not gain rights, unless somebody says they may. What the
+ * manifest says itself is laid over what Spark sets, as the operator's webhook would. */
+static void put_security(const struct spark_attempt *attempt, struct json_t *container) {
+    const char *allowed =
+        get_either(attempt, "spark.kubernetes.driver.securityContext.allowPrivilegeEscalation",
+                   "spark.kubernetes.securityContext.allowPrivilegeEscalation");
+    const struct json_t *given = json_object_get(attempt->app->driver, "securityContext");
+    struct json_t *security = given != NULL ? json_deep_copy(given) : json_new_object();
+
+    if (spark_version_at_least(&attempt->app->version, 4, 3) &&
+        json_object_get(security, "allowPrivilegeEscalation") == NULL) {
+        json_put_bool(security, "allowPrivilegeEscalation",
+                      allowed != NULL && strcasecmp(allowed, "true") == 0);
+    }
+    json_put_some_take(container, "securityContext", security);
+}
+
 /* The Spark container. Takes the mounts. */
 static struct json_t *make_container(const struct spark_attempt *attempt, const char *local_dirs,
                                      struct json_t *mounts) {
@@ -355,7 +372,7 @@ static struct json_t *make_container(const struct spark_attempt *attempt, const 
     json_put_copy(container, "envFrom", driver, "envFrom");
     json_put_take(container, "resources", make_resources(attempt));
     json_put_take(container, "volumeMounts", mounts);
-    json_put_copy(container, "securityContext", driver, "securityContext");
+    put_security(attempt, container);
     json_put_copy(container, "lifecycle", driver, "lifecycle");
     return container;
 }

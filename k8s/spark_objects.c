@@ -13,12 +13,12 @@
 #include "k8s/codec_json.h"
 #include "k8s/json_build.h"
 #include "k8s/spark_app.h"
+#include "k8s/spark_check.h"
 #include "k8s/spark_driver.h"
 #include "k8s/spark_properties.h"
 #include "k8s/spark_size.h"
 
-#define US_PER_MS           1000
-#define NETWORK_POLICY_STEP "org.apache.spark.deploy.k8s.features.NetworkPolicyFeatureStep"
+#define US_PER_MS 1000
 /* Room in a ConfigMap for the rest of it. Source: Kubernetes' limit of 1 MiB for its data. */
 #define PROPERTIES_BYTES_MAX (LIMIT_MIB - 16 * LIMIT_KIB)
 
@@ -195,6 +195,15 @@ static const char *conf_or(const struct spark_app *app, const char *key, const c
     return value != NULL ? value : otherwise;
 }
 
+/* Checked when the application was read. */
+static bool truth(const struct spark_app *app, const char *key) {
+    bool value = false;
+    int r = spark_conf_get_bool(&app->conf, key, &value, NULL);
+
+    ENSURE(r == OK);
+    return value;
+}
+
 char *spark_driver_service(const struct spark_app *app, const struct payload_run *run,
                            const char *owner_uid) {
     struct spark_attempt attempt;
@@ -217,6 +226,10 @@ char *spark_driver_service(const struct spark_app *app, const struct payload_run
         make_families(conf_or(app, "spark.kubernetes.driver.service.ipFamilies", "IPv4")));
     json_put_take(spec, "selector", spark_driver_labels(&attempt));
     json_put_take(spec, "ports", make_service_ports(app));
+    if (spark_version_at_least(&app->version, 4, 3)) {
+        json_put_bool(spec, "publishNotReadyAddresses",
+                      truth(app, "spark.kubernetes.driver.service.publishNotReadyAddresses"));
+    }
     json_put_take(service, "spec", spec);
     return json_print_take(service);
 }
@@ -409,7 +422,7 @@ char *spark_driver_network_policy(const struct spark_app *app, const struct payl
 
     if (!spark_version_at_least(&app->version, 4, 2) ||
         strstr(conf_or(app, "spark.kubernetes.driver.pod.excludedFeatureSteps", ""),
-               NETWORK_POLICY_STEP) != NULL) {
+               SPARK_NETWORK_POLICY_STEP) != NULL) {
         return NULL;
     }
     spark_attempt_make(app, run, &attempt);

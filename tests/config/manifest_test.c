@@ -307,7 +307,15 @@ TEST(manifest_set_parse_with__gives_an_image_to_applications_without) {
         {SPARK NAMED "spec: {arguments: [], mainClass: M, sparkVersion: 3.5.1, type: Java}",
          "{\"arguments\":[],\"image\":\"i:4\",\"mainClass\":\"M\",\"sparkVersion\":\"3.5.1\","
          "\"type\":\"Java\"}}"},
-        {SPARK NAMED "spec: {image: own}", "{\"image\":\"own\"}}"},
+        {SPARK NAMED "spec: {image: own}", "{\"image\":\"own\",\"sparkVersion\":\"4.0.1\"}}"},
+        {SPARK NAMED "spec: {image: 'own:3.5.6'}", "{\"image\":\"own:3.5.6\"}}"},
+        {SPARK NAMED "spec: {image: 'r:5000/own:v4.1.0'}", "{\"image\":\"r:5000/own:v4.1.0\"}}"},
+        {SPARK NAMED "spec: {sparkConf: {spark.kubernetes.container.image: 'own:3.5.6'}}",
+         "{\"sparkConf\":{\"spark.kubernetes.container.image\":\"own:3.5.6\"}}}"},
+        {SPARK NAMED "spec: {driver: {image: 'd:3.5.6'}}",
+         "{\"driver\":{\"image\":\"d:3.5.6\"},\"image\":\"i:4\"}}"},
+        {SPARK NAMED "spec: {image: 'own:latest', sparkVersion: 3.5.2}",
+         "{\"image\":\"own:latest\",\"sparkVersion\":\"3.5.2\"}}"},
         {BATCH NAMED "spec: {spark: {}}", "{\"image\":\"i:4\",\"sparkVersion\":\"4.0.1\"}}"},
         {POD NAMED "spec: {containers: []}", "{\"containers\":[]}}"},
     };

@@ -2,7 +2,7 @@
 # ./run parity [VERSION...]: the real spark-submit beside ours, object by object.
 #
 # Takes Spark from PyPI (pyspark, 400 MB each; kept in bin/spark) in the versions given, else the
-# newest 3.5. Needs Java 17 and python3-venv. Some minutes a version: each row starts a JVM.
+# newest 3.5 and the newest 4. Needs Java 17 and python3-venv. Some minutes a version: each row starts a JVM.
 #
 # Exit status: 0 no difference but those that are explained, 1 others, 2 it can't be tried here.
 set -euo pipefail
@@ -10,7 +10,7 @@ set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 programs=${NIGHTSHIFT_BIN:-$root/bin}
 versions=("$@")
-((${#versions[@]} > 0)) || versions=('3.5.*')
+((${#versions[@]} > 0)) || versions=('3.5.*' '4.*')
 status=0
 
 refuse() {

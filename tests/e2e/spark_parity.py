@@ -22,7 +22,7 @@ JAR = "local:///opt/spark/examples/jars/spark-examples.jar"
 PI = ["--class", "org.apache.spark.examples.SparkPi"]
 PYTHON = "local:///opt/spark/examples/src/main/python/pi.py"
 
-# Where ours differ on purpose: a pattern of the path, and why. docs/manual/spark-submit.md tells the same.
+# Where ours differ on purpose: a pattern of the path, and why. docs/manual/spark.md tells the same.
 DIFFERENCES = (
     (r"(labels|selector)\.nightshift/", "all objects of a job bear its id, and the Service looks for it"),
     (r"properties\.spark\.kubernetes\.executor\.label\.nightshift/", "so do executors"),

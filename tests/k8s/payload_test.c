@@ -531,11 +531,12 @@ TEST(payload_bodies__have_the_ports_and_objects_of_the_version) {
         size_t ports;
         bool has_policy;
         const char *protocol;
+        bool forbids_escalation;
     } rows[] = {
-        {"3.5.0", 3, false, NULL},
-        {"4.0.1", 3, false, NULL},
-        {"4.1.2", 4, false, NULL},
-        {"4.2.0", 4, true, "grpc"},
+        {"3.5.0", 3, false, NULL, false}, {"4.0.1", 3, false, NULL, false},
+        {"4.1.2", 4, false, NULL, false}, {"4.2.0", 4, true, "grpc", false},
+        {"4.3.0", 4, true, "grpc", true}, {"4.17.2", 4, true, "grpc", true},
+        {"5.0.0", 4, true, "grpc", true},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -550,8 +551,81 @@ TEST(payload_bodies__have_the_ports_and_objects_of_the_version) {
         CHECK_EQ(json_array_size(at(service, "spec.ports")), rows[i].ports, spec);
         CHECK_STR(text_at(service, "spec.ports.3.appProtocol"), rows[i].protocol, spec);
         CHECK_EQ(policy != NULL, rows[i].has_policy, spec);
+        CHECK_EQ(
+            json_is_false(at(pod, "spec.containers.0.securityContext.allowPrivilegeEscalation")),
+            rows[i].forbids_escalation, spec);
+        CHECK_EQ(json_is_false(at(service, "spec.publishNotReadyAddresses")),
+                 rows[i].forbids_escalation, spec);
+        CHECK_STR(text_at(pod, "metadata.labels.spark-version"), rows[i].version, spec);
         free(policy);
         json_decref(service);
+        json_decref(pod);
+        payload_destroy(payload);
+        free(spec);
+    }
+}
+
+TEST(payload_version__is_told_from_the_image_where_nothing_says_it) {
+    static const struct {
+        const char *image;
+        const char *version;
+    } rows[] = {
+        {"apache/spark:4.3.0-scala2.13-java21-python3-ubuntu", "4.3.0"},
+        {"r:5000/spark:v4.1.2", "4.1.2"},
+        {"spark:4.9.9", "4.9.9"},
+        {"spark:3.4.1", "3.5.0"}, /* older than any we know */
+        {"etl:24.11.2", "3.5.0"}, /* a date, or the application's own number */
+        {"etl:2024.11.2", "3.5.0"},
+        {"etl:7.0.0", "3.5.0"},
+        {"etl:latest", "3.5.0"},
+        {"r:5000/etl", "3.5.0"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char *spec = mem_format("'mainClass':'C','mainApplicationFile':'local:///a.jar',"
+                                "'image':'%s'",
+                                rows[i].image);
+        struct payload *payload = must_read(spec, rows[i].image);
+        struct payload_run run = run_of("pi");
+        json_t *pod = parsed(payload_pod_body(payload, &run));
+
+        CHECK_STR(text_at(pod, "metadata.labels.spark-version"), rows[i].version, rows[i].image);
+        json_decref(pod);
+        payload_destroy(payload);
+        free(spec);
+    }
+}
+
+/* Who says so may let a container gain rights again. */
+TEST(payload_bodies__forbid_more_rights_unless_told_otherwise) {
+    static const struct {
+        const char *what;
+        const char *spec;
+        bool allowed;
+    } rows[] = {
+        {"nothing said", "'x':'y'", false},
+        {"for both", "'spark.kubernetes.securityContext.allowPrivilegeEscalation':'true'", true},
+        {"for the driver",
+         "'spark.kubernetes.driver.securityContext.allowPrivilegeEscalation':'true'", true},
+        {"for both, but not the driver",
+         "'spark.kubernetes.securityContext.allowPrivilegeEscalation':'true',"
+         "'spark.kubernetes.driver.securityContext.allowPrivilegeEscalation':'false'",
+         false},
+        {"by the manifest's driver",
+         "'x':'y'},'driver':{'securityContext':{'allowPrivilegeEscalation':true}", true},
+        {"the manifest's driver says something else",
+         "'x':'y'},'driver':{'securityContext':{'runAsUser':5}", false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char *spec = mem_format(JVM ",'sparkVersion':'4.3.0','sparkConf':{%s}", rows[i].spec);
+        struct payload *payload = must_read(spec, rows[i].what);
+        struct payload_run run = run_of("pi");
+        json_t *pod = parsed(payload_pod_body(payload, &run));
+        json_t *allowed = at(pod, "spec.containers.0.securityContext.allowPrivilegeEscalation");
+
+        CHECK(json_is_boolean(allowed), rows[i].what);
+        CHECK_EQ(json_is_true(allowed), rows[i].allowed, rows[i].what);
         json_decref(pod);
         payload_destroy(payload);
         free(spec);
@@ -712,6 +786,14 @@ TEST(payload_read__refuses_what_cannot_be_carried_out) {
         {"no image", "'mainClass':'C','mainApplicationFile':'local:///a.jar'", "spec.image",
          "required"},
         {"an old version", JVM ",'sparkVersion':'2.4.8'", "spec.sparkVersion", "3.5"},
+        {"an older version", JVM ",'sparkVersion':'3.4.4'", "spec.sparkVersion", "3.5"},
+        {"a version that is none", JVM ",'sparkVersion':'24.11'", "spec.sparkVersion", "3.5"},
+        {"a step left out that must not be",
+         JVM ",'sparkConf':{'spark.kubernetes.driver.pod.excludedFeatureSteps':"
+             "'org.apache.spark.deploy.k8s.features.DriverServiceFeatureStep'}",
+         "spec.sparkConf.spark.kubernetes.driver.pod.excludedFeatureSteps", "NetworkPolicy"},
+        {"a truth that is none", JVM ",'sparkConf':{'spark.kubernetes.local.dirs.tmpfs':'yes'}",
+         "spec.sparkConf.spark.kubernetes.local.dirs.tmpfs", "true"},
         {"a typing error", JVM ",'executor':{'instance':3}", "spec.executor.instance",
          "did you mean instances"},
         {"a wrong type", JVM ",'arguments':'x'", "spec.arguments", "list"},
