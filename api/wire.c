@@ -31,6 +31,12 @@ static const struct wire_field attempt_fields[] = {
     FIELD(WIRE_OPTIONAL, wire_attempt, failure, "failure"),
     FIELD(WIRE_KNOWN, wire_attempt, exit_code, "exitCode"),
     FIELD(WIRE_TEXT, wire_attempt, message, "message"),
+    FIELD(WIRE_OPTIONAL, wire_attempt, cause, "cause"),
+    FIELD(WIRE_NUMBER, wire_attempt, cpu_seconds, "cpuSeconds"),
+    FIELD(WIRE_NUMBER, wire_attempt, gib_seconds, "gibSeconds"),
+    FIELD(WIRE_NUMBER, wire_attempt, pods, "pods"),
+    FIELD(WIRE_NUMBER, wire_attempt, driver_memory_bytes, "driverMemoryBytes"),
+    FIELD(WIRE_NUMBER, wire_attempt, executor_memory_bytes, "executorMemoryBytes"),
 };
 SHAPE(attempt, attempt_fields);
 

@@ -33,6 +33,10 @@ struct wire_attempt {
     const char *failure; /* "oom"; "" while it has not failed */
     int64_t exit_code;   /* or WIRE_UNKNOWN */
     const char *message;
+    const char *cause;                /* the signs that the failure was told by */
+    int64_t cpu_seconds, gib_seconds; /* reserved, so far */
+    int64_t pods;
+    int64_t driver_memory_bytes, executor_memory_bytes; /* requests of one such pod; 0: none */
 };
 
 struct wire_job {

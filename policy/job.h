@@ -114,6 +114,7 @@ struct retry_policy {
     uint32_t infra_retries_max; /* of failures that do not */
     int64_t backoff_first_us;
     int64_t backoff_max_us;
+    const char *rules; /* what the job says of single classes and exit codes; "" or NULL: nothing */
 };
 
 /* Exponential back-off with full jitter: uniform in [0, min(max, first * 2^(failures-1))].
@@ -145,6 +146,7 @@ struct job {
     const char *after; /* what it waits for, as policy/after.h writes it; "" or NULL: nothing */
     const char *array; /* "0-999%50": the indices of its array; "" or NULL: it is of none */
     uint64_t array_id; /* the first element's id; the others follow it */
+    const char *avoid;  /* nodes that failed it: node_avoid_parse(); "" or NULL: none */
     enum job_kind kind;
     enum job_state state;
     int32_t priority;  /* higher goes first */
@@ -152,6 +154,8 @@ struct job {
     uint32_t failures; /* attempts that failed, for the back-off */
     uint32_t retries;  /* spent of retry.retries_max */
     uint32_t infra_retries;
+    uint32_t driver_growth; /* thousandths of its memory as submitted; 0: as submitted */
+    uint32_t executor_growth;
     uint32_t ttl_s;       /* finished pods are deleted after it; JOB_TTL_NEVER keeps them */
     uint32_t event_count; /* events written so far; the next one's sequence number */
     struct retry_policy retry;

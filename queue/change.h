@@ -29,6 +29,12 @@ struct attempt {
     enum failure failure;
     int32_t exit_code; /* -1: unknown */
     const char *message;
+    const char *cause; /* the signs that the failure was told by; "": it did not fail */
+    int64_t cpu_milli; /* requests of the whole gang, reserved from admission to the end */
+    int64_t memory_bytes;
+    uint32_t pods;
+    int64_t driver_memory_bytes; /* of one such pod; of a plain pod its own */
+    int64_t executor_memory_bytes;
 };
 
 /* Something that happened to a job, with its cause and arithmetic. */

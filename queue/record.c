@@ -27,7 +27,7 @@ enum record_kind {
 
 /* Rows that two tables have: a record's, and all of a job's for exports. */
 
-/* What is the job's own; tag 24 is the row of a stored one. Next tag: 32. */
+/* What is the job's own; tag 24 is the row of a stored one. Next tag: 35. */
 #define JOB_OWN_ROWS                                                                               \
     FIELD(4, FIELD_I64, struct job, submitted_us), FIELD(5, FIELD_TEXT, struct job, name),         \
         FIELD_BOUND(6, FIELD_ENUM, struct job, state, JOB_STATE_COUNT),                            \
@@ -53,10 +53,13 @@ enum record_kind {
         FIELD_TIME(27, struct job, occurrence.time_us, submitted_us, 0), \
         FIELD(28, FIELD_I32, struct job, occurrence.business_date),      \
         FIELD(29, FIELD_BOOL, struct job, occurrence.fold),              \
-        FIELD(30, FIELD_BOOL, struct job, has_run), FIELD(31, FIELD_U32, struct job, alarms)
+        FIELD(30, FIELD_BOOL, struct job, has_run), FIELD(31, FIELD_U32, struct job, alarms), \
+        FIELD(32, FIELD_U32, struct job, driver_growth),                 \
+        FIELD(33, FIELD_U32, struct job, executor_growth),               \
+        FIELD(34, FIELD_TEXT, struct job, avoid)
 
 /* What a job has from its submission and never changes: stored once for all that have the same.
- * Next tag: 25. */
+ * Next tag: 26. */
 #define JOB_TERMS_ROWS                                                                          \
     FIELD(1, FIELD_TEXT, struct job, namespace), FIELD(2, FIELD_TEXT, struct job, team),        \
         FIELD(3, FIELD_TEXT, struct job, submitter),                                            \
@@ -77,7 +80,8 @@ enum record_kind {
         FIELD(21, FIELD_I64, struct job, warn_runtime_us),                                      \
         FIELD(22, FIELD_I64, struct job, start_by_us),                                          \
         FIELD_BOUND(23, FIELD_ENUM, struct job, start_miss, START_MISS_COUNT),                  \
-        FIELD(24, FIELD_I64, struct job, finish_by_us)
+        FIELD(24, FIELD_I64, struct job, finish_by_us),                                           \
+        FIELD(25, FIELD_TEXT, struct job, retry.rules)
 
 /* A stored job begins with its job. */
 static const struct field job_fields[] = {
@@ -94,7 +98,7 @@ static const struct field exported_fields[] = {JOB_OWN_ROWS, JOB_OWN_ROWS_2, JOB
 
 _Static_assert(offsetof(struct stored_job, job) == 0, "rows of a job fit a stored one");
 
-/* Next tag: 12. */
+/* Next tag: 18. */
 static const struct field attempt_fields[] = {
     FIELD(1, FIELD_I64, struct attempt, admitted_us),
     FIELD(2, FIELD_TEXT, struct attempt, pod_name),
@@ -106,6 +110,12 @@ static const struct field attempt_fields[] = {
     FIELD_BOUND(8, FIELD_ENUM, struct attempt, failure, FAILURE_COUNT),
     FIELD_UNLESS(9, FIELD_I32, struct attempt, exit_code, -1),
     FIELD(11, FIELD_TEXT, struct attempt, message),
+    FIELD(12, FIELD_TEXT, struct attempt, cause),
+    FIELD(13, FIELD_I64, struct attempt, cpu_milli),
+    FIELD(14, FIELD_I64, struct attempt, memory_bytes),
+    FIELD(15, FIELD_U32, struct attempt, pods),
+    FIELD(16, FIELD_I64, struct attempt, driver_memory_bytes),
+    FIELD(17, FIELD_I64, struct attempt, executor_memory_bytes),
 };
 
 /* Next tag: 6. */

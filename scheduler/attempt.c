@@ -38,12 +38,14 @@ static struct run *new_run(struct core *core, struct entry *entry) {
                                     .pod_uid = old.pod_uid,
                                     .node = old.node,
                                     .message = old.message,
+                                    .cause = old.cause,
                                     .admitted_us = core->instant.now_us,
                                     .exit_code = -1}};
     run_set_text(&run->attempt.pod_name, "");
     run_set_text(&run->attempt.pod_uid, "");
     run_set_text(&run->attempt.node, "");
     run_set_text(&run->attempt.message, "");
+    run_set_text(&run->attempt.cause, "");
     return run;
 }
 
@@ -57,6 +59,20 @@ void attempt_start(struct core *core, struct entry *entry) {
                                          .look_first = entry->run->start_may_exist,
                                          .only_look = entry_course(entry)->cancel_requested});
     entry->run->start_may_exist = true;
+}
+
+/* What the attempt takes from now until its end: its price. */
+static void note_reserved(struct attempt *attempt, const struct demand *demand) {
+    attempt->cpu_milli = demand->requests.amount[RESOURCE_CPU];
+    attempt->memory_bytes = demand->requests.amount[RESOURCE_MEMORY];
+    attempt->pods = (uint32_t)demand->requests.amount[RESOURCE_PODS];
+    for (size_t i = 0; i < demand->group_count; i++) {
+        const struct pod_group *group = &demand->groups[i];
+        int64_t *of_one = group->role == POD_ROLE_EXECUTOR ? &attempt->executor_memory_bytes
+                                                           : &attempt->driver_memory_bytes;
+
+        *of_one = group->requests.amount[RESOURCE_MEMORY];
+    }
 }
 
 void attempt_admit(struct core *core, struct entry *entry) {
@@ -73,6 +89,7 @@ void attempt_admit(struct core *core, struct entry *entry) {
     course->close_us = gate_close_us(entry->shape->gate, &course->at_close);
     view_reserve(core, entry);
     entry->run = new_run(core, entry);
+    note_reserved(&entry->run->attempt, entry->shape->applied);
     view_run_changed(core, entry);
     core->counts.admissions++;
     lifecycle_move(core, entry, JOB_SUBMITTING, "admitted", text);

@@ -114,10 +114,12 @@ static struct run *load_run(const struct attempt *attempt) {
 
     run->attempt = *attempt;
     run->attempt.pod_name = run->attempt.pod_uid = run->attempt.node = run->attempt.message = NULL;
+    run->attempt.cause = NULL;
     run_set_text(&run->attempt.pod_name, attempt->pod_name);
     run_set_text(&run->attempt.pod_uid, attempt->pod_uid);
     run_set_text(&run->attempt.node, attempt->node);
     run_set_text(&run->attempt.message, attempt->message);
+    run_set_text(&run->attempt.cause, attempt->cause);
     run->start_may_exist = true; /* We may have died between asking and hearing. */
     return run;
 }

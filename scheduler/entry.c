@@ -40,6 +40,8 @@ static struct job shared_part(const struct job *job) {
     shared.name = NULL;
     shared.state = (enum job_state)0;
     shared.attempt = shared.failures = shared.retries = shared.infra_retries = 0;
+    shared.driver_growth = shared.executor_growth = 0;
+    shared.avoid = NULL;
     shared.event_count = 0;
     shared.submitted_us = shared.eligible_us = 0;
     memset(&shared.occurrence, 0, sizeof shared.occurrence);
@@ -62,6 +64,7 @@ static const size_t shared_texts[] = {
     offsetof(struct job, submitter), offsetof(struct job, priority_class),
     offsetof(struct job, window),    offsetof(struct job, schedule),
     offsetof(struct job, after),     offsetof(struct job, array),
+    offsetof(struct job, retry.rules),
 };
 
 static const char *text_at(const struct job *job, size_t offset) {
@@ -185,6 +188,9 @@ void view_job(const struct entry *entry, struct job *out_job) {
     out_job->failures = course->failures;
     out_job->retries = course->retries;
     out_job->infra_retries = course->infra_retries;
+    out_job->driver_growth = course->driver_growth;
+    out_job->executor_growth = course->executor_growth;
+    out_job->avoid = course->avoid != NULL ? course->avoid : "";
     out_job->admitted_us = course->admitted_us;
     out_job->started_us = course->started_us;
     out_job->finished_us = course->finished_us;
@@ -202,6 +208,10 @@ void view_job(const struct entry *entry, struct job *out_job) {
     out_job->alarms = course->alarms;
 }
 
+static bool has_text(const char *text) {
+    return text != NULL && text[0] != '\0';
+}
+
 /* The course of a job that waits as it was submitted is none. */
 void entry_load(struct entry *entry, const struct job *job) {
     const struct course course = {
@@ -209,6 +219,8 @@ void entry_load(struct entry *entry, const struct job *job) {
         .failures = job->failures,
         .retries = job->retries,
         .infra_retries = job->infra_retries,
+        .driver_growth = job->driver_growth,
+        .executor_growth = job->executor_growth,
         .eligible_us = job->eligible_us,
         .admitted_us = job->admitted_us,
         .started_us = job->started_us,
@@ -227,7 +239,8 @@ void entry_load(struct entry *entry, const struct job *job) {
         .alarms = job->alarms,
     };
     bool as_submitted = course.attempt == 0 && course.failures == 0 && course.retries == 0 &&
-                        course.infra_retries == 0 && course.eligible_us == job->submitted_us &&
+                        course.infra_retries == 0 && course.driver_growth == 0 &&
+                        course.executor_growth == 0 && course.eligible_us == job->submitted_us &&
                         course.admitted_us == 0 && course.started_us == 0 &&
                         course.finished_us == 0 && course.close_us == 0 &&
                         course.failure == FAILURE_NONE && course.exit_code == -1 &&
@@ -239,5 +252,6 @@ void entry_load(struct entry *entry, const struct job *job) {
     entry->event_count = job->event_count;
     if (!as_submitted) {
         *entry_edit(entry) = course;
+        entry->course->avoid = has_text(job->avoid) ? mem_copy_text(job->avoid) : NULL;
     }
 }

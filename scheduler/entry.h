@@ -29,6 +29,9 @@ struct course {
     uint32_t failures;
     uint32_t retries;
     uint32_t infra_retries;
+    uint32_t driver_growth;
+    uint32_t executor_growth;
+    char *avoid; /* owned; NULL: none */
     int64_t eligible_us;
     int64_t admitted_us;
     int64_t started_us;

@@ -293,7 +293,7 @@ static void on_list(struct daemon *daemon, struct api_call *call) {
 
 static void on_show(struct daemon *daemon, struct api_call *call) {
     struct job job;
-    struct front_attempts attempts = {0};
+    struct front_attempts attempts = {.now_us = daemon_now(daemon).now_us};
     struct front_job shown;
     struct buf json;
 
@@ -312,7 +312,7 @@ static void on_show(struct daemon *daemon, struct api_call *call) {
 
 static void on_attempts(struct daemon *daemon, struct api_call *call) {
     struct job job;
-    struct front_attempts attempts = {0};
+    struct front_attempts attempts = {.now_us = daemon_now(daemon).now_us};
     struct buf json;
 
     if (!permitted_job(daemon, call, &job)) {

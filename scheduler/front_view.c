@@ -23,6 +23,7 @@
 #define TEAM_TEXT_BYTES  256
 #define AHEAD_NAMED      5 /* in a why */
 #define SYNC_STATE_BYTES 192
+#define BYTES_PER_GIB    ((int64_t)1 << 30)
 
 static const char *kind_text(enum job_kind kind) {
     return kind == JOB_KIND_SPARK ? "Spark" : "Pod";
@@ -95,6 +96,15 @@ void front_job_fill(const struct daemon *daemon, const struct job *job, struct f
 
 /* --- Attempts and events --------------------------------------------------------------------- */
 
+/* Amount times seconds, the attempt's own time: from its admission to its end, or to now. */
+static int64_t reserved_seconds(const struct attempt *attempt, int64_t now_us, int64_t amount,
+                                int64_t unit) {
+    const int64_t end_us = attempt->finished_us != 0 ? attempt->finished_us : now_us;
+    const double seconds = (double)(end_us - attempt->admitted_us) / (double)CLOCK_US_PER_SECOND;
+
+    return seconds > 0 ? (int64_t)((double)amount / (double)unit * seconds + 0.5) : 0;
+}
+
 int front_attempt_add(void *context, const struct attempt *attempt) {
     struct front_attempts *attempts = context;
 
@@ -111,6 +121,13 @@ int front_attempt_add(void *context, const struct attempt *attempt) {
         .failure = attempt->failure != FAILURE_NONE ? failure_text(attempt->failure) : "",
         .exit_code = attempt->exit_code,
         .message = mem_copy_text(attempt->message),
+        .cause = mem_copy_text(attempt->cause),
+        .cpu_seconds = reserved_seconds(attempt, attempts->now_us, attempt->cpu_milli, 1000),
+        .gib_seconds =
+            reserved_seconds(attempt, attempts->now_us, attempt->memory_bytes, BYTES_PER_GIB),
+        .pods = attempt->pods,
+        .driver_memory_bytes = attempt->driver_memory_bytes,
+        .executor_memory_bytes = attempt->executor_memory_bytes,
     };
     return OK;
 }
@@ -125,6 +142,7 @@ void front_attempts_finish(struct front_attempts *attempts) {
         free_text(attempts->items[i].pod_uid);
         free_text(attempts->items[i].node);
         free_text(attempts->items[i].message);
+        free_text(attempts->items[i].cause);
     }
     free(attempts->items);
 }

@@ -28,6 +28,7 @@ void front_job_fill(const struct daemon *daemon, const struct job *job, struct f
 
 /* Owned copies of attempts and events; zeroed is empty. */
 struct front_attempts {
+    int64_t now_us; /* what an attempt that is not over has cost is told as of then */
     struct wire_attempt *items;
     size_t count;
 };

@@ -26,6 +26,7 @@ static void run_destroy(struct run *run) {
     free((void *)(uintptr_t)run->attempt.pod_uid);
     free((void *)(uintptr_t)run->attempt.node);
     free((void *)(uintptr_t)run->attempt.message);
+    free((void *)(uintptr_t)run->attempt.cause);
     free(run->standing_message);
     free(run);
 }
@@ -68,6 +69,9 @@ static void entry_finish(struct core *core, struct entry *entry) {
     names_drop(&core->job_names, entry->name);
     entry_drop_terms(core, entry->terms);
     run_destroy(entry->run);
+    if (entry->course != NULL) {
+        free(entry->course->avoid);
+    }
     free(entry->course);
 }
 

@@ -9,7 +9,7 @@
 
 static const struct wire_attempt attempts[] = {
     {1, "etl-7-1-driver", "uid-1", "node-a", 1000001, 2000000, 3000000, 4000000, "oom", 137,
-     "killed"},
+     "killed", "phase Failed", 6, 7, 3, 8, 9},
     {.number = 2, .pod_name = "etl-7-2-driver", .exit_code = WIRE_UNKNOWN, .admitted_us = 5000000},
 };
 
@@ -75,10 +75,14 @@ TEST(wire_encode_job__is_what_the_reference_says) {
         "\"createdAt\":\"1970-01-01T00:00:02.000000Z\","
         "\"startedAt\":\"1970-01-01T00:00:03.000000Z\","
         "\"finishedAt\":\"1970-01-01T00:00:04.000000Z\","
-        "\"failure\":\"oom\",\"exitCode\":137,\"message\":\"killed\"},"
+        "\"failure\":\"oom\",\"exitCode\":137,\"message\":\"killed\",\"cause\":\"phase Failed\","
+        "\"cpuSeconds\":6,\"gibSeconds\":7,\"pods\":3,\"driverMemoryBytes\":8,"
+        "\"executorMemoryBytes\":9},"
         "{\"number\":2,\"podName\":\"etl-7-2-driver\",\"podUid\":null,\"node\":null,"
         "\"admittedAt\":\"1970-01-01T00:00:05.000000Z\",\"createdAt\":null,\"startedAt\":null,"
-        "\"finishedAt\":null,\"failure\":null,\"exitCode\":null,\"message\":\"\"}]}",
+        "\"finishedAt\":null,\"failure\":null,\"exitCode\":null,\"message\":\"\",\"cause\":null,"
+        "\"cpuSeconds\":0,\"gibSeconds\":0,\"pods\":0,\"driverMemoryBytes\":0,"
+        "\"executorMemoryBytes\":0}]}",
         "a job with everything");
     buf_finish(&out);
 }

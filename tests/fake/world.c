@@ -437,6 +437,8 @@ static void store_job(struct world *world, const struct job *job, const struct s
     stored->job.schedule = keep(world, job->schedule != NULL ? job->schedule : "");
     stored->job.after = keep(world, job->after);
     stored->job.array = keep(world, job->array);
+    stored->job.retry.rules = keep(world, job->retry.rules);
+    stored->job.avoid = keep(world, job->avoid);
     if (job->id >= world->next_id) {
         world->next_id = job->id + 1;
     }
@@ -453,6 +455,7 @@ static void store_attempt(struct world *world, const struct attempt *attempt) {
     stored->attempt.pod_uid = keep(world, attempt->pod_uid);
     stored->attempt.node = keep(world, attempt->node);
     stored->attempt.message = keep(world, attempt->message);
+    stored->attempt.cause = keep(world, attempt->cause);
 }
 
 static void commit(struct world *world, const struct turn *turn) {

@@ -6,6 +6,27 @@
 #include "base/rng.h"
 #include "tests/test.h"
 
+static const struct attempt full_attempt = {
+    .job_id = 7,
+    .number = 2,
+    .pod_name = "etl-7-2",
+    .pod_uid = "u",
+    .node = "n1",
+    .admitted_us = 1,
+    .created_us = 2,
+    .started_us = 3,
+    .finished_us = 4,
+    .failure = FAILURE_OOM,
+    .exit_code = 137,
+    .message = "OOMKilled",
+    .cause = "phase Failed",
+    .cpu_milli = 5,
+    .memory_bytes = 6,
+    .pods = 7,
+    .driver_memory_bytes = 8,
+    .executor_memory_bytes = 9,
+};
+
 static const struct stored_job full_job = {
     .job = {.id = UINT64_MAX - 1,
             .name = "etl",
@@ -22,12 +43,16 @@ static const struct stored_job full_job = {
             .failures = 2,
             .retries = 1,
             .infra_retries = 1,
+            .driver_growth = 1500,
+            .executor_growth = 2250,
+            .avoid = "n1=1000@17",
             .ttl_s = JOB_TTL_NEVER,
             .event_count = 9,
             .retry = {.retries_max = 5,
                       .infra_retries_max = 6,
                       .backoff_first_us = 7,
-                      .backoff_max_us = 8},
+                      .backoff_max_us = 8,
+                      .rules = "oom retries=3"},
             .submitted_us = 1,
             .eligible_us = 2,
             .admitted_us = 3,
@@ -94,6 +119,24 @@ TEST(record_job__comes_back_as_it_was) {
     CHECK_MEM(again.data, terms.data, terms.bytes, "all their fields");
     buf_finish(&bytes);
     buf_finish(&terms);
+    buf_finish(&again);
+}
+
+TEST(record_attempt__comes_back_as_it_was) {
+    struct attempt attempt;
+    struct buf bytes;
+    struct buf again;
+
+    buf_init(&bytes, LIMIT_MIB);
+    buf_init(&again, LIMIT_MIB);
+    record_encode_attempt(&bytes, &full_attempt);
+    CHECK_OK(record_decode_attempt(7, 2, bytes.data, bytes.bytes, &attempt), "decodes");
+    CHECK_STR(attempt.cause, "phase Failed", "its cause");
+    CHECK_EQ(attempt.executor_memory_bytes, 9, "the last field");
+    record_encode_attempt(&again, &attempt);
+    CHECK_EQ(again.bytes, bytes.bytes, "size");
+    CHECK_MEM(again.data, bytes.data, bytes.bytes, "all fields");
+    buf_finish(&bytes);
     buf_finish(&again);
 }
 

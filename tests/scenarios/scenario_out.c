@@ -97,6 +97,8 @@ static void put_job(struct scenario *scenario, const struct queue_change *change
     stored->job.submitter = keep(scenario, job->submitter);
     stored->job.priority_class = keep(scenario, job->priority_class);
     stored->job.window = keep(scenario, job->window);
+    stored->job.retry.rules = keep(scenario, job->retry.rules);
+    stored->job.avoid = keep(scenario, job->avoid);
     if (job->id >= scenario->next_id) {
         scenario->next_id = job->id + 1;
     }
@@ -124,6 +126,7 @@ static void put_attempt(struct scenario *scenario, const struct queue_change *ch
     stored->pod_uid = keep(scenario, attempt->pod_uid);
     stored->node = keep(scenario, attempt->node);
     stored->message = keep(scenario, attempt->message);
+    stored->cause = keep(scenario, attempt->cause);
 }
 
 /* Events come before the record of their job, and tell every state it went through. */
