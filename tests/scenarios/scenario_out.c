@@ -97,6 +97,9 @@ static void put_job(struct scenario *scenario, const struct queue_change *change
     stored->job.submitter = keep(scenario, job->submitter);
     stored->job.priority_class = keep(scenario, job->priority_class);
     stored->job.window = keep(scenario, job->window);
+    stored->job.schedule = keep(scenario, job->schedule);
+    stored->job.after = keep(scenario, job->after);
+    stored->job.array = keep(scenario, job->array);
     stored->job.retry.rules = keep(scenario, job->retry.rules);
     stored->job.avoid = keep(scenario, job->avoid);
     if (job->id >= scenario->next_id) {
