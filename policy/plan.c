@@ -30,6 +30,27 @@ struct plan *plan_create(struct share *share, plan_eligible_fn *eligible_us, con
     return plan;
 }
 
+static void forget_reason(struct plan *plan, struct plan_state *state) {
+    if (state->own != NULL) {
+        state->own->next = plan->spare;
+        plan->spare = state->own;
+        state->own = NULL;
+    }
+    state->waits_id = 0;
+}
+
+static struct plan_reason *keep_reason(struct plan *plan, const struct reason *reason) {
+    struct plan_reason *kept = plan->spare;
+
+    if (kept != NULL) {
+        plan->spare = kept->next;
+    } else {
+        kept = mem_alloc(1, sizeof *kept);
+    }
+    kept->reason = *reason;
+    return kept;
+}
+
 void plan_destroy(struct plan *plan) {
     if (plan == NULL) {
         return;
@@ -40,7 +61,11 @@ void plan_destroy(struct plan *plan) {
         free(plan->namespaces[i].waiting.numbers);
     }
     for (size_t i = 0; i < plan->state_count; i++) {
-        free(plan->states[i].reason);
+        forget_reason(plan, &plan->states[i]);
+    }
+    for (struct plan_reason *next; plan->spare != NULL; plan->spare = next) {
+        next = plan->spare->next;
+        free(plan->spare);
     }
     plan_backfill_finish(&plan->backfill);
     plan_preempt_finish(&plan->preempt);
@@ -68,18 +93,12 @@ uint64_t plan_next_job(const struct plan *plan, uint32_t number) {
     return state->shape->job_ids[state->started + state->promised];
 }
 
-static void forget_reason(struct plan_state *state) {
-    free(state->reason);
-    state->reason = NULL;
-    state->waits_id = 0;
-}
-
 /* The shape's next job may start, as far as we know; or there is none. */
 static void offer(struct plan *plan, uint32_t number) {
     struct plan_state *state = &plan->states[number];
     uint64_t job_id;
 
-    forget_reason(state);
+    forget_reason(plan, state);
     state->promised = 0;
     if (state->demand != state->shape->demand) {
         state->miss_version = 0;
@@ -103,9 +122,9 @@ void plan_set_aside(struct plan *plan, uint32_t number, enum plan_aside aside,
                     const struct reason *reason) {
     struct plan_state *state = &plan->states[number];
 
-    forget_reason(state);
+    forget_reason(plan, state);
     state->aside = aside;
-    state->reason = mem_copy(reason, sizeof *reason);
+    state->own = keep_reason(plan, reason);
     state->waits_id = plan_next_job(plan, number);
     order_withdraw(plan->order, number);
     if (aside == PLAN_WAITS_PASS) {
@@ -186,7 +205,7 @@ void plan_remove_shape(struct plan *plan, uint32_t number) {
 
     /* If it was what shuts the namespace, somebody else has a chance now. */
     plan->namespaces[state->shape->namespace_index].reopens = true;
-    forget_reason(state);
+    forget_reason(plan, state);
     order_remove(plan->order, number);
     state->shape = NULL;
     append(&plan->free_numbers, number);
@@ -200,7 +219,7 @@ void plan_shape_changed(struct plan *plan, uint32_t number) {
     state->started = 0;
     state->promised = 0;
     if (state->demand == shape->demand && state->is_refused == shape->is_refused &&
-        state->reason != NULL && state->waits_id == first_id) {
+        state->own != NULL && state->waits_id == first_id) {
         return;
     }
     plan->namespaces[shape->namespace_index].reopens = true;
@@ -549,7 +568,7 @@ uint64_t plan_waiting_job(const struct plan *plan, uint32_t number) {
     const struct plan_state *state = &plan->states[number];
 
     ENSURE(number < plan->state_count && state->shape != NULL);
-    if (state->reason != NULL) {
+    if (state->own != NULL) {
         return state->waits_id;
     }
     return state->pass > plan->pass ? 0 : order_offered_job(plan->order, number);
@@ -563,8 +582,8 @@ struct plan_wait plan_wait(const struct plan *plan, uint32_t number) {
         return (struct plan_wait){.job_id = 0};
     }
     return (struct plan_wait){.job_id = job_id,
-                              .reason = state->reason != NULL ? *state->reason
-                                                              : plan_blocked_why(plan, number)};
+                              .reason = state->own != NULL ? state->own->reason
+                                                           : plan_blocked_why(plan, number)};
 }
 
 const struct place_run *plan_start_runs(const struct plan *plan, size_t start, size_t *out_count) {

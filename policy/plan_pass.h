@@ -21,20 +21,27 @@ enum plan_aside {
     PLAN_WAITS_SETTINGS, /* for other limits, or for a change of its own */
 };
 
+/* A reason that a shape has, or one that is to be used again: blocked shapes come and go with every
+ * pass, and allocating their reasons would cost more than finding them. */
+struct plan_reason {
+    struct reason reason;
+    struct plan_reason *next; /* of those to be used again */
+};
+
 struct plan_state {
     const struct plan_shape *shape; /* NULL: the number is free */
     const struct demand *demand;    /* as it was looked at */
     bool is_refused;
     enum plan_aside aside;
-    size_t started;         /* of its jobs, in this pass */
-    uint64_t pass;          /* the first to see what is on offer */
-    size_t promised;        /* of those behind them */
-    int64_t runtime_us;     /* of the job that was looked at last; 0: unknown */
-    uint64_t waits_id;      /* the job that `reason` is about */
-    struct place_miss miss; /* how its gang did not fit when nothing was kept from it, */
-    uint64_t placed_epoch;  /* plan->nodes_epoch in which empty nodes could hold it */
-    uint64_t miss_version;  /* with the nodes as of this room_version(); 0: it did, or not tried */
-    struct reason *reason;  /* its own; NULL: PLAN_OFFERED or PLAN_EMPTY */
+    size_t started;          /* of its jobs, in this pass */
+    uint64_t pass;           /* the first to see what is on offer */
+    size_t promised;         /* of those behind them */
+    int64_t runtime_us;      /* of the job that was looked at last; 0: unknown */
+    uint64_t waits_id;       /* the job that its reason is about */
+    struct place_miss miss;  /* how its gang did not fit when nothing was kept from it, */
+    uint64_t placed_epoch;   /* plan->nodes_epoch in which empty nodes could hold it */
+    uint64_t miss_version;   /* with the nodes as of this room_version(); 0: it did, or not tried */
+    struct plan_reason *own; /* its reason; NULL: PLAN_OFFERED or PLAN_EMPTY */
 };
 
 /* Numbers of shapes. */
@@ -108,6 +115,7 @@ struct plan {
 
     struct plan_state *states; /* by number */
     size_t state_count;
+    struct plan_reason *spare; /* as many as there were at most, less those in use */
     struct plan_list free_numbers;
     struct plan_list next_pass; /* PLAN_WAITS_PASS */
     struct plan_list for_nodes; /* PLAN_WAITS_NODES */

@@ -323,8 +323,8 @@ void plan_note_preempting(struct plan *plan, uint64_t job_id) {
     for (size_t i = 0; i < plan->preempt.blocked_count; i++) {
         struct plan_state *state = &plan->states[plan->preempt.blocked[i].number];
 
-        if (state->reason != NULL && state->waits_id == job_id) {
-            state->reason->code = REASON_PREEMPTING;
+        if (state->own != NULL && state->waits_id == job_id) {
+            state->own->reason.code = REASON_PREEMPTING;
         }
     }
 }
