@@ -110,6 +110,9 @@ struct resources pod_demand_limits(const struct pod_demand *pod);
 /* No container has a request or limit of cpu or memory. */
 bool pod_demand_is_best_effort(const struct pod_demand *pod);
 
+/* Has it anti-affinity to other pods? */
+bool pod_demand_keeps_apart(const struct pod_demand *pod);
+
 enum pod_role {
     POD_ROLE_POD,
     POD_ROLE_DRIVER,

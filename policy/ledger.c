@@ -47,7 +47,8 @@ struct ledger {
     struct ledger_node **nodes; /* sorted by name */
     size_t node_count;
     uint64_t nodes_version;
-    struct map unbound; /* by order of arrival */
+    struct resources capacity; /* allocatable of all listed nodes */
+    struct map unbound;        /* by order of arrival */
     uint64_t unbound_order;
     struct map jobs;        /* by job id: struct kept_job */
     struct map antis;       /* by uid: struct kept_pod, bound, live, with anti-affinity */
@@ -365,16 +366,24 @@ static void drop_node_if_unused(struct ledger *ledger, struct ledger_node *recor
     ledger->node_count--;
     memmove(&ledger->nodes[at], &ledger->nodes[at + 1],
             (ledger->node_count - at) * sizeof(struct ledger_node *));
+    room_forget_node(ledger->room, record);
     (void)map_remove(&ledger->nodes_by_name, record->name);
     node_record_destroy(record);
 }
 
-static void unlist_node(struct ledger *ledger, struct ledger_node *record) {
+static void change_node(struct ledger *ledger, struct ledger_node *record, struct node *take_node) {
+    if (record->node != NULL) {
+        resources_subtract(&ledger->capacity, &record->node->allocatable);
+    }
+    if (take_node != NULL) {
+        resources_add(&ledger->capacity, &take_node->allocatable);
+    }
+    room_change_node(ledger->room, record, take_node);
     ledger->nodes_version++;
-    room_touch_nodes(ledger->room);
-    node_finish(record->node);
-    free(record->node);
-    record->node = NULL;
+}
+
+static void unlist_node(struct ledger *ledger, struct ledger_node *record) {
+    change_node(ledger, record, NULL);
     drop_node_if_unused(ledger, record);
 }
 
@@ -387,11 +396,7 @@ void ledger_put_node(struct ledger *ledger, const struct node *node) {
     }
     copy = mem_alloc(1, sizeof *copy);
     node_copy(node, copy);
-    node_finish(record->node);
-    free(record->node);
-    record->node = copy;
-    ledger->nodes_version++;
-    room_touch_nodes(ledger->room);
+    change_node(ledger, record, copy);
 }
 
 void ledger_set_pools(struct ledger *ledger, const struct node_pool *pools, size_t count) {
@@ -401,6 +406,10 @@ void ledger_set_pools(struct ledger *ledger, const struct node_pool *pools, size
 
 uint64_t ledger_nodes_version(const struct ledger *ledger) {
     return ledger->nodes_version;
+}
+
+const struct resources *ledger_capacity(const struct ledger *ledger) {
+    return &ledger->capacity;
 }
 
 void ledger_remove_node(struct ledger *ledger, const char *name) {
@@ -665,15 +674,6 @@ static void note_overdue(struct ledger *ledger, struct kept_pod *pod, const char
     }
 }
 
-static bool has_anti(const struct pod_demand *pod) {
-    for (size_t i = 0; i < pod->rule_count; i++) {
-        if (pod->rules[i].kind == POD_RULE_ANTI_AFFINITY) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void keep_company(struct ledger *ledger, struct kept_pod *kept,
                          const struct ledger_pod *pod) {
     (void)map_remove(&ledger->antis, pod->uid);
@@ -681,7 +681,7 @@ static void keep_company(struct ledger *ledger, struct kept_pod *kept,
         return;
     }
     pod_demand_copy_company(pod->demand, &kept->company);
-    if (has_anti(&kept->company)) {
+    if (pod_demand_keeps_apart(&kept->company)) {
         (void)map_put(&ledger->antis, pod->uid, kept);
     }
 }

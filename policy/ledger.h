@@ -52,7 +52,7 @@ struct ledger_node {
     struct node *node;     /* NULL: pods are bound to it, but it was not listed */
     struct resources used; /* effective requests of its live pods; RESOURCE_PODS counts them */
     size_t pod_count;      /* that name it, finished ones too */
-    uint32_t room_at;      /* room's own: its index there */
+    uint32_t room_at;      /* room's own: its number there, or ROOM_NOWHERE */
     bool room_touched;     /* room's own: changed since room_refresh() */
 };
 
@@ -156,6 +156,7 @@ const struct ledger_namespace *ledger_namespace(const struct ledger *ledger, siz
 uint64_t ledger_namespace_version(const struct ledger *ledger, size_t index); /* from 1; new when
                                                                               its books change */
 uint64_t ledger_nodes_version(const struct ledger *ledger); /* new when a listed node changes */
+const struct resources *ledger_capacity(const struct ledger *ledger); /* of all listed nodes */
 size_t ledger_node_count(const struct ledger *ledger);
 const struct ledger_node *ledger_node(const struct ledger *ledger, size_t index);
 struct ledger_node *ledger_room_node(const struct ledger *ledger, size_t index); /* for room.c */

@@ -68,15 +68,18 @@ bool node_index_chooses(const struct node_index *index, const struct node_choice
     return false;
 }
 
+/* All nodes of a class are alike to a choice that is not by node. */
 static uint32_t accepting_nodes(const struct node_index *index, const struct node_choice *choice,
                                 const struct node_class *class) {
+    struct node_cursor cursor = {0};
     uint32_t count = 0;
+    uint32_t node;
 
-    if (!choice->by_node) {
-        return accepts(index, &choice->where, class->nodes[0]) ? class->count : 0;
-    }
-    for (uint32_t slot = 0; slot < class->count; slot++) {
-        count += accepts(index, &choice->where, class->nodes[slot]);
+    while ((node = node_class_next(class, &cursor)) != NODE_INDEX_NONE) {
+        if (!choice->by_node) {
+            return accepts(index, &choice->where, node) ? class->count : 0;
+        }
+        count += accepts(index, &choice->where, node);
     }
     return count;
 }
@@ -94,7 +97,25 @@ static void choose(struct node_index *index, struct node_choice *choice) {
             choice->node_count += count;
         }
     }
+}
+
+/* Nodes came or went: the same classes have other nodes. One that is by node is chosen anew. */
+static void bring_up_to_date(struct node_index *index, struct node_choice *choice) {
+    const bool same_classes = choice->version == index->version;
+
+    if (same_classes && choice->node_version == index->node_version) {
+        return;
+    }
+    if (same_classes && !choice->by_node) {
+        choice->node_count = 0;
+        for (uint32_t i = 0; i < choice->class_count; i++) {
+            choice->node_count += index->classes[choice->classes[i]].count;
+        }
+    } else {
+        choose(index, choice);
+    }
     choice->version = index->version;
+    choice->node_version = index->node_version;
 }
 
 static struct node_choice *choice_create(struct node_index *index, const struct pod_demand *pod,
@@ -125,8 +146,6 @@ const struct node_choice *node_index_choice(struct node_index *index, const stru
         choice = choice_create(index, pod, hash);
     }
     node_index_build(index);
-    if (choice->version != index->version) {
-        choose(index, choice);
-    }
+    bring_up_to_date(index, choice);
     return choice;
 }

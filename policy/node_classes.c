@@ -13,8 +13,9 @@ static bool has_many_values(const struct node_index *index, const char *key) {
     const char *values[LABEL_VALUES_MAX];
     size_t count = 0;
 
-    for (size_t i = 0; i < index->node_count; i++) {
-        const char *value = node_label(index->nodes[i].node, key);
+    for (size_t i = 0; i < index->node_end; i++) {
+        const struct node *node = index->nodes[i].node;
+        const char *value = node != NULL ? node_label(node, key) : NULL;
         size_t at = 0;
 
         if (value == NULL) {
@@ -74,19 +75,6 @@ static bool is_same_class(const struct node_index *index, const struct node *a,
     return true;
 }
 
-static void add_to_class(struct node_index *index, uint32_t class_index, uint32_t node) {
-    struct node_class *class = &index->classes[class_index];
-
-    /* Grows by doubling: there is room for `count` rounded up to a power of two. */
-    if ((class->count & (class->count - 1)) == 0) {
-        const size_t room = class->count > 0 ? (size_t) class->count * 2 : 1;
-
-        class->nodes = mem_grow(class->nodes, room, sizeof *class->nodes);
-    }
-    class->nodes[class->count++] = node;
-    index->nodes[node].class_index = class_index;
-}
-
 static uint32_t new_class(struct node_index *index) {
     if (index->class_count == index->class_room) {
         const size_t room = index->class_room > 0 ? index->class_room * 2 : 8;
@@ -96,10 +84,18 @@ static uint32_t new_class(struct node_index *index) {
                (room - index->class_room) * sizeof *index->classes);
         index->class_room = room;
     }
-    index->classes[index->class_count].count = 0;
-    index->classes[index->class_count].held_count = 0;
-    index->classes[index->class_count].held_by = 0;
     return (uint32_t)index->class_count++;
+}
+
+/* One that has no nodes any more, or a new one. */
+static uint32_t free_class(struct node_index *index) {
+    for (size_t i = 0; index->empty_count > 0 && i < index->class_count; i++) {
+        if (index->classes[i].count == 0) {
+            index->empty_count--;
+            return (uint32_t)i;
+        }
+    }
+    return new_class(index);
 }
 
 static void text_hash(uint64_t *hash, const char *text) {
@@ -127,79 +123,66 @@ static uint64_t class_hash(const struct node_index *index, const struct node *no
     return hash;
 }
 
-/* The class of a node: `by_hash` has 1 + the class, under hashes that are free of collisions. */
-static uint32_t class_for(struct node_index *index, struct map *by_hash, const struct node *node) {
-    for (uint64_t hash = class_hash(index, node);; hash++) {
-        const uintptr_t found = (uintptr_t)map_get_id(by_hash, hash);
-
-        if (found == 0) {
-            const uint32_t class = new_class(index);
-
-            (void)map_put_id(by_hash, hash, (void *)((uintptr_t) class + 1));
-            return class;
-        }
-        if (is_same_class(index, index->nodes[index->classes[found - 1].nodes[0]].node, node)) {
-            return (uint32_t)(found - 1);
-        }
-    }
+static uint32_t first_class(const struct node_index *index, uint64_t hash) {
+    return (uint32_t)(uintptr_t)map_get_id(&index->classes_by_hash, hash);
 }
 
-/* Of one node, for sorting. */
-struct sort_item {
-    size_t special;
-    struct resources allocatable;
-    uint32_t node;
-};
+/* Nodes of the class come: who asks for such ones has to look again. */
+static uint32_t begin_class(struct node_index *index, uint64_t hash) {
+    const uint32_t at = free_class(index);
+    struct node_class *class = &index->classes[at];
 
-/* Taints and extended resources: what makes a node too good for pods that need none of it. */
-static size_t speciality(const struct node_index *index, const struct node *node) {
-    size_t special = node->taint_count + (node->pool != NULL ? 2 * RESOURCE_KIND_MAX : 0);
-
-    for (size_t i = RESOURCE_FIXED_COUNT; i < index->kind_end; i++) {
-        special += node->allocatable.amount[i] > 0;
-    }
-    return special;
+    node_class_clear(class);
+    class->hash = hash;
+    class->twin = first_class(index, hash);
+    (void)map_put_id(&index->classes_by_hash, hash, (void *)((uintptr_t)at + 1));
+    index->version++;
+    return at;
 }
 
-static int compare_items(const void *a, const void *b) {
-    const struct sort_item *x = a;
-    const struct sort_item *y = b;
+uint32_t node_index_class_for(struct node_index *index, const struct node *node) {
+    const uint64_t hash = class_hash(index, node);
+    uint32_t found = first_class(index, hash);
 
-    if (x->special != y->special) {
-        return x->special < y->special ? -1 : 1;
-    }
-    for (size_t i = 0; i < RESOURCE_KIND_MAX; i++) {
-        if (x->allocatable.amount[i] != y->allocatable.amount[i]) {
-            return x->allocatable.amount[i] < y->allocatable.amount[i] ? -1 : 1;
+    while (found != 0) {
+        const struct node_class *class = &index->classes[found - 1];
+
+        if (is_same_class(index, index->nodes[class->leaves[0].nodes[0]].node, node)) {
+            return found - 1;
         }
+        found = class->twin;
     }
-    return (x->node > y->node) - (x->node < y->node);
+    return begin_class(index, hash);
 }
 
-static void fill_classes(struct node_index *index, const struct sort_item *items) {
-    struct map by_hash = {0};
+void node_index_drop_class(struct node_index *index, uint32_t class_index) {
+    const struct node_class *class = &index->classes[class_index];
+    uint32_t at = first_class(index, class->hash);
 
-    index->class_count = 0;
-    for (size_t i = 0; i < index->node_count; i++) {
-        const uint32_t node = items[i].node;
-
-        index->nodes[node].rank = (uint32_t)i;
-        add_to_class(index, class_for(index, &by_hash, index->nodes[node].node), node);
+    index->empty_count++;
+    if (at == class_index + 1 && class->twin == 0) {
+        (void)map_remove_id(&index->classes_by_hash, class->hash);
+    } else if (at == class_index + 1) {
+        (void)map_put_id(&index->classes_by_hash, class->hash, (void *)(uintptr_t) class->twin);
+    } else {
+        while (index->classes[at - 1].twin != class_index + 1) {
+            at = index->classes[at - 1].twin;
+        }
+        index->classes[at - 1].twin = class->twin;
     }
-    map_finish(&by_hash);
 }
 
 /* What is kept as a class is kept node by node, before the classes are made anew. */
 static void part_held_classes(struct node_index *index) {
     for (size_t i = 0; i < index->held_class_count; i++) {
         const struct node_class *class = &index->classes[index->held_classes[i]];
+        struct node_cursor cursor = {0};
+        uint32_t at;
 
-        for (uint32_t slot = 0; slot < class->count; slot++) {
-            struct indexed_node *node = &index->nodes[class->nodes[slot]];
-
-            if (node->held_by == 0) {
-                node_index_save(index, class->nodes[slot]);
-                node->held_by = class->held_by;
+        while ((at = node_class_next(class, &cursor)) != NODE_INDEX_NONE) {
+            if (index->nodes[at].held_by == 0) {
+                node_index_save(index, at);
+                index->nodes[at].held_by = class->held_by;
             }
         }
     }
@@ -207,31 +190,23 @@ static void part_held_classes(struct node_index *index) {
 }
 
 void node_index_build(struct node_index *index) {
-    struct sort_item *items;
-
     if (index->built) {
         return;
     }
     part_held_classes(index);
-    items = mem_alloc(index->node_count, sizeof *items);
-    for (size_t i = 0; i < index->node_count; i++) {
-        const struct node *node = index->nodes[i].node;
-
-        items[i] = (struct sort_item){speciality(index, node), node->allocatable, (uint32_t)i};
-    }
-    qsort(items, index->node_count, sizeof *items, compare_items);
     judge_keys(index);
-    fill_classes(index, items);
-    free(items);
-    for (size_t i = 0; i < index->class_count; i++) {
-        struct node_class *class = &index->classes[i];
+    node_order_build(index);
+    index->class_count = index->empty_count = 0;
+    map_finish(&index->classes_by_hash);
+    for (size_t i = 0; i < index->node_count; i++) {
+        const uint32_t node = index->ranked[i];
 
-        for (uint32_t slot = 0; slot < class->count; slot++) {
-            index->nodes[class->nodes[slot]].slot = slot;
-            class->held_count += index->nodes[class->nodes[slot]].held_by != 0;
-        }
-        node_class_build_tree(index, class);
+        node_class_append(index, node_index_class_for(index, index->nodes[node].node), node);
     }
+    for (size_t i = 0; i < index->class_count; i++) {
+        node_class_build_tree(index, &index->classes[i]);
+    }
+    index->class_count_built = index->class_count;
     index->version++;
     index->built = true;
 }

@@ -6,7 +6,7 @@
  * against each node. Within a class a tree of the most that is free, kind by kind, leads to the
  * next node with room in about the logarithm of their number. Nodes go from ordinary to special
  * ones (taints, extended resources; those that a pool may grow come last), then from small to
- * large, then in the order they were added.
+ * large, then by name. A node comes or goes at about the cost of finding its place in that order.
  *
  * Everything that was changed since node_index_mark() can be taken back, at the cost of what
  * was changed: a pass tries, and leaves the index as it was.
@@ -26,12 +26,13 @@
 #define NODE_INDEX_NONE UINT32_MAX
 
 struct indexed_node {
-    const struct node *node;
-    struct resources free; /* after everything that is there, or was placed */
-    uint64_t held_by;      /* the job it alone is kept for; 0: none. See node_index_holder() */
-    uint32_t rank;         /* in the order of searching */
+    const struct node *node; /* NULL: a free number */
+    struct resources free;   /* after everything that is there, or was placed */
+    uint64_t held_by;        /* the job it alone is kept for; 0: none. See node_index_holder() */
+    uint64_t rank;           /* in the order of searching, once that is made */
+    uint32_t special;        /* taints and extended resources: too good for pods that need none */
     uint32_t class_index;
-    uint32_t slot; /* in its class, by rank */
+    uint32_t leaf; /* of its class */
     bool saved;    /* since the mark */
 };
 
@@ -44,20 +45,31 @@ struct node_most {
     int64_t memory_at[NODE_CPU_LEVELS];
 };
 
+#define NODE_LEAF_NODES 12
+
+struct node_leaf {
+    uint32_t nodes[NODE_LEAF_NODES]; /* by rank */
+    uint32_t count;                  /* at least 1 */
+};
+
 struct node_class {
-    uint32_t *nodes; /* by slot */
-    uint32_t count;
+    struct node_leaf *leaves; /* by rank */
+    uint32_t leaf_count;
+    uint32_t leaf_room;     /* of leaves, and of the tree: a power of two */
+    struct node_most *most; /* the tree: its root at 1, leaves at the end */
+    uint32_t count;         /* nodes; 0: the class may become another one */
     uint64_t held_by;       /* the job that all of it is kept for; 0: none */
     uint32_t held_count;    /* of its nodes, kept one by one */
-    uint32_t leaf_count;    /* of the tree: a power of two */
-    struct node_most *most; /* the tree: its root at 1, leaves (of several nodes) at the end */
     struct resources total; /* what is free on all nodes that are not held, where it is above 0 */
+    uint64_t hash;
+    uint32_t twin; /* 1 + the next class of that hash; 0: none */
 };
 
 /* The nodes that a pod may use, whatever their room. */
 struct node_choice {
     struct pod_demand where; /* selectors, affinity and tolerations of such pods; owned */
-    uint64_t version;        /* of the classes below */
+    uint64_t version;        /* of the classes below, and */
+    uint64_t node_version;   /* of the nodes that were counted */
     uint32_t *classes;
     uint32_t class_count;
     uint32_t node_count; /* that accept the pod */
@@ -67,18 +79,28 @@ struct node_choice {
 
 /* Zeroed is empty and ready. */
 struct node_index {
-    struct indexed_node *nodes; /* in the order they were added */
-    size_t node_count;
+    struct indexed_node *nodes; /* by number */
+    size_t node_end;            /* above all numbers that were given out */
+    size_t node_count;          /* nodes */
     size_t node_room;
-    struct resources largest; /* allocatable of any node, kind by kind */
+    struct resources largest; /* see node_index_largest() */
+    uint64_t node_version;    /* new when a node comes or goes */
     bool some_day; /* nodes are asked node_might_accept() and not node_accepts(); set it first */
     uint32_t held_count;
     /* Private. */
+    uint32_t *free_numbers;
+    size_t free_count;
+    uint32_t *ranked; /* the nodes, in the order of searching */
     struct node_class *classes;
     size_t class_count;
     size_t class_room;
-    size_t kind_end; /* above the last kind that any node has */
-    uint64_t version;
+    size_t class_count_built;   /* when the classes were made; many more have come since: anew */
+    size_t empty_count;         /* of classes without nodes */
+    struct map classes_by_hash; /* 1 + the first class of a hash */
+    size_t kind_end;            /* above the last kind that any node has, or had */
+    uint32_t largest_count[RESOURCE_KIND_MAX]; /* of nodes with the largest */
+    bool largest_is_old;
+    uint64_t version; /* of the classes: new when one comes to be */
     bool built;
     struct map choices; /* by hash: struct node_choice */
     struct map keys;    /* of labels that pods ask about: struct label_key */
@@ -98,15 +120,28 @@ void node_index_finish(struct node_index *index);
 /* Forget the nodes, keep the memory and what is known about pods. */
 void node_index_clear(struct node_index *index);
 
-/* The node is borrowed. The classes are made at the next use: O(n log n). */
-void node_index_add(struct node_index *index, const struct node *node,
-                    const struct resources *free);
+/* The node is borrowed; its number is good until it is removed: the lowest one that was never
+ * given out, or the one that became free last. Not between mark and rewind. The classes are made at
+ * the first use, in O(n log n); from then on a node costs O(log n), and sometimes O(n / 8). */
+uint32_t node_index_add(struct node_index *index, const struct node *node,
+                        const struct resources *free);
+void node_index_remove(struct node_index *index, uint32_t node);
+
+/* The same nodes under the same numbers. */
+void node_index_copy_nodes(struct node_index *index, const struct node_index *from);
+
+/* The first node in the order of searching; there is one. */
+uint32_t node_index_first(struct node_index *index);
+
+/* The allocatable of any node, kind by kind, at most. */
+const struct resources *node_index_largest(struct node_index *index);
 
 /* O(log n). */
 void node_index_set_free(struct node_index *index, uint32_t node, const struct resources *free);
 void node_index_take(struct node_index *index, uint32_t node, const struct resources *requests,
                      int64_t times); /* negative: give back */
-void node_index_set_all_free(struct node_index *index, const struct resources *free); /* O(n) */
+void node_index_set_all_free(struct node_index *index,
+                             const struct resources *free); /* by number; O(n) */
 
 /* Keep the choice's nodes, unless they are kept already, for a job: a held node takes no pods.
  * O(classes), or O(nodes) for a choice by node. Only after node_index_mark(). */

@@ -48,13 +48,13 @@ static uint32_t next_subtree(uint32_t at) {
 /* The first leaf from `leaf` on that may have room; leaf_count: none. */
 static uint32_t next_leaf(const struct node_class *class, const struct node_needs *needs,
                           uint32_t leaf) {
-    uint32_t at = leaf < class->leaf_count ? class->leaf_count + leaf : 0;
+    uint32_t at = leaf < class->leaf_count ? class->leaf_room + leaf : 0;
 
     while (at != 0) {
         if (!may_cover(&class->most[at], needs)) {
             at = next_subtree(at);
-        } else if (at >= class->leaf_count) {
-            return at - class->leaf_count;
+        } else if (at >= class->leaf_room) {
+            return at - class->leaf_room;
         } else {
             at *= 2;
         }
@@ -62,35 +62,53 @@ static uint32_t next_leaf(const struct node_class *class, const struct node_need
     return class->leaf_count;
 }
 
-/* The first slot from `slot` on with room; count: none. */
-static uint32_t next_slot(const struct node_index *index, const struct node_choice *choice,
-                          const struct node_class *class, const struct node_needs *needs,
-                          uint32_t slot) {
-    while (slot < class->count) {
-        const struct indexed_node *node = &index->nodes[class->nodes[slot]];
+/* The first with room from this place on; NODE_INDEX_NONE: none. */
+static uint32_t next_with_room(const struct node_index *index, const struct node_choice *choice,
+                               const struct node_class *class, const struct node_needs *needs,
+                               struct node_cursor from) {
+    while (from.leaf < class->leaf_count) {
+        const struct node_leaf *leaf = &class->leaves[from.leaf];
 
-        if (node->held_by == 0 && covers(&node->free, needs) &&
-            node_index_accepts(index, choice, class->nodes[slot])) {
-            return slot;
+        for (; from.at < leaf->count; from.at++) {
+            const struct indexed_node *node = &index->nodes[leaf->nodes[from.at]];
+
+            if (node->held_by == 0 && covers(&node->free, needs) &&
+                node_index_accepts(index, choice, leaf->nodes[from.at])) {
+                return leaf->nodes[from.at];
+            }
         }
-        slot++;
-        if (slot % NODE_LEAF_NODES == 0) {
-            slot = next_leaf(class, needs, slot / NODE_LEAF_NODES) * NODE_LEAF_NODES;
-        }
+        from = (struct node_cursor){.leaf = next_leaf(class, needs, from.leaf + 1)};
     }
-    return class->count;
+    return NODE_INDEX_NONE;
 }
 
-/* The class's next node with room, from the slot on. */
+/* The class's next node with room, from a place on. */
 static uint32_t next_in_class(const struct node_index *index, const struct node_choice *choice,
-                              uint32_t at, const struct node_needs *needs, uint32_t slot) {
+                              uint32_t at, const struct node_needs *needs,
+                              struct node_cursor from) {
     const struct node_class *class = &index->classes[choice->classes[at]];
 
-    if (class->held_by != 0 || !may_cover(&class->most[1], needs)) {
+    if (class->count == 0 || class->held_by != 0 || !may_cover(&class->most[1], needs)) {
         return NODE_INDEX_NONE;
     }
-    slot = next_slot(index, choice, class, needs, slot);
-    return slot < class->count ? class->nodes[slot] : NODE_INDEX_NONE;
+    return next_with_room(index, choice, class, needs, from);
+}
+
+static bool goes_before(const struct node_index *index, uint32_t a, uint32_t b) {
+    return b == NODE_INDEX_NONE || index->nodes[a].rank < index->nodes[b].rank;
+}
+
+/* The place behind a node. */
+static struct node_cursor behind(const struct node_index *index, uint32_t node) {
+    const struct indexed_node *of = &index->nodes[node];
+    const struct node_leaf *leaf = &index->classes[of->class_index].leaves[of->leaf];
+    struct node_cursor cursor = {.leaf = of->leaf};
+
+    while (leaf->nodes[cursor.at] != node) {
+        cursor.at++;
+    }
+    cursor.at++;
+    return cursor;
 }
 
 static void start_search(struct node_index *index, const struct node_choice *choice,
@@ -100,7 +118,7 @@ static void start_search(struct node_index *index, const struct node_choice *cho
         index->cursors = mem_grow(index->cursors, index->cursor_room, sizeof *index->cursors);
     }
     for (uint32_t i = 0; i < choice->class_count; i++) {
-        index->cursors[i] = next_in_class(index, choice, i, needs, 0);
+        index->cursors[i] = next_in_class(index, choice, i, needs, (struct node_cursor){0});
     }
 }
 
@@ -117,15 +135,14 @@ uint32_t node_index_next_fit(struct node_index *index, const struct node_choice 
     for (uint32_t i = 0; i < choice->class_count; i++) {
         const uint32_t node = index->cursors[i];
 
-        if (node != NODE_INDEX_NONE &&
-            (best == NODE_INDEX_NONE || index->nodes[node].rank < index->nodes[best].rank)) {
+        if (node != NODE_INDEX_NONE && goes_before(index, node, best)) {
             best = node;
             best_class = i;
         }
     }
     if (best != NODE_INDEX_NONE) {
         index->cursors[best_class] =
-            next_in_class(index, choice, best_class, needs, index->nodes[best].slot + 1);
+            next_in_class(index, choice, best_class, needs, behind(index, best));
     }
     return best;
 }
@@ -173,11 +190,10 @@ struct nearest {
 };
 
 static void nearest_in_leaf(const struct node_index *index, const struct node_choice *choice,
-                            const struct node_class *class, const struct node_needs *needs,
-                            uint32_t leaf, struct nearest *best) {
-    for (uint32_t slot = leaf * NODE_LEAF_NODES;
-         slot < (leaf + 1) * NODE_LEAF_NODES && slot < class->count; slot++) {
-        const uint32_t at = class->nodes[slot];
+                            const struct node_leaf *leaf, const struct node_needs *needs,
+                            struct nearest *best) {
+    for (uint32_t i = 0; i < leaf->count; i++) {
+        const uint32_t at = leaf->nodes[i];
         size_t kind;
         double part;
 
@@ -186,26 +202,46 @@ static void nearest_in_leaf(const struct node_index *index, const struct node_ch
         }
         part = least_part(&index->nodes[at].free, needs, &kind);
         if (best->node == NODE_INDEX_NONE || part > best->part ||
-            (part >= best->part && at < best->node)) {
+            (part >= best->part && goes_before(index, at, best->node))) {
             *best = (struct nearest){at, kind, part};
         }
     }
+}
+
+/* The first node of a part of the tree; NODE_INDEX_NONE: it has none. */
+static uint32_t first_below(const struct node_class *class, uint32_t at) {
+    while (at < class->leaf_room) {
+        at *= 2;
+    }
+    return at - class->leaf_room < class->leaf_count ? class->leaves[at - class->leaf_room].nodes[0]
+                                                     : NODE_INDEX_NONE;
+}
+
+/* May a part of the tree have a nearer node, or one as near that goes before the best? */
+static bool may_be_nearer(const struct node_index *index, const struct node_class *class,
+                          const struct node_needs *needs, uint32_t at, const struct nearest *best) {
+    const uint32_t first = first_below(class, at);
+    size_t kind;
+    double part;
+
+    if (first == NODE_INDEX_NONE || best->node == NODE_INDEX_NONE) {
+        return first != NODE_INDEX_NONE;
+    }
+    part = least_part(&class->most[at].free, needs, &kind);
+    return part > best->part || (part >= best->part && goes_before(index, first, best->node));
 }
 
 /* Only where something nearer may be. */
 static void nearest_in_class(const struct node_index *index, const struct node_choice *choice,
                              const struct node_class *class, const struct node_needs *needs,
                              struct nearest *best) {
-    for (uint32_t at = class->held_by == 0 ? 1 : 0; at != 0;) {
-        size_t kind;
-
-        if (best->node != NODE_INDEX_NONE &&
-            least_part(&class->most[at].free, needs, &kind) <= best->part) {
+    for (uint32_t at = class->held_by == 0 && class->count > 0 ? 1 : 0; at != 0;) {
+        if (!may_be_nearer(index, class, needs, at, best)) {
             at = next_subtree(at);
-        } else if (at < class->leaf_count) {
+        } else if (at < class->leaf_room) {
             at *= 2;
         } else {
-            nearest_in_leaf(index, choice, class, needs, at - class->leaf_count, best);
+            nearest_in_leaf(index, choice, &class->leaves[at - class->leaf_room], needs, best);
             at = next_subtree(at);
         }
     }
@@ -226,16 +262,16 @@ uint32_t node_index_held(const struct node_index *index, const struct node_choic
                          uint64_t *out_job_id) {
     uint32_t first = NODE_INDEX_NONE;
     uint32_t count = 0;
+    uint32_t at;
 
     for (uint32_t i = 0; i < choice->class_count; i++) {
         const struct node_class *class = &index->classes[choice->classes[i]];
+        struct node_cursor cursor = {0};
 
-        for (uint32_t slot = 0;
-             (class->held_by != 0 || class->held_count > 0) && slot < class->count; slot++) {
-            const uint32_t at = class->nodes[slot];
-
+        while ((class->held_by != 0 || class->held_count > 0) &&
+               (at = node_class_next(class, &cursor)) != NODE_INDEX_NONE) {
             if (node_index_holder(index, at) != 0 && node_index_accepts(index, choice, at)) {
-                first = at < first ? at : first;
+                first = goes_before(index, at, first) ? at : first;
                 count++;
             }
         }

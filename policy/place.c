@@ -50,8 +50,18 @@ void place_load_company(struct place *place) {
     place->company_is_loaded = true;
 }
 
-void place_add_node(struct place *place, const struct node *node, const struct resources *free) {
-    node_index_add(&place->index, node, free);
+uint32_t place_add_node(struct place *place, const struct node *node,
+                        const struct resources *free) {
+    return node_index_add(&place->index, node, free);
+}
+
+void place_remove_node(struct place *place, uint32_t node) {
+    node_index_remove(&place->index, node);
+}
+
+void place_copy_nodes(struct place *place, const struct place *from) {
+    place_clear(place);
+    node_index_copy_nodes(&place->index, &from->index);
 }
 
 void place_set_all_free(struct place *place, const struct resources *free) {
@@ -108,15 +118,6 @@ static void choose(struct place *place, struct batch *batch) {
     batch->choice = node_index_choice(&place->index, batch->pod, batch->where_hash);
 }
 
-static bool has_anti(const struct pod_demand *pod) {
-    for (size_t i = 0; i < pod->rule_count; i++) {
-        if (pod->rules[i].kind == POD_RULE_ANTI_AFFINITY) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void note_placed(struct place *place, uint32_t node, uint32_t count,
                         const struct pod_demand *pod) {
     if (place->placed_count == place->placed_room) {
@@ -125,7 +126,7 @@ static void note_placed(struct place *place, uint32_t node, uint32_t count,
     }
     place->placed[place->placed_count++] =
         (struct place_resident){.node = node, .count = count, .pod = pod};
-    place->placed_antis += has_anti(pod);
+    place->placed_antis += pod_demand_keeps_apart(pod);
 }
 
 /* The node for one more pod: where topology spread asks for it most, then the first. */
@@ -206,7 +207,7 @@ static void undo(struct place *place, const struct demand *demand) {
         const struct place_run *run = &place->runs[--place->run_count];
 
         if (place->placed_count > 0) {
-            place->placed_antis -= has_anti(place->placed[--place->placed_count].pod);
+            place->placed_antis -= pod_demand_keeps_apart(place->placed[--place->placed_count].pod);
         }
 
         node_index_take(&place->index, run->node, &demand->groups[run->group].requests,
@@ -222,10 +223,15 @@ static uint32_t find_least_refusal(const struct place *place, const struct pod_d
     char text[8];
 
     for (size_t i = 0; i < index->class_count; i++) {
-        const uint32_t at = index->classes[i].nodes[0];
-        const size_t count =
-            node_refusal(index->nodes[at].node, pod, index->some_day, text, sizeof text);
+        const struct node_class *class = &index->classes[i];
+        uint32_t at;
+        size_t count;
 
+        if (class->count == 0) {
+            continue;
+        }
+        at = class->leaves[0].nodes[0];
+        count = node_refusal(index->nodes[at].node, pod, index->some_day, text, sizeof text);
         if (count < least || (count == least && index->nodes[at].rank < index->nodes[best].rank)) {
             least = count;
             best = at;
@@ -376,12 +382,13 @@ static bool place_in_order(struct place *place, const struct demand *demand, con
 }
 
 /* The pod's largest share of the largest node. */
-static double pod_size(const struct place *place, const struct pod_group *group) {
+static double pod_size(struct place *place, const struct pod_group *group) {
+    const struct resources *largest = node_index_largest(&place->index);
     double size = 0;
 
     for (size_t i = 0; i < RESOURCE_KIND_MAX; i++) {
         if (group->requests.amount[i] > 0) {
-            const int64_t most = place->index.largest.amount[i];
+            const int64_t most = largest->amount[i];
             const double share = (double)group->requests.amount[i] / (double)(most > 0 ? most : 1);
 
             size = share > size ? share : size;

@@ -78,7 +78,11 @@ void place_finish(struct place *place);
 
 /* Forget the nodes, keep the memory. */
 void place_clear(struct place *place);
-void place_add_node(struct place *place, const struct node *node, const struct resources *free);
+
+/* As node_index_add() and its siblings. */
+uint32_t place_add_node(struct place *place, const struct node *node, const struct resources *free);
+void place_remove_node(struct place *place, uint32_t node);
+void place_copy_nodes(struct place *place, const struct place *from);
 
 /* What is free, by node: the same nodes at another time. O(nodes). Not after place_mark(). */
 void place_set_all_free(struct place *place, const struct resources *free);

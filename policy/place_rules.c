@@ -41,12 +41,13 @@ struct place_rules {
 };
 
 static struct domains find_domains(const struct place *place, const char *key) {
-    const size_t nodes = place->index.node_count;
+    const size_t nodes = place->index.node_end;
     struct domains domains = {.key = key, .of_node = mem_alloc(nodes, sizeof *domains.of_node)};
     struct map ids = {0};
 
     for (size_t i = 0; i < nodes; i++) {
-        const char *value = node_label(place->index.nodes[i].node, key);
+        const struct node *node = place->index.nodes[i].node;
+        const char *value = node != NULL ? node_label(node, key) : NULL;
         uintptr_t id = value != NULL ? (uintptr_t)map_get(&ids, value) : 0;
 
         if (value != NULL && id == 0) {
@@ -121,7 +122,7 @@ static bool is_eligible(const struct place_rules *rules, const struct pod_rule *
 }
 
 static void find_eligible(const struct place_rules *rules, struct own_rule *own) {
-    for (size_t i = 0; i < rules->place->index.node_count; i++) {
+    for (size_t i = 0; i < rules->place->index.node_end; i++) {
         const uint32_t domain = own->domains.of_node[i];
 
         if (domain != NO_DOMAIN && !own->eligible[domain] &&
@@ -311,10 +312,11 @@ uint32_t place_rules_domains(struct place *place, const struct pod_demand *pod,
         }
         domains = find_domains(place, rule->topology_key);
         seen = mem_alloc(domains.count + (size_t)1, sizeof *seen);
-        for (size_t n = 0; n < place->index.node_count; n++) {
+        for (size_t n = 0; n < place->index.node_end; n++) {
             const uint32_t domain = domains.of_node[n];
 
-            if (!node_index_chooses(&place->index, choice, (uint32_t)n)) {
+            if (place->index.nodes[n].node == NULL ||
+                !node_index_chooses(&place->index, choice, (uint32_t)n)) {
                 continue;
             }
             if (domain == NO_DOMAIN) {

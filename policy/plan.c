@@ -478,18 +478,11 @@ static void offer_where_quota_changed(struct plan *plan, const struct ledger *le
 }
 
 static void sum_capacity(struct plan *plan, const struct plan_input *input) {
-    struct resources sum = {{0}};
+    struct resources sum = *ledger_capacity(input->ledger);
 
     if (input->capacity_unknown) { /* Something to measure shares against. */
-        sum.amount[RESOURCE_CPU] = UNKNOWN_CORES * 1000;
-        sum.amount[RESOURCE_MEMORY] = UNKNOWN_CORES * UNKNOWN_BYTES_PER_CORE;
-    }
-    for (size_t i = 0; i < ledger_node_count(input->ledger); i++) {
-        const struct node *node = ledger_node(input->ledger, i)->node;
-
-        if (node != NULL) {
-            resources_add(&sum, &node->allocatable);
-        }
+        sum.amount[RESOURCE_CPU] += UNKNOWN_CORES * 1000;
+        sum.amount[RESOURCE_MEMORY] += UNKNOWN_CORES * UNKNOWN_BYTES_PER_CORE;
     }
     plan->capacity = sum;
     share_set_capacity(plan->share, &sum);
@@ -546,7 +539,9 @@ void plan_run(struct plan *plan, const struct plan_input *input) {
         }
     }
     if (plan_blocked_all(plan)) {
-        plan->rest = reason_behind(node_index_holder(&plan->place->index, 0), REASON_CAPACITY);
+        plan->rest = reason_behind(
+            node_index_holder(&plan->place->index, node_index_first(&plan->place->index)),
+            REASON_CAPACITY);
     }
     plan_backfill_end(plan, input, is_complete);
     take_back_charges(plan, input->now_us);
@@ -595,7 +590,7 @@ const struct place_run *plan_start_runs(const struct plan *plan, size_t start, s
 }
 
 const struct node *plan_node(const struct plan *plan, uint32_t index) {
-    ENSURE(plan->place != NULL && index < plan->place->index.node_count);
+    ENSURE(plan->place != NULL && index < plan->place->index.node_end);
     return plan->place->index.nodes[index].node;
 }
 

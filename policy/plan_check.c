@@ -128,8 +128,7 @@ static void verify_runs(const struct plan *plan, size_t start, const struct dema
 
 /* A node of the pass that is none of the ledger's is one that a pool may grow. */
 static void verify_nodes(const struct plan *plan, const struct plan_input *input) {
-    struct resources *taken = mem_alloc(plan->place->index.node_count, sizeof *taken);
-    uint32_t at = 0;
+    struct resources *taken = mem_alloc(plan->place->index.node_end, sizeof *taken);
 
     for (size_t i = 0; i < plan->start_count; i++) {
         verify_runs(plan, i, shape_of(plan, i)->demand, taken);
@@ -139,9 +138,8 @@ static void verify_nodes(const struct plan *plan, const struct plan_input *input
         const struct resources free = ledger_node_free(record);
 
         if (record->node != NULL) {
-            ENSURE(plan_node(plan, at) == record->node);
-            ENSURE(resources_fit(&taken[at], &free));
-            at++;
+            ENSURE(plan_node(plan, record->room_at) == record->node);
+            ENSURE(resources_fit(&taken[record->room_at], &free));
         }
     }
     free(taken);

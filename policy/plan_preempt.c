@@ -197,13 +197,13 @@ static void load_place(struct trial *trial) {
     const struct node_index *nodes = &trial->plan->place->index;
     const struct resources nothing = {{0}};
 
-    place_clear(trial->place);
-    for (uint32_t i = 0; i < nodes->node_count; i++) {
-        const uint64_t holder = node_index_holder(nodes, i);
-        const bool usable = holder == 0 || holder == trial->blocked->job_id;
+    place_copy_nodes(trial->place, trial->plan->place);
+    for (uint32_t i = 0; i < nodes->node_end; i++) {
+        const uint64_t holder = nodes->nodes[i].node != NULL ? node_index_holder(nodes, i) : 0;
 
-        place_add_node(trial->place, nodes->nodes[i].node,
-                       usable ? &nodes->nodes[i].free : &nothing);
+        if (holder != 0 && holder != trial->blocked->job_id) {
+            node_index_set_free(&trial->place->index, i, &nothing);
+        }
     }
 }
 

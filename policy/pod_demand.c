@@ -398,3 +398,12 @@ bool pod_demand_is_best_effort(const struct pod_demand *pod) {
     }
     return !sets_cpu_or_memory(&pod->pod_level);
 }
+
+bool pod_demand_keeps_apart(const struct pod_demand *pod) {
+    for (size_t i = 0; i < pod->rule_count; i++) {
+        if (pod->rules[i].kind == POD_RULE_ANTI_AFFINITY) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -54,7 +54,7 @@ struct profile {
     int64_t last_reserved_us; /* the latest start of a reservation */
     size_t reservation_count;
     struct place place;              /* the nodes at an instant, for an exact answer: */
-    const struct node_index *loaded; /* those of this index, as they were at this version */
+    const struct node_index *loaded; /* those of this index, as they were at this node_version */
     uint64_t loaded_version;
     struct resources *left; /* free on each of them then */
     struct usage swept;     /* of one namespace */
@@ -102,10 +102,10 @@ void profile_begin(struct profile *profile, const struct place *now, int64_t now
     ENSURE(!profile->is_lowered);
     clear_dips(&profile->window);
     clear_dips(&profile->lowered);
-    if (now->index.node_count > profile->node_room) {
-        grow_dips(&profile->window, profile->node_room, now->index.node_count);
-        grow_dips(&profile->lowered, profile->node_room, now->index.node_count);
-        profile->node_room = now->index.node_count;
+    if (now->index.node_end > profile->node_room) {
+        grow_dips(&profile->window, profile->node_room, now->index.node_end);
+        grow_dips(&profile->lowered, profile->node_room, now->index.node_end);
+        profile->node_room = now->index.node_end;
         profile->free = mem_grow(profile->free, profile->node_room, sizeof *profile->free);
         profile->left = mem_grow(profile->left, profile->node_room, sizeof *profile->left);
     }
@@ -436,14 +436,14 @@ static uint32_t count_fits(const struct pod_group *group, const struct resources
 }
 
 static bool is_usable(const struct place *now, uint32_t node, const struct pod_demand *pod) {
-    return node_index_holder(&now->index, node) == 0 &&
+    return now->index.nodes[node].node != NULL && node_index_holder(&now->index, node) == 0 &&
            node_accepts(now->index.nodes[node].node, pod);
 }
 
 static void measure_nodes(struct search *search) {
     struct profile *profile = search->profile;
     const struct demand *demand = search->ask->demand;
-    const size_t nodes = profile->now->index.node_count;
+    const size_t nodes = profile->now->index.node_end;
 
     if (nodes * demand->group_count > profile->fits_room) {
         profile->fits_room = nodes * demand->group_count;
@@ -472,7 +472,7 @@ static void change_node(struct search *search, const struct profile_run *run, in
 
     resources_add_times(free, run->requests, sign * (int64_t)run->count);
     for (size_t g = 0; g < demand->group_count; g++) {
-        uint32_t *fits = &profile->fits[g * profile->now->index.node_count + run->node];
+        uint32_t *fits = &profile->fits[g * profile->now->index.node_end + run->node];
 
         if (*fits != NOT_ACCEPTED) {
             search->sums[g] -= *fits;
@@ -513,15 +513,11 @@ static bool sums_suffice(const struct search *search) {
 static void load_nodes(struct profile *profile) {
     const struct node_index *now = &profile->now->index;
 
-    if (profile->loaded == now && profile->loaded_version == now->version) {
-        return;
+    if (profile->loaded != now || profile->loaded_version != now->node_version) {
+        place_copy_nodes(&profile->place, profile->now);
+        profile->loaded = now;
+        profile->loaded_version = now->node_version;
     }
-    place_clear(&profile->place);
-    for (size_t n = 0; n < now->node_count; n++) {
-        place_add_node(&profile->place, now->nodes[n].node, &now->nodes[n].free);
-    }
-    profile->loaded = now;
-    profile->loaded_version = now->version;
 }
 
 /* Pod by pod, on what is left of the nodes from here until until_us. */
@@ -531,12 +527,13 @@ static bool nodes_hold(struct search *search, int64_t until_us) {
 
     find_dips(profile, search->next, until_us, &profile->window);
     load_nodes(profile);
-    for (size_t n = 0; n < profile->now->index.node_count; n++) {
+    for (size_t n = 0; n < profile->now->index.node_end; n++) {
         struct resources *left = &profile->left[n];
 
         *left = profile->free[n];
         resources_add(left, &profile->window.by_node[n].least);
-        if (node_index_holder(&profile->now->index, (uint32_t)n) != 0) {
+        if (profile->now->index.nodes[n].node == NULL ||
+            node_index_holder(&profile->now->index, (uint32_t)n) != 0) {
             *left = nothing;
         }
     }

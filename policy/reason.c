@@ -95,7 +95,7 @@ static void name_nearest(struct reason *reason, const struct place *place,
                          const struct demand *demand, const struct place_miss *miss) {
     const struct node *node;
 
-    if (miss->node >= place->index.node_count) {
+    if (miss->node >= place->index.node_end || place->index.nodes[miss->node].node == NULL) {
         return;
     }
     node = place->index.nodes[miss->node].node;

@@ -2,8 +2,8 @@
  *
  * A pod that is to come (of a reservation, or visible and not bound yet) is put on a node that
  * has room for it, and stays there until the books say more of it: it has the first right. The
- * ledger tells what it touched, and room_refresh() puts that alone in order; only when nodes
- * come, go or change is all of it made anew. A pass then places and holds on room_place(), and
+ * ledger tells what it touched, and room_refresh() puts that alone in order: also nodes that come,
+ * go or change, unless most of them do. A pass then places and holds on room_place(), and
  * the next refresh takes that back.
  *
  * An elastic pool adds the nodes it may still grow to: its most, less the members that are
@@ -38,8 +38,13 @@ void room_destroy(struct room *room);
 void room_set_pools(struct room *room, const struct node_pool *pools, size_t count);
 
 /* For the ledger: what has changed. O(1). */
-void room_touch_nodes(struct room *room); /* the nodes themselves */
-void room_touch_node(struct room *room, struct ledger_node *node);
+void room_touch_nodes(struct room *room); /* all nodes are to be made anew */
+void room_touch_node(struct room *room, struct ledger_node *record); /* what is free on it */
+
+/* The record's node becomes this one; NULL: it is not listed any more. The old one is freed when
+ * nobody looks at it. */
+void room_change_node(struct room *room, struct ledger_node *record, struct node *take_node);
+void room_forget_node(struct room *room, struct ledger_node *record); /* It will be freed. */
 void room_touch_job(struct room *room, uint64_t job_id);
 void room_touch_unbound(struct room *room, uint64_t order);
 
@@ -50,8 +55,8 @@ void room_refresh(struct room *room);
 /* New with each refresh that changed anything: while it stays, nothing finds room that did not. */
 uint64_t room_version(const struct room *room);
 
-/* As of the last refresh, and what was placed since. Index i is a node of the ledger, in its
- * order, or one that a pool may grow. */
+/* As of the last refresh, and what was placed since. A number is a listed node's (room_at), or one
+ * that a pool may grow. */
 struct place *room_place(struct room *room);
 
 /* Where the pods to come of a reservation, or an unbound pod, are put: the last refresh. */
@@ -62,7 +67,7 @@ void room_each_unbound_run(const struct room *room, uint64_t order, room_run_fn 
                            void *context);
 
 /* The same nodes with everything free, also those that are not ready or cordoned: for
- * place_possible() and its siblings. Needs no refresh. */
+ * place_possible() and its siblings. Needs no refresh, but may be one's end: not during a pass. */
 struct place *room_empty(struct room *room);
 
 /* How a pool stands; false: no such pool. */

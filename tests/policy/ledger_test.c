@@ -288,7 +288,8 @@ static void random_step(struct books *books, struct rng *rng, struct demand *dem
         ledger_remove_pod(books->ledger, uid);
         break;
     case 3:
-        put_node(books, nodes[1 + rng_below(rng, 3)], "cpu=8 pods=10");
+        put_node(books, nodes[1 + rng_below(rng, 3)],
+                 rng_below(rng, 2) == 0 ? "cpu=8 pods=10" : "cpu=4 pods=10 @pool=spot !cordoned");
         break;
     case 4:
         ledger_remove_node(books->ledger, nodes[1 + rng_below(rng, 3)]);
@@ -306,16 +307,20 @@ TEST(ledger__balances_after_any_history) {
     for (uint64_t seed = 1; seed <= 60; seed++) {
         struct books books;
         struct demand *demand;
+        struct node_pool pool = {.node_max = 2};
         struct rng rng;
 
         rng_init(&rng, seed);
         books_init(&books);
+        pool.node = sample_node(&books.names, "spot", "cpu=4 pods=10 @pool=spot");
+        ledger_set_pools(books.ledger, &pool, seed % 2);
         demand = sample_demand(&books.names, GANG);
         for (int i = 0; i < 200; i++) {
             random_step(&books, &rng, demand);
             ledger_verify(books.ledger);
             room_verify(ledger_room(books.ledger));
         }
+        node_finish(&pool.node);
         demand_destroy(demand);
         books_finish(&books);
     }

@@ -204,3 +204,80 @@ TEST(node_index__agrees_with_a_look_at_every_node) {
         cluster_finish(&cluster);
     }
 }
+
+/* Where pods like this find room, one node after another, by name. */
+static void print_fits(struct node_index *index, const struct demand *demand, char *out_text,
+                       size_t bytes_max) {
+    const struct pod_group *group = &demand->groups[0];
+    const struct node_needs needs = node_needs_of(&group->requests);
+    const struct node_choice *choice = node_index_choice(index, &group->pod, group->where_hash);
+    struct node_search search = {0};
+    size_t kind;
+    uint32_t at;
+    size_t used = (size_t)snprintf(out_text, bytes_max, "of %u:", choice->node_count);
+
+    while ((at = node_index_next_fit(index, choice, &needs, &search)) != NODE_INDEX_NONE) {
+        used +=
+            (size_t)snprintf(out_text + used, bytes_max - used, " %s", index->nodes[at].node->name);
+    }
+    at = node_index_nearest(index, choice, &needs, &kind);
+    (void)snprintf(out_text + used, bytes_max - used, " nearest %s",
+                   at == NODE_INDEX_NONE ? "none" : index->nodes[at].node->name);
+}
+
+/* An index whose nodes came and went knows the same as one that is made of those that are there. */
+static void compare_with_new(struct cluster *cluster, const uint32_t *numbers, size_t count,
+                             const struct demand *demand, const char *what) {
+    struct node_index fresh = {.some_day = cluster->index.some_day};
+    char texts[2][4096];
+
+    for (size_t i = 0; i < count; i++) {
+        if (numbers[i] != NODE_INDEX_NONE) {
+            (void)node_index_add(&fresh, &cluster->nodes[i],
+                                 &cluster->index.nodes[numbers[i]].free);
+        }
+    }
+    print_fits(&cluster->index, demand, texts[0], sizeof texts[0]);
+    print_fits(&fresh, demand, texts[1], sizeof texts[1]);
+    CHECK_STR(texts[0], texts[1], what);
+    CHECK(resources_equal(node_index_largest(&cluster->index), node_index_largest(&fresh)), what);
+    node_index_finish(&fresh);
+}
+
+TEST(node_index__is_the_same_however_its_nodes_came) {
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        struct cluster cluster = {.index = {.some_day = seed % 2 == 0}};
+        uint32_t numbers[NODES_MAX];
+        struct rng rng;
+        char what[32];
+
+        (void)snprintf(what, sizeof what, "seed %llu", (unsigned long long)seed);
+        rng_init(&rng, seed);
+        while (cluster.count < 2 + seed % (NODES_MAX - 2)) {
+            random_node(&cluster, &rng);
+        }
+        for (size_t i = 0; i < cluster.count; i++) {
+            numbers[i] = NODE_INDEX_NONE;
+        }
+        for (int step = 0; step < 250; step++) {
+            const size_t at = rng_below(&rng, cluster.count);
+            struct demand *demand = random_demand(&cluster, &rng);
+
+            if (numbers[at] == NODE_INDEX_NONE) {
+                numbers[at] = node_index_add(&cluster.index, &cluster.nodes[at],
+                                             &cluster.nodes[at].allocatable);
+            } else if (rng_below(&rng, 3) > 0) {
+                node_index_remove(&cluster.index, numbers[at]);
+                numbers[at] = NODE_INDEX_NONE;
+            } else {
+                node_index_take(&cluster.index, numbers[at], &demand->groups[0].requests, 1);
+            }
+            node_index_verify(&cluster.index);
+            if (step % 5 == 0) {
+                compare_with_new(&cluster, numbers, cluster.count, demand, what);
+            }
+            demand_destroy(demand);
+        }
+        cluster_finish(&cluster);
+    }
+}
