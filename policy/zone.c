@@ -79,6 +79,10 @@ int32_t zone_offset_s(const struct zone *zone, int64_t time_s) {
     return zone->periods[period_at(zone, time_s)].offset_s;
 }
 
+int64_t zone_next_change_s(const struct zone *zone, int64_t time_s) {
+    return period_end_s(zone, period_at(zone, time_s));
+}
+
 int64_t zone_civil_s(const struct zone *zone, int64_t time_s) {
     return time_s + zone_offset_s(zone, time_s);
 }

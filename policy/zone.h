@@ -30,6 +30,9 @@ const char *zone_name(const struct zone *zone);
 /* East of Greenwich is positive. O(log n). */
 int32_t zone_offset_s(const struct zone *zone, int64_t time_s);
 
+/* The first instant after this one at which another period begins; INT64_MAX: none does. */
+int64_t zone_next_change_s(const struct zone *zone, int64_t time_s);
+
 /* What the wall clock shows. */
 int64_t zone_civil_s(const struct zone *zone, int64_t time_s);
 
