@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "policy/job.h"
 #include "queue/fields.h"
@@ -128,6 +129,7 @@ static json_t *field_to_json(const struct field *field, const char *value) {
         memcpy(&part.wide, at, sizeof part.wide);
         return json_integer(part.wide);
     case FIELD_TEXT:
+    case FIELD_LONG_TEXT:
         memcpy(&part.text, at, sizeof part.text);
         return json_string(part.text);
     case FIELD_BYTES:
@@ -221,8 +223,10 @@ static bool field_from_json(const struct field *field, const json_t *json, char 
         memcpy(at, &narrow, sizeof narrow);
         return true;
     case FIELD_TEXT:
+    case FIELD_LONG_TEXT:
         memcpy(at, &text, sizeof text);
-        return text != NULL;
+        return text != NULL &&
+               (field->type != FIELD_LONG_TEXT || strlen(text) <= LIMIT_SCHEDULE_BYTES);
     case FIELD_BYTES:
         return bytes_from_json(json, (unsigned char *)at, field->bound);
     case FIELD_SERIES:

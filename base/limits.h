@@ -40,6 +40,14 @@
 #define LIMIT_SPEC_BYTES         (1 * LIMIT_MIB)
 #define LIMIT_CONFIG_BYTES       (1 * LIMIT_MIB)
 
+/* A schedule's definition: kept in memory. And records of runs that one look skips: others are told
+ * of in one. */
+#define LIMIT_SCHEDULE_BYTES (256 * LIMIT_KIB)
+#define LIMIT_SCHEDULES      100000
+#define LIMIT_SCHEDULE_SKIPS 100
+#define LIMIT_SCHEDULE_LOOKS 20000 /* occurrences that one look counts */
+#define LIMIT_SCHEDULE_RUNS  256   /* that one turn makes */
+
 /* Windows: of each list, of a calendar with those it includes, of its file, of a zone's file. */
 #define LIMIT_WINDOWS        1000
 #define LIMIT_CALENDAR_DAYS  100000
@@ -115,6 +123,7 @@
 #define LIMIT_MANIFEST_KNOWN_BYTES (16 * LIMIT_KIB)
 
 _Static_assert(LIMIT_SPEC_BYTES <= LIMIT_MANIFEST_BYTES, "one spec fits a manifest");
+_Static_assert(LIMIT_SCHEDULE_BYTES <= LIMIT_SPEC_BYTES, "a schedule is stored like a spec");
 _Static_assert(LIMIT_MANIFEST_BYTES <= LIMIT_HTTP_BODY_BYTES, "a manifest fits a request");
 _Static_assert(LIMIT_ROW_BYTES <= LIMIT_RECORD_TEXT_BYTES, "a row is stored whole");
 _Static_assert(LIMIT_KUBE_OBJECT_BYTES <= LIMIT_KUBE_LIST_BYTES, "one object fits a page");

@@ -12,6 +12,28 @@ static const struct field runs_fields[] = {
     FIELD_LIST(2, struct fact_runs, runs_us, count, FACT_SERIES_MAX),
 };
 
+static const struct field schedule_fields[] = {
+    FIELD(1, FIELD_I64, struct fact_schedule, created_us),
+    FIELD_TIME(2, struct fact_schedule, changed_us, created_us, FIELD_AS_BASE),
+    FIELD(3, FIELD_TEXT, struct fact_schedule, submitter),
+    FIELD(4, FIELD_TEXT, struct fact_schedule, team),
+    FIELD(5, FIELD_LONG_TEXT, struct fact_schedule, text),
+};
+
+static const struct field schedule_state_fields[] = {
+    FIELD(1, FIELD_I64, struct fact_schedule_state, last_s),
+    FIELD_TIME(2, struct fact_schedule_state, last_civil_s, last_s, FIELD_AS_BASE),
+    FIELD(3, FIELD_BOOL, struct fact_schedule_state, last_fold),
+    FIELD(4, FIELD_BOOL, struct fact_schedule_state, paused),
+    FIELD(5, FIELD_U64, struct fact_schedule_state, last_job),
+    FIELD(6, FIELD_U64, struct fact_schedule_state, runs),
+    FIELD(7, FIELD_U64, struct fact_schedule_state, skipped),
+};
+
+static const struct field_table schedule_table = {schedule_fields, ARRAY_LEN(schedule_fields),
+                                                  sizeof(struct fact_schedule)};
+static const struct field_table schedule_state_table = {
+    schedule_state_fields, ARRAY_LEN(schedule_state_fields), sizeof(struct fact_schedule_state)};
 static const struct field_table usage_table = {usage_fields, ARRAY_LEN(usage_fields),
                                                sizeof(struct fact_usage)};
 static const struct field_table runs_table = {runs_fields, ARRAY_LEN(runs_fields),
@@ -23,6 +45,10 @@ const struct field_table *fact_fields(enum fact_kind kind) {
         return &usage_table;
     case FACT_RUNS:
         return &runs_table;
+    case FACT_SCHEDULE:
+        return &schedule_table;
+    case FACT_SCHEDULE_STATE:
+        return &schedule_state_table;
     }
     return NULL;
 }

@@ -10,6 +10,7 @@
 #ifndef QUEUE_FACT_H
 #define QUEUE_FACT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "queue/fields.h"
@@ -30,10 +31,32 @@ struct fact_runs {
     int64_t runs_us[FACT_SERIES_MAX];
 };
 
+/* What people asked for: a schedule; its namespace/name as the key. */
+struct fact_schedule {
+    int64_t created_us;
+    int64_t changed_us;
+    const char *submitter;
+    const char *team;
+    const char *text; /* the document, as JSON */
+};
+
+/* How far a schedule has come; under the same key, and written with each of its runs. */
+struct fact_schedule_state {
+    int64_t last_s;       /* the instant of the latest occurrence that was dealt with */
+    int64_t last_civil_s; /* and its wall clock's */
+    bool last_fold;
+    bool paused;
+    uint64_t last_job; /* 0: none yet */
+    uint64_t runs;     /* so far */
+    uint64_t skipped;
+};
+
 /* kind, number on disk (never used again), struct, its member of the union */
-#define FACT_LIST(X)                           \
-    X(FACT_USAGE, 1, struct fact_usage, usage) \
-    X(FACT_RUNS, 2, struct fact_runs, runs)
+#define FACT_LIST(X)                                    \
+    X(FACT_USAGE, 1, struct fact_usage, usage)          \
+    X(FACT_RUNS, 2, struct fact_runs, runs)             \
+    X(FACT_SCHEDULE, 3, struct fact_schedule, schedule) \
+    X(FACT_SCHEDULE_STATE, 4, struct fact_schedule_state, schedule_state)
 
 enum fact_kind {
 #define FACT_ENUM(name, number, type, member) name = (number),

@@ -110,9 +110,14 @@ static void encode_bool(struct buf *out, const struct field *field, const void *
     }
 }
 
+static size_t longest_text(const struct field *field) {
+    return field->type == FIELD_LONG_TEXT ? LIMIT_SCHEDULE_BYTES : LIMIT_RECORD_TEXT_BYTES;
+}
+
 /* At most so many bytes that no character is cut. */
-static size_t cut_text(const char *text, size_t bytes) {
-    if (bytes > LIMIT_RECORD_TEXT_BYTES) {
+static size_t cut_text(const struct field *field, const char *text, size_t bytes) {
+    ENSURE(field->type != FIELD_LONG_TEXT || bytes <= LIMIT_SCHEDULE_BYTES);
+    if (bytes > longest_text(field)) {
         bytes = LIMIT_RECORD_TEXT_BYTES;
         while (bytes > 0 && ((unsigned char)text[bytes] & 0xc0) == 0x80) {
             bytes--;
@@ -129,7 +134,7 @@ static void encode_text(struct buf *out, const struct field *field, const void *
         return;
     }
     buf_add_char(out, (char)field->tag);
-    buf_add(out, text, cut_text(text, strlen(text)));
+    buf_add(out, text, cut_text(field, text, strlen(text)));
     buf_add_char(out, '\0');
 }
 
@@ -171,6 +176,7 @@ static void encode_field(struct buf *out, const struct field *field, const void 
         encode_bool(out, field, value);
         break;
     case FIELD_TEXT:
+    case FIELD_LONG_TEXT:
         encode_text(out, field, value);
         break;
     case FIELD_BYTES:
@@ -251,7 +257,7 @@ static void decode_text(struct reader *reader, const struct field *field, void *
     const char *text = (const char *)reader->at;
     const unsigned char *end = memchr(reader->at, '\0', (size_t)(reader->end - reader->at));
 
-    if (end == NULL || end == reader->at || end - reader->at > LIMIT_RECORD_TEXT_BYTES) {
+    if (end == NULL || end == reader->at || (size_t)(end - reader->at) > longest_text(field)) {
         reader->ok = false;
         return;
     }
@@ -292,6 +298,7 @@ static void decode_field(struct reader *reader, const struct field *field, void 
         memcpy((char *)value + field->at, &set, sizeof set);
         break;
     case FIELD_TEXT:
+    case FIELD_LONG_TEXT:
         decode_text(reader, field, value);
         break;
     case FIELD_BYTES:
@@ -312,6 +319,7 @@ static void set_absent(const struct field *field, void *value) {
 
     switch ((enum field_type)field->type) {
     case FIELD_TEXT:
+    case FIELD_LONG_TEXT:
         memcpy(at, &no_text, sizeof no_text);
         break;
     case FIELD_BOOL:

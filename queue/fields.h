@@ -24,10 +24,11 @@ enum field_type {
     FIELD_I32,
     FIELD_U64,
     FIELD_I64,
-    FIELD_SINCE,  /* an int64_t, as its distance from the int64_t at `base`; an earlier row */
-    FIELD_TEXT,   /* const char *; "" and NULL are not written */
-    FIELD_BYTES,  /* `bound` unsigned char; all zero is not written */
-    FIELD_SERIES, /* int64_t[bound], of which the uint32_t at `base` says how many count */
+    FIELD_SINCE,     /* an int64_t, as its distance from the int64_t at `base`; an earlier row */
+    FIELD_TEXT,      /* const char *; "" and NULL are not written */
+    FIELD_LONG_TEXT, /* the same, and up to LIMIT_SCHEDULE_BYTES: never cut */
+    FIELD_BYTES,     /* `bound` unsigned char; all zero is not written */
+    FIELD_SERIES,    /* int64_t[bound], of which the uint32_t at `base` says how many count */
 };
 
 struct field {

@@ -1,8 +1,10 @@
 #include "queue/fields.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/memory.h"
 #include "base/rng.h"
 #include "tests/test.h"
 
@@ -23,6 +25,7 @@ struct sample {
     int32_t either;
     uint64_t large;
     int64_t widest;
+    const char *long_text;
     uint32_t count;
     int64_t series[4];
     unsigned char bytes[3];
@@ -40,6 +43,7 @@ static const struct field rows[] = {
     FIELD(10, FIELD_U64, struct sample, large),
     FIELD(11, FIELD_I64, struct sample, widest),
     FIELD_LIST(12, struct sample, series, count, 4),
+    FIELD(13, FIELD_LONG_TEXT, struct sample, long_text),
     FIELD_BOUND(127, FIELD_BYTES, struct sample, bytes, 3),
 };
 
@@ -50,6 +54,8 @@ static void check_same(const struct sample *a, const struct sample *b, const cha
     CHECK_EQ(a->ended_us, b->ended_us, what);
     CHECK_EQ(a->looked_us, b->looked_us, what);
     CHECK_STR(a->text, b->text, what);
+    CHECK_STR(a->long_text != NULL ? a->long_text : "", b->long_text != NULL ? b->long_text : "",
+              what);
     CHECK_EQ(a->set, b->set, what);
     CHECK_EQ(a->colour, b->colour, what);
     CHECK_EQ(a->small, b->small, what);
@@ -196,4 +202,21 @@ TEST(fields_encode__cuts_a_text_between_characters) {
     CHECK_OK(fields_decode(&table, bytes.data, bytes.bytes, &back), "decodes");
     CHECK_EQ(strlen(back.text), LIMIT_RECORD_TEXT_BYTES - 1, "the last character went whole");
     buf_finish(&bytes);
+}
+
+TEST(fields_encode__keeps_a_long_text_whole) {
+    struct sample in = {.either = -1};
+    struct sample out;
+    struct buf bytes;
+    char *text = mem_alloc(1, LIMIT_SCHEDULE_BYTES + 1);
+
+    memset(text, 'x', LIMIT_SCHEDULE_BYTES);
+    in.long_text = in.text = text;
+    buf_init(&bytes, LIMIT_MIB);
+    fields_encode(&bytes, &table, &in);
+    CHECK_OK(fields_decode(&table, bytes.data, bytes.bytes, &out), "decode");
+    CHECK_EQ(strlen(out.long_text), LIMIT_SCHEDULE_BYTES, "whole");
+    CHECK_EQ(strlen(out.text), LIMIT_RECORD_TEXT_BYTES, "any other is cut");
+    buf_finish(&bytes);
+    free(text);
 }
