@@ -47,15 +47,15 @@ enum record_kind {
         FIELD_TIME(22, struct job, close_us, submitted_us, 0),                                     \
         FIELD_BOUND(23, FIELD_ENUM, struct job, at_close, WINDOW_CLOSE_COUNT)
 
-#define JOB_OWN_ROWS_2                                                   \
-    FIELD(25, FIELD_BOOL, struct job, preempt_requested),                \
-        FIELD(26, FIELD_I64, struct job, occurrence.civil_s),            \
-        FIELD_TIME(27, struct job, occurrence.time_us, submitted_us, 0), \
-        FIELD(28, FIELD_I32, struct job, occurrence.business_date),      \
-        FIELD(29, FIELD_BOOL, struct job, occurrence.fold),              \
+#define JOB_OWN_ROWS_2                                                                        \
+    FIELD(25, FIELD_BOOL, struct job, preempt_requested),                                     \
+        FIELD(26, FIELD_I64, struct job, occurrence.civil_s),                                 \
+        FIELD_TIME(27, struct job, occurrence.time_us, submitted_us, 0),                      \
+        FIELD(28, FIELD_I32, struct job, occurrence.business_date),                           \
+        FIELD(29, FIELD_BOOL, struct job, occurrence.fold),                                   \
         FIELD(30, FIELD_BOOL, struct job, has_run), FIELD(31, FIELD_U32, struct job, alarms), \
-        FIELD(32, FIELD_U32, struct job, driver_growth),                 \
-        FIELD(33, FIELD_U32, struct job, executor_growth),               \
+        FIELD(32, FIELD_U32, struct job, driver_growth),                                      \
+        FIELD(33, FIELD_U32, struct job, executor_growth),                                    \
         FIELD(34, FIELD_TEXT, struct job, avoid)
 
 /* What a job has from its submission and never changes: stored once for all that have the same.
@@ -80,7 +80,7 @@ enum record_kind {
         FIELD(21, FIELD_I64, struct job, warn_runtime_us),                                      \
         FIELD(22, FIELD_I64, struct job, start_by_us),                                          \
         FIELD_BOUND(23, FIELD_ENUM, struct job, start_miss, START_MISS_COUNT),                  \
-        FIELD(24, FIELD_I64, struct job, finish_by_us),                                           \
+        FIELD(24, FIELD_I64, struct job, finish_by_us),                                         \
         FIELD(25, FIELD_TEXT, struct job, retry.rules)
 
 /* A stored job begins with its job. */

@@ -60,10 +60,10 @@ static struct job shared_part(const struct job *job) {
 
 /* The texts that jobs share: those of the terms are interned, equal ones are one. */
 static const size_t shared_texts[] = {
-    offsetof(struct job, namespace), offsetof(struct job, team),
-    offsetof(struct job, submitter), offsetof(struct job, priority_class),
-    offsetof(struct job, window),    offsetof(struct job, schedule),
-    offsetof(struct job, after),     offsetof(struct job, array),
+    offsetof(struct job, namespace),   offsetof(struct job, team),
+    offsetof(struct job, submitter),   offsetof(struct job, priority_class),
+    offsetof(struct job, window),      offsetof(struct job, schedule),
+    offsetof(struct job, after),       offsetof(struct job, array),
     offsetof(struct job, retry.rules),
 };
 
@@ -238,14 +238,13 @@ void entry_load(struct entry *entry, const struct job *job) {
         .occurrence = job->occurrence,
         .alarms = job->alarms,
     };
-    bool as_submitted = course.attempt == 0 && course.failures == 0 && course.retries == 0 &&
-                        course.infra_retries == 0 && course.driver_growth == 0 &&
-                        course.executor_growth == 0 && course.eligible_us == job->submitted_us &&
-                        course.admitted_us == 0 && course.started_us == 0 &&
-                        course.finished_us == 0 && course.close_us == 0 &&
-                        course.failure == FAILURE_NONE && course.exit_code == -1 &&
-                        !course.cancel_requested && !course.pods_deleted &&
-                        course.occurrence.time_us == 0 && course.alarms == 0;
+    bool as_submitted =
+        course.attempt == 0 && course.failures == 0 && course.retries == 0 &&
+        course.infra_retries == 0 && course.driver_growth == 0 && course.executor_growth == 0 &&
+        course.eligible_us == job->submitted_us && course.admitted_us == 0 &&
+        course.started_us == 0 && course.finished_us == 0 && course.close_us == 0 &&
+        course.failure == FAILURE_NONE && course.exit_code == -1 && !course.cancel_requested &&
+        !course.pods_deleted && course.occurrence.time_us == 0 && course.alarms == 0;
 
     entry->state = (uint8_t)job->state;
     entry->submitted_us = job->submitted_us;
