@@ -86,6 +86,7 @@ void attempt_admit(struct core *core, struct entry *entry) {
     course->admitted_us = core->instant.now_us;
     course->started_us = 0;
     course->finished_us = 0;
+    course->alarms &= ~(uint32_t)ALARM_RUNTIME;
     course->close_us = gate_close_us(entry->shape->gate, &course->at_close);
     view_reserve(core, entry);
     entry->run = new_run(core, entry);
@@ -107,6 +108,9 @@ static void end_attempt(struct core *core, struct entry *entry, enum failure fai
         run->standing_finished_us != 0 ? run->standing_finished_us : core->instant.now_us;
     if (run->attempt.finished_us < run->attempt.started_us) {
         run->attempt.finished_us = run->attempt.started_us;
+    }
+    if (run->attempt.started_us != 0) {
+        alarms_ran(core, entry, run->attempt.finished_us - run->attempt.started_us);
     }
     run_set_text(&run->attempt.message, message);
     entry_edit(entry)->failure = failure;
@@ -237,6 +241,7 @@ static void running(struct core *core, struct entry *entry) {
         run->attempt.started_us = run->attempt.admitted_us;
     }
     entry_edit(entry)->started_us = run->attempt.started_us;
+    alarms_started(core, entry, run->attempt.started_us);
     entry_edit(entry)->has_run = true;
     entry_edit(entry)->quota_races = 0;
     view_run_changed(core, entry);

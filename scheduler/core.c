@@ -99,6 +99,7 @@ void core_destroy(struct core *core) {
     share_destroy(core->share);
     ledger_destroy(core->ledger);
     timers_finish(&core->timers);
+    alarms_finish(&core->alarms);
     outbox_finish(&core->outbox);
     resource_names_finish(&core->names);
     intern_finish(&core->texts);
@@ -232,6 +233,10 @@ static void on_lease(struct core *core, struct event *event) {
     core->pass_needed = true;
 }
 
+static void on_outlook(struct core *core, struct event *event) {
+    alarms_foresee(core, &event->outlook);
+}
+
 static void on_drain(struct core *core, struct event *event) {
     (void)event;
     core->counts.draining = true;
@@ -258,6 +263,7 @@ static void (*const handlers[EVENT_KIND_COUNT])(struct core *core, struct event 
     [EVENT_LEASE] = on_lease,
     [EVENT_LOST] = on_lost,
     [EVENT_DRAIN] = on_drain,
+    [EVENT_OUTLOOK] = on_outlook,
 };
 
 /* --- The turn -------------------------------------------------------------------------------- */
@@ -334,11 +340,13 @@ static void expire_submissions(struct core *core) {
 static int64_t wake_after_us(const struct core *core) {
     const int64_t next_us = timers_next_us(&core->timers);
     const int64_t due_us = ledger_due_us(core->ledger);
+    const int64_t alarm_us = alarms_wake_after_us(core);
     int64_t after_us = gates_wake_after_us(core);
 
     if (core->pass_needed) {
         return 0;
     }
+    after_us = alarm_us < after_us ? alarm_us : after_us;
     if (next_us != CLOCK_NEVER_US) {
         const int64_t left_us =
             next_us > core->instant.mono_us ? next_us - core->instant.mono_us : 0;
@@ -371,6 +379,7 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
         tick_loaded(core);
     }
     tick_all_due(core);
+    alarms_tick(core);
     gates_tick(core);
     view_settle(core);
     if (core->pass_needed) {
@@ -407,6 +416,19 @@ bool core_job(const struct core *core, uint64_t id, struct job *out_job) {
 
 bool core_next_job(const struct core *core, uint64_t after_id, struct job *out_job) {
     return give_job(entries_next(&core->entries, after_id), out_job);
+}
+
+bool core_next_deadline(const struct core *core, size_t *at, uint64_t *out_job_id,
+                        int64_t *out_due_us) {
+    const struct timers *due = &core->alarms.due;
+
+    if (*at >= due->count) {
+        return false;
+    }
+    *out_job_id = due->entries[*at].id;
+    *out_due_us = due->entries[*at].due_us;
+    (*at)++;
+    return true;
 }
 
 uint64_t core_new_id(const struct core *core) {

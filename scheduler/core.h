@@ -89,6 +89,11 @@ bool core_job(const struct core *core, uint64_t id, struct job *out_job);
 /* The job with the lowest id above after_id; false at the end. */
 bool core_next_job(const struct core *core, uint64_t after_id, struct job *out_job);
 
+/* The jobs that have a deadline before them, from *at = 0 on, the nearest first, the others in no
+ * order; some of them may be over already. */
+bool core_next_deadline(const struct core *core, size_t *at, uint64_t *out_job_id,
+                        int64_t *out_due_us);
+
 /* What the next job to be submitted will be called. */
 uint64_t core_new_id(const struct core *core);
 

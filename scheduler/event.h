@@ -40,8 +40,9 @@ enum event_kind {
     EVENT_STARTED, /* COMMAND_START is over */
     EVENT_DELETED, /* COMMAND_DELETE is over */
     EVENT_SETTINGS,
-    EVENT_LEASE, /* we hold the lease, or not (any more): start something, or nothing */
-    EVENT_DRAIN, /* start nothing more */
+    EVENT_LEASE,   /* we hold the lease, or not (any more): start something, or nothing */
+    EVENT_DRAIN,   /* start nothing more */
+    EVENT_OUTLOOK, /* what a forecast says of jobs with deadlines */
     EVENT_KIND_COUNT,
 };
 
@@ -168,6 +169,20 @@ struct core_settings {
     struct window_set *windows;    /* the core shares it; NULL: none */
 };
 
+/* When a job will start: half of the futures keep p50_us, nine in ten p90_us. CLOCK_NEVER_US: not
+ * known. What runs has started. */
+struct outlook {
+    uint64_t job_id;
+    int64_t p50_us;
+    int64_t p90_us;
+    bool not_before; /* p50_us is as far as was looked: it starts later */
+};
+
+struct outlook_event {
+    const struct outlook *jobs;
+    size_t count;
+};
+
 struct event {
     enum event_kind kind;
     uint64_t token; /* of the client that waits for a reply; 0: nobody */
@@ -188,6 +203,7 @@ struct event {
         struct deleted_event deleted;
         struct core_settings settings;
         bool lease_held;
+        struct outlook_event outlook;
     };
 };
 

@@ -83,6 +83,10 @@ void lifecycle_move(struct core *core, struct entry *entry, enum job_state to, c
     }
     core->pass_needed = true;
     lifecycle_note(core, entry, kind, text);
+    if (to == JOB_SUCCEEDED || to == JOB_FAILED) {
+        alarms_ended(core, entry,
+                     entry->run != NULL ? entry->run->attempt.finished_us : core->instant.now_us);
+    }
 }
 
 /* Two drivers of one job could both write its output: the next attempt waits until the pod of the
@@ -102,6 +106,8 @@ static void tick_waiting(struct core *core, struct entry *entry) {
         lifecycle_move(core, entry,
                        job_may_move(entry->state, JOB_REJECTED) ? JOB_REJECTED : JOB_FAILED,
                        "rejected", "its stored specification can't be read any more");
+    } else if (alarms_forbid_start(entry)) {
+        alarms_skip(core, entry);
     } else if (lifecycle_eligible_in_us(core, entry) > 0) {
         lifecycle_wake_at(core, entry->id,
                           core->instant.mono_us + lifecycle_eligible_in_us(core, entry));
@@ -210,7 +216,9 @@ static void tick_starting(struct core *core, struct entry *entry) {
 
 static void tick_running(struct core *core, struct entry *entry) {
     const int64_t limit_us = entry->terms->max_runtime_us;
-    const int64_t due_us = entry_course(entry)->started_us + limit_us;
+    const int64_t warn_us = entry->terms->warn_runtime_us;
+    const int64_t started_us = entry_course(entry)->started_us;
+    const int64_t due_us = started_us + limit_us;
     char limit[32];
 
     if (closed(core, entry)) {
@@ -218,9 +226,16 @@ static void tick_running(struct core *core, struct entry *entry) {
     }
     if (is_being_stopped(entry)) {
         go_on_stopping(core, entry);
-    } else if (limit_us == 0) {
         return;
-    } else if (due_us > core->instant.now_us) {
+    }
+    alarms_ran(core, entry, core->instant.now_us - started_us);
+    if (warn_us != 0 && started_us + warn_us > core->instant.now_us) {
+        lifecycle_wake_at(core, entry->id, mono_of(core, started_us + warn_us));
+    }
+    if (limit_us == 0) {
+        return;
+    }
+    if (due_us > core->instant.now_us) {
         lifecycle_wake_at(core, entry->id, mono_of(core, due_us));
     } else {
         text_print_duration(limit_us, limit);

@@ -64,6 +64,18 @@ bool timers_take_due(struct timers *timers, int64_t now_us, uint64_t *out_id) {
     return true;
 }
 
+void timers_keep(struct timers *timers, bool (*is_wanted)(void *context, uint64_t id),
+                 void *context) {
+    const size_t count = timers->count;
+
+    timers->count = 0;
+    for (size_t i = 0; i < count; i++) { /* What is added stays behind what is read. */
+        if (is_wanted(context, timers->entries[i].id)) {
+            timers_add(timers, timers->entries[i].due_us, timers->entries[i].id);
+        }
+    }
+}
+
 int64_t timers_next_us(const struct timers *timers) {
     return timers->count > 0 ? timers->entries[0].due_us : CLOCK_NEVER_US;
 }

@@ -30,6 +30,10 @@ void timers_add(struct timers *timers, int64_t due_us, uint64_t id);
 /* Remove the first entry that is due at now_us; false when there is none. */
 bool timers_take_due(struct timers *timers, int64_t now_us, uint64_t *out_id);
 
+/* Leave out those that are no longer wanted. O(n log n). */
+void timers_keep(struct timers *timers, bool (*is_wanted)(void *context, uint64_t id),
+                 void *context);
+
 /* When the next one is due; CLOCK_NEVER_US when empty. */
 int64_t timers_next_us(const struct timers *timers);
 

@@ -47,6 +47,7 @@ struct entry *view_add(struct core *core, const struct job *job, struct demand *
         shape_join(core, entry, demand);
     }
     view_count(core, entry, 1);
+    alarms_arm(core, entry);
     return entry;
 }
 

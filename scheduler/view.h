@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "policy/ledger.h"
 #include "policy/plan.h"
+#include "scheduler/alarms.h"
 #include "scheduler/core.h"
 #include "scheduler/entries.h"
 #include "scheduler/gates.h"
@@ -153,7 +154,8 @@ struct core {
     struct map cleanups; /* namespace/name -> struct cleanup */
     struct gates gates;
     struct timers timers; /* monotonic; id 0 is the cleanups */
-    uint64_t *finished;   /* ids in the order they finished, from `finished_first` on */
+    struct alarms alarms;
+    uint64_t *finished; /* ids in the order they finished, from `finished_first` on */
     size_t finished_first;
     size_t finished_end;
     size_t finished_room;

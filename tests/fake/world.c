@@ -26,6 +26,7 @@
 #define WORLD_SHUTS      300
 #define MINUTE_US        INT64_C(60000000)
 #define PROTECTION_US    (5 * MINUTE_US)
+#define ALARM_SLACK_US   5000000
 
 /* A pod of the cluster: the truth, which watches tell later. */
 struct world_pod {
@@ -67,8 +68,21 @@ struct stored_job {
     struct job job;
     struct attempt attempt;
     uint32_t events;
-    unsigned which; /* of the demands */
+    unsigned which;        /* of the demands */
+    uint32_t told;         /* enum alarm: of which there were events */
+    uint32_t told_attempt; /* of ALARM_RUNTIME */
     bool exists;
+};
+
+/* The events that tell of deadlines, each once a job (runtime_long: once an attempt). */
+static const struct alarm_kind {
+    const char *kind;
+    enum alarm alarm;
+} alarm_kinds[] = {
+    {"start_missed", ALARM_START_MISSED}, {"start_risk", ALARM_START_RISK},
+    {"start_safe", ALARM_START_SAFE},     {"finish_missed", ALARM_FINISH_MISSED},
+    {"finish_risk", ALARM_FINISH_RISK},   {"finish_safe", ALARM_FINISH_SAFE},
+    {"runtime_long", ALARM_RUNTIME},
 };
 
 /* A request that a leader had sent when it was stopped. */
@@ -458,6 +472,36 @@ static void store_attempt(struct world *world, const struct attempt *attempt) {
     stored->attempt.cause = keep(world, attempt->cause);
 }
 
+/* Each alarm once, and no earlier than what it tells of. */
+static void hear(struct world *world, const struct job_event *event) {
+    struct stored_job *stored = &world->disk[event->job_id];
+    enum alarm alarm = (enum alarm)0;
+
+    for (size_t i = 0; i < ARRAY_LEN(alarm_kinds); i++) {
+        if (strcmp(event->kind, alarm_kinds[i].kind) == 0) {
+            alarm = alarm_kinds[i].alarm;
+        }
+    }
+    if (alarm == 0) {
+        return;
+    }
+    if ((stored->told & alarm) != 0 &&
+        (alarm != ALARM_RUNTIME || stored->told_attempt == event->attempt)) {
+        broken(world, "an alarm was told twice", event->job_id);
+    }
+    if ((alarm == ALARM_START_SAFE && (stored->told & ALARM_START_RISK) == 0) ||
+        (alarm == ALARM_FINISH_SAFE && (stored->told & ALARM_FINISH_RISK) == 0)) {
+        broken(world, "safe, and was never at risk", event->job_id);
+    }
+    if ((alarm == ALARM_START_MISSED && world->now.now_us < stored->job.start_by_us) ||
+        (alarm == ALARM_FINISH_MISSED && world->now.now_us < stored->job.finish_by_us)) {
+        broken(world, "an alarm before its time", event->job_id);
+    }
+    stored->told |= alarm;
+    stored->told_attempt = alarm == ALARM_RUNTIME ? event->attempt : stored->told_attempt;
+    world->totals.alarms++;
+}
+
 static void commit(struct world *world, const struct turn *turn) {
     for (size_t i = 0; i < turn->change_count; i++) {
         const struct queue_change *change = &turn->changes[i];
@@ -466,9 +510,11 @@ static void commit(struct world *world, const struct turn *turn) {
             store_job(world, &change->job, change->spec);
         } else if (change->kind == CHANGE_ATTEMPT_PUT) {
             store_attempt(world, &change->attempt);
-        } else if (change->kind == CHANGE_EVENT_ADD &&
-                   change->event.sequence != world->disk[change->event.job_id].events++) {
-            broken(world, "an event's sequence number", change->event.job_id);
+        } else if (change->kind == CHANGE_EVENT_ADD) {
+            if (change->event.sequence != world->disk[change->event.job_id].events++) {
+                broken(world, "an event's sequence number", change->event.job_id);
+            }
+            hear(world, &change->event);
         }
     }
 }
@@ -641,6 +687,42 @@ static void check_jobs(const struct world *world) {
     }
 }
 
+/* Has the time come, and the little that it may take to see what runs? */
+static bool is_over(const struct world *world, int64_t by_us) {
+    return by_us != 0 && by_us + ALARM_SLACK_US <= world->now.now_us;
+}
+
+/* No alarm is lost, whatever died in between. */
+static void check_alarms(const struct world *world) {
+    for (uint64_t id = 1; id <= world->acknowledged; id++) {
+        const struct stored_job *stored = &world->disk[id];
+        const struct job *job = &stored->job;
+        const bool ended = job->state == JOB_SUCCEEDED || job->state == JOB_FAILED;
+
+        if (!job_state_is_final(job->state) && is_over(world, job->start_by_us) && !job->has_run &&
+            (stored->told & ALARM_START_MISSED) == 0) {
+            broken(world, "has not started in time, and nothing was told", id);
+        }
+        if ((!job_state_is_final(job->state)
+                 ? is_over(world, job->finish_by_us)
+                 : ended && job->finish_by_us != 0 &&
+                       stored->attempt.finished_us > job->finish_by_us) &&
+            (stored->told & ALARM_FINISH_MISSED) == 0) {
+            broken(world, "is not done in time, and nothing was told", id);
+        }
+        if (stored->attempt.finished_us != 0 && stored->attempt.started_us != 0 &&
+            job->warn_runtime_us != 0 &&
+            stored->attempt.finished_us - stored->attempt.started_us >= job->warn_runtime_us &&
+            ((stored->told & ALARM_RUNTIME) == 0 ||
+             stored->told_attempt != stored->attempt.number)) {
+            broken(world, "ran for long, and nothing was told", id);
+        }
+        if (((job->alarms ^ stored->told) & ~(uint32_t)ALARM_RUNTIME) != 0) {
+            broken(world, "the job knows other alarms than were told", id);
+        }
+    }
+}
+
 /* Never two live drivers of one job. */
 static void check_drivers(const struct world *world) {
     unsigned live[WORLD_JOBS_MAX + 1] = {0};
@@ -694,6 +776,7 @@ static void check(const struct world *world) {
         broken(world, error.text, 0);
     }
     check_jobs(world);
+    check_alarms(world);
     check_drivers(world);
     check_limits(world);
     /* Whoever was admitted gets its executors, unless others spoil it. */
@@ -902,6 +985,30 @@ static void take_over(struct world *world) {
 
 /* --- Clients --------------------------------------------------------------------------------- */
 
+/* Within so many minutes; 0: whenever. */
+static int64_t deadline_us(struct world *world, unsigned minutes) {
+    return chance(world, 300)
+               ? 0
+               : world->now.now_us + (int64_t)rng_below(&world->rng, minutes * 60) * 1000000;
+}
+
+/* A forecast that may say anything. */
+static void foresee(struct world *world) {
+    struct outlook jobs[WORLD_JOBS_MAX];
+    struct event event = {.kind = EVENT_OUTLOOK, .outlook = {.jobs = jobs}};
+
+    for (uint64_t id = 1; id <= world->acknowledged; id++) {
+        int64_t p50_us = world->now.now_us + (int64_t)rng_below(&world->rng, 8) * MINUTE_US;
+
+        jobs[event.outlook.count++] = (struct outlook){
+            .job_id = id,
+            .p50_us = p50_us,
+            .p90_us = p50_us + (int64_t)rng_below(&world->rng, 2) * MINUTE_US,
+        };
+    }
+    (void)turn(world, &event, 1);
+}
+
 static void submit(struct world *world) {
     unsigned which = (unsigned)rng_below(&world->rng, ARRAY_LEN(world->demands));
     struct new_job job = {
@@ -933,6 +1040,13 @@ static void submit(struct world *world) {
     if (chance(world, world->options.estimated)) {
         job.expected_runtime_us = runtime_us(world, world->next_id) + 10000000;
         job.priority = 0; /* Nobody who comes later goes first. */
+    }
+    if (chance(world, world->options.deadlines)) {
+        job.start_by_us = deadline_us(world, 2);
+        job.start_miss = chance(world, 300) ? START_MISS_SKIP : START_MISS_WARN;
+        job.finish_by_us = deadline_us(world, 10);
+        job.warn_runtime_us = chance(world, 500) ? MINUTE_US : 0;
+        job.max_runtime_us = chance(world, 300) ? 2 * MINUTE_US : 0;
     }
     job.spec.hash[0] = (unsigned char)which;
     (void)turn(world, &event, 1);
@@ -1012,6 +1126,9 @@ static void step(struct world *world) {
     if (!world->died && !world->paused && world->acknowledged > 0 &&
         chance(world, world->options.cancel)) {
         cancel(world);
+    }
+    if (!world->died && !world->paused && world->options.deadlines > 0 && chance(world, 100)) {
+        foresee(world);
     }
     if (world->died || chance(world, world->options.crash)) {
         crash(world);
@@ -1096,6 +1213,10 @@ static void check_end(const struct world *world) {
         if (job.state == JOB_SUCCEEDED && world->succeeded_mains[id] != 1) {
             broken(world, "succeeded, but not exactly once", id);
         }
+        if (job.state == JOB_SKIPPED && job.start_miss == START_MISS_SKIP && !job.has_run &&
+            job.failure == FAILURE_DEADLINE && (job.alarms & ALARM_START_MISSED) != 0) {
+            continue;
+        }
         if (job.state == JOB_REJECTED || job.state == JOB_SKIPPED) {
             broken(world, "an end that nothing here leads to", id);
         }
@@ -1105,6 +1226,15 @@ static void check_end(const struct world *world) {
             broken(world, "a pod is left over", world->pods[i].job_id);
         }
     }
+}
+
+static unsigned count_skips(const struct world *world) {
+    unsigned sum = 0;
+
+    for (uint64_t id = 1; id <= world->acknowledged; id++) {
+        sum += world->disk[id].job.state == JOB_SKIPPED;
+    }
+    return sum;
 }
 
 /* Nobody is stopped again and again: not twice within the time that protects a job. */
@@ -1186,6 +1316,7 @@ struct world_totals world_run(const struct world_options *options) {
     check_end(world);
     totals = world->totals;
     totals.preemptions = count_preemptions(world);
+    totals.skips = count_skips(world);
     forget_old(world);
     core_destroy(world->core);
     for (size_t i = 0; i < ARRAY_LEN(world->demands); i++) {

@@ -29,6 +29,7 @@ struct world_options {
     unsigned crash;        /* the daemon dies between commit and act, or after */
     unsigned foreign;      /* somebody else takes quota and room for a while */
     unsigned pause;        /* the leader is stopped amid its commands: another one takes over */
+    unsigned deadlines;    /* a job has some, and forecasts say anything of them */
     unsigned windows;      /* a job names windows, which open for 10 minutes and shut for 3 */
     /* How jobs are planned. */
     enum plan_backfill_mode backfill;
@@ -43,6 +44,8 @@ struct world_options {
 struct world_totals {
     unsigned promises; /* jobs that started after one */
     unsigned preemptions;
+    unsigned alarms; /* told of deadlines */
+    unsigned skips;  /* jobs that had to start earlier */
     unsigned requests;
     unsigned turns;
     unsigned takeovers;

@@ -43,6 +43,8 @@ struct scenario_parts {
     size_t pod_count;
     struct new_job *submits[SCENARIO_EVENTS_MAX];
     size_t submit_count;
+    struct outlook outlooks[SCENARIO_EVENTS_MAX];
+    size_t outlook_count;
 };
 
 struct scenario {

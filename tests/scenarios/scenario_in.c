@@ -630,6 +630,27 @@ static void teams(struct words *words) {
     add(words, EVENT_SETTINGS)->settings = scenario->settings;
 }
 
+/* "2 p50=200s p90=350s later": of job 2, from now on. */
+static void outlook(struct words *words) {
+    struct scenario *scenario = words->scenario;
+    struct event *event = add(words, EVENT_OUTLOOK);
+    struct outlook *seen = &scenario->parts.outlooks[scenario->parts.outlook_count++];
+    char *word;
+    char *value;
+
+    *seen = (struct outlook){.job_id = (uint64_t)number(words, need(words, "a job"))};
+    while ((word = next(words)) != NULL) {
+        if ((value = value_of(word, "p50")) != NULL) {
+            seen->p50_us = scenario->now.now_us + duration_us(words, value);
+        } else if ((value = value_of(word, "p90")) != NULL) {
+            seen->p90_us = scenario->now.now_us + duration_us(words, value);
+        } else {
+            seen->not_before = strcmp(word, "later") == 0;
+        }
+    }
+    event->outlook = (struct outlook_event){.jobs = seen, .count = 1};
+}
+
 static void drain(struct words *words) {
     (void)add(words, EVENT_DRAIN);
 }
@@ -725,8 +746,8 @@ static const struct {
     {"submit", submit},   {"cancel", cancel},   {"hold", hold},     {"release", release},
     {"ask", ask},         {"pod", pod},         {"node", node},     {"quota", quota},
     {"limits", limits},   {"gone", gone},       {"synced", synced}, {"denied", denied},
-    {"started", started}, {"deleted", deleted}, {"drain", drain},   {"settings", reload},
-    {"lost", lost},       {"teams", teams},
+    {"started", started}, {"deleted", deleted}, {"drain", drain},   {"outlook", outlook},
+    {"settings", reload}, {"lost", lost},       {"teams", teams},
 };
 
 void scenario_add_event(struct scenario *scenario, char *text) {

@@ -330,9 +330,6 @@ static const struct {
     const char *why;
 } unreachable[] = {
     {JOB_HELD, JOB_REJECTED, "what a held job asks for is looked at when it is released"},
-    {JOB_HELD, JOB_SKIPPED, "schedules come later"},
-    {JOB_QUEUED, JOB_SKIPPED, "schedules come later"},
-    {JOB_RETRY_WAIT, JOB_SKIPPED, "schedules come later"},
     {JOB_SUBMITTING, JOB_RUNNING, "a pod is followed from STARTING on only"},
     {JOB_SUBMITTING, JOB_SUCCEEDED, "a pod is followed from STARTING on only"},
     {JOB_SUBMITTING, JOB_RETRY_WAIT, "a failed creation goes back to QUEUED, or is repeated"},

@@ -61,6 +61,42 @@ TEST_WITHIN(core__keeps_to_the_windows, 180) {
     run_some_seeds(options, 60); /* Virtual hours, most of them waiting. */
 }
 
+/* Deadlines, runs that are warned of or stopped, forecasts that say anything: each alarm is told
+ * once, whatever dies in between. */
+TEST_WITHIN(core__tells_each_alarm_once, 180) {
+    const struct world_options kinds[] = {
+        {.jobs = 20, .nodes = 3, .deadlines = 900},
+        {.jobs = 20,
+         .nodes = 2,
+         .deadlines = 900,
+         .request_lost = 80,
+         .reply_lost = 80,
+         .pod_fails = 150,
+         .pod_vanishes = 2,
+         .node_dies = 2,
+         .cancel = 10,
+         .crash = 60},
+        {.jobs = 12, .nodes = 3, .deadlines = 900, .pause = 150, .reply_lost = 50},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        unsigned alarms = 0;
+        unsigned skips = 0;
+
+        for (uint64_t seed = 1; seed <= SEEDS / 8; seed++) {
+            struct world_options options = kinds[i];
+            struct world_totals totals;
+
+            options.seed = seed;
+            totals = world_run(&options);
+            alarms += totals.alarms;
+            skips += totals.skips;
+        }
+        CHECK(alarms > SEEDS / 2, "there are alarms");
+        CHECK(skips > SEEDS / 40, "some jobs are skipped");
+    }
+}
+
 /* Two cores on one store, one after the other, with what the first had on the wire arriving at any
  * later time: a pod's name is its attempt's, so it can only collide. */
 TEST_WITHIN(core__takes_over_from_a_leader_that_was_stopped, 180) {
