@@ -113,7 +113,8 @@
 #define LIMIT_FORECAST_FUTURES 20
 #define LIMIT_FORECAST_STARTS  10000 /* of each future */
 #define LIMIT_FORECAST_DAYS    30
-#define LIMIT_FORECAST_CLIENTS 256 /* that wait for one */
+#define LIMIT_FORECAST_CLIENTS 256  /* that wait for one */
+#define LIMIT_OUTLOOKS         4096 /* jobs with deadlines that a forecast is asked about */
 
 /* Demands of specs kept to be found again: a few KiB each. */
 #define LIMIT_DEMANDS_KEPT 4096

@@ -66,6 +66,7 @@ struct config {
     int64_t backfill_horizon_us;
     int64_t runtime_percent;
     int64_t runtime_default_us; /* 0: unknown */
+    int64_t look_ahead_us;      /* between forecasts for deadlines; 0: none */
 
     int64_t retries_max;
     int64_t infra_retries_max;

@@ -145,6 +145,8 @@ const struct setting config_settings[] = {
           "0: earlier runs don't count"),
     TIME("scheduling.defaultRuntime", runtime_default_us, "0s",
          "expected of jobs of which nothing else is known; 0s: unknown"),
+    TIME("scheduling.lookAhead", look_ahead_us, "1m",
+         "a forecast is made so often while jobs have deadlines, to warn of misses; 0s: never"),
 
     NAME("jobs.defaultNamespace", default_namespace, FIELD_LABEL, "default",
          "of manifests without one"),

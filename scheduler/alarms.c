@@ -212,8 +212,8 @@ void alarms_skip(struct core *core, struct entry *entry) {
 
 /* --- What is foreseen ------------------------------------------------------------------------- */
 
-/* A deadline, its three alarms, and when a forecast sees it met: half of the futures by p50_us, nine
- * in ten by p90_us; CLOCK_NEVER_US: not known. */
+/* A deadline, its three alarms, and when a forecast sees it met: half of the futures by p50_us,
+ * nine in ten by p90_us; CLOCK_NEVER_US: not known. */
 struct foreseen {
     const char *what;
     int64_t by_us;

@@ -11,15 +11,18 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "scheduler/daemon.h"
+#include "scheduler/foresight.h"
 #include "scheduler/front_view.h"
 #include "scheduler/lookahead.h"
 #include "scheduler/loop.h"
 #include "scheduler/submission.h"
 
-#define KEPT_LEAST_US  (2 * CLOCK_US_PER_SECOND)
-#define KEPT_TIMES     10
-#define DELAY_LEAST_US CLOCK_US_PER_SECOND /* less is none */
-#define DELAYED_MAX    100
+#define KEPT_LEAST_US   (2 * CLOCK_US_PER_SECOND)
+#define KEPT_TIMES      10
+#define DELAY_LEAST_US  CLOCK_US_PER_SECOND /* less is none */
+#define DELAYED_MAX     100
+#define LOOK_FIRST_US   CLOCK_US_PER_SECOND
+#define LOOK_DEFAULT_US (60 * CLOCK_US_PER_SECOND) /* until it may have been switched on */
 
 /* A client's question. */
 struct asked {
@@ -37,17 +40,22 @@ struct front_forecasts {
     int64_t kept_until_us; /* monotonic */
     struct asked *asked;   /* in the order they came; the first is what the child works on */
     size_t count;
+    struct poller_timer look_ahead; /* for deadlines, though nobody asks */
 };
 
 static struct instant clock_of(void *owner) {
     return daemon_now(owner);
 }
 
+static void on_look_ahead(struct poller_timer *timer);
+
 struct front_forecasts *front_forecasts_create(struct daemon *daemon) {
     struct front_forecasts *forecasts = mem_alloc(1, sizeof *forecasts);
 
     forecasts->daemon = daemon;
     forecasts->lookahead = lookahead_create(loop_poller(daemon->loop), clock_of, daemon);
+    forecasts->look_ahead = (struct poller_timer){.on_time = on_look_ahead, .owner = forecasts};
+    poller_timer_set(loop_poller(daemon->loop), &forecasts->look_ahead, LOOK_FIRST_US);
     return forecasts;
 }
 
@@ -61,6 +69,7 @@ void front_forecasts_destroy(struct front_forecasts *forecasts) {
     if (forecasts == NULL) {
         return;
     }
+    poller_timer_stop(loop_poller(forecasts->daemon->loop), &forecasts->look_ahead);
     lookahead_destroy(forecasts->lookahead);
     for (size_t i = 0; i < forecasts->count; i++) {
         asked_finish(&forecasts->asked[i]);
@@ -374,6 +383,9 @@ static void keep(struct front_forecasts *forecasts, const struct lookahead_answe
     forecasts->kept_us = answer->asked_us;
     forecasts->kept_until_us =
         daemon_now(forecasts->daemon).mono_us + (kept_us > KEPT_LEAST_US ? kept_us : KEPT_LEAST_US);
+    if (foresight_is_needed(forecasts->daemon)) {
+        foresight_tell(forecasts->daemon, &forecasts->kept);
+    }
 }
 
 static void ask_next(struct front_forecasts *forecasts);
@@ -445,6 +457,22 @@ static void add_asked(struct front_forecasts *forecasts, struct api_call *call,
     forecasts->asked[forecasts->count++] =
         (struct asked){.call_number = call->number, .work = work};
     ask_next(forecasts);
+}
+
+/* Often enough for a warning to come in time, and no oftener than it is worth: see keep(). */
+static void on_look_ahead(struct poller_timer *timer) {
+    struct front_forecasts *forecasts = timer->owner;
+    struct daemon *daemon = forecasts->daemon;
+    const int64_t every_us = daemon->config.look_ahead_us;
+    const bool is_fresh =
+        forecasts->is_kept && daemon_now(daemon).mono_us < forecasts->kept_until_us;
+
+    if (every_us > 0 && !is_fresh && forecasts->count == 0 && foresight_is_needed(daemon)) {
+        forecasts->asked = mem_grow(forecasts->asked, 1, sizeof *forecasts->asked);
+        forecasts->asked[forecasts->count++] = (struct asked){.call_number = 0};
+        ask_next(forecasts);
+    }
+    poller_timer_set(loop_poller(daemon->loop), timer, every_us > 0 ? every_us : LOOK_DEFAULT_US);
 }
 
 static bool is_full(struct front_forecasts *forecasts, struct api_call *call) {
