@@ -62,6 +62,9 @@ static struct new_job new_job_of(const struct trace_job *job) {
         .name = job->name,
         .namespace = job->namespace,
         .team = job->team,
+        .priority_class = job->priority_class,
+        .window = job->window,
+        .preemptible = job->preemptible,
         .kind = JOB_KIND_SPARK,
         .priority = job->priority,
         .ttl_s = JOB_TTL_NEVER,
@@ -75,8 +78,21 @@ static struct new_job new_job_of(const struct trace_job *job) {
     return new_job;
 }
 
-/* Those that come at one instant, a few hundred at a time; those that no empty cluster could hold
- * are turned away at the door, as the daemon does. */
+static const char *window_of(const struct trace_job *job) {
+    return job->window != NULL ? job->window : "";
+}
+
+/* No empty cluster could hold it, or no window is long enough. */
+static bool is_refused(const struct run *run, const struct trace_job *job) {
+    struct error error = {0};
+    int64_t expected_us = job->expected_us != 0 ? job->expected_us : limit_of(job);
+
+    return core_check_possible(run->core, job->namespace, job->demand, &error) < 0 ||
+           core_check_window(run->core, window_of(job), expected_us, &error) < 0;
+}
+
+/* Those that come at one instant, a few hundred at a time; some are turned away at the door, as the
+ * daemon does. */
 static void submit(struct run *run, size_t from, size_t to) {
     struct new_job *jobs = mem_alloc(to - from, sizeof *jobs);
     struct event *events = mem_alloc(to - from, sizeof *events);
@@ -84,9 +100,8 @@ static void submit(struct run *run, size_t from, size_t to) {
 
     for (size_t i = from; i < to; i++) {
         const struct trace_job *job = &run->setup->trace->jobs[i];
-        struct error error = {0};
 
-        if (core_check_possible(run->core, job->namespace, job->demand, &error) < 0) {
+        if (is_refused(run, job)) {
             run->result->refused++;
             continue;
         }
@@ -202,6 +217,27 @@ static struct core *create_core(const struct replay_setup *setup, int64_t now_us
     return core;
 }
 
+/* Are the windows and classes that jobs name in the configuration? */
+static int check_names(const struct run *run, struct error *error) {
+    const struct config *config = run->setup->config;
+
+    for (size_t i = 0; i < run->setup->trace->count; i++) {
+        const struct trace_job *job = &run->setup->trace->jobs[i];
+
+        if (job->priority_class != NULL &&
+            team_set_class(&config->teams, job->priority_class) == NULL) {
+            return error_set(error, ERR_INVALID,
+                             "a job's priorityClass \"%s\" is not in the configuration; "
+                             "name one that has it (--config)",
+                             job->priority_class);
+        }
+        if (core_check_window(run->core, window_of(job), 0, error) < 0) {
+            return ERR_INVALID;
+        }
+    }
+    return OK;
+}
+
 int replay_run(const struct replay_setup *setup, struct replay_result *out_result,
                struct error *error) {
     const struct trace *trace = setup->trace;
@@ -222,7 +258,8 @@ int replay_run(const struct replay_setup *setup, struct replay_result *out_resul
                                                  .context = &run,
                                                  .runtime_us = runtime_us,
                                                  .on_job = on_job});
-    r = replay_tell(setup->cluster, run.core, run.forward, error);
+    r = check_names(&run, error);
+    r = r < 0 ? r : replay_tell(setup->cluster, run.core, run.forward, error);
     if (r == OK) {
         run_all(&run);
         count_left_over(&run);

@@ -31,11 +31,11 @@ struct replay_outcome {
 struct replay_result {
     struct replay_outcome *jobs; /* by the trace's order; owned */
     uint64_t turns;
-    size_t refused;   /* no empty cluster could hold them, so they were not submitted */
+    size_t refused;   /* no empty cluster or no window could hold them: not submitted */
     size_t left_over; /* submitted, and never ended */
 };
 
-/* ERR_INVALID: the cluster; ERR_CORRUPT: the core came to no end (our bug). */
+/* ERR_INVALID: the cluster, or a name; ERR_CORRUPT: the core came to no end (our bug). */
 int replay_run(const struct replay_setup *setup, struct replay_result *out_result,
                struct error *error) MUST_CHECK;
 void replay_result_finish(struct replay_result *result);

@@ -25,6 +25,8 @@ static void job_finish(struct trace_job *job) {
     free(job->user);
     free(job->team);
     free(job->namespace);
+    free(job->window);
+    free(job->priority_class);
     demand_destroy(job->demand);
 }
 

@@ -28,6 +28,9 @@ struct trace_job {
     char *user;
     char *team;
     char *namespace;
+    char *window;         /* as in struct job; NULL: starts at any time */
+    char *priority_class; /* NULL: none */
+    bool preemptible;
     int64_t submit_us; /* since the trace's own beginning of time */
     int64_t runtime_us;
     int64_t expected_us; /* the submitter's own estimate; 0: none */

@@ -12,8 +12,9 @@
 #define SECONDS_MAX 1e11
 #define CPUS_MAX    1e6
 
-static const char *const job_keys[] = {"submit",    "runtime", "expected", "limit",    "name",
-                                       "namespace", "team",    "user",     "priority", "pods"};
+static const char *const job_keys[] = {
+    "submit", "runtime", "expected", "limit",         "name",        "namespace", "team",
+    "user",   "window",  "priority", "priorityClass", "preemptible", "pods"};
 static const char *const pod_keys[] = {"count", "cpu", "memory", "nodeSelector"};
 
 static int unknown_key(const struct trace_line *line, json_t *object, const char *const *keys,
@@ -81,6 +82,17 @@ static int read_priority(const struct trace_line *line, const json_t *job, int32
         return error_set(line->error, ERR_INVALID, "\"priority\" must be a whole number");
     }
     *out_priority = (int32_t)json_integer_value(value);
+    return OK;
+}
+
+static int read_flag(const struct trace_line *line, const json_t *job, const char *key,
+                     bool *out_flag) {
+    const json_t *value = json_object_get(job, key);
+
+    if (value != NULL && !json_is_boolean(value)) {
+        return error_set(line->error, ERR_INVALID, "\"%s\" must be true or false", key);
+    }
+    *out_flag = json_is_true(value);
     return OK;
 }
 
@@ -184,7 +196,10 @@ static int read_job(const struct trace_line *line, json_t *object, struct trace_
     r = r < 0 ? r : read_text(line, object, "namespace", "replay", &job->namespace);
     r = r < 0 ? r : read_text(line, object, "team", job->namespace, &job->team);
     r = r < 0 ? r : read_text(line, object, "user", job->team, &job->user);
+    r = r < 0 ? r : read_text(line, object, "window", NULL, &job->window);
+    r = r < 0 ? r : read_text(line, object, "priorityClass", NULL, &job->priority_class);
     r = r < 0 ? r : read_priority(line, object, &job->priority);
+    r = r < 0 ? r : read_flag(line, object, "preemptible", &job->preemptible);
     r = r < 0 ? r : read_all_pods(line, object, job->demand);
     return r;
 }

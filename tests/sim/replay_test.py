@@ -110,9 +110,27 @@ def test_teams_come_from_the_configuration(folder):
     assert abs(b["waitMeanSeconds"] - (67 * 3300 + 133 * 8300) / 200) < 300, b
 
 
+def test_windows_and_classes_come_from_the_configuration(folder):
+    """The trace begins at midnight, so the window opens after 6 h; the urgent one comes last."""
+    config = write(folder, "nightshift.yaml",
+                   "windows:\n- {name: morning, zone: UTC, open: '06:00', close: '07:00'}\n"
+                   "priorityClasses:\n- {name: urgent, tier: 10}\n")
+    trace = write(folder, "t", line(0, 100, 1, "a", window="morning") + line(0, 100, 1, "b") +
+                  line(0, 100, 1, "c") + line(0, 100, 1, "d", priorityClass="urgent") +
+                  line(0, 7200, 1, "e", window="morning", expected=7200))
+    row = figures(trace, "--nodes", "1x1", "--policies", "priority", "--config", config)
+    row = row["policies"][0]
+    waits = {team["team"]: team["waitMeanSeconds"] for team in row["teams"]}
+    assert (waits["a"], waits["d"]) == (6 * 3600, 0), waits
+    assert sorted((waits["b"], waits["c"])) == [100, 200], waits
+    assert row["refused"] == 1, row
+
+
 def test_what_is_wrong_is_said(folder):
     trace = write(folder, "t", line(0, 10, 2))
     bad = write(folder, "bad", line(0, 10, 2) + line(-1, 10, 2))
+    windowed = write(folder, "w", line(0, 10, 2, window="nightly"))
+    classy = write(folder, "p", line(0, 10, 2, priorityClass="gold"))
     cluster = write(folder, "c.yaml", "nodes:\n- {name: n, cpu: lots}\n")
     machines = write(folder, "m", "0 zewura 20\n")
     rows = [
@@ -121,6 +139,8 @@ def test_what_is_wrong_is_said(folder):
         ((trace, "--cluster", cluster), 1, "c.yaml:2:18: nodes[0].cpu"),
         ((trace, "--machines", machines), 1, "m:1:1: must be id, name"),
         ((trace, "--nodes", "1x2", "--config", cluster), 1, "c.yaml:1:1: nodes: unknown"),
+        ((windowed, "--nodes", "1x2"), 1, "nightly"),
+        ((classy, "--nodes", "1x2"), 1, 'priorityClass "gold" is not in the configuration'),
         ((trace, "--nodes", "many"), 1, "--nodes must be like"),
         ((trace, "--policies", "lifo"), 2, 'no policy "lifo"'),
         ((trace, "--load", "0"), 2, "--load: can't use"),
