@@ -96,6 +96,7 @@
 #define LIMIT_SIM_LOG_ENTRIES 8192
 #define LIMIT_SIM_BODY_BYTES  (512 * LIMIT_MIB)
 #define LIMIT_SIM_FAULTS      1000
+#define LIMIT_SIM_IMAGES      64
 #define LIMIT_SIM_TOKENS      16
 
 /* One turn. */

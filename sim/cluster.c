@@ -36,6 +36,7 @@ struct cluster {
     struct faults faults;
     int64_t stepped_us; /* the instant that was last dealt with */
     int64_t changed_us; /* ... at which something was last written */
+    bool real_drivers;  /* the drivers' own processes make executors */
     bool dirty;         /* something was written since garbage was last collected */
 };
 
@@ -68,7 +69,9 @@ static void on_change(void *context, const struct sim_change *change) {
     runtime_on_change(cluster->runtime, change);
     node_controller_on_change(cluster->nodes, change);
     binder_on_change(cluster->binder, change);
-    spark_drivers_on_change(cluster->drivers, change);
+    if (!cluster->real_drivers) {
+        spark_drivers_on_change(cluster->drivers, change);
+    }
 }
 
 static json_t *mutate(void *context, struct sim_attempt *attempt) {
@@ -95,6 +98,7 @@ static void create_parts(struct cluster *cluster, const struct cluster_config *c
         .stop_delay_us = config->stop_delay_us,
         .runtime_us = config->runtime_us,
         .retry_us = config->retry_us,
+        .processes = config->processes,
     });
     cluster->nodes = node_controller_create(&(struct node_controller_config){
         .store = cluster->store,
@@ -127,6 +131,7 @@ struct cluster *cluster_create(struct sim_store *store, const struct cluster_con
     rng_init(&cluster->rng, config->seed);
     cluster->admission.store = store;
     cluster->events = (struct event_writer){.store = store, .enabled = config->events};
+    cluster->real_drivers = config->processes != NULL;
     create_parts(cluster, config);
     cluster->faults = (struct faults){.store = store,
                                       .census = &cluster->census,
@@ -210,9 +215,8 @@ int cluster_fault(struct cluster *cluster, const char *name, const json_t *param
     return fault_cause(&cluster->faults, name, params, now_us, error);
 }
 
-int cluster_pod_log(const struct cluster *cluster, const char *namespace, const char *pod,
-                    struct buf *out) {
-    return runtime_read_log(cluster->runtime, namespace, pod, out);
+int cluster_pod_log(const struct cluster *cluster, struct pod_log *log, struct buf *out) {
+    return runtime_read_log(cluster->runtime, log, out);
 }
 
 int64_t cluster_quota_peak(const struct cluster *cluster, const char *namespace, const char *quota,

@@ -27,6 +27,8 @@
 struct buf;
 struct cluster;
 struct json_t;
+struct pod_log;
+struct process_kubelet;
 struct sim_store;
 
 /* Durations in microseconds. */
@@ -44,6 +46,9 @@ struct cluster_config {
     int64_t unreachable_us;  /* from a node's loss to evictions; -1: as tolerated */
     bool nodes_healthy;      /* new nodes become ready at once */
     bool events;             /* make Event objects as the real components do */
+
+    /* Containers are local processes, of this kubelet; borrowed. NULL: they are fakes. */
+    struct process_kubelet *processes;
 };
 
 /* 20 ms quota lag, 200 ms start, 5 s runtime, rounds of 1 s, healthy nodes, events. */
@@ -65,10 +70,8 @@ int64_t cluster_next_us(const struct cluster *cluster);
 int cluster_fault(struct cluster *cluster, const char *name, const struct json_t *params,
                   int64_t now_us, struct error *error) MUST_CHECK;
 
-/* The lines that the pod's containers have written so far, appended. ERR_NOT_FOUND: no container of
- * this pod has run yet. */
-int cluster_pod_log(const struct cluster *cluster, const char *namespace, const char *pod,
-                    struct buf *out) MUST_CHECK;
+/* What the container has written so far, appended. ERR_NOT_FOUND: it has not run yet. */
+int cluster_pod_log(const struct cluster *cluster, struct pod_log *log, struct buf *out) MUST_CHECK;
 
 /* The highest used ever seen of this quota and key (cpu in thousandths, else whole units). */
 int64_t cluster_quota_peak(const struct cluster *cluster, const char *namespace, const char *quota,

@@ -26,7 +26,9 @@
 #include "sim/api_faults.h"
 #include "sim/builtin.h"
 #include "sim/cluster.h"
+#include "sim/image.h"
 #include "sim/objects.h"
+#include "sim/process_kubelet.h"
 #include "sim/rest.h"
 #include "sim/server.h"
 #include "sim/store.h"
@@ -53,6 +55,10 @@ struct options {
     const char *node_memory;
     int64_t log_entries;
     int64_t chunk_bytes;
+    const char *images[LIMIT_SIM_IMAGES];
+    size_t image_count;
+    bool processes; /* containers are local processes */
+    bool shared;    /* ... among the machine's own files */
     struct cluster_config cluster;
 };
 
@@ -61,6 +67,8 @@ struct kubesim {
     struct loop *loop;
     struct sim_store *store;
     struct cluster *cluster;
+    struct image_set *images;
+    struct process_kubelet *processes;
     struct api_faults *faults;
     struct sim_rest rest;
     struct sim_server *server;
@@ -84,6 +92,12 @@ static const char usage[] =
     "  --node-cpu QUANTITY    of each of them (4)\n"
     "  --node-memory QUANTITY (16Gi)\n"
     "  --runtime DURATION     of pods that don't say kubesim/runtime (5s)\n"
+    "  --runtime process      containers are processes of this machine, of the images that\n"
+    "                         --image names; they end when kubesim ends\n"
+    "  --image NAME=FOLDER    the image NAME (NAME*: all that begin so) is FOLDER laid over the\n"
+    "                         machine's root; \"/\" for the machine itself (may be repeated)\n"
+    "  --no-isolation         containers see the machine's own files, and paths are mapped, also\n"
+    "                         where namespaces could keep them apart\n"
     "  --start-delay DURATION from binding to running (200ms)\n"
     "  --quota-lag DURATION   until the quota controller has recounted (20ms)\n"
     "  --bare                 the API alone: nothing binds or runs pods\n"
@@ -114,6 +128,8 @@ enum option_id {
     OPTION_WATCH_LOG,
     OPTION_CHUNK_BYTES,
     OPTION_SEED,
+    OPTION_IMAGE,
+    OPTION_NO_ISOLATION,
     OPTION_HELP,
 };
 
@@ -133,6 +149,8 @@ static const struct option long_options[] = {
     {"bare", no_argument, NULL, OPTION_BARE},
     {"watch-log", required_argument, NULL, OPTION_WATCH_LOG},
     {"chunk-bytes", required_argument, NULL, OPTION_CHUNK_BYTES},
+    {"no-isolation", no_argument, NULL, OPTION_NO_ISOLATION},
+    {"image", required_argument, NULL, OPTION_IMAGE},
     {"seed", required_argument, NULL, OPTION_SEED},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -211,7 +229,14 @@ static int set_option(struct options *options, int id, const char *value) {
         options->node_memory = value;
         return OK;
     case OPTION_RUNTIME:
-        return text_parse_duration_us(value, &options->cluster.runtime_us);
+        options->processes = strcmp(value, "process") == 0;
+        return options->processes ? OK
+                                  : text_parse_duration_us(value, &options->cluster.runtime_us);
+    case OPTION_NO_ISOLATION:
+        options->shared = true;
+        return OK;
+    case OPTION_IMAGE:
+        return add_word(options->images, &options->image_count, LIMIT_SIM_IMAGES, value);
     case OPTION_START_DELAY:
         return text_parse_duration_us(value, &options->cluster.start_delay_us);
     case OPTION_QUOTA_LAG:
@@ -385,10 +410,10 @@ static int fill(struct kubesim *sim, struct error *error) {
     return r;
 }
 
-static bool read_log(void *context, const char *namespace, const char *pod, struct buf *out) {
+static bool read_log(void *context, struct pod_log *log, struct buf *out) {
     const struct kubesim *sim = context;
 
-    return cluster_pod_log(sim->cluster, namespace, pod, out) == OK;
+    return cluster_pod_log(sim->cluster, log, out) == OK;
 }
 
 static void arm_cluster(struct kubesim *sim, int64_t now_us) {
@@ -435,6 +460,33 @@ static struct instant read_clock(void *context) {
     return clock_sample();
 }
 
+/* Containers that are processes. */
+static int begin_processes(struct kubesim *sim, struct error *error) {
+    char folder[] = "/tmp/kubesim-pods-XXXXXX";
+    int r = OK;
+
+    sim->images = image_set_create();
+    for (size_t i = 0; r == OK && i < sim->options.image_count; i++) {
+        r = image_set_add(sim->images, sim->options.images[i], error);
+    }
+    if (r == OK && mkdtemp(folder) == NULL) {
+        r = error_set(error, ERR_IO, "%s: %s", folder, strerror(errno));
+    }
+    if (r != OK) {
+        return r;
+    }
+    (void)chmod(folder, 0755);
+    return process_kubelet_create(
+        &(struct process_kubelet_config){.poller = loop_poller(sim->loop),
+                                         .clock = read_clock,
+                                         .store = sim->store,
+                                         .images = sim->images,
+                                         .folder = folder,
+                                         .shared = sim->options.shared,
+                                         .retry_us = sim->options.cluster.retry_us},
+        &sim->processes, error);
+}
+
 static int begin(struct kubesim *sim, struct error *error) {
     struct sim_store_options store = {.seed = sim->options.seed,
                                       .log_entries_max = (size_t)sim->options.log_entries};
@@ -446,6 +498,14 @@ static int begin(struct kubesim *sim, struct error *error) {
     sim->store = sim_store_create(&store);
     sim->faults = api_faults_create(sim->options.seed);
     sim->rest = (struct sim_rest){.store = sim->store};
+    if (sim->options.processes) {
+        int r = begin_processes(sim, error);
+
+        if (r != OK) {
+            return r;
+        }
+        sim->options.cluster.processes = sim->processes;
+    }
     if (sim->options.living) {
         sim->options.cluster.seed = sim->options.seed;
         sim->cluster = cluster_create(sim->store, &sim->options.cluster);
@@ -564,10 +624,30 @@ static int write_kubeconfig(struct kubesim *sim, const char *url, struct error *
     return r;
 }
 
+static void tell_processes(struct kubesim *sim) {
+    const char *reason;
+
+    if (!process_kubelet_isolates(sim->processes, &reason)) {
+        fprintf(stderr, "kubesim: containers share the machine's files, and paths are mapped: %s\n",
+                reason);
+    }
+    process_kubelet_set_api(
+        sim->processes,
+        &(struct process_kubelet_api){
+            .host = strcmp(sim->options.host, "0.0.0.0") == 0 ? "127.0.0.1" : sim->options.host,
+            .port = sim->port,
+            .token = sim->options.auth ? sim->options.tokens[0] : "none",
+            .authority = sim->certificates.authority,
+        });
+}
+
 static int announce(struct kubesim *sim, struct error *error) {
     char url[320];
     int r = OK;
 
+    if (sim->processes != NULL) {
+        tell_processes(sim);
+    }
     address(sim, url);
     if (sim->options.kubeconfig_out != NULL) {
         r = write_kubeconfig(sim, url, error);
@@ -585,6 +665,8 @@ static void finish(struct kubesim *sim) {
     }
     sim_server_destroy(sim->server);
     cluster_destroy(sim->cluster);
+    process_kubelet_destroy(sim->processes);
+    image_set_destroy(sim->images);
     api_faults_destroy(sim->faults);
     sim_store_destroy(sim->store);
     sim_certificates_finish(&sim->certificates);

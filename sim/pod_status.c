@@ -214,3 +214,108 @@ json_t *pod_status_ended(const json_t *pod, const struct pod_exit *exit, int64_t
     set_readiness(status, "False", exit->code == 0 ? "PodCompleted" : "PodFailed", now_us);
     return status;
 }
+
+/* --- Containers with lives of their own ------------------------------------------------------- */
+
+static json_t *end_state(const struct pod_exit *exit, const char *message, int64_t started_us,
+                         int64_t finished_us) {
+    json_t *state = tree_pack("{s:{s:i, s:s}}", "terminated", "exitCode", exit->code, "reason",
+                              exit_reason(exit));
+
+    if (message != NULL) {
+        tree_put_text(state, "terminated/message", message);
+    }
+    tree_put_time(state, "terminated/startedAt", started_us);
+    tree_put_time(state, "terminated/finishedAt", finished_us);
+    return state;
+}
+
+static json_t *report_state(const struct container_report *report) {
+    struct pod_exit exit = {.code = report->exit_code, .reason = report->reason};
+    json_t *state = json_object();
+
+    switch (report->state) {
+    case CONTAINER_WAITING:
+        tree_put_text(state, "waiting/reason", report->reason);
+        if (report->message != NULL) {
+            tree_put_text(state, "waiting/message", report->message);
+        }
+        break;
+    case CONTAINER_RUNNING:
+        tree_put_time(state, "running/startedAt", report->started_us);
+        break;
+    case CONTAINER_TERMINATED:
+        json_decref(state);
+        state = end_state(&exit, report->message, report->started_us, report->finished_us);
+        break;
+    }
+    return state;
+}
+
+static bool is_ready(const struct container_report *report) {
+    bool sidecar = report->init && tree_is(report->spec, "restartPolicy", "Always");
+
+    if (report->init && !sidecar) {
+        return report->state == CONTAINER_TERMINATED && report->exit_code == 0;
+    }
+    return report->state == CONTAINER_RUNNING;
+}
+
+static json_t *report_container(const json_t *pod, const struct container_report *report) {
+    json_t *status = container_status(pod, report->spec, report_state(report));
+
+    tree_put_int(status, "restartCount", (int64_t)report->restarts);
+    if (is_ready(report)) {
+        tree_put(status, "ready", json_true());
+    }
+    if (report->state == CONTAINER_RUNNING) {
+        tree_put(status, "started", json_true());
+    }
+    if (report->restarts > 0) {
+        tree_put(
+            status, "lastState",
+            end_state(&report->last_exit, NULL, report->last_started_us, report->last_finished_us));
+    }
+    return status;
+}
+
+static void set_conditions(json_t *status, const struct pod_report *report, int64_t now_us) {
+    bool ready = strcmp(report->phase, "Running") == 0;
+    const char *reason = strcmp(report->phase, "Succeeded") == 0 ? "PodCompleted"
+                         : strcmp(report->phase, "Failed") == 0  ? "PodFailed"
+                                                                 : "ContainersNotReady";
+
+    for (size_t i = 0; i < report->container_count; i++) {
+        ready = ready && is_ready(&report->containers[i]);
+    }
+    set_readiness(status, ready ? "True" : "False", ready ? NULL : reason, now_us);
+    if (!report->initialized) {
+        pod_status_set_condition(status, "Initialized", "False", "ContainersNotInitialized", NULL,
+                                 now_us);
+    }
+}
+
+json_t *pod_status_report(const json_t *pod, const struct pod_report *report, int64_t now_us) {
+    json_t *status = begin(pod);
+    json_t *mains = json_array();
+    json_t *inits = json_array();
+
+    for (size_t i = 0; i < report->container_count; i++) {
+        append(report->containers[i].init ? inits : mains,
+               report_container(pod, &report->containers[i]));
+    }
+    tree_put(status, "containerStatuses", mains);
+    if (json_array_size(inits) > 0) {
+        tree_put(status, "initContainerStatuses", inits);
+    } else {
+        json_decref(inits);
+    }
+    tree_put_text(status, "phase", report->phase);
+    tree_put_text(status, "podIP", report->ip);
+    tree_put(status, "podIPs", tree_pack("[{s:s}]", "ip", report->ip));
+    put_or_drop(status, "reason", report->reason);
+    put_or_drop(status, "message", report->message);
+    set_start(status, now_us);
+    set_conditions(status, report, now_us);
+    return status;
+}

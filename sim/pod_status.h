@@ -7,6 +7,8 @@
 #ifndef SIM_POD_STATUS_H
 #define SIM_POD_STATUS_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct json_t;
@@ -32,6 +34,41 @@ struct json_t *pod_status_restarting(const struct json_t *pod, const struct pod_
 /* All containers ended; the phase is Succeeded or Failed. */
 struct json_t *pod_status_ended(const struct json_t *pod, const struct pod_exit *exit,
                                 int64_t now_us);
+
+/* The status of a pod whose containers each have a life of their own. */
+enum container_state {
+    CONTAINER_WAITING,
+    CONTAINER_RUNNING,
+    CONTAINER_TERMINATED,
+};
+
+struct container_report {
+    const struct json_t *spec; /* the container's */
+    bool init;                 /* of the list of init containers */
+    enum container_state state;
+    const char *reason;  /* NULL at TERMINATED: Completed or Error */
+    const char *message; /* NULL: none */
+    int exit_code;
+    int64_t started_us;
+    int64_t finished_us;
+    unsigned restarts; /* of 0, last_* mean nothing */
+    struct pod_exit last_exit;
+    int64_t last_started_us;
+    int64_t last_finished_us;
+};
+
+struct pod_report {
+    const char *phase;
+    const char *ip;
+    const char *reason;  /* of the pod as a whole; NULL: none */
+    const char *message; /* NULL: none */
+    bool initialized;
+    const struct container_report *containers;
+    size_t container_count;
+};
+
+struct json_t *pod_status_report(const struct json_t *pod, const struct pod_report *report,
+                                 int64_t now_us);
 
 /* Set one condition in a status; the transition time moves only if the value changes. reason and
  * message may be NULL. */

@@ -19,7 +19,7 @@
 
 struct process {
     struct poller *poller;
-    pid_t pid; /* 0: ended */
+    pid_t pid;            /* 0: ended */
     struct poller_fd end; /* a pidfd: readable once the shim has ended */
     struct poller_fd output;
     int report_fd;
@@ -75,12 +75,13 @@ static void drain(struct process *process, int reads) {
     }
 }
 
-void process_read_log(const struct process *process, size_t from, struct buf *out) {
+size_t process_read_log(const struct process *process, size_t from, struct buf *out) {
     size_t skip = from > process->log_dropped ? from - process->log_dropped : 0;
 
     if (skip < process->log.bytes) {
         buf_add(out, process->log.data + skip, process->log.bytes - skip);
     }
+    return process->log_dropped + process->log.bytes;
 }
 
 /* --- The end ---------------------------------------------------------------------------------- */

@@ -36,8 +36,8 @@ struct process_options {
     const char *scratch;  /* an empty directory, used when isolated */
     const char *hostname; /* used when isolated */
     const char *folder;   /* to work in */
-    const char *const *arguments;   /* the command first; NULL at the end */
-    const char *const *environment; /* "NAME=value"; NULL at the end */
+    const char *const *arguments;       /* the command first; NULL at the end */
+    const char *const *environment;     /* "NAME=value"; NULL at the end */
     const struct process_mount *mounts; /* used when isolated */
     size_t mount_count;
     size_t log_bytes_max;
@@ -70,8 +70,9 @@ const char *process_failure(const struct process *process);
 /* Of the shim, whose descendants all the others are. 0 once it has ended. */
 pid_t process_pid(const struct process *process);
 
-/* Append what was written from this byte on, counted from the first ever written. */
-void process_read_log(const struct process *process, size_t from, struct buf *out);
+/* Append what was written from this byte on, counted from the first ever written. Returns the
+ * number of the next. */
+size_t process_read_log(const struct process *process, size_t from, struct buf *out);
 
 /* Can processes be isolated here? Tries it. The reason in *error if not. */
 bool process_can_isolate(const char *scratch, struct error *error);

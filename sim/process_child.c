@@ -26,8 +26,8 @@ _Noreturn static void give_up(int report_fd, const struct error *error) {
 static int take_outputs(const struct process_child *child) {
     int null_fd = open("/dev/null", O_RDONLY);
 
-    if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 ||
-        dup2(child->log_fd, STDOUT_FILENO) < 0 || dup2(child->log_fd, STDERR_FILENO) < 0) {
+    if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 || dup2(child->log_fd, STDOUT_FILENO) < 0 ||
+        dup2(child->log_fd, STDERR_FILENO) < 0) {
         return -1;
     }
     return close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
@@ -126,7 +126,8 @@ _Noreturn static void watch_command(pid_t command, const sigset_t *signals) {
 static int prepare(const struct process_child *child, struct error *error) {
     int r = child->options->isolated ? process_mounts_unshare(error) : OK;
 
-    if (r == OK && (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0 || prctl(PR_SET_PDEATHSIG, SIGUSR2) != 0)) {
+    if (r == OK &&
+        (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0 || prctl(PR_SET_PDEATHSIG, SIGUSR2) != 0)) {
         r = error_set(error, ERR_IO, "prctl: %s", strerror(errno));
     }
     return r;

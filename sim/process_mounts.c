@@ -16,7 +16,7 @@
 #include "base/text.h"
 #include "sim/process.h"
 
-#define LINKS_MAX 32
+#define LINKS_MAX      32
 #define PATH_BYTES_MAX 4096
 
 static int fail(struct error *error, const char *what, const char *path) {
@@ -150,31 +150,36 @@ static int make_folders(const struct tree *tree, struct error *error) {
     return OK;
 }
 
-/* A directory or an empty file to mount on, in the layer. */
+/* A directory or an empty file to mount on, as the source is. */
+static int make_place(const char *place, int source, struct error *error) {
+    struct stat info;
+    int r = make_parents(place);
+
+    if (fstat(source, &info) != 0) {
+        r = -1;
+    } else if (r == OK) {
+        r = S_ISDIR(info.st_mode) ? mkdir(place, 0755) : mknod(place, S_IFREG | 0644, 0);
+        r = r != 0 && errno == EEXIST ? OK : r;
+    }
+    return r == OK ? OK : fail(error, "make", place);
+}
+
+/* Its place in the layer. */
 static int make_target(struct tree *tree, size_t i, struct error *error) {
     const struct process_mount *one = &tree->options->mounts[i];
-    struct stat info;
     char *place;
-    int r = OK;
+    int r;
 
     tree->sources[i] = open(one->source, O_PATH | O_CLOEXEC);
     tree->targets[i] = follow_links(tree->options->root, one->target);
-    if (tree->sources[i] < 0 || fstat(tree->sources[i], &info) != 0) {
+    if (tree->sources[i] < 0) {
         return fail(error, "open", one->source);
     }
     if (tree->targets[i] == NULL || tree->targets[i][0] == '\0') {
         return error_set(error, ERR_IO, "mount on %s: not a usable path", one->target);
     }
     place = mem_format("%s%s", tree->layer, tree->targets[i]);
-    if (make_parents(place) != OK) {
-        r = fail(error, "make the folders above", one->target);
-    } else if (S_ISDIR(info.st_mode)) {
-        if (mkdir(place, 0755) != 0 && errno != EEXIST) {
-            r = fail(error, "make", one->target);
-        }
-    } else if (mknod(place, S_IFREG | 0644, 0) != 0 && errno != EEXIST) {
-        r = fail(error, "make", one->target);
-    }
+    r = make_place(place, tree->sources[i], error);
     free(place);
     return r;
 }
@@ -410,6 +415,11 @@ static int mount_one(const struct tree *tree, size_t i, struct error *error) {
     char source[64];
 
     (void)snprintf(source, sizeof source, "/proc/self/fd/%d", tree->sources[i]);
+    if (access(tree->targets[i], F_OK) !=
+            0 && /* It lies in another mount, which hides the layer. */
+        make_place(tree->targets[i], tree->sources[i], error) != OK) {
+        return ERR_IO;
+    }
     if (mount(source, tree->targets[i], NULL, MS_BIND | MS_REC, NULL) != 0) {
         return fail(error, "mount", tree->options->mounts[i].target);
     }

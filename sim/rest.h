@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "sim/pod_log.h"
 #include "sim/store.h"
 
 struct sim_watch;
@@ -63,14 +64,16 @@ struct sim_response {
     bool bookmarks;
     enum sim_form form;
 
-    /* A pod's log that grows: the target's pod is followed, beginning after the body. */
+    /* A container's log that grows: it is followed from here on. */
     bool follow_log;
+    char log_container[64];
+    size_t log_end;
 };
 
 /* What lives outside of the store; every member may be NULL. */
 struct sim_backend {
-    /* Append what the pod's containers have written; false: no container has run yet. */
-    bool (*log)(void *context, const char *namespace, const char *pod, struct buf *out);
+    /* Append what the container has written; false: it has not run yet. */
+    bool (*log)(void *context, struct pod_log *log, struct buf *out);
     void *context;
 };
 

@@ -130,10 +130,21 @@ static void keep_tail(struct buf *log, int64_t lines) {
     buf_drop_front(log, at);
 }
 
+static void keep_head(struct buf *log, size_t bytes) {
+    if (log->bytes > bytes) {
+        log->bytes = bytes;
+        log->data[bytes] = '\0';
+    }
+}
+
 static void answer_log(struct sim_call *call, const json_t *pod, const char *container) {
     const struct sim_backend *backend = &call->rest->backend;
     const char *tail = sim_request_parameter(call->request, "tailLines");
+    const char *most = sim_request_parameter(call->request, "limitBytes");
+    struct pod_log log = {
+        .namespace = call->target.namespace, .pod = call->target.name, .container = container};
     int64_t lines;
+    int64_t bytes;
 
     if (backend->log == NULL) {
         sim_call_refuse(call, sim_status(500, "", NULL, NULL,
@@ -142,8 +153,7 @@ static void answer_log(struct sim_call *call, const json_t *pod, const char *con
                                          call->target.namespace, call->target.name, container));
         return;
     }
-    if (!backend->log(backend->context, call->target.namespace, call->target.name,
-                      &call->response->body)) {
+    if (!backend->log(backend->context, &log, &call->response->body)) {
         sim_call_refuse(call, sim_status_bad_request("container \"%s\" in pod \"%s\" is waiting to "
                                                      "start: ContainerCreating",
                                                      container, call->target.name));
@@ -152,8 +162,13 @@ static void answer_log(struct sim_call *call, const json_t *pod, const char *con
     if (tail != NULL && text_parse_int64(tail, &lines) == OK) {
         keep_tail(&call->response->body, lines);
     }
+    if (most != NULL && text_parse_int64(most, &bytes) == OK && bytes >= 0) {
+        keep_head(&call->response->body, (size_t)bytes);
+    }
     call->response->code = 200;
     call->response->content_type = "text/plain";
+    call->response->log_end = log.end;
+    (void)text_copy(call->response->log_container, sizeof call->response->log_container, container);
     call->response->follow_log =
         sim_request_flag(call->request, "follow") && !sim_pod_is_finished(pod);
 }

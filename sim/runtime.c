@@ -16,10 +16,14 @@
 #include "sim/agenda.h"
 #include "sim/census.h"
 #include "sim/event_writer.h"
+#include "sim/pod_log.h"
 #include "sim/pod_math.h"
 #include "sim/pod_needs.h"
 #include "sim/pod_plan.h"
+#include "sim/pod_process.h"
 #include "sim/pod_status.h"
+#include "sim/process_kubelet.h"
+#include "sim/runtime_inside.h"
 #include "sim/store.h"
 #include "sim/tree.h"
 
@@ -27,45 +31,23 @@
 #define LOG_LINE_BYTES_MAX 1024
 #define BACKOFF_DOUBLINGS  5
 
-enum run_state {
-    RUN_BOUND,    /* the kubelet has not seen it yet */
-    RUN_CREATING, /* until the image is pulled and the volumes are mounted */
-    RUN_RUNNING,
-    RUN_RESTARTING,
-    RUN_STOPPING, /* deleted; until the containers have ended */
-    RUN_ENDED,
-    RUN_STATE_COUNT,
-};
+/* A container's process has ended. */
+static void on_processes(void *context, uint64_t id, int64_t now_us) {
+    struct runtime *runtime = context;
+    struct run *run = map_get_id(&runtime->by_id, id);
 
-/* One pod on a node. */
-struct run {
-    uint64_t id;
-    char *key;
-    char *namespace;
-    char *name;
-    enum run_state state;
-    int64_t due_us; /* of the next step; CLOCK_NEVER_US when it waits for others */
-    int64_t deadline_us;
-    unsigned retries;
-    bool held; /* a step was due while the node was lost */
-    bool has_run;
-    struct buf log;
-};
-
-struct runtime {
-    struct runtime_config config;
-    struct map runs;  /* "namespace/name" -> struct run */
-    struct map by_id; /* the same, by run.id */
-    struct map lost_nodes;
-    struct agenda agenda;
-    uint64_t id;
-    char *hidden_image;
-};
+    if (run != NULL) {
+        runtime_plan(runtime, run, now_us);
+    }
+}
 
 struct runtime *runtime_create(const struct runtime_config *config) {
     struct runtime *runtime = mem_alloc(1, sizeof *runtime);
 
     runtime->config = *config;
+    if (config->processes != NULL) {
+        process_kubelet_on_change(config->processes, on_processes, runtime);
+    }
     return runtime;
 }
 
@@ -96,7 +78,7 @@ void runtime_destroy(struct runtime *runtime) {
 
 /* Runs and their agenda. */
 
-static void plan(struct runtime *runtime, struct run *run, int64_t due_us) {
+void runtime_plan(struct runtime *runtime, struct run *run, int64_t due_us) {
     run->due_us = due_us;
     if (due_us != CLOCK_NEVER_US) {
         agenda_set(&runtime->agenda, due_us, run->id);
@@ -123,13 +105,16 @@ static struct run *run_create(struct runtime *runtime, const struct sim_change *
     buf_init(&run->log, LOG_BYTES_MAX);
     (void)map_put(&runtime->runs, run->key, run);
     (void)map_put_id(&runtime->by_id, run->id, run);
-    plan(runtime, run, change->now_us);
+    runtime_plan(runtime, run, change->now_us);
     return run;
 }
 
 static void run_forget(struct runtime *runtime, struct run *run) {
     (void)map_remove(&runtime->runs, run->key);
     (void)map_remove_id(&runtime->by_id, run->id);
+    if (run->process != NULL) {
+        process_kubelet_remove(runtime->config.processes, run->id);
+    }
     run_destroy(run);
 }
 
@@ -139,7 +124,7 @@ static int64_t stop_us(const struct runtime *runtime, const struct run *run, con
     int64_t grace_us =
         tree_int(pod, "metadata/deletionGracePeriodSeconds", 30) * CLOCK_US_PER_SECOND;
 
-    if (!run->has_run || run->state == RUN_ENDED) {
+    if (!run->has_run || run->state == RUN_ENDED || run->process != NULL) {
         return 0;
     }
     return wanted_us < grace_us ? wanted_us : grace_us;
@@ -164,16 +149,29 @@ static void pod_changed(struct runtime *runtime, const struct sim_change *change
         int64_t due_us = change->now_us + stop_us(runtime, run, change->object);
 
         run->state = RUN_STOPPING;
-        plan(runtime, run, due_us);
+        runtime_plan(runtime, run, due_us);
     } else if (pod_finished(change->object) && run->state < RUN_STOPPING) {
         run->state = RUN_ENDED; /* Somebody else wrote its end. */
-        plan(runtime, run, CLOCK_NEVER_US);
+        if (run->process != NULL) {
+            pod_process_stop(run->process, 0, change->now_us);
+            (void)pod_process_step(run->process, change->now_us);
+        }
+        runtime_plan(runtime, run, CLOCK_NEVER_US);
+    }
+}
+
+static void note_names(struct runtime *runtime) {
+    if (runtime->config.processes != NULL) {
+        process_kubelet_note_names(runtime->config.processes);
     }
 }
 
 void runtime_on_change(struct runtime *runtime, const struct sim_change *change) {
     if (change->resource->id == SIM_PODS) {
         pod_changed(runtime, change);
+        note_names(runtime); /* Addresses come with a pod's status, and go with it. */
+    } else if (change->resource->id == SIM_SERVICES) {
+        note_names(runtime);
     } else if (change->resource->id == SIM_NODES && change->type == SIM_ADDED) {
         runtime_return_node(runtime, change->name, change->now_us);
     }
@@ -197,7 +195,7 @@ void runtime_return_node(struct runtime *runtime, const char *node, int64_t now_
 
         if (run->held) { /* On another lost node it's held again. */
             run->held = false;
-            plan(runtime, run, now_us);
+            runtime_plan(runtime, run, now_us);
         }
     }
 }
@@ -243,34 +241,39 @@ void runtime_log(struct runtime *runtime, const char *namespace, const char *nam
     }
 }
 
-int runtime_read_log(const struct runtime *runtime, const char *namespace, const char *name,
-                     struct buf *out) {
-    const struct run *run = find_run(runtime, namespace, name);
+int runtime_read_log(const struct runtime *runtime, struct pod_log *log, struct buf *out) {
+    const struct run *run = find_run(runtime, log->namespace, log->pod);
 
     if (run == NULL || !run->has_run) {
         return ERR_NOT_FOUND;
     }
-    buf_add(out, run->log.data, run->log.bytes);
+    if (run->process != NULL) {
+        return pod_process_read_log(run->process, log, out);
+    }
+    if (log->from < run->log.bytes) {
+        buf_add(out, run->log.data + log->from, run->log.bytes - log->from);
+    }
+    log->end = run->log.bytes;
     return OK;
 }
 
 /* Steps of a run. Each is called with the pod as stored now; none may use it after a write. */
 
-static void write_status(struct runtime *runtime, const struct run *run, json_t *take_status,
-                         int64_t now_us) {
+void runtime_write_status(struct runtime *runtime, const struct run *run, json_t *take_status,
+                          int64_t now_us) {
     (void)sim_store_put_status(runtime->config.store, SIM_PODS, run->namespace, run->name,
                                take_status, now_us);
     json_decref(take_status);
 }
 
-static void report(struct runtime *runtime, const json_t *pod, const char *type, const char *reason,
-                   int64_t now_us, const char *message) {
+void runtime_report(struct runtime *runtime, const json_t *pod, const char *type,
+                    const char *reason, int64_t now_us, const char *message) {
     struct event_text text = {type, reason, "kubelet"};
 
     event_write(runtime->config.events, "Pod", pod, &text, now_us, "%s", message);
 }
 
-static int64_t backoff_us(const struct runtime *runtime, struct run *run) {
+int64_t runtime_backoff_us(const struct runtime *runtime, struct run *run) {
     unsigned doublings = run->retries < BACKOFF_DOUBLINGS ? run->retries : BACKOFF_DOUBLINGS;
 
     run->retries++;
@@ -308,7 +311,7 @@ static void reject(struct runtime *runtime, struct run *run, const json_t *pod,
     tree_put_text(status, "phase", "Failed");
     tree_put_text(status, "reason", reason);
     tree_put_text(status, "message", message);
-    write_status(runtime, run, status, now_us);
+    runtime_write_status(runtime, run, status, now_us);
     free(reason);
     free(message);
 }
@@ -322,8 +325,9 @@ static void see_pod(struct runtime *runtime, struct run *run, const json_t *pod,
         return;
     }
     run->state = RUN_CREATING;
-    plan(runtime, run, now_us + delay_us);
-    write_status(runtime, run, pod_status_waiting(pod, "ContainerCreating", NULL, now_us), now_us);
+    runtime_plan(runtime, run, now_us + delay_us);
+    runtime_write_status(runtime, run, pod_status_waiting(pod, "ContainerCreating", NULL, now_us),
+                         now_us);
 }
 
 static void wait_for_image(struct runtime *runtime, struct run *run, const json_t *pod,
@@ -335,10 +339,10 @@ static void wait_for_image(struct runtime *runtime, struct run *run, const json_
                                      "image \"%s\": not found",
                                      image);
 
-    plan(runtime, run, now_us + backoff_us(runtime, run));
-    report(runtime, pod, backing_off ? "Normal" : "Warning", backing_off ? "BackOff" : "Failed",
-           now_us, message);
-    write_status(
+    runtime_plan(runtime, run, now_us + runtime_backoff_us(runtime, run));
+    runtime_report(runtime, pod, backing_off ? "Normal" : "Warning",
+                   backing_off ? "BackOff" : "Failed", now_us, message);
+    runtime_write_status(
         runtime, run,
         pod_status_waiting(pod, backing_off ? "ImagePullBackOff" : "ErrImagePull", message, now_us),
         now_us);
@@ -354,19 +358,19 @@ static void wait_for_volume(struct runtime *runtime, struct run *run, const json
                                secret ? tree_text(volume, "secret/secretName")
                                       : tree_text(volume, "configMap/name"));
 
-    plan(runtime, run, now_us + backoff_us(runtime, run));
-    report(runtime, pod, "Warning", "FailedMount", now_us, message);
+    runtime_plan(runtime, run, now_us + runtime_backoff_us(runtime, run));
+    runtime_report(runtime, pod, "Warning", "FailedMount", now_us, message);
     free(message);
 }
 
 static void wait_for_reference(struct runtime *runtime, struct run *run, const json_t *pod,
                                int64_t now_us) {
-    plan(runtime, run, now_us + backoff_us(runtime, run));
-    write_status(runtime, run,
-                 pod_status_waiting(pod, "CreateContainerConfigError",
-                                    "a Secret or ConfigMap of its environment is not found",
-                                    now_us),
-                 now_us);
+    runtime_plan(runtime, run, now_us + runtime_backoff_us(runtime, run));
+    runtime_write_status(runtime, run,
+                         pod_status_waiting(pod, "CreateContainerConfigError",
+                                            "a Secret or ConfigMap of its environment is not found",
+                                            now_us),
+                         now_us);
 }
 
 /* When the containers end by themselves. */
@@ -388,28 +392,41 @@ static int64_t end_us(const struct runtime *runtime, const struct run *run, cons
 
 static void start_containers(struct runtime *runtime, struct run *run, const json_t *pod,
                              int64_t now_us) {
-    int64_t deadline_seconds = tree_int(pod, "spec/activeDeadlineSeconds", -1);
     char ip[32];
 
-    if (deadline_seconds >= 0) {
-        run->deadline_us =
-            tree_time(pod, "status/startTime") + deadline_seconds * CLOCK_US_PER_SECOND;
-    }
     (void)snprintf(ip, sizeof ip, "10.%u.%u.%u", (unsigned)(1 + (run->id >> 16) % 250),
                    (unsigned)(run->id >> 8) & 0xff, (unsigned)run->id & 0xff);
     run->state = RUN_RUNNING;
     run->has_run = true;
     run->retries = 0;
-    plan(runtime, run, end_us(runtime, run, pod, now_us));
+    runtime_plan(runtime, run, end_us(runtime, run, pod, now_us));
     log_run(run, now_us, "container of pod %s started", run->name);
-    report(runtime, pod, "Normal", "Started", now_us, "Started container");
+    runtime_report(runtime, pod, "Normal", "Started", now_us, "Started container");
     pod = sim_store_get(runtime->config.store, SIM_PODS, run->namespace, run->name);
-    write_status(runtime, run, pod_status_running(pod, ip, now_us), now_us);
+    runtime_write_status(runtime, run, pod_status_running(pod, ip, now_us), now_us);
+}
+
+/* The image that can't be pulled, or NULL. */
+static const char *missing_image(const struct runtime *runtime, const json_t *pod) {
+    const char *image = pod_missing_image(pod, runtime->hidden_image);
+
+    if (image == NULL && runtime->config.processes != NULL) {
+        image = process_kubelet_missing_image(runtime->config.processes, pod);
+    }
+    return image;
+}
+
+static void set_deadline(struct run *run, const json_t *pod) {
+    int64_t seconds = tree_int(pod, "spec/activeDeadlineSeconds", -1);
+
+    if (seconds >= 0) {
+        run->deadline_us = tree_time(pod, "status/startTime") + seconds * CLOCK_US_PER_SECOND;
+    }
 }
 
 static void try_start(struct runtime *runtime, struct run *run, const json_t *pod, int64_t now_us) {
     const json_t *volume = pod_missing_volume(runtime->config.store, pod);
-    const char *image = pod_missing_image(pod, runtime->hidden_image);
+    const char *image = missing_image(runtime, pod);
 
     if (volume != NULL) {
         wait_for_volume(runtime, run, pod, volume, now_us);
@@ -417,7 +434,11 @@ static void try_start(struct runtime *runtime, struct run *run, const json_t *po
         wait_for_image(runtime, run, pod, image, now_us);
     } else if (pod_misses_reference(runtime->config.store, pod)) {
         wait_for_reference(runtime, run, pod, now_us);
+    } else if (runtime->config.processes != NULL) {
+        set_deadline(run, pod);
+        runtime_start_processes(runtime, run, pod, now_us);
     } else {
+        set_deadline(run, pod);
         start_containers(runtime, run, pod, now_us);
     }
 }
@@ -435,13 +456,13 @@ static void end_containers(struct runtime *runtime, struct run *run, const json_
     log_run(run, now_us, "container of pod %s ended with exit code %d", run->name, exit->code);
     if (restarts(pod, exit)) {
         run->state = RUN_RESTARTING;
-        plan(runtime, run, now_us + backoff_us(runtime, run));
-        write_status(runtime, run, pod_status_restarting(pod, exit, now_us), now_us);
+        runtime_plan(runtime, run, now_us + runtime_backoff_us(runtime, run));
+        runtime_write_status(runtime, run, pod_status_restarting(pod, exit, now_us), now_us);
         return;
     }
     run->state = RUN_ENDED;
-    plan(runtime, run, CLOCK_NEVER_US);
-    write_status(runtime, run, pod_status_ended(pod, exit, now_us), now_us);
+    runtime_plan(runtime, run, CLOCK_NEVER_US);
+    runtime_write_status(runtime, run, pod_status_ended(pod, exit, now_us), now_us);
 }
 
 static void end_of_runtime(struct runtime *runtime, struct run *run, const json_t *pod,
@@ -457,20 +478,23 @@ static void end_of_runtime(struct runtime *runtime, struct run *run, const json_
     end_containers(runtime, run, pod, &exit, now_us);
 }
 
+void runtime_delete_pod(struct runtime *runtime, const json_t *pod, int64_t now_us) {
+    struct sim_delete request = {
+        .id = SIM_PODS, .namespace = tree_namespace(pod), .name = tree_name(pod), .now_us = now_us};
+    struct sim_answer answer = sim_store_delete(runtime->config.store, &request);
+
+    sim_answer_finish(&answer);
+}
+
 /* The containers were told to stop and have: the last status, and then the kubelet's own delete. */
 static void finish_stop(struct runtime *runtime, struct run *run, const json_t *pod,
                         int64_t now_us) {
-    struct sim_delete request = {
-        .id = SIM_PODS, .namespace = tree_namespace(pod), .name = tree_name(pod), .now_us = now_us};
-    struct sim_answer answer;
-
     if (run->has_run && !pod_finished(pod)) {
         struct pod_exit exit = {.code = 143};
 
-        write_status(runtime, run, pod_status_ended(pod, &exit, now_us), now_us);
+        runtime_write_status(runtime, run, pod_status_ended(pod, &exit, now_us), now_us);
     }
-    answer = sim_store_delete(runtime->config.store, &request); /* The run is gone after this. */
-    sim_answer_finish(&answer);
+    runtime_delete_pod(runtime, pod, now_us);
 }
 
 static void dispatch(struct runtime *runtime, struct run *run, const json_t *pod, int64_t now_us) {
@@ -482,15 +506,27 @@ static void dispatch(struct runtime *runtime, struct run *run, const json_t *pod
         try_start(runtime, run, pod, now_us);
         break;
     case RUN_RUNNING:
-        end_of_runtime(runtime, run, pod, now_us);
+        if (run->process != NULL) {
+            runtime_step_processes(runtime, run, pod, now_us);
+        } else {
+            end_of_runtime(runtime, run, pod, now_us);
+        }
         break;
     case RUN_RESTARTING:
         start_containers(runtime, run, pod, now_us);
         break;
     case RUN_STOPPING:
-        finish_stop(runtime, run, pod, now_us);
+        if (run->process != NULL) {
+            runtime_stop_processes(runtime, run, pod, now_us);
+        } else {
+            finish_stop(runtime, run, pod, now_us);
+        }
         break;
     case RUN_ENDED:
+        if (run->process != NULL) { /* Its processes may still be ending. */
+            runtime_plan(runtime, run, pod_process_step(run->process, now_us));
+        }
+        break;
     case RUN_STATE_COUNT:
         break;
     }
@@ -522,6 +558,9 @@ void runtime_step(struct runtime *runtime, int64_t now_us) {
             step_run(runtime, run, now_us);
         }
     }
+    if (runtime->config.processes != NULL) {
+        process_kubelet_write_names(runtime->config.processes);
+    }
 }
 
 int64_t runtime_next_us(const struct runtime *runtime) {
@@ -538,10 +577,16 @@ int runtime_exit(struct runtime *runtime, const char *namespace, const char *nam
         return ERR_NOT_FOUND;
     }
     json_incref(pod);
+    if (run->process != NULL) {
+        pod_process_stop(run->process, 0, now_us);
+    }
     if (run->state == RUN_STOPPING) { /* The delete is still to come. */
-        write_status(runtime, run, pod_status_ended(pod, exit, now_us), now_us);
+        runtime_write_status(runtime, run, pod_status_ended(pod, exit, now_us), now_us);
     } else {
         end_containers(runtime, run, pod, exit, now_us);
+    }
+    if (run->process != NULL) {
+        runtime_plan(runtime, run, now_us);
     }
     json_decref(pod);
     return OK;

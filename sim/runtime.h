@@ -1,8 +1,10 @@
-/* sim/runtime.h - the kubelets: fake containers that start, write a log, run and end.
+/* sim/runtime.h - the kubelets: containers that start, write a log, run and end.
  *
  * Every bound pod whose node is there goes ContainerCreating, Running, and ends as its
  * annotations say (sim/cluster.h). Missing images, volumes and references keep it
  * waiting as the real one does. A Spark driver or executor runs until somebody ends it.
+ * With a process kubelet the containers are processes of this machine, in real time, and
+ * end when these do.
  */
 #ifndef SIM_RUNTIME_H
 #define SIM_RUNTIME_H
@@ -16,6 +18,8 @@ struct buf;
 struct census;
 struct event_writer;
 struct pod_exit;
+struct pod_log;
+struct process_kubelet;
 struct runtime;
 struct sim_change;
 struct sim_store;
@@ -28,6 +32,7 @@ struct runtime_config {
     int64_t stop_delay_us;
     int64_t runtime_us;
     int64_t retry_us;
+    struct process_kubelet *processes; /* borrowed; NULL: containers are fakes */
 };
 
 struct runtime *runtime_create(const struct runtime_config *config);
@@ -55,8 +60,8 @@ void runtime_hide_image(struct runtime *runtime, const char *part);
 void runtime_log(struct runtime *runtime, const char *namespace, const char *name, int64_t now_us,
                  const char *format, ...) PRINTF_LIKE(5, 6);
 
-/* ERR_NOT_FOUND: no container of this pod has run. */
-int runtime_read_log(const struct runtime *runtime, const char *namespace, const char *name,
+/* Appended. ERR_NOT_FOUND: no container of this pod has run. */
+int runtime_read_log(const struct runtime *runtime, struct pod_log *log,
                      struct buf *out) MUST_CHECK;
 
 #endif

@@ -419,7 +419,7 @@ static void watch_time(struct exchange *exchange) {
 /* Logs. */
 
 static void start_follow(struct exchange *exchange) {
-    exchange->log_sent = exchange->response.body.bytes;
+    exchange->log_sent = exchange->response.log_end;
     start_stream(exchange, buf_text(&exchange->response.body), exchange->response.body.bytes);
     hold(exchange, STAGE_FOLLOWING, LOG_POLL_US);
 }
@@ -429,16 +429,15 @@ static void follow(struct exchange *exchange) {
     const struct sim_backend *backend = &server->config.rest->backend;
     const json_t *pod = sim_store_get(server->config.rest->store, SIM_PODS,
                                       exchange->target.namespace, exchange->target.name);
-    struct buf log;
+    struct pod_log log = {.namespace = exchange->target.namespace,
+                          .pod = exchange->target.name,
+                          .container = exchange->response.log_container,
+                          .from = exchange->log_sent};
 
-    buf_init(&log, PENDING_BYTES_MAX);
     exchange->ending = pod == NULL || sim_pod_is_finished(pod);
-    if (backend->log(backend->context, exchange->target.namespace, exchange->target.name, &log) &&
-        log.bytes > exchange->log_sent) {
-        buf_add(&exchange->pending, log.data + exchange->log_sent, log.bytes - exchange->log_sent);
-        exchange->log_sent = log.bytes;
+    if (backend->log(backend->context, &log, &exchange->pending)) {
+        exchange->log_sent = log.end;
     }
-    buf_finish(&log);
     hold(exchange, STAGE_FOLLOWING, LOG_POLL_US);
     (void)flush(exchange);
 }

@@ -12,8 +12,11 @@ import base64
 class Kubesim:
     """A running kubesim. Use it in a with statement."""
 
+    folder_mode = 0o700
+
     def __init__(self, program, *options):
         self.folder = tempfile.TemporaryDirectory(prefix="kubesim-")
+        os.chmod(self.folder.name, self.folder_mode)
         self.kubeconfig = os.path.join(self.folder.name, "kubeconfig")
         self.process = subprocess.Popen(
             [program, "--kubeconfig-out", self.kubeconfig, "--seed", "1", *options],

@@ -70,7 +70,7 @@ static void wait_end(struct bench *bench) {
 /* The log as a text; it lives until the next call. */
 static const char *log_of(const struct bench *bench, struct buf *log) {
     buf_init(log, 1 << 20);
-    process_read_log(bench->process, 0, log);
+    (void)process_read_log(bench->process, 0, log);
     return buf_text(log);
 }
 
@@ -145,8 +145,9 @@ TEST(process_start__runs_a_command_in_namespaces) {
     CHECK(rmdir(bench.scratch) == 0, "nothing stays mounted");
     check_command("its own", true, "echo $$; hostname; exit 7", 7, "1\npod-1\n");
     check_command("the environment it was given", true, "echo $WORD", 0, "x y\n");
-    check_command("what it writes stays in it", true, "echo x >/etc/of-the-test; cat /etc/of-the-test",
-                  geteuid() == 0 ? 0 : 2, geteuid() == 0 ? "x\n" : NULL);
+    check_command("what it writes stays in it", true,
+                  "echo x >/etc/of-the-test; cat /etc/of-the-test", geteuid() == 0 ? 0 : 2,
+                  geteuid() == 0 ? "x\n" : NULL);
     CHECK(access("/etc/of-the-test", F_OK) != 0, "what it writes stays in it");
 }
 
@@ -283,14 +284,12 @@ TEST(process_start__shows_mounts_and_the_image) {
     start(&bench,
           "cat /opt/hello /var/run/of/the/test/f /etc/hosts; "
           "echo x >/var/run/of/the/test/g || echo no; echo y >/opt/conf/d/h; ls /usr/bin/env",
-          (struct process_options){.isolated = true,
-                                   .root = image,
-                                   .mounts = mounts,
-                                   .mount_count = ARRAY_LEN(mounts)});
+          (struct process_options){
+              .isolated = true, .root = image, .mounts = mounts, .mount_count = ARRAY_LEN(mounts)});
     wait_end(&bench);
     CHECK_STR(process_failure(bench.process), NULL, "it could be run");
-    CHECK(strstr(log_of(&bench, &log),
-                 "from the image\n127.0.0.1 mounted\n127.0.0.1 mounted\n") == log.data,
+    CHECK(strstr(log_of(&bench, &log), "from the image\n127.0.0.1 mounted\n127.0.0.1 mounted\n") ==
+              log.data,
           buf_text(&log));
     CHECK(strstr(log.data, "\nno\n") != NULL, "one is read-only");
     CHECK(strstr(log.data, "/usr/bin/env") != NULL, "the machine's own programs are there");
@@ -320,7 +319,7 @@ TEST(process_read_log__keeps_the_newest) {
     CHECK(strncmp(log.data, "line ", 5) == 0, "begins with a line");
     CHECK(strcmp(log.data + log.bytes - 10, "line 2999\n") == 0, "the newest is there");
     buf_clear(&log);
-    process_read_log(bench.process, 10 * 7 + 90 * 8 + 900 * 9 + 2000 * 10 - 10, &log);
+    (void)process_read_log(bench.process, 10 * 7 + 90 * 8 + 900 * 9 + 2000 * 10 - 10, &log);
     CHECK_STR(buf_text(&log), "line 2999\n", "from a place, counted from the first byte ever");
     buf_finish(&log);
     close_bench(&bench);

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
+#include "sim/pod_log.h"
 #include "sim/resource.h"
 #include "sim/store.h"
 #include "sim/tree.h"
@@ -23,6 +24,7 @@ static void add_quota(struct kit *kit, const char *hard) {
 
 TEST(spark_driver__runs_an_application_to_its_end) {
     struct kit kit;
+    struct pod_log from;
     struct buf log;
 
     kit_open(&kit, NULL);
@@ -44,8 +46,9 @@ TEST(spark_driver__runs_an_application_to_its_end) {
     CHECK_EQ(sim_store_count(kit.store, SIM_SERVICES, "a"), 0, "so is the Service");
     CHECK(sim_store_get(kit.store, SIM_CONFIGMAPS, "a", "pi-conf-map") != NULL,
           "the driver's ConfigMap stays");
+    from = (struct pod_log){.namespace = "a", .pod = "pi-driver"};
     buf_init(&log, 100000);
-    CHECK_OK(cluster_pod_log(kit.cluster, "a", "pi-driver", &log), "it wrote a log");
+    CHECK_OK(cluster_pod_log(kit.cluster, &from, &log), "it wrote a log");
     CHECK(strstr(buf_text(&log), "Going to request 5 executors") != NULL, buf_text(&log));
     buf_finish(&log);
     kit_close(&kit);
