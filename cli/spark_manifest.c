@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/spark_args.h"
+#include "cli/spark_template.h"
 
 #define NAME_BYTES_MAX LIMIT_LABEL_BYTES
 
@@ -116,6 +117,22 @@ static int check_files(const struct spark_args *args, struct error *error) {
     return r;
 }
 
+/* --- Pod templates --------------------------------------------------------------------------- */
+
+static int put_template(const struct spark_args *args, const char *role, json_t *spec,
+                        struct error *error) {
+    char *key = mem_format("spark.kubernetes.%s.podTemplateFile", role);
+    const char *uri = properties_get(&args->conf, key);
+    json_t *template;
+    int r = uri == NULL ? OK : spark_template_read(uri, &template, error);
+
+    if (r == OK && uri != NULL) {
+        (void)json_object_set_new(spec, role, json_pack("{s:o}", "template", template));
+    }
+    free(key);
+    return r;
+}
+
 /* --- The manifest ---------------------------------------------------------------------------- */
 
 static int check_utf8(const char *text, struct error *error) {
@@ -211,7 +228,9 @@ static json_t *metadata_object(const struct spark_args *args, const char *name) 
     return metadata;
 }
 
-static void print_manifest(const struct spark_args *args, const char *name, struct buf *out_json) {
+/* Takes the application's spec. */
+static void print_manifest(const struct spark_args *args, const char *name, json_t *spark,
+                           struct buf *out_json) {
     json_t *manifest = json_object();
     json_t *spec = json_object();
     char *text;
@@ -219,7 +238,7 @@ static void print_manifest(const struct spark_args *args, const char *name, stru
     put_text(manifest, "apiVersion", "nightshift/v1");
     put_text(manifest, "kind", "BatchJob");
     (void)json_object_set_new(manifest, "metadata", metadata_object(args, name));
-    (void)json_object_set_new(spec, "spark", spec_object(args));
+    (void)json_object_set_new(spec, "spark", spark);
     (void)json_object_set_new(manifest, "spec", spec);
     text = json_dumps(manifest, JSON_COMPACT);
     ENSURE(text != NULL);
@@ -230,6 +249,7 @@ static void print_manifest(const struct spark_args *args, const char *name, stru
 
 int spark_manifest(const struct spark_args *args, struct buf *out_json, struct error *error) {
     char name[NAME_BYTES_MAX + 1];
+    json_t *spec;
     int r = check_texts(args, error);
 
     if (r == OK) {
@@ -238,8 +258,15 @@ int spark_manifest(const struct spark_args *args, struct buf *out_json, struct e
     if (r < 0) {
         return r;
     }
+    spec = spec_object(args);
+    r = put_template(args, "driver", spec, error);
+    r = r < 0 ? r : put_template(args, "executor", spec, error);
+    if (r < 0) {
+        json_decref(spec);
+        return r;
+    }
     job_name(app_name(args), name);
-    print_manifest(args, name, out_json);
+    print_manifest(args, name, spec, out_json);
     return OK;
 }
 

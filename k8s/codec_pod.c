@@ -10,10 +10,10 @@
 #include "k8s/codec_json.h"
 #include "k8s/codec_pod_rules.h"
 #include "k8s/codec_pod_spec.h"
+#include "k8s/spark_names.h"
 
-#define GRACE_MAX_S      (INT64_C(1) << 32)
-#define ENTRY_COUNT_MAX  1024
-#define DRIVER_CONTAINER "spark-kubernetes-driver"
+#define GRACE_MAX_S     (INT64_C(1) << 32)
+#define ENTRY_COUNT_MAX 1024
 
 /* A name: too long is an error. */
 static int read_name(const struct json_at *parent, const char *key, char *out_text,
@@ -128,21 +128,30 @@ static int read_metadata(const struct json_at *metadata, struct pod_state *pod,
     return r < 0 ? r : read_labels(&labels, pod, error);
 }
 
-/* Which container's end is the pod's. */
-static int choose_main(const struct json_at *spec, struct pod_state *pod,
-                       struct field_error *error) {
+/* Which container's end is the pod's: Spark's driver, else the one that an annotation names, else
+ * the first. */
+static int choose_main(const struct json_at *metadata, const struct json_at *spec,
+                       struct pod_state *pod, struct field_error *error) {
+    struct json_at annotations = json_at_key(metadata, "annotations");
+    struct json_at said = json_at_key(&annotations, ANNOTATION_MAIN_CONTAINER);
     struct json_at list = json_at_key(spec, "containers");
+    const char *named = "";
+    bool is_driver = false;
     size_t count = 0;
     int r = json_get_count(&list, ENTRY_COUNT_MAX, &count, error);
 
+    r = r < 0 ? r : json_get_text(&said, &named, error);
     for (size_t i = 0; r == OK && i < count; i++) {
         struct json_at item = json_at_index(&list, i);
         char name[LIMIT_LABEL_BYTES + 1] = "";
+        bool is_chosen;
 
         r = read_name(&item, "name", name, sizeof name, error);
-        if (i == 0 || strcmp(name, DRIVER_CONTAINER) == 0) {
+        is_chosen = strcmp(name, CONTAINER_SPARK_DRIVER) == 0;
+        if (i == 0 || is_chosen || (!is_driver && strcmp(name, named) == 0)) {
             memcpy(pod->main_name, name, sizeof name);
         }
+        is_driver = is_driver || is_chosen;
     }
     return r;
 }
@@ -154,7 +163,7 @@ static int read_spec(const struct json_at *metadata, const struct json_at *spec,
     int r = codec_pod_company_read(metadata, &demand, error);
 
     r = r < 0 ? r : codec_pod_spec_read(spec, names, CODEC_NAMES_TOLERANT, &demand, error);
-    r = r < 0 ? r : choose_main(spec, pod, error);
+    r = r < 0 ? r : choose_main(metadata, spec, pod, error);
     r = r < 0 ? r : read_name(spec, "nodeName", pod->node, sizeof pod->node, error);
     r = r < 0 ? r
               : read_name(spec, "priorityClassName", pod->priority_class,

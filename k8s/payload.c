@@ -14,12 +14,12 @@
 #include "k8s/pod_payload.h"
 #include "k8s/spark_app.h"
 #include "k8s/spark_driver.h"
+#include "k8s/spark_executor.h"
 #include "k8s/spark_size.h"
+#include "k8s/spark_template.h"
 #include "k8s/spark_volumes.h"
 #include "policy/demand.h"
 #include "policy/resources.h"
-
-#define BYTES_PER_MIB ((int64_t)1 << 20)
 
 struct payload {
     enum job_kind kind;
@@ -78,6 +78,23 @@ void payload_destroy(struct payload *payload) {
     free(payload);
 }
 
+static void add_template_labels(const struct json_t *template, struct pod_demand *pod) {
+    struct json_t *metadata = spark_template_copy(template, "metadata");
+    struct json_at at = json_at_root(metadata);
+    struct json_at labels = json_at_key(&at, "labels");
+    struct json_at label;
+    void *iterator = NULL;
+
+    while (json_next(&labels, &iterator, &label)) {
+        const char *value = "";
+        int r = json_get_text(&label, &value, NULL);
+
+        ENSURE(r == OK); /* Checked when it was read. */
+        pod_demand_add_label(pod, label.key, value);
+    }
+    json_drop(metadata);
+}
+
 /* What is known of the pods' labels before they are made: the user's, and the role. */
 static void add_company(const struct payload *payload, const char *role, struct pod_demand *pod) {
     const struct spark_conf *conf = &payload->app->conf;
@@ -86,6 +103,9 @@ static void add_company(const struct payload *payload, const char *role, struct 
     size_t at = 0;
 
     pod_demand_set_namespace(pod, payload->namespace);
+    add_template_labels(strcmp(role, "driver") == 0 ? payload->app->driver_template
+                                                    : payload->app->executor_template,
+                        pod);
     spark_role_key("spark.kubernetes.*.label.", role, prefix, sizeof prefix);
     while ((entry = spark_conf_next(conf, prefix, &at)) != NULL) {
         pod_demand_add_label(pod, entry->key + strlen(prefix), entry->value);
@@ -139,67 +159,31 @@ static int add_main_pod(const struct payload *payload, struct resource_names *na
     return read_driver(payload->app, names, &group->pod, error);
 }
 
-static void add_selectors(const struct spark_conf *conf, const char *prefix,
-                          struct pod_demand *pod) {
-    const struct spark_conf_entry *entry;
-    size_t at = 0;
+static int read_executor(const struct spark_app *app, struct resource_names *names,
+                         struct pod_demand *out_pod, struct field_error *error) {
+    struct json_t *spec = spark_executor_pod_spec(app);
+    struct json_at top = json_at_root(spec);
+    int r = codec_pod_spec_read(&top, names, CODEC_NAMES_STRICT, out_pod, error);
 
-    while ((entry = spark_conf_next(conf, prefix, &at)) != NULL) {
-        pod_demand_add_selector(pod, entry->key + strlen(prefix), entry->value);
+    json_drop(spec);
+    if (r < 0 && error != NULL) {
+        error_prefix(&error->error, "in an executor's pod, spec.%s", error->path);
+        (void)text_copy(error->path, sizeof error->path, "spec.executor");
     }
-}
-
-static void add_executor_selectors(const struct spark_conf *conf, struct pod_demand *pod) {
-    static const char common[] = "spark.kubernetes.node.selector.";
-    static const char own[] = "spark.kubernetes.executor.node.selector.";
-    const struct spark_conf_entry *entry;
-    size_t at = 0;
-
-    add_selectors(conf, own, pod);
-    while ((entry = spark_conf_next(conf, common, &at)) != NULL) {
-        char *key = mem_format("%s%s", own, entry->key + strlen(common));
-
-        if (spark_conf_find(conf, key) == NULL) { /* The role's own wins. */
-            pod_demand_add_selector(pod, entry->key + strlen(common), entry->value);
-        }
-        free(key);
-    }
+    return r;
 }
 
 static int add_executors(const struct payload *payload, struct resource_names *names,
                          struct demand *demand, struct field_error *error) {
     const struct spark_app *app = payload->app;
-    const struct spark_size *size = &app->executor_size;
-    int64_t memory = size->memory_mib * BYTES_PER_MIB;
-    struct container_demand *container;
     struct pod_group *group;
 
     if (app->executor_count == 0) {
         return OK;
     }
     group = demand_add_group(demand, POD_ROLE_EXECUTOR, (uint32_t)app->executor_count);
-    container = pod_demand_add_container(&group->pod, CONTAINER_MAIN);
-    container_demand_request(container, RESOURCE_CPU, size->cpu_request_milli);
-    container_demand_request(container, RESOURCE_MEMORY, memory);
-    container_demand_limit(container, RESOURCE_MEMORY, memory);
-    if (size->cpu_limit_milli > 0) {
-        container_demand_limit(container, RESOURCE_CPU, size->cpu_limit_milli);
-    }
-    for (size_t i = 0; i < size->extended_count; i++) {
-        size_t kind;
-        int r = resource_intern(names, size->extended[i].name, &kind);
-
-        if (r < 0) {
-            return error_set(&error->error, r, "%s: %s", size->extended[i].name,
-                             r == ERR_FULL ? "too many kinds of resources"
-                                           : "not the name of a resource");
-        }
-        container_demand_limit(container, kind, size->extended[i].amount);
-    }
     add_company(payload, "executor", &group->pod);
-    pod_demand_tolerate_pressure(&group->pod);
-    add_executor_selectors(&app->conf, &group->pod);
-    return OK;
+    return read_executor(app, names, &group->pod, error);
 }
 
 struct claims {
@@ -213,6 +197,12 @@ static void add_claim(void *context, const char *storage_class, int64_t bytes) {
     demand_add_claims(claims->demand, storage_class, bytes, claims->executors);
 }
 
+/* What quotas call it. */
+static const char *quota_key(enum kube_resource resource) {
+    return resource == KUBE_NETWORKPOLICIES ? "networkpolicies.networking.k8s.io"
+                                            : resource_plural(resource);
+}
+
 /* What is created beside the pods, by us and later by the driver. */
 static void add_objects(const struct payload *payload, struct demand *demand) {
     static const struct payload_run run = {
@@ -220,17 +210,18 @@ static void add_objects(const struct payload *payload, struct demand *demand) {
         .namespace_ = "namespace"};
     const struct spark_app *app = payload->app;
     const char *disabled = spark_conf_get(&app->conf, "spark.kubernetes.executor.disableConfigMap");
-    bool has_executor_map =
-        app->executor_count > 0 && !(disabled != NULL && strcasecmp(disabled, "true") == 0);
-    char *policy = payload_network_policy_body(payload, &run, NULL);
     struct claims claims = {demand, app->executor_count};
+    struct payload_part part;
 
-    demand_add_object(demand, "services", 1);
-    demand_add_object(demand, "configmaps", has_executor_map ? 2 : 1);
-    if (policy != NULL) {
-        demand_add_object(demand, "networkpolicies.networking.k8s.io", 1);
+    for (size_t i = 0; i < PAYLOAD_PART_COUNT; i++) {
+        if (payload_part_make(payload, &run, NULL, i, &part)) {
+            demand_add_object(demand, quota_key(part.resource), 1);
+            free(part.body);
+        }
     }
-    free(policy);
+    if (app->executor_count > 0 && !(disabled != NULL && strcasecmp(disabled, "true") == 0)) {
+        demand_add_object(demand, resource_plural(KUBE_CONFIGMAPS), 1);
+    }
     if (app->executor_count > 0) {
         spark_volumes_executor_claims(app, add_claim, &claims);
     }
@@ -271,7 +262,7 @@ void payload_pod_name(const struct payload *payload, const struct attempt_id *id
 }
 
 const char *payload_log_container(const struct payload *payload) {
-    return payload->kind == JOB_KIND_SPARK ? CONTAINER_SPARK_DRIVER
+    return payload->kind == JOB_KIND_SPARK ? spark_driver_container_name(payload->app)
                                            : pod_payload_log_container(payload->root);
 }
 
@@ -280,21 +271,36 @@ char *payload_pod_body(const struct payload *payload, const struct payload_run *
                                            : pod_payload_body(payload->root, run);
 }
 
-char *payload_service_body(const struct payload *payload, const struct payload_run *run,
-                           const char *owner_uid) {
-    return payload->kind == JOB_KIND_SPARK ? spark_driver_service(payload->app, run, owner_uid)
-                                           : NULL;
-}
+static const struct {
+    enum kube_resource resource;
+    const char *what;
+    char *(*body)(const struct spark_app *app, const struct payload_run *run,
+                  const char *owner_uid);
+    void (*name)(const struct spark_names *names, char *out_name, size_t bytes_max);
+} parts[PAYLOAD_PART_COUNT] = {
+    [PAYLOAD_SERVICE] = {KUBE_SERVICES, "service", spark_driver_service, spark_name_service},
+    [PAYLOAD_CONF_MAP] = {KUBE_CONFIGMAPS, "config map", spark_driver_conf_map,
+                          spark_name_conf_map},
+    [PAYLOAD_NETWORK_POLICY] = {KUBE_NETWORKPOLICIES, "network policy", spark_driver_network_policy,
+                                spark_name_network_policy},
+    [PAYLOAD_TEMPLATE_MAP] = {KUBE_CONFIGMAPS, "config map of the executors' template",
+                              spark_driver_template_map, spark_name_template_map},
+};
 
-char *payload_conf_map_body(const struct payload *payload, const struct payload_run *run,
-                            const char *owner_uid) {
-    return payload->kind == JOB_KIND_SPARK ? spark_driver_conf_map(payload->app, run, owner_uid)
-                                           : NULL;
-}
+bool payload_part_make(const struct payload *payload, const struct payload_run *run,
+                       const char *owner_uid, size_t kind, struct payload_part *out_part) {
+    struct payload_part part = {.resource = parts[kind].resource, .what = parts[kind].what};
+    struct spark_names names;
 
-char *payload_network_policy_body(const struct payload *payload, const struct payload_run *run,
-                                  const char *owner_uid) {
-    return payload->kind == JOB_KIND_SPARK
-               ? spark_driver_network_policy(payload->app, run, owner_uid)
-               : NULL;
+    if (payload->kind != JOB_KIND_SPARK) {
+        return false;
+    }
+    part.body = parts[kind].body(payload->app, run, owner_uid);
+    if (part.body == NULL) {
+        return false;
+    }
+    spark_names_make(&run->id, &names);
+    parts[kind].name(&names, part.name, sizeof part.name);
+    *out_part = part;
+    return true;
 }

@@ -11,6 +11,7 @@
 #ifndef K8S_PAYLOAD_H
 #define K8S_PAYLOAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "k8s/codec_json.h"
+#include "k8s/resource.h"
 #include "k8s/spark_names.h"
 #include "policy/job.h"
 
@@ -46,15 +48,28 @@ void payload_pod_name(const struct payload *payload, const struct attempt_id *id
  * what the annotation that kubectl obeys names, else the first. */
 const char *payload_log_container(const struct payload *payload);
 
-/* Bodies to POST, owned by the caller. The pod comes first; the others belong to it: owner_uid
- * is the created pod's metadata.uid, NULL leaves the owner out. NULL: this payload has none. */
+/* The pod to POST, owned by the caller. */
 char *payload_pod_body(const struct payload *payload, const struct payload_run *run);
-char *payload_service_body(const struct payload *payload, const struct payload_run *run,
-                           const char *owner_uid);
-char *payload_conf_map_body(const struct payload *payload, const struct payload_run *run,
-                            const char *owner_uid);
-/* Spark 4.2 and later: what spark-submit adds there; /apis/networking.k8s.io/v1. */
-char *payload_network_policy_body(const struct payload *payload, const struct payload_run *run,
-                                  const char *owner_uid);
+
+/* What is created after the pod, in this order, and belongs to it. */
+enum payload_part_kind {
+    PAYLOAD_SERVICE,
+    PAYLOAD_CONF_MAP,
+    PAYLOAD_NETWORK_POLICY, /* Spark 4.2 and later */
+    PAYLOAD_TEMPLATE_MAP,   /* the executors' pod template */
+    PAYLOAD_PART_COUNT,
+};
+
+struct payload_part {
+    enum kube_resource resource;
+    const char *what; /* "service": for messages */
+    char name[LIMIT_NAME_BYTES + 1];
+    char *body; /* to POST, the caller's */
+};
+
+/* False: this payload has no such part. owner_uid is the created pod's metadata.uid; NULL leaves
+ * the owner out. */
+bool payload_part_make(const struct payload *payload, const struct payload_run *run,
+                       const char *owner_uid, size_t kind, struct payload_part *out_part);
 
 #endif

@@ -150,8 +150,7 @@ const char *pod_payload_log_container(const struct json_t *root) {
     const struct json_t *annotations =
         json_object_get(json_object_get(root, "metadata"), "annotations");
     const struct json_t *containers = json_object_get(json_object_get(root, "spec"), "containers");
-    const char *chosen =
-        json_string_value(json_object_get(annotations, "kubectl.kubernetes.io/default-container"));
+    const char *chosen = json_string_value(json_object_get(annotations, ANNOTATION_MAIN_CONTAINER));
 
     return chosen != NULL
                ? chosen

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "k8s/json_build.h"
 #include "k8s/spark_check.h"
 #include "k8s/spark_fields.h"
 #include "k8s/spark_size.h"
@@ -208,6 +209,8 @@ int spark_app_read(const char *json, size_t bytes, const char *namespace_,
     }
     app = mem_alloc(1, sizeof *app);
     app->root = root;
+    app->executor_mounts = json_new_array();
+    app->executor_env = json_new_array();
     top = json_at_root(root);
     r = resolve(&top, namespace_, app, error);
     if (r < 0) {
@@ -223,6 +226,8 @@ void spark_app_destroy(struct spark_app *app) {
         return;
     }
     spark_conf_finish(&app->conf);
+    json_drop(app->executor_mounts);
+    json_drop(app->executor_env);
     json_drop(app->root);
     free(app);
 }

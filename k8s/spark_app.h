@@ -55,12 +55,18 @@ struct spark_size {
 
 struct spark_app {
     struct json_t *root;   /* the payload, owned */
-    struct json_t *spec;   /* borrowed from root, as are the next five */
-    struct json_t *driver; /* NULL: not given */
+    struct json_t *spec;   /* borrowed from root, as are the next eight */
+    struct json_t *driver; /* NULL: not given, as the next three may be */
+    struct json_t *executor;
+    struct json_t *driver_template;
+    struct json_t *executor_template;
     struct json_t *arguments;
     const char *main_class;
     const char *resource;
     const char *proxy_user; /* NULL: none */
+    /* Of the executors' mounts and variables those that no property can say: lists, owned. */
+    struct json_t *executor_mounts;
+    struct json_t *executor_env;
     struct spark_conf conf;
     enum spark_language language;
     struct spark_version version;

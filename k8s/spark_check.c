@@ -22,9 +22,6 @@ static const struct {
     {"spark.driver.bindAddress", "the driver binds to its pod's address; remove it"},
     {"spark.kubernetes.driver.pod.name",
      "the driver's pod is named after job, id and attempt; remove it"},
-    {"spark.kubernetes.driver.podTemplateFile",
-     "pod templates are not supported yet; use the fields of spec.driver"},
-    {"spark.kubernetes.executor.podTemplateFile", "pod templates are not supported yet"},
     {"spark.kubernetes.driver.pod.featureSteps", "feature steps of the driver are Java code"},
     {"spark.kubernetes.hadoop.configMapName", "not supported yet; use spec.hadoopConf"},
     {"spark.kubernetes.kerberos.", "Kerberos is not supported yet"},
@@ -266,6 +263,23 @@ static int check_ports(const struct spark_conf *conf, struct field_error *error)
     return r;
 }
 
+/* The file is on the submitter's machine: whoever submits sends what it holds. */
+static int check_template_file(const struct spark_app *app, const char *role,
+                               const struct json_t *template, struct field_error *error) {
+    const struct spark_conf_entry *entry;
+    char key[64];
+
+    spark_role_key("spark.kubernetes.*.podTemplateFile", role, key, sizeof key);
+    entry = spark_conf_find(&app->conf, key);
+    if (entry == NULL || template != NULL) {
+        return OK;
+    }
+    return spark_conf_fail(entry, error, ERR_INVALID,
+                           "%s: the daemon does not read files of the submitter's machine; put the "
+                           "template into spec.%s.template, as nightshift spark-submit does",
+                           key, role);
+}
+
 static int check_truths(const struct spark_conf *conf, struct field_error *error) {
     static const char *const keys[] = {
         "spark.kubernetes.driver.service.publishNotReadyAddresses",
@@ -325,6 +339,8 @@ int spark_check(const struct json_at *spec, const char *namespace_, struct spark
     r = r < 0 ? r : check_secret_refs(conf, "spark.kubernetes.driver.secretKeyRef.", error);
     r = r < 0 ? r : check_secret_refs(conf, "spark.kubernetes.executor.secretKeyRef.", error);
     r = r < 0 ? r : check_choices(conf, error);
+    r = r < 0 ? r : check_template_file(app, "driver", app->driver_template, error);
+    r = r < 0 ? r : check_template_file(app, "executor", app->executor_template, error);
     r = r < 0 ? r : check_truths(conf, error);
     r = r < 0 ? r : check_excluded_steps(app, error);
     return r < 0 ? r : check_ports(conf, error);

@@ -1,6 +1,5 @@
 #include "k8s/spark_driver.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -14,7 +13,11 @@
 #include "k8s/codec_json.h"
 #include "k8s/json_build.h"
 #include "k8s/spark_app.h"
+#include "k8s/spark_executor.h"
 #include "k8s/spark_objects.h"
+#include "k8s/spark_overlay.h"
+#include "k8s/spark_size.h"
+#include "k8s/spark_template.h"
 #include "k8s/spark_volumes.h"
 
 #define CONF_DIR        "/opt/spark/conf"
@@ -180,35 +183,24 @@ static void add_secret_volumes(const struct spark_attempt *attempt, struct json_
     }
 }
 
-/* spec.driver.configMaps: each mounted whole. */
-static void add_config_maps(const struct spark_attempt *attempt, struct json_t *volumes,
-                            struct json_t *mounts) {
-    const struct json_t *maps = json_object_get(attempt->app->driver, "configMaps");
+static void add_template_volume(const struct spark_attempt *attempt, struct json_t *volumes,
+                                struct json_t *mounts) {
+    struct json_t *volume = json_new_object();
+    struct json_t *source = json_new_object();
+    struct json_t *items = json_new_array();
+    struct json_t *item = json_new_object();
+    char name[SPARK_PREFIX_BYTES_MAX + 32];
 
-    for (size_t i = 0; i < json_array_size(maps); i++) {
-        const struct json_t *item = json_array_get(maps, i);
-        const char *map = json_string_value(json_object_get(item, "name"));
-        const char *path = json_string_value(json_object_get(item, "path"));
-        struct json_t *volume;
-        struct json_t *source;
-        struct json_t *mount;
-        char name[64];
-
-        if (map == NULL || path == NULL) {
-            continue;
-        }
-        /* Numbered: the map's own name may hold dots, or be too long for a volume's. */
-        (void)snprintf(name, sizeof name, "config-map-%zu-vol", i + 1);
-        source = json_new_object();
-        json_put_text(source, "name", map);
-        volume = json_new_object();
-        json_put_text(volume, "name", name);
-        json_put_take(volume, "configMap", source);
-        json_push_take(volumes, volume);
-        mount = new_mount(name, path);
-        json_put_bool(mount, "readOnly", true);
-        json_push_take(mounts, mount);
-    }
+    spark_name_template_map(&attempt->names, name, sizeof name);
+    json_put_text(item, "key", SPARK_TEMPLATE_KEY);
+    json_put_text(item, "path", SPARK_TEMPLATE_FILE);
+    json_push_take(items, item);
+    json_put_text(source, "name", name);
+    json_put_take(source, "items", items);
+    json_put_text(volume, "name", "pod-template-volume");
+    json_put_take(volume, "configMap", source);
+    json_push_take(volumes, volume);
+    json_push_take(mounts, new_mount("pod-template-volume", SPARK_TEMPLATE_DIR));
 }
 
 static void add_conf_volume(const struct spark_attempt *attempt, struct json_t *volumes,
@@ -230,11 +222,12 @@ static void add_conf_volume(const struct spark_attempt *attempt, struct json_t *
     json_push_take(mounts, new_mount(CONF_VOLUME, CONF_DIR));
 }
 
-static struct json_t *make_env(const struct spark_attempt *attempt, const char *local_dirs) {
+static void add_env(const struct spark_attempt *attempt, const char *local_dirs,
+                    struct json_t *env) {
     static const char prefix[] = "spark.kubernetes.driverEnv.";
     const struct spark_app *app = attempt->app;
+    const struct spark_overlay overlay = spark_overlay_driver(app);
     const struct spark_conf_entry *entry;
-    struct json_t *env = json_new_array();
     size_t at = 0;
 
     push_variable(env, "SPARK_USER", app->proxy_user != NULL ? app->proxy_user : SPARK_USER);
@@ -247,15 +240,13 @@ static struct json_t *make_env(const struct spark_attempt *attempt, const char *
     push_python(attempt, env);
     push_variable(env, "SPARK_LOCAL_DIRS", local_dirs);
     push_variable(env, "SPARK_CONF_DIR", CONF_DIR);
-    json_push_copies(env, json_object_get(app->driver, "env"));
-    return env;
+    spark_overlay_env(&overlay, env);
 }
 
-static struct json_t *make_args(const struct spark_attempt *attempt) {
+static void add_args(const struct spark_attempt *attempt, struct json_t *args) {
     static const char *const runners[] = {[SPARK_PYTHON] = "org.apache.spark.deploy.PythonRunner",
                                           [SPARK_R] = "org.apache.spark.deploy.RRunner"};
     const struct spark_app *app = attempt->app;
-    struct json_t *args = json_new_array();
 
     json_push_text(args, "driver");
     if (app->proxy_user != NULL) {
@@ -268,11 +259,9 @@ static struct json_t *make_args(const struct spark_attempt *attempt) {
     json_push_text(args, app->language == SPARK_JVM ? app->main_class : runners[app->language]);
     json_push_text(args, app->resource);
     json_push_copies(args, app->arguments);
-    return args;
 }
 
-static struct json_t *make_ports(const struct spark_attempt *attempt) {
-    struct json_t *list = json_new_array();
+static void add_ports(const struct spark_attempt *attempt, struct json_t *list) {
     struct spark_port ports[SPARK_PORT_COUNT];
     size_t count = spark_ports(attempt->app, ports);
 
@@ -284,57 +273,15 @@ static struct json_t *make_ports(const struct spark_attempt *attempt) {
         json_put_text(item, "protocol", "TCP");
         json_push_take(list, item);
     }
-    json_push_copies(list, json_object_get(attempt->app->driver, "ports"));
-    return list;
 }
 
-static void put_milli(struct json_t *object, const char *key, int64_t milli) {
-    char text[QUANTITY_BYTES_MAX];
+static void put_memory_limit(const struct spark_app *app, struct json_t *limits) {
+    char limit[QUANTITY_BYTES_MAX];
 
-    quantity_print_milli(milli, text);
-    json_put_text(object, key, text);
-}
-
-static void put_gpu(struct json_t *limits, const struct json_t *gpu) {
-    const char *name = json_string_value(json_object_get(gpu, "name"));
-
-    if (name != NULL) {
-        char text[32];
-
-        (void)snprintf(text, sizeof text, "%" PRId64,
-                       (int64_t)json_integer_value(json_object_get(gpu, "quantity")));
-        json_put_text(limits, name, text);
-    }
-}
-
-static struct json_t *make_resources(const struct spark_attempt *attempt) {
-    const struct spark_size *size = &attempt->app->driver_size;
-    struct json_t *resources = json_new_object();
-    struct json_t *requests = json_new_object();
-    struct json_t *limits = json_new_object();
-    char text[32];
-
-    (void)snprintf(text, sizeof text, "%" PRId64 "Mi", size->memory_mib);
-    put_milli(requests, "cpu", size->cpu_request_milli);
-    json_put_text(requests, "memory", text);
-    json_put_text(limits, "memory", text);
-    if (attempt->app->driver_memory_limit_bytes > 0) {
-        char limit[QUANTITY_BYTES_MAX];
-
-        quantity_print_bytes(attempt->app->driver_memory_limit_bytes, limit);
+    if (app->driver_memory_limit_bytes > 0) {
+        quantity_print_bytes(app->driver_memory_limit_bytes, limit);
         json_put_text(limits, "memory", limit);
     }
-    if (size->cpu_limit_milli > 0) {
-        put_milli(limits, "cpu", size->cpu_limit_milli);
-    }
-    for (size_t i = 0; i < size->extended_count; i++) {
-        (void)snprintf(text, sizeof text, "%" PRId64, size->extended[i].amount);
-        json_put_text(limits, size->extended[i].name, text);
-    }
-    put_gpu(limits, json_object_get(attempt->app->driver, "gpu"));
-    json_put_take(resources, "requests", requests);
-    json_put_take(resources, "limits", limits);
-    return resources;
 }
 
 /* From Spark 4.3 on its containers may not gain rights, unless somebody says they may. What the
@@ -344,58 +291,54 @@ static void put_security(const struct spark_attempt *attempt, struct json_t *con
         get_either(attempt, "spark.kubernetes.driver.securityContext.allowPrivilegeEscalation",
                    "spark.kubernetes.securityContext.allowPrivilegeEscalation");
     const struct json_t *given = json_object_get(attempt->app->driver, "securityContext");
-    struct json_t *security = given != NULL ? json_deep_copy(given) : json_new_object();
 
+    json_put_copy(container, "securityContext", attempt->app->driver, "securityContext");
     if (spark_version_at_least(&attempt->app->version, 4, 3) &&
-        json_object_get(security, "allowPrivilegeEscalation") == NULL) {
-        json_put_bool(security, "allowPrivilegeEscalation",
+        json_object_get(given, "allowPrivilegeEscalation") == NULL) {
+        json_put_bool(spark_template_object(container, "securityContext"),
+                      "allowPrivilegeEscalation",
                       allowed != NULL && strcasecmp(allowed, "true") == 0);
     }
-    json_put_some_take(container, "securityContext", security);
 }
 
-/* The Spark container. Takes the mounts. */
-static struct json_t *make_container(const struct spark_attempt *attempt, const char *local_dirs,
-                                     struct json_t *mounts) {
-    const struct json_t *driver = attempt->app->driver;
+/* Make Spark's container of the template's. */
+static void fill_container(const struct spark_attempt *attempt, const char *local_dirs,
+                           struct json_t *container) {
+    const struct spark_overlay overlay = spark_overlay_driver(attempt->app);
     const char *pull = get(attempt, "spark.kubernetes.container.image.pullPolicy");
-    struct json_t *container = json_new_object();
+    struct json_t *resources = spark_template_object(container, "resources");
 
-    json_put_text(container, "name", CONTAINER_SPARK_DRIVER);
+    json_put_text(container, "name", spark_driver_container_name(attempt->app));
     json_put_text(container, "image",
                   get_either(attempt, "spark.kubernetes.driver.container.image",
                              "spark.kubernetes.container.image"));
     json_put_text(container, "imagePullPolicy", pull != NULL ? pull : "IfNotPresent");
-    json_put_take(container, "args", make_args(attempt));
-    json_put_take(container, "ports", make_ports(attempt));
-    json_put_take(container, "env", make_env(attempt, local_dirs));
-    json_put_copy(container, "envFrom", driver, "envFrom");
-    json_put_take(container, "resources", make_resources(attempt));
-    json_put_take(container, "volumeMounts", mounts);
+    add_args(attempt, spark_template_list(container, "args"));
+    add_ports(attempt, spark_template_list(container, "ports"));
+    add_env(attempt, local_dirs, spark_template_list(container, "env"));
+    spark_size_put(&attempt->app->driver_size, resources);
+    put_memory_limit(attempt->app, spark_template_object(resources, "limits"));
     put_security(attempt, container);
-    json_put_copy(container, "lifecycle", driver, "lifecycle");
-    return container;
+    spark_overlay_container(&overlay, container);
 }
 
 static void put_selector(const struct spark_attempt *attempt, struct json_t *spec) {
     static const char *const prefixes[] = {"spark.kubernetes.node.selector.",
                                            "spark.kubernetes.driver.node.selector."};
-    struct json_t *selector = json_new_object();
 
     for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
         const struct spark_conf_entry *entry;
         size_t at = 0;
 
         while ((entry = spark_conf_next(&attempt->app->conf, prefixes[i], &at)) != NULL) {
-            json_put_text(selector, entry->key + strlen(prefixes[i]), entry->value);
+            json_put_text(spark_template_object(spec, "nodeSelector"),
+                          entry->key + strlen(prefixes[i]), entry->value);
         }
     }
-    json_put_some_take(spec, "nodeSelector", selector);
 }
 
 static void put_pull_secrets(const struct spark_attempt *attempt, struct json_t *spec) {
     const char *text = get(attempt, "spark.kubernetes.container.image.pullSecrets");
-    struct json_t *list = json_new_array();
 
     while (text != NULL && *text != '\0') {
         size_t bytes = strcspn(text, ",");
@@ -408,11 +351,10 @@ static void put_pull_secrets(const struct spark_attempt *attempt, struct json_t 
         if (bytes > 0) {
             item = json_new_object();
             json_put_text(item, "name", name);
-            json_push_take(list, item);
+            json_push_take(spark_template_list(spec, "imagePullSecrets"), item);
         }
         text += bytes + (text[bytes] == ',' ? 1 : 0);
     }
-    json_put_some_take(spec, "imagePullSecrets", list);
 }
 
 static void put_if(struct json_t *spec, const char *key, const char *value) {
@@ -421,98 +363,34 @@ static void put_if(struct json_t *spec, const char *key, const char *value) {
     }
 }
 
-/* What only the manifest's driver can say. */
-static void copy_driver_fields(const struct spark_attempt *attempt, struct json_t *spec) {
-    static const char *const names[][2] = {
-        {"podSecurityContext", "securityContext"},
-        {"tolerations", "tolerations"},
-        {"affinity", "affinity"},
-        {"hostNetwork", "hostNetwork"},
-        {"dnsConfig", "dnsConfig"},
-        {"hostAliases", "hostAliases"},
-        {"priorityClassName", "priorityClassName"},
-        {"terminationGracePeriodSeconds", "terminationGracePeriodSeconds"},
-        {"shareProcessNamespace", "shareProcessNamespace"},
-        {"initContainers", "initContainers"},
-    };
-    const struct json_t *driver = attempt->app->driver;
+/* The local directories into out_dirs. */
+static void add_volumes(const struct spark_attempt *attempt, struct json_t *volumes,
+                        struct json_t *mounts, struct buf *out_dirs) {
+    const struct spark_overlay overlay = spark_overlay_driver(attempt->app);
 
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        json_put_copy(spec, names[i][1], driver, names[i][0]);
-    }
-    if (json_is_true(json_object_get(driver, "hostNetwork"))) {
-        json_put_text(spec, "dnsPolicy", "ClusterFirstWithHostNet");
-    }
-}
-
-static bool has_mount(const struct json_t *mounts, const char *volume) {
-    for (size_t i = 0; i < json_array_size(mounts); i++) {
-        const char *name = json_string_value(json_object_get(json_array_get(mounts, i), "name"));
-
-        if (name != NULL && strcmp(name, volume) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Does the driver, or one of the containers beside it, mount the volume? */
-static bool is_mounted(const struct json_t *driver, const char *volume) {
-    static const char *const lists[] = {"sidecars", "initContainers"};
-
-    if (has_mount(json_object_get(driver, "volumeMounts"), volume)) {
-        return true;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
-        const struct json_t *list = json_object_get(driver, lists[i]);
-
-        for (size_t j = 0; j < json_array_size(list); j++) {
-            if (has_mount(json_object_get(json_array_get(list, j), "volumeMounts"), volume)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static void copy_volumes(const struct spark_attempt *attempt, struct json_t *volumes) {
-    const struct json_t *list = json_object_get(attempt->app->spec, "volumes");
-
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        json_t *volume = json_array_get(list, i);
-        const char *name = json_string_value(json_object_get(volume, "name"));
-
-        if (name != NULL && is_mounted(attempt->app->driver, name)) {
-            json_push_take(volumes, json_deep_copy(volume));
-        }
-    }
-}
-
-static struct json_t *make_containers(const struct spark_attempt *attempt, struct json_t *volumes) {
-    struct json_t *containers = json_new_array();
-    struct json_t *mounts = json_new_array();
-    struct buf local_dirs;
-
-    buf_init(&local_dirs, LIMIT_SPEC_BYTES);
     add_secret_volumes(attempt, volumes, mounts);
     spark_volumes_add(attempt->app, volumes, mounts);
-    copy_volumes(attempt, volumes);
-    json_push_copies(mounts, json_object_get(attempt->app->driver, "volumeMounts"));
-    add_config_maps(attempt, volumes, mounts);
-    add_local_dirs(attempt, volumes, mounts, &local_dirs);
+    spark_overlay_volumes(&overlay, volumes, mounts);
+    if (spark_executor_has_template(attempt->app)) {
+        add_template_volume(attempt, volumes, mounts);
+    }
+    add_local_dirs(attempt, volumes, mounts, out_dirs);
     add_conf_volume(attempt, volumes, mounts);
-    json_push_take(containers, make_container(attempt, buf_text(&local_dirs), mounts));
-    json_push_copies(containers, json_object_get(attempt->app->driver, "sidecars"));
-    buf_finish(&local_dirs);
-    return containers;
 }
 
 static struct json_t *make_spec(const struct spark_attempt *attempt) {
+    const struct spark_overlay overlay = spark_overlay_driver(attempt->app);
     const char *account = get(attempt, "spark.kubernetes.authenticate.driver.serviceAccountName");
-    struct json_t *spec = json_new_object();
-    struct json_t *volumes = json_new_array();
+    struct json_t *spec = spark_template_copy(attempt->app->driver_template, "spec");
+    struct json_t *container = spark_template_take_container(
+        spec, get(attempt, "spark.kubernetes.driver.podTemplateContainerName"));
+    struct buf local_dirs;
 
-    json_put_take(spec, "containers", make_containers(attempt, volumes));
+    buf_init(&local_dirs, LIMIT_SPEC_BYTES);
+    add_volumes(attempt, spark_template_list(spec, "volumes"),
+                spark_template_list(container, "volumeMounts"), &local_dirs);
+    fill_container(attempt, buf_text(&local_dirs), container);
+    json_push_take(spark_template_list(spec, "containers"), container);
     json_put_text(spec, "restartPolicy", "Never");
     put_selector(attempt, spec);
     put_pull_secrets(attempt, spec);
@@ -521,8 +399,8 @@ static struct json_t *make_spec(const struct spark_attempt *attempt) {
     put_if(spec, "schedulerName",
            get_either(attempt, "spark.kubernetes.driver.scheduler.name",
                       "spark.kubernetes.scheduler.name"));
-    copy_driver_fields(attempt, spec);
-    json_put_take(spec, "volumes", volumes);
+    spark_overlay_spec(&overlay, spec);
+    buf_finish(&local_dirs);
     return spec;
 }
 
@@ -533,18 +411,44 @@ struct json_t *spark_driver_pod_spec(const struct spark_app *app, const struct p
     return make_spec(&attempt);
 }
 
+const char *spark_driver_container_name(const struct spark_app *app) {
+    return spark_template_container_name(
+        app->driver_template,
+        spark_conf_get(&app->conf, "spark.kubernetes.driver.podTemplateContainerName"),
+        CONTAINER_SPARK_DRIVER);
+}
+
+/* What the template has, and what the properties say. */
+static struct json_t *make_annotations(const struct spark_attempt *attempt,
+                                       const struct json_t *template_metadata) {
+    struct json_t *annotations = spark_template_copy(template_metadata, "annotations");
+    struct json_t *said =
+        spark_named_texts(attempt, "spark.kubernetes.driver.annotation.", attempt->names.app_id);
+    const char *container = spark_driver_container_name(attempt->app);
+
+    (void)json_object_update(annotations, said);
+    json_decref(said);
+    if (strcmp(container, CONTAINER_SPARK_DRIVER) != 0) {
+        json_put_text(annotations, ANNOTATION_MAIN_CONTAINER, container);
+    }
+    return annotations;
+}
+
 char *spark_driver_pod(const struct spark_app *app, const struct payload_run *run) {
     struct spark_attempt attempt;
     struct json_t *pod = json_new_object();
-    struct json_t *metadata = json_new_object();
+    struct json_t *metadata = spark_template_copy(app->driver_template, "metadata");
+    struct json_t *labels = spark_template_copy(metadata, "labels");
+    struct json_t *own_labels;
 
     spark_attempt_make(app, run, &attempt);
+    own_labels = spark_driver_labels(&attempt);
+    (void)json_object_update(labels, own_labels);
+    json_decref(own_labels);
     json_put_text(metadata, "name", attempt.names.pod);
     json_put_text(metadata, "namespace", run->namespace_);
-    json_put_take(metadata, "labels", spark_driver_labels(&attempt));
-    json_put_some_take(
-        metadata, "annotations",
-        spark_named_texts(&attempt, "spark.kubernetes.driver.annotation.", attempt.names.app_id));
+    json_put_take(metadata, "labels", labels);
+    json_put_some_take(metadata, "annotations", make_annotations(&attempt, metadata));
     json_put_text(pod, "apiVersion", "v1");
     json_put_text(pod, "kind", "Pod");
     json_put_take(pod, "metadata", metadata);

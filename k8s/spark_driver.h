@@ -22,6 +22,9 @@ char *spark_driver_pod(const struct spark_app *app, const struct payload_run *ru
 /* That pod's spec before it is printed: the caller's to json_drop(). */
 struct json_t *spark_driver_pod_spec(const struct spark_app *app, const struct payload_run *run);
 
+/* What the Spark container of that pod is called: the template's own name for it, if it has one. */
+const char *spark_driver_container_name(const struct spark_app *app);
+
 /* owner_uid NULL: without an owner. */
 char *spark_driver_service(const struct spark_app *app, const struct payload_run *run,
                            const char *owner_uid);
@@ -29,5 +32,7 @@ char *spark_driver_conf_map(const struct spark_app *app, const struct payload_ru
                             const char *owner_uid);
 char *spark_driver_network_policy(const struct spark_app *app, const struct payload_run *run,
                                   const char *owner_uid); /* NULL before Spark 4.2 */
+char *spark_driver_template_map(const struct spark_app *app, const struct payload_run *run,
+                                const char *owner_uid); /* NULL: the executors have none */
 
 #endif

@@ -1,5 +1,6 @@
 #include "k8s/spark_fields.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,9 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "k8s/codec_json.h"
+#include "k8s/json_build.h"
 #include "k8s/spark_app.h"
+#include "k8s/spark_template.h"
 
 #define KEY_BYTES_MAX   1024
 #define FIELD_COUNT_MAX 64
@@ -157,11 +160,11 @@ static int not_supported(struct reader *reader, const struct json_at *at, const 
                      hint != NULL ? ": " : "", hint != NULL ? hint : "");
 }
 
-/* For an executor's field that Spark's configuration cannot say. */
-static int not_for_executors(struct reader *reader, const struct json_at *at, const char *hint) {
+/* An executor's memory limit: what its template says of it, Spark overwrites. */
+static int refuse_memory_limit(struct reader *reader, const struct json_at *at, const char *key) {
+    (void)key;
     return json_fail(at, reader->error, ERR_INVALID,
-                     "%s is not supported yet for executors, which Spark itself creates%s%s",
-                     at->key, hint != NULL ? ": " : "", hint != NULL ? hint : "");
+                     "Spark sets an executor's memory limit to its request; raise memoryOverhead");
 }
 
 /* Already read, or copied from the payload into the driver's pod, or the queue's business. */
@@ -410,16 +413,46 @@ static int read_secrets(struct reader *reader, const struct json_at *at, const c
     return r;
 }
 
-/* One variable of an executor, as far as Spark's configuration can say it. */
+/* Are all members among these? */
+static bool has_only(struct json_t *object, const char *const *names) {
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(object, key, value) {
+        size_t i = 0;
+
+        while (names[i] != NULL && strcmp(names[i], key) != 0) {
+            i++;
+        }
+        if (names[i] == NULL && !json_is_null(value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* SECRET:KEY, if that is all a variable's source says. */
+static bool secret_of(const struct json_at *from, char *out_value, size_t bytes_max) {
+    static const char *const members[] = {"secretKeyRef", NULL};
+    static const char *const secret_members[] = {"name", "key", NULL};
+    struct json_t *secret = json_object_get(from->value, "secretKeyRef");
+    const char *name = json_string_value(json_object_get(secret, "name"));
+    const char *key = json_string_value(json_object_get(secret, "key"));
+
+    if (name == NULL || key == NULL || !has_only(from->value, members) ||
+        !has_only(secret, secret_members)) {
+        return false;
+    }
+    (void)snprintf(out_value, bytes_max, "%s:%s", name, key);
+    return true;
+}
+
+/* One variable of an executor: a property, or left to the template. */
 static int read_executor_variable(struct reader *reader, const struct json_at *at) {
     struct json_at name_at = json_at_key(at, "name");
     struct json_at value_at = json_at_key(at, "value");
     struct json_at from_at = json_at_key(at, "valueFrom");
-    struct json_at secret_at = json_at_key(&from_at, "secretKeyRef");
-    struct json_at secret_name_at = json_at_key(&secret_at, "name");
-    struct json_at secret_key_at = json_at_key(&secret_at, "key");
     const char *name;
-    const char *secret;
     const char *value = "";
     char reference[KEY_BYTES_MAX];
     int r = need_text(reader, &name_at, &name);
@@ -427,20 +460,18 @@ static int read_executor_variable(struct reader *reader, const struct json_at *a
     if (r < 0) {
         return r;
     }
-    if (!json_is_there(&from_at)) {
-        r = json_get_text(&value_at, &value, reader->error);
-        return r < 0 ? r : set_named(reader, at, "spark.executorEnv.", name, value);
+    r = json_expect_object(&from_at, reader->error);
+    if (r == OK && secret_of(&from_at, reference, sizeof reference)) {
+        return set_named(reader, at, "spark.kubernetes.executor.secretKeyRef.", name, reference);
     }
-    if (!json_is_there(&secret_at)) {
-        return not_for_executors(reader, &from_at, "only value and secretKeyRef can be passed on");
-    }
-    r = need_text(reader, &secret_name_at, &secret);
-    r = r < 0 ? r : need_text(reader, &secret_key_at, &value);
-    if (r < 0) {
+    if (r < 0 || json_is_there(&from_at)) {
+        if (r == OK) {
+            json_push_take(reader->app->executor_env, json_deep_copy(at->value));
+        }
         return r;
     }
-    (void)snprintf(reference, sizeof reference, "%s:%s", secret, value);
-    return set_named(reader, at, "spark.kubernetes.executor.secretKeyRef.", name, reference);
+    r = json_get_text(&value_at, &value, reader->error);
+    return r < 0 ? r : set_named(reader, at, "spark.executorEnv.", name, value);
 }
 
 static int read_executor_env(struct reader *reader, const struct json_at *at, const char *key) {
@@ -500,10 +531,8 @@ static int set_volume_options(struct reader *reader, const struct json_at *sourc
 
 /* Where an executor mounts it. */
 static int set_volume_mount(struct reader *reader, const struct json_at *mount, const char *stem) {
-    static const char *const names[][2] = {{"mountPath", "mount.path"},
-                                           {"readOnly", "mount.readOnly"},
-                                           {"subPath", "mount.subPath"},
-                                           {"subPathExpr", "mount.subPathExpr"}};
+    static const char *const names[][2] = {
+        {"mountPath", "mount.path"}, {"readOnly", "mount.readOnly"}, {"subPath", "mount.subPath"}};
     int r = OK;
 
     for (size_t i = 0; r == OK && i < ARRAY_LEN(names); i++) {
@@ -516,12 +545,42 @@ static int set_volume_mount(struct reader *reader, const struct json_at *mount, 
     return r;
 }
 
+/* What Spark has properties for, in all the versions we know. */
+static const struct volume_type {
+    const char *name;
+    const char *const members[4];
+} volume_types[] = {
+    {"hostPath", {"path", NULL}},
+    {"emptyDir", {"medium", "sizeLimit", NULL}},
+    {"nfs", {"path", "server", "readOnly", NULL}},
+    {"persistentVolumeClaim", {"claimName", "readOnly", NULL}},
+};
+
+/* The type of a volume that Spark can mount by its properties alone; NULL: only a template can. */
+static const struct volume_type *plain_type(const struct json_at *mount,
+                                            const struct json_at *volume) {
+    static const char *const mount_members[] = {"name", "mountPath", "readOnly", "subPath", NULL};
+    const char *name = json_string_value(json_object_get(mount->value, "name"));
+
+    for (size_t i = 0; i < ARRAY_LEN(volume_types); i++) {
+        struct json_t *source = json_object_get(volume->value, volume_types[i].name);
+
+        if (source != NULL && json_is_object(source) && strchr(name, '.') == NULL &&
+            has_only(mount->value, mount_members) && has_only(source, volume_types[i].members)) {
+            return &volume_types[i];
+        }
+    }
+    return NULL;
+}
+
 static int read_executor_mount(struct reader *reader, const struct json_at *at) {
-    static const char *const types[] = {"hostPath", "emptyDir", "nfs", "persistentVolumeClaim"};
     struct json_at volumes = json_at_key(reader->spec, "volumes");
     struct json_at name_at = json_at_key(at, "name");
+    const struct volume_type *type;
+    struct json_at source;
     struct json_at volume;
     const char *name;
+    char stem[KEY_BYTES_MAX];
     int r = need_text(reader, &name_at, &name);
 
     if (r < 0) {
@@ -531,20 +590,15 @@ static int read_executor_mount(struct reader *reader, const struct json_at *at) 
     if (!json_is_there(&volume)) {
         return json_fail(&name_at, reader->error, ERR_INVALID, "spec.volumes has no \"%s\"", name);
     }
-    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-        struct json_at source = json_at_key(&volume, types[i]);
-        char stem[KEY_BYTES_MAX];
-
-        if (json_is_there(&source)) {
-            (void)snprintf(stem, sizeof stem, "spark.kubernetes.executor.volumes.%s.%s.", types[i],
-                           name);
-            r = set_volume_mount(reader, at, stem);
-            return r < 0 ? r : set_volume_options(reader, &source, stem);
-        }
+    type = plain_type(at, &volume);
+    if (type == NULL) {
+        json_push_take(reader->app->executor_mounts, json_deep_copy(at->value));
+        return OK;
     }
-    return not_for_executors(reader, at,
-                             "only hostPath, emptyDir, nfs and persistentVolumeClaim volumes can "
-                             "be passed on");
+    source = json_at_key(&volume, type->name);
+    (void)snprintf(stem, sizeof stem, "spark.kubernetes.executor.volumes.%s.%s.", type->name, name);
+    r = set_volume_mount(reader, at, stem);
+    return r < 0 ? r : set_volume_options(reader, &source, stem);
 }
 
 static int read_executor_mounts(struct reader *reader, const struct json_at *at, const char *key) {
@@ -583,21 +637,73 @@ static int read_gpu(struct reader *reader, const struct json_at *at, const char 
     return r;
 }
 
-#define COMMON_FIELDS                                                                      \
-    {"cores", to_conf, "spark.*.cores"}, {"memory", to_conf, "spark.*.memory"},            \
-        {"memoryOverhead", to_conf, "spark.*.memoryOverhead"},                             \
-        {"coreRequest", to_conf, "spark.kubernetes.*.request.cores"},                      \
-        {"coreLimit", to_conf, "spark.kubernetes.*.limit.cores"},                          \
-        {"image", to_conf, "spark.kubernetes.*.container.image"},                          \
-        {"serviceAccount", to_conf, "spark.kubernetes.authenticate.*.serviceAccountName"}, \
-        {"javaOptions", to_conf, "spark.*.extraJavaOptions"},                              \
-        {"labels", map_to_conf, "spark.kubernetes.*.label."},                              \
-        {"annotations", map_to_conf, "spark.kubernetes.*.annotation."},                    \
-        {"secrets", read_secrets, "spark.kubernetes.*.secrets."},                          \
-        {"envSecretKeyRefs", read_secret_refs, "spark.kubernetes.*.secretKeyRef."},        \
-        {"nodeSelector", read_selector, "spark.kubernetes.*.node.selector."},              \
-        {"schedulerName", to_conf, "spark.kubernetes.*.scheduler.name"}, {                 \
-        "template", not_supported, "say it with the fields beside it"                      \
+static int read_template(struct reader *reader, const struct json_at *at, const char *key) {
+    struct spark_app *app = reader->app;
+    struct json_t **slot =
+        strcmp(reader->role, "driver") == 0 ? &app->driver_template : &app->executor_template;
+
+    (void)key;
+    *slot = at->value;
+    return spark_template_check(at, reader->error);
+}
+
+/* Spark 4.3 overwrites what a template says of it, unless this property says the same. */
+static int read_executor_security(struct reader *reader, const struct json_at *at,
+                                  const char *key) {
+    struct json_at allows = json_at_key(at, "allowPrivilegeEscalation");
+    bool value;
+    int r = json_expect_object(at, reader->error);
+
+    (void)key;
+    r = r < 0 ? r : json_get_bool(&allows, &value, reader->error);
+    return r < 0 || !json_is_there(&allows)
+               ? r
+               : to_conf(reader, &allows,
+                         "spark.kubernetes.executor.securityContext.allowPrivilegeEscalation");
+}
+
+/* From Spark 4.1 on it is a property's, whose default would overwrite a template's. */
+static int read_executor_grace(struct reader *reader, const struct json_at *at, const char *key) {
+    char text[32];
+    int64_t seconds = 0;
+    int r = json_get_int64(at, &seconds, reader->error);
+
+    (void)key;
+    (void)snprintf(text, sizeof text, "%" PRId64 "s", seconds);
+    return r < 0 ? r
+                 : set(reader, at, "spark.kubernetes.executor.terminationGracePeriodSeconds", text);
+}
+
+/* A name of a ConfigMap. */
+static int read_map_name(struct reader *reader, const struct json_at *at, const char *key) {
+    const char *name;
+
+    (void)key;
+    return need_text(reader, at, &name);
+}
+
+#define COMMON_FIELDS                                                                              \
+    {"cores", to_conf, "spark.*.cores"}, {"memory", to_conf, "spark.*.memory"},                    \
+        {"memoryOverhead", to_conf, "spark.*.memoryOverhead"},                                     \
+        {"coreRequest", to_conf, "spark.kubernetes.*.request.cores"},                              \
+        {"coreLimit", to_conf, "spark.kubernetes.*.limit.cores"},                                  \
+        {"image", to_conf, "spark.kubernetes.*.container.image"},                                  \
+        {"serviceAccount", to_conf, "spark.kubernetes.authenticate.*.serviceAccountName"},         \
+        {"javaOptions", to_conf, "spark.*.extraJavaOptions"},                                      \
+        {"labels", map_to_conf, "spark.kubernetes.*.label."},                                      \
+        {"annotations", map_to_conf, "spark.kubernetes.*.annotation."},                            \
+        {"secrets", read_secrets, "spark.kubernetes.*.secrets."},                                  \
+        {"envSecretKeyRefs", read_secret_refs, "spark.kubernetes.*.secretKeyRef."},                \
+        {"nodeSelector", read_selector, "spark.kubernetes.*.node.selector."},                      \
+        {"schedulerName", to_conf, "spark.kubernetes.*.scheduler.name"},                           \
+        {"template", read_template, NULL}, {"gpu", read_gpu, NULL}, {"envFrom", leave_list, NULL}, \
+        {"configMaps", leave_list, NULL}, {"affinity", leave_object, NULL},                        \
+        {"tolerations", leave_list, NULL}, {"podSecurityContext", leave_object, NULL},             \
+        {"hostNetwork", leave_bool, NULL}, {"dnsConfig", leave_object, NULL},                      \
+        {"hostAliases", leave_list, NULL}, {"priorityClassName", leave_text, NULL},                \
+        {"lifecycle", leave_object, NULL}, {"shareProcessNamespace", leave_bool, NULL},            \
+        {"sidecars", leave_list, NULL}, {"initContainers", leave_list, NULL}, {                    \
+        "ports", leave_list, NULL                                                                  \
     }
 
 static int read_driver(struct reader *reader, const struct json_at *at, const char *key) {
@@ -609,25 +715,10 @@ static int read_driver(struct reader *reader, const struct json_at *at, const ch
         {"serviceLabels", map_to_conf, "spark.kubernetes.driver.service.label."},
         {"serviceAnnotations", map_to_conf, "spark.kubernetes.driver.service.annotation."},
         {"memoryLimit", read_memory_limit, NULL},
-        {"gpu", read_gpu, NULL},
         {"env", leave_list, NULL},
-        {"envFrom", leave_list, NULL},
-        {"configMaps", leave_list, NULL},
         {"volumeMounts", leave_list, NULL},
-        {"affinity", leave_object, NULL},
-        {"tolerations", leave_list, NULL},
-        {"podSecurityContext", leave_object, NULL},
         {"securityContext", leave_object, NULL},
-        {"hostNetwork", leave_bool, NULL},
-        {"dnsConfig", leave_object, NULL},
-        {"hostAliases", leave_list, NULL},
-        {"priorityClassName", leave_text, NULL},
         {"terminationGracePeriodSeconds", leave_int, NULL},
-        {"lifecycle", leave_object, NULL},
-        {"shareProcessNamespace", leave_bool, NULL},
-        {"sidecars", leave_list, NULL},
-        {"initContainers", leave_list, NULL},
-        {"ports", leave_list, NULL},
     };
     int r;
 
@@ -647,29 +738,14 @@ static int read_executor(struct reader *reader, const struct json_at *at, const 
         {"envVars", map_to_conf, "spark.executorEnv."},
         {"env", read_executor_env, NULL},
         {"volumeMounts", read_executor_mounts, NULL},
-        {"gpu", not_for_executors,
-         "set spark.executor.resource.gpu.{amount,vendor,discoveryScript} in sparkConf"},
-        {"memoryLimit", not_for_executors, "Spark sets the limit to the request"},
-        {"envFrom", not_for_executors, NULL},
-        {"configMaps", not_for_executors, NULL},
-        {"affinity", not_for_executors, "use nodeSelector"},
-        {"tolerations", not_for_executors, NULL},
-        {"podSecurityContext", not_for_executors, NULL},
-        {"securityContext", not_for_executors, NULL},
-        {"hostNetwork", not_for_executors, NULL},
-        {"dnsConfig", not_for_executors, NULL},
-        {"hostAliases", not_for_executors, NULL},
-        {"priorityClassName", not_for_executors, NULL},
-        {"terminationGracePeriodSeconds", not_for_executors, NULL},
-        {"lifecycle", not_for_executors, NULL},
-        {"shareProcessNamespace", not_for_executors, NULL},
-        {"sidecars", not_for_executors, NULL},
-        {"initContainers", not_for_executors, NULL},
-        {"ports", not_for_executors, NULL},
+        {"memoryLimit", refuse_memory_limit, NULL},
+        {"securityContext", read_executor_security, NULL},
+        {"terminationGracePeriodSeconds", read_executor_grace, NULL},
     };
     int r;
 
     (void)key;
+    reader->app->executor = at->value;
     reader->role = "executor";
     r = read_object(reader, at, &(struct field_table){fields, ARRAY_LEN(fields)});
     reader->role = "";
@@ -704,8 +780,8 @@ int spark_fields_read(const struct json_at *spec, struct spark_app *app,
         {"retryInterval", leave, NULL},
         {"timeToLiveSeconds", leave, NULL},
         {"suspend", leave, NULL},
-        {"sparkConfigMap", not_supported, "put the properties into sparkConf"},
-        {"hadoopConfigMap", not_supported, "put the properties into hadoopConf"},
+        {"sparkConfigMap", read_map_name, NULL},
+        {"hadoopConfigMap", read_map_name, NULL},
         {"monitoring", not_supported, "set spark.metrics.* in sparkConf"},
         {"batchScheduler", not_supported, "this queue starts the whole gang or nothing"},
         {"batchSchedulerOptions", not_supported, "this queue starts the whole gang or nothing"},

@@ -119,6 +119,22 @@ void spark_names_make(const struct attempt_id *id, struct spark_names *out_names
     make_local_dir(id, out_names->local_dir);
 }
 
+void spark_name_service(const struct spark_names *names, char *out_name, size_t bytes_max) {
+    (void)snprintf(out_name, bytes_max, "%s", names->service);
+}
+
+void spark_name_conf_map(const struct spark_names *names, char *out_name, size_t bytes_max) {
+    (void)snprintf(out_name, bytes_max, "%s", names->conf_map);
+}
+
+void spark_name_network_policy(const struct spark_names *names, char *out_name, size_t bytes_max) {
+    (void)snprintf(out_name, bytes_max, "%s-policy", names->prefix);
+}
+
+void spark_name_template_map(const struct spark_names *names, char *out_name, size_t bytes_max) {
+    (void)snprintf(out_name, bytes_max, "%s-driver-podspec-conf-map", names->prefix);
+}
+
 void spark_app_name_label(const char *app_name, char out_label[64]) {
     char name[LABEL_BYTES_MAX + 1];
     const char *start = name;

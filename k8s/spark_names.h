@@ -6,6 +6,7 @@
 #ifndef K8S_SPARK_NAMES_H
 #define K8S_SPARK_NAMES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define SPARK_PREFIX_BYTES_MAX 200
@@ -15,6 +16,8 @@
 #define LABEL_ATTEMPT "nightshift/attempt"
 
 #define CONTAINER_SPARK_DRIVER "spark-kubernetes-driver"
+/* Names the main container of a pod to kubectl, and to us where it is not called as above. */
+#define ANNOTATION_MAIN_CONTAINER "kubectl.kubernetes.io/default-container"
 
 /* Which attempt of which job of which store. Texts are borrowed. */
 struct attempt_id {
@@ -41,6 +44,12 @@ struct spark_names {
 };
 
 void spark_names_make(const struct attempt_id *id, struct spark_names *out_names);
+
+/* The names of the objects beside the pod. */
+void spark_name_service(const struct spark_names *names, char *out_name, size_t bytes_max);
+void spark_name_conf_map(const struct spark_names *names, char *out_name, size_t bytes_max);
+void spark_name_network_policy(const struct spark_names *names, char *out_name, size_t bytes_max);
+void spark_name_template_map(const struct spark_names *names, char *out_name, size_t bytes_max);
 
 /* The value of the label spark-app-name for an application's name; at most 63 bytes. */
 void spark_app_name_label(const char *app_name, char out_label[64]);

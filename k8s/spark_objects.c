@@ -15,8 +15,10 @@
 #include "k8s/spark_app.h"
 #include "k8s/spark_check.h"
 #include "k8s/spark_driver.h"
+#include "k8s/spark_executor.h"
 #include "k8s/spark_properties.h"
 #include "k8s/spark_size.h"
+#include "k8s/spark_template.h"
 
 #define US_PER_MS 1000
 /* Room in a ConfigMap for the rest of it. Source: Kubernetes' limit of 1 MiB for its data. */
@@ -280,6 +282,10 @@ static void overlay_all(const struct spark_attempt *attempt, struct spark_conf *
     overlay_int(conf, "spark.driver.port", ports[0].in_service);
     overlay_int(conf, "spark.driver.blockManager.port", ports[1].in_service);
     overlay(conf, "spark.kubernetes.resource.type", languages[app->language]);
+    if (spark_executor_has_template(app)) {
+        overlay(conf, "spark.kubernetes.executor.podTemplateFile",
+                SPARK_TEMPLATE_DIR "/" SPARK_TEMPLATE_FILE);
+    }
     overlay_executor_labels(conf, &attempt->run->id);
 }
 
@@ -316,6 +322,30 @@ char *spark_driver_conf_map(const struct spark_app *app, const struct payload_ru
     json_put_take(map, "data", data);
     json_put_bool(map, "immutable", true);
     buf_finish(&properties);
+    return json_print_take(map);
+}
+
+char *spark_driver_template_map(const struct spark_app *app, const struct payload_run *run,
+                                const char *owner_uid) {
+    struct spark_attempt attempt;
+    struct json_t *data;
+    struct json_t *map;
+    char name[SPARK_PREFIX_BYTES_MAX + 32];
+    char *template;
+
+    if (!spark_executor_has_template(app)) {
+        return NULL;
+    }
+    spark_attempt_make(app, run, &attempt);
+    spark_name_template_map(&attempt.names, name, sizeof name);
+    template = json_print_take(spark_executor_template(app));
+    data = json_new_object();
+    json_put_text(data, SPARK_TEMPLATE_KEY, template);
+    map = make_object("v1", "ConfigMap",
+                      make_metadata(&attempt, name, json_new_object(), NULL, owner_uid));
+    json_put_take(map, "data", data);
+    json_put_bool(map, "immutable", true);
+    free(template);
     return json_print_take(map);
 }
 
@@ -366,18 +396,31 @@ static int check_config_maps(const struct json_at *maps, struct field_error *err
     return r;
 }
 
+/* What is copied out of a role's fields: into the driver's pod, or the executors' template. */
+static int check_role(const struct json_at *spec, const char *role, struct field_error *error) {
+    static const char *const beside[] = {"sidecars", "initContainers"};
+    struct json_at volumes = json_at_key(spec, "volumes");
+    struct json_at at = json_at_key(spec, role);
+    struct json_at mounts = json_at_key(&at, "volumeMounts");
+    struct json_at maps = json_at_key(&at, "configMaps");
+    int r = check_mounts(&mounts, &volumes, error);
+
+    for (size_t i = 0; r == OK && i < ARRAY_LEN(beside); i++) {
+        struct json_at list = json_at_key(&at, beside[i]);
+
+        r = spark_template_check_containers(&list, error);
+    }
+    return r < 0 ? r : check_config_maps(&maps, error);
+}
+
 int spark_driver_check(const struct spark_app *app, struct field_error *error) {
     struct json_at top = json_at_root(app->root);
     struct json_at spec = json_at_key(&top, "spec");
-    struct json_at driver = json_at_key(&spec, "driver");
-    struct json_at mounts = json_at_key(&driver, "volumeMounts");
-    struct json_at volumes = json_at_key(&spec, "volumes");
     struct buf properties;
     bool full;
-    struct json_at maps = json_at_key(&driver, "configMaps");
-    int r = check_mounts(&mounts, &volumes, error);
+    int r = check_role(&spec, "driver", error);
 
-    r = r < 0 ? r : check_config_maps(&maps, error);
+    r = r < 0 ? r : check_role(&spec, "executor", error);
     buf_init(&properties, PROPERTIES_BYTES_MAX);
     spark_properties_print(&app->conf, &properties);
     full = properties.full || app->conf.count + 32 > LIMIT_SPARK_CONF_KEYS;
@@ -418,7 +461,7 @@ char *spark_driver_network_policy(const struct spark_app *app, const struct payl
     struct json_t *spec;
     struct json_t *policy;
     struct json_t *labels;
-    char name[SPARK_PREFIX_BYTES_MAX + 16];
+    char name[SPARK_PREFIX_BYTES_MAX + 32];
 
     if (!spark_version_at_least(&app->version, 4, 2) ||
         strstr(conf_or(app, "spark.kubernetes.driver.pod.excludedFeatureSteps", ""),
@@ -426,7 +469,7 @@ char *spark_driver_network_policy(const struct spark_app *app, const struct payl
         return NULL;
     }
     spark_attempt_make(app, run, &attempt);
-    (void)snprintf(name, sizeof name, "%s-policy", attempt.names.prefix);
+    spark_name_network_policy(&attempt.names, name, sizeof name);
     policy = make_object("networking.k8s.io/v1", "NetworkPolicy",
                          make_metadata(&attempt, name, json_new_object(), NULL, owner_uid));
     labels = json_new_object();

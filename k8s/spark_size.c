@@ -9,7 +9,9 @@
 #include "base/quantity.h"
 #include "base/text.h"
 #include "k8s/codec_json.h"
+#include "k8s/json_build.h"
 #include "k8s/spark_app.h"
+#include "k8s/spark_template.h"
 
 #define BYTES_PER_MIB          ((int64_t)1 << 20)
 #define HEAP_DEFAULT_MIB       1024
@@ -294,6 +296,31 @@ int spark_size_resolve(struct spark_app *app, struct field_error *error) {
     r = r < 0 ? r : resolve_count(app, error);
     r = r < 0 ? r : check_memory_limit(app, error);
     return r < 0 ? r : check_count(app, error);
+}
+
+static void put_milli(struct json_t *object, const char *key, int64_t milli) {
+    char text[QUANTITY_BYTES_MAX];
+
+    quantity_print_milli(milli, text);
+    json_put_text(object, key, text);
+}
+
+void spark_size_put(const struct spark_size *size, struct json_t *resources) {
+    struct json_t *requests = spark_template_object(resources, "requests");
+    struct json_t *limits = spark_template_object(resources, "limits");
+    char text[32];
+
+    (void)snprintf(text, sizeof text, "%" PRId64 "Mi", size->memory_mib);
+    put_milli(requests, "cpu", size->cpu_request_milli);
+    json_put_text(requests, "memory", text);
+    json_put_text(limits, "memory", text);
+    if (size->cpu_limit_milli > 0) {
+        put_milli(limits, "cpu", size->cpu_limit_milli);
+    }
+    for (size_t i = 0; i < size->extended_count; i++) {
+        (void)snprintf(text, sizeof text, "%" PRId64, size->extended[i].amount);
+        json_put_text(limits, size->extended[i].name, text);
+    }
 }
 
 void spark_print_double(double value, char out_text[32]) {

@@ -10,10 +10,15 @@
 #include "base/error.h"
 
 struct field_error;
+struct json_t;
 struct spark_app;
+struct spark_size;
 
 /* Fill the sizes and counts from app->conf, language and version. */
 int spark_size_resolve(struct spark_app *app, struct field_error *error) MUST_CHECK;
+
+/* Add requests and limits to a container's resources, over what they are there. */
+void spark_size_put(const struct spark_size *size, struct json_t *resources);
 
 /* A double as the JVM prints one of this size: "0.1", "1.0". */
 void spark_print_double(double value, char out_text[32]);

@@ -10,7 +10,7 @@
 #include "policy/demand.h"
 
 /* Raise it when the demand of a payload comes out otherwise than before, within one version. */
-#define DEMANDS_REVISION 1
+#define DEMANDS_REVISION 2
 
 /* What the map knows a demand by: what of, its kind, a digest in hex and the namespace, which
  * Kubernetes bounds. */

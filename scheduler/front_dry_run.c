@@ -54,24 +54,20 @@ static void add_arithmetic(const struct payload *payload, struct buf *out) {
 /* The bodies as they would be sent, but for the owner that the created pod becomes. */
 static void add_objects(const struct payload *payload, const struct payload_run *run,
                         struct buf *out) {
-    char *bodies[] = {
-        payload_pod_body(payload, run),
-        payload_service_body(payload, run, NULL),
-        payload_conf_map_body(payload, run, NULL),
-        payload_network_policy_body(payload, run, NULL),
-    };
-    bool any = false;
+    char *pod = payload_pod_body(payload, run);
+    struct payload_part part;
 
     buf_add_char(out, '[');
-    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
-        if (bodies[i] != NULL) {
-            buf_add_text(out, any ? "," : "");
-            buf_add_text(out, bodies[i]);
-            any = true;
+    buf_add_text(out, pod);
+    for (size_t i = 0; i < PAYLOAD_PART_COUNT; i++) {
+        if (payload_part_make(payload, run, NULL, i, &part)) {
+            buf_add_char(out, ',');
+            buf_add_text(out, part.body);
+            free(part.body);
         }
-        free(bodies[i]);
     }
     buf_add_char(out, ']');
+    free(pod);
 }
 
 static void add_job(struct daemon *daemon, const struct new_job *job, const struct payload *payload,

@@ -20,14 +20,6 @@ struct starter {
     size_t in_flight;
 };
 
-/* What is created after the pod, in order. */
-enum part {
-    PART_SERVICE,
-    PART_CONF_MAP,
-    PART_NETWORK_POLICY,
-    PART_COUNT,
-};
-
 /* One order under way. */
 struct order {
     struct starter *starter;
@@ -38,9 +30,10 @@ struct order {
     char pod_name[LIMIT_NAME_BYTES + 1];
     char pod_uid[64];
     bool only_look;
-    bool looked; /* after "exists": a second one is no news */
-    enum part part;
-    enum start_result result; /* to tell after the pod was deleted again */
+    bool looked;                 /* after "exists": a second one is no news */
+    size_t part;                 /* of enum payload_part_kind: the one under way */
+    struct payload_part current; /* without its body */
+    enum start_result result;    /* to tell after the pod was deleted again */
     char message[LIMIT_MESSAGE_BYTES + 1];
 };
 
@@ -180,7 +173,7 @@ static enum owner owner_of(struct order *order, const struct kube_answer *answer
 }
 
 static void go_on_with_parts(struct order *order) {
-    order->part = PART_SERVICE;
+    order->part = 0;
     create_part(order);
 }
 
@@ -249,48 +242,30 @@ static void pod_answered(void *context, const struct kube_answer *answer) {
 
 /* --- What belongs to it ---------------------------------------------------------------------- */
 
-static char *part_body(const struct order *order) {
-    switch (order->part) {
-    case PART_SERVICE:
-        return payload_service_body(order->payload, &order->run, order->pod_uid);
-    case PART_CONF_MAP:
-        return payload_conf_map_body(order->payload, &order->run, order->pod_uid);
-    case PART_NETWORK_POLICY:
-        return payload_network_policy_body(order->payload, &order->run, order->pod_uid);
-    case PART_COUNT:
-        break;
-    }
-    return NULL;
-}
-
 static void part_path(const struct order *order, const char *name, struct buf *out) {
-    static const enum kube_resource resources[PART_COUNT] = {
-        [PART_SERVICE] = KUBE_SERVICES,
-        [PART_CONF_MAP] = KUBE_CONFIGMAPS,
-        [PART_NETWORK_POLICY] = KUBE_NETWORKPOLICIES,
-    };
-
     buf_init(out, LIMIT_HTTP_URL_BYTES);
-    resource_add_path(out, &(struct resource_path){.resource = resources[order->part],
+    resource_add_path(out, &(struct resource_path){.resource = order->current.resource,
                                                    .namespace_ = order->namespace,
                                                    .name = name});
 }
 
 static void create_part(struct order *order) {
-    char *body = NULL;
     struct buf path;
 
-    while (order->part < PART_COUNT && (body = part_body(order)) == NULL) {
+    while (order->part < PAYLOAD_PART_COUNT &&
+           !payload_part_make(order->payload, &order->run, order->pod_uid, order->part,
+                              &order->current)) {
         order->part++;
     }
-    if (order->part == PART_COUNT) {
+    if (order->part == PAYLOAD_PART_COUNT) {
         end(order, START_DONE, "", 0);
         return;
     }
     part_path(order, NULL, &path);
-    ask(order, KUBE_POST, buf_text(&path), body, part_answered);
+    ask(order, KUBE_POST, buf_text(&path), order->current.body, part_answered);
     buf_finish(&path);
-    free(body);
+    free(order->current.body);
+    order->current.body = NULL;
 }
 
 /* The pod is gone again, or its fate is unknown: then the whole order is repeated later. */
@@ -316,7 +291,8 @@ static void part_found(void *context, const struct kube_answer *answer) {
     if (answer->status.outcome == KUBE_OK) {
         order->part++;
         create_part(order);
-    } else if (answer->status.outcome == KUBE_NOT_FOUND) {
+    } else if (answer->status.outcome == KUBE_NOT_FOUND ||
+               answer->status.outcome == KUBE_FORBIDDEN) {
         undo_pod(order);
     } else {
         end(order, START_TRANSIENT, order->message, answer->status.retry_after_us);
@@ -325,36 +301,31 @@ static void part_found(void *context, const struct kube_answer *answer) {
 
 /* A full quota answers before "exists already" does: what an earlier try created looks refused. */
 static void look_for_part(struct order *order) {
-    struct spark_names names;
     struct buf path;
 
-    spark_names_make(&order->run.id, &names);
-    part_path(order, order->part == PART_SERVICE ? names.service : names.conf_map, &path);
+    part_path(order, order->current.name, &path);
     ask(order, KUBE_GET, buf_text(&path), NULL, part_found);
     buf_finish(&path);
 }
 
 static void part_answered(void *context, const struct kube_answer *answer) {
-    static const char *const whats[PART_COUNT] = {
-        [PART_SERVICE] = "create service",
-        [PART_CONF_MAP] = "create config map",
-        [PART_NETWORK_POLICY] = "create network policy",
-    };
     struct order *order = context;
     enum start_result result = result_of(&answer->status);
+    char what[64];
 
     if (result == START_DONE) {
         order->part++;
         create_part(order);
         return;
     }
-    describe(order, whats[order->part], &answer->status, order->message, sizeof order->message);
+    (void)snprintf(what, sizeof what, "create %s", order->current.what);
+    describe(order, what, &answer->status, order->message, sizeof order->message);
     if (result == START_TRANSIENT) {
         end(order, result, order->message, answer->status.retry_after_us);
         return;
     }
     order->result = result;
-    if (result == START_QUOTA && order->part != PART_NETWORK_POLICY) {
+    if (result == START_QUOTA) {
         look_for_part(order);
     } else {
         undo_pod(order);

@@ -161,6 +161,37 @@ check("the queue's fields, options first",
 made = manifest("--proxy-user", "bob", *MAIN, JAR)
 check("a proxy user", made["spec"]["spark"]["proxyUser"] == "bob", made)
 
+# --- Pod templates ----------------------------------------------------------------------------
+
+
+def file_of(name, text):
+    path = os.path.join(FOLDER, name)
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(text)
+    return path
+
+
+TEMPLATE = file_of("driver.yaml", "apiVersion: v1\nkind: Pod\nmetadata:\n  labels: {a: 'yes', b: on}\n"
+                   "spec:\n  priorityClassName: high\n  containers:\n  - name: main\n"
+                   "    env: [{name: E, value: \"5\"}]\n")
+made = manifest("--conf", "spark.kubernetes.driver.podTemplateFile=" + TEMPLATE, "--conf",
+                "spark.kubernetes.executor.podTemplateFile=file://" + TEMPLATE, *MAIN, JAR)
+want = {"metadata": {"labels": {"a": "yes", "b": "on"}},
+        "spec": {"priorityClassName": "high",
+                 "containers": [{"name": "main", "env": [{"name": "E", "value": "5"}]}]}}
+check("pod templates are read here", made["spec"]["spark"].get("driver") == {"template": want} and
+      made["spec"]["spark"].get("executor") == {"template": want}, made)
+for what, value, words in (
+        ("a template that is not there", "/does/not/exist", "/does/not/exist"),
+        ("a template elsewhere", "s3a://b/t.yaml", "download it first"),
+        ("a template that is no YAML", file_of("bad.yaml", "a: [1\n"), "bad.yaml:2:1"),
+        ("a template of another kind", file_of("job.yaml", "kind: Job\n"), "not one Pod"),
+        ("two templates", file_of("two.yaml", "kind: Pod\n---\nkind: Pod\n"), "not one Pod"),
+):
+    done = run("--print-manifest", "--conf", "spark.kubernetes.driver.podTemplateFile=" + value, *MAIN, JAR)
+    check("refused: " + what, done.returncode == 3 and words in done.stderr,
+          "%d %s" % (done.returncode, done.stderr))
+
 # --- What is refused --------------------------------------------------------------------------
 
 for what, args, words in (

@@ -21,21 +21,22 @@ static int print_objects(const struct manifest *manifest, uint64_t id) {
     };
     struct field_error error = {0};
     struct payload *payload = NULL;
-    char *bodies[3];
+    struct payload_part part;
+    char *pod;
 
     if (payload_read(manifest->kind, manifest->payload, manifest->payload_bytes,
                      manifest->namespace, &payload, &error) < 0) {
         (void)fprintf(stderr, "%s: %s\n", error.path, error.error.text);
         return 1;
     }
-    bodies[0] = payload_pod_body(payload, &run);
-    bodies[1] = payload_service_body(payload, &run, NULL);
-    bodies[2] = payload_conf_map_body(payload, &run, NULL);
-    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
-        if (bodies[i] != NULL) {
-            (void)puts(bodies[i]);
+    pod = payload_pod_body(payload, &run);
+    (void)puts(pod);
+    free(pod);
+    for (size_t i = 0; i < PAYLOAD_PART_COUNT; i++) {
+        if (payload_part_make(payload, &run, NULL, i, &part)) {
+            (void)puts(part.body);
+            free(part.body);
         }
-        free(bodies[i]);
     }
     payload_destroy(payload);
     return 0;

@@ -26,10 +26,12 @@ PYTHON = "local:///opt/spark/examples/src/main/python/pi.py"
 DIFFERENCES = (
     (r"(labels|selector)\.nightshift/", "all objects of a job bear its id, and the Service looks for it"),
     (r"properties\.spark\.kubernetes\.executor\.label\.nightshift/", "so do executors"),
-    (r"configmap\.metadata\.labels\.spark-app-selector$", "the map can be found by its application"),
+    (r"map\.metadata\.labels\.spark-app-selector$", "the map can be found by its application"),
     (r"properties\.spark\.executor\.instances$", "the default of 2 is written down"),
     (r"properties\.spark\.app\.submitTime$", "another moment"),
     (r"properties\.spark\.kubernetes\.submission\.waitAppCompletion$", "given to one of the two"),
+    (r"annotations\.kubectl\.kubernetes\.io/default-container$",
+     "by it the Spark container is known where a template names it otherwise"),
     (r"env\[SPARK_USER\]\.value$", "the name of somebody on the submitting machine says nothing there"),
 )
 
@@ -100,8 +102,8 @@ ROWS = (
     ("image pull secrets and policy", conf("spark.kubernetes.container.image.pullSecrets=a,b",
                                            "spark.kubernetes.container.image.pullPolicy=Always") +
      PI + [JAR]),
-    ("images of their own", conf(D + "container.image=apache/spark:3.5.6-driver",
-                                 E + "container.image=apache/spark:3.5.6-executor") + PI + [JAR]),
+    ("images of their own", conf(D + "container.image=apache/spark:VERSION-driver",
+                                 E + "container.image=apache/spark:VERSION-executor") + PI + [JAR]),
     ("remote files", ["--jars", "https://h/a.jar,local:///c.jar", "--files", "https://h/f",
                       "--archives", "https://h/x.tgz#x"] + PI +
      ["https://h/app.jar"]),
@@ -121,6 +123,39 @@ ROWS = (
     ("class path and library path", ["--driver-class-path", "/a:/b", "--driver-library-path", "/l",
                                      "--driver-java-options", "-Xss2m -Dk=v"] + PI + [JAR]),
 )
+TEMPLATE = {
+    "apiVersion": "v1", "kind": "Pod",
+    "metadata": {"labels": {"from": "template"}, "annotations": {"a": "b"}},
+    "spec": {
+        "priorityClassName": "system-cluster-critical", "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}],
+        "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
+            "nodeSelectorTerms": [{"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a", "b"]}]}]}}},
+        "securityContext": {"fsGroup": 185}, "imagePullSecrets": [{"name": "first"}],
+        "terminationGracePeriodSeconds": 45, "serviceAccountName": "default",
+        "hostAliases": [{"ip": "10.0.0.1", "hostnames": ["h"]}],
+        "volumes": [{"name": "scratch", "emptyDir": {}}],
+        "initContainers": [{"name": "init", "image": "busybox", "command": ["true"]}],
+        "containers": [
+            {"name": "beside", "image": "busybox", "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}}},
+            {"name": "main", "image": "ignored", "env": [{"name": "T", "value": "1"}],
+             "ports": [{"name": "debug", "containerPort": 5005, "protocol": "TCP"}],
+             "resources": {"requests": {"cpu": "7", "ephemeral-storage": "1Gi"}, "limits": {"cpu": "9"}},
+             "securityContext": {"runAsUser": 185}, "workingDir": "/work",
+             "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}]}]}}
+ROWS += (
+    ("a template of the driver", conf(D + "podTemplateFile=TEMPLATE") + PI + [JAR]),
+    ("a template's second container", conf(
+        D + "podTemplateFile=TEMPLATE", D + "podTemplateContainerName=main", D + "label.team=etl",
+        D + "node.selector.zone=a", D + "limit.cores=2", D + "volumes.emptyDir.v.mount.path=/v",
+        "spark.kubernetes.container.image.pullSecrets=second") + PI + [JAR]),
+    ("a template's container that is not there", conf(
+        D + "podTemplateFile=TEMPLATE", D + "podTemplateContainerName=nobody") + PI + [JAR]),
+    ("a template of the executors", conf(
+        E + "podTemplateFile=TEMPLATE", E + "podTemplateContainerName=main") + PI + [JAR]),
+    ("templates of both", conf(D + "podTemplateFile=TEMPLATE", E + "podTemplateFile=TEMPLATE") +
+     [PYTHON]),
+)
 
 
 class Parity:
@@ -134,6 +169,9 @@ class Parity:
         self.daemon = nightshift_process.Nightshiftd(programs["nightshiftd"], self.folder.name,
                                                      self.sim.kubeconfig, {})
         self.daemon.start()
+        self.template = os.path.join(self.folder.name, "template.yaml")
+        with open(self.template, "w", encoding="utf-8") as file:
+            json.dump(TEMPLATE, file)
         self.count = 0
         version = re.search(r"spark-core_[\d.]+-(\d[\w.]*)\.jar", " ".join(
             os.listdir(os.path.join(spark_home, "jars"))))
@@ -157,7 +195,9 @@ class Parity:
         return ["--master", "k8s://https://%s:%d" % (self.sim.host, self.sim.port),
                 "--deploy-mode", "cluster",
                 "--conf", "spark.kubernetes.namespace=" + namespace,
-                "--conf", "spark.kubernetes.container.image=apache/spark:" + self.version] + args
+                "--conf", "spark.kubernetes.container.image=apache/spark:" + self.version] + [
+                    word.replace("=TEMPLATE", "=" + self.template).replace(":VERSION-", ":" + self.version + "-")
+                    for word in args]
 
     def by_spark(self, args):
         """Returns the objects in a namespace after the real spark-submit."""
@@ -232,10 +272,22 @@ def properties_of(text):
     return pairs
 
 
+def kind_of_map(item):
+    """What a ConfigMap is for, by what it holds; what is a text of JSON is taken apart."""
+    if "podspec-configmap-key" in item["data"]:
+        item["data"]["podspec-configmap-key"] = json.loads(item["data"]["podspec-configmap-key"])
+        return "template-map"
+    return "configmap"
+
+
 def normal(found, namespace):
     """With the names that are drawn by chance, or that are ours, under common ones."""
+    for key, item in [entry for entry in found.items() if entry[0].startswith("configmap")]:
+        del found[key]
+        found[kind_of_map(item)] = item
     pod, service, conf_map = found["pod"], found["service"], found["configmap"]
-    names = [
+    names = [(item["metadata"]["name"], key.upper()) for key, item in found.items() if "-map" in key]
+    names += [
         (service["metadata"]["name"], "SERVICE"),
         (pod["metadata"]["name"], "DRIVER"),
         (conf_map["metadata"]["name"], "CONFMAP"),
@@ -255,7 +307,7 @@ def normal(found, namespace):
     found = json.loads(text)
     found["pod"]["spec"]["volumes"] = without_empty(found["pod"]["spec"]["volumes"])
     for container in found["pod"]["spec"]["containers"]:
-        container["volumeMounts"] = without_empty(container["volumeMounts"])
+        container["volumeMounts"] = without_empty(container.get("volumeMounts", []))
     for item in found.values():
         metadata = item.get("metadata")
         if isinstance(metadata, dict):

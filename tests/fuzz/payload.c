@@ -19,16 +19,15 @@ static void build(const struct payload *payload) {
         .namespace_ = "spark",
         .submitted_us = 1,
     };
-    char *bodies[] = {
-        payload_pod_body(payload, &run),
-        payload_service_body(payload, &run, "uid"),
-        payload_conf_map_body(payload, &run, "uid"),
-        payload_network_policy_body(payload, &run, "uid"),
-    };
+    char *pod = payload_pod_body(payload, &run);
+    struct payload_part part;
 
-    ENSURE(bodies[0] != NULL);
-    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
-        free(bodies[i]);
+    ENSURE(pod != NULL);
+    free(pod);
+    for (size_t i = 0; i < PAYLOAD_PART_COUNT; i++) {
+        if (payload_part_make(payload, &run, "uid", i, &part)) {
+            free(part.body);
+        }
     }
 }
 

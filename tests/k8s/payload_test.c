@@ -100,6 +100,14 @@ static struct payload_run run_of(const char *name) {
     };
 }
 
+/* One of what is created beside the pod; NULL: there is none. Owned. */
+static char *part_body(const struct payload *payload, const struct payload_run *run,
+                       const char *owner_uid, enum payload_part_kind kind) {
+    struct payload_part part;
+
+    return payload_part_make(payload, run, owner_uid, kind, &part) ? part.body : NULL;
+}
+
 /* A body, parsed. */
 static json_t *parsed(char *body) {
     json_t *root = json_loads(body, 0, NULL);
@@ -109,13 +117,17 @@ static json_t *parsed(char *body) {
     return root;
 }
 
-/* Follow keys and indices: "spec.containers.0.env". NULL where there is nothing. */
+/* Follow keys and indices: "spec.containers.0.env"; \x01 is a dot in a key. NULL where there is
+ * nothing. */
 static json_t *at(json_t *root, const char *path) {
     while (root != NULL && *path != '\0') {
         size_t length = strcspn(path, ".");
         char key[256];
 
         (void)snprintf(key, sizeof key, "%.*s", (int)length, path);
+        for (char *dot = key; (dot = strchr(dot, '\x01')) != NULL;) {
+            *dot = '.';
+        }
         root = json_is_array(root) ? json_array_get(root, (size_t)atoi(key))
                                    : json_object_get(root, key);
         path += length + (path[length] == '.' ? 1 : 0);
@@ -131,7 +143,7 @@ static const char *text_at(json_t *root, const char *path) {
 static struct spark_conf properties_of(const struct payload *payload,
                                        const struct payload_run *run) {
     struct spark_conf conf = {0};
-    json_t *map = parsed(payload_conf_map_body(payload, run, "uid-1"));
+    json_t *map = parsed(part_body(payload, run, "uid-1", PAYLOAD_CONF_MAP));
     const char *text = json_string_value(json_object_get(at(map, "data"), "spark.properties"));
 
     CHECK(text != NULL, "the conf map has properties");
@@ -212,9 +224,9 @@ TEST(payload_bodies__equal_the_reviewed_ones) {
         (void)snprintf(name, sizeof name, "%s-pod", rows[i].name);
         check_golden(name, payload_pod_body(payload, &run));
         (void)snprintf(name, sizeof name, "%s-service", rows[i].name);
-        check_golden(name, payload_service_body(payload, &run, "uid-1"));
+        check_golden(name, part_body(payload, &run, "uid-1", PAYLOAD_SERVICE));
         (void)snprintf(name, sizeof name, "%s-conf-map", rows[i].name);
-        check_golden(name, payload_conf_map_body(payload, &run, "uid-1"));
+        check_golden(name, part_body(payload, &run, "uid-1", PAYLOAD_CONF_MAP));
         payload_destroy(payload);
     }
 }
@@ -510,7 +522,7 @@ TEST(payload_bodies__carry_secrets_selectors_labels_and_limits) {
     struct payload *payload = must_read(SPEC_73, "the spec");
     struct payload_run run = run_of("billing");
     json_t *pod = parsed(payload_pod_body(payload, &run));
-    json_t *service = parsed(payload_service_body(payload, &run, NULL));
+    json_t *service = parsed(part_body(payload, &run, NULL, PAYLOAD_SERVICE));
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         CHECK_STR(text_at(pod, rows[i].path), rows[i].want, rows[i].path);
@@ -544,8 +556,8 @@ TEST(payload_bodies__have_the_ports_and_objects_of_the_version) {
         struct payload *payload = must_read(spec, rows[i].version);
         struct payload_run run = run_of("pi");
         json_t *pod = parsed(payload_pod_body(payload, &run));
-        json_t *service = parsed(payload_service_body(payload, &run, "u"));
-        char *policy = payload_network_policy_body(payload, &run, "u");
+        json_t *service = parsed(part_body(payload, &run, "u", PAYLOAD_SERVICE));
+        char *policy = part_body(payload, &run, "u", PAYLOAD_NETWORK_POLICY);
 
         CHECK_EQ(json_array_size(at(pod, "spec.containers.0.ports")), rows[i].ports, spec);
         CHECK_EQ(json_array_size(at(service, "spec.ports")), rows[i].ports, spec);
@@ -656,8 +668,8 @@ TEST(payload_bodies__repeat_to_the_byte_and_differ_by_attempt) {
 TEST(payload_bodies__name_the_created_pod_as_their_owner) {
     struct payload *payload = must_read(JVM, "the spec");
     struct payload_run run = run_of("pi");
-    json_t *map = parsed(payload_conf_map_body(payload, &run, "uid-of-the-pod"));
-    json_t *service = parsed(payload_service_body(payload, &run, "uid-of-the-pod"));
+    json_t *map = parsed(part_body(payload, &run, "uid-of-the-pod", PAYLOAD_CONF_MAP));
+    json_t *service = parsed(part_body(payload, &run, "uid-of-the-pod", PAYLOAD_SERVICE));
 
     CHECK_STR(text_at(map, "metadata.ownerReferences.0.uid"), "uid-of-the-pod", "the map");
     CHECK_STR(text_at(map, "metadata.ownerReferences.0.name"), "pi-42-1-driver", "the map");
@@ -798,9 +810,28 @@ TEST(payload_read__refuses_what_cannot_be_carried_out) {
          "did you mean instances"},
         {"a wrong type", JVM ",'arguments':'x'", "spec.arguments", "list"},
         {"a wrong type inside", JVM ",'arguments':['x',3]", "spec.arguments[1]", "text"},
-        {"a template", JVM ",'driver':{'template':{}}", "spec.driver.template", "not supported"},
-        {"tolerations of executors", JVM ",'executor':{'tolerations':[]}",
-         "spec.executor.tolerations", "executors"},
+        {"a template's file that nobody read",
+         JVM ",'sparkConf':{'spark.kubernetes.driver.podTemplateFile':'/t.yaml'}",
+         "spec.sparkConf.spark.kubernetes.driver.podTemplateFile", "spec.driver.template"},
+        {"an executors' template's file that nobody read",
+         JVM ",'sparkConf':{'spark.kubernetes.executor.podTemplateFile':'/t.yaml'}",
+         "spec.sparkConf.spark.kubernetes.executor.podTemplateFile", "spec.executor.template"},
+        {"a template that is none", JVM ",'driver':{'template':'t.yaml'}", "spec.driver.template",
+         "object"},
+        {"a template of wrong containers",
+         JVM ",'executor':{'template':{'spec':{'containers':'c'}}}",
+         "spec.executor.template.spec.containers", "list"},
+        {"a template with a wrong label",
+         JVM ",'driver':{'template':{'metadata':{'labels':{'a':5}}}}",
+         "spec.driver.template.metadata.labels.a", "text"},
+        {"a template that binds its pod", JVM ",'driver':{'template':{'spec':{'nodeName':'n'}}}",
+         "spec.driver.template.spec.nodeName", "scheduler"},
+        {"a sidecar that is none", JVM ",'executor':{'sidecars':['x']}",
+         "spec.executor.sidecars[0]", "object"},
+        {"a memory limit of executors", JVM ",'executor':{'memoryLimit':'4g'}",
+         "spec.executor.memoryLimit", "memoryOverhead"},
+        {"an executor's mount without a volume", JVM ",'executor':{'volumeMounts':[{'name':'v'}]}",
+         "spec.executor.volumeMounts[0].name", "spec.volumes"},
         {"a mount without a volume", JVM ",'driver':{'volumeMounts':[{'name':'v'}]}",
          "spec.driver.volumeMounts[0]", "spec.volumes"},
         {"a limit below the memory", JVM ",'driver':{'memoryLimit':'512m'}",
@@ -845,6 +876,211 @@ TEST(payload_read__refuses_what_cannot_be_carried_out) {
         }
         CHECK(strstr(error.error.text, rows[i].words) != NULL, rows[i].what);
     }
+}
+
+/* --- Pod templates ---------------------------------------------------------- */
+
+#define TEMPLATE                                                                                  \
+    "'template':{'metadata':{'labels':{'team':'x','spark-role':'mine'},'annotations':{'a':'b'}}," \
+    "'spec':{'restartPolicy':'Always','serviceAccountName':'mine','nodeSelector':{'zone':'a'},"   \
+    "'tolerations':[{'key':'gpu','operator':'Exists'}],'priorityClassName':'high',"               \
+    "'imagePullSecrets':[{'name':'first'}],'volumes':[{'name':'v','emptyDir':{}}],"               \
+    "'initContainers':[{'name':'init','image':'i','resources':{'requests':{'cpu':'3',"            \
+    "'memory':'1Gi'}}}],'containers':[{'name':'beside','image':'b','resources':{'requests':"      \
+    "{'cpu':'500m','memory':'256Mi'}}},{'name':'main','image':'other','command':['x'],"           \
+    "'workingDir':'/w','env':[{'name':'E','value':'1'}],'ports':[{'name':'p',"                    \
+    "'containerPort':9}],'volumeMounts':[{'name':'v','mountPath':'/v'}],'resources':{'requests':" \
+    "{'cpu':'9','ephemeral-storage':'1Gi'},'limits':{'nvidia.com/gpu':'1'}}}]}}"
+
+TEST(payload_pod__is_made_of_the_drivers_template_by_sparks_rules) {
+    static const struct {
+        const char *path;
+        const char *want;
+    } rows[] = {
+        {"metadata.name", "pi-42-1-driver"},
+        {"metadata.labels.team", "x"},
+        {"metadata.labels.spark-role", "driver"},
+        {"metadata.annotations.a", "b"},
+        {"metadata.annotations.kubectl\x01kubernetes\x01io/default-container", "main"},
+        {"spec.restartPolicy", "Never"},
+        {"spec.serviceAccountName", "said"},
+        {"spec.priorityClassName", "high"},
+        {"spec.nodeSelector.zone", "a"},
+        {"spec.nodeSelector.disk", "ssd"},
+        {"spec.tolerations.0.key", "gpu"},
+        {"spec.tolerations.1.key", "more"},
+        {"spec.imagePullSecrets.0.name", "first"},
+        {"spec.imagePullSecrets.1.name", "second"},
+        {"spec.volumes.0.name", "v"},
+        {"spec.initContainers.0.name", "init"},
+        {"spec.containers.0.name", "beside"},
+        {"spec.containers.1.name", "main"},
+        {"spec.containers.1.image", "apache/spark:3.5.6"},
+        {"spec.containers.1.imagePullPolicy", "IfNotPresent"},
+        {"spec.containers.1.command.0", "x"},
+        {"spec.containers.1.workingDir", "/w"},
+        {"spec.containers.1.args.0", "driver"},
+        {"spec.containers.1.env.0.name", "E"},
+        {"spec.containers.1.env.1.name", "SPARK_USER"},
+        {"spec.containers.1.ports.0.name", "p"},
+        {"spec.containers.1.ports.1.name", "driver-rpc-port"},
+        {"spec.containers.1.volumeMounts.0.name", "v"},
+        {"spec.containers.1.resources.requests.cpu", "1"},
+        {"spec.containers.1.resources.requests.memory", "1408Mi"},
+        {"spec.containers.1.resources.requests.ephemeral-storage", "1Gi"},
+        {"spec.containers.1.resources.limits.memory", "1408Mi"},
+        {"spec.containers.1.resources.limits.nvidia\x01"
+         "com/gpu",
+         "1"},
+        {"spec.containers.2.name", "late"},
+    };
+    struct payload *payload =
+        must_read(JVM ",'sparkConf':{'spark.kubernetes.driver.podTemplateContainerName':'main',"
+                      "'spark.kubernetes.driver.podTemplateFile':'/t.yaml',"
+                      "'spark.kubernetes.node.selector.disk':'ssd',"
+                      "'spark.kubernetes.container.image.pullSecrets':'second'},'driver':{"
+                      "'serviceAccount':'said','tolerations':[{'key':'more'}],"
+                      "'sidecars':[{'name':'late','image':'l'}]," TEMPLATE "}",
+                  "the template");
+    struct payload_run run = run_of("pi");
+    json_t *pod = parsed(payload_pod_body(payload, &run));
+    json_t *service = parsed(part_body(payload, &run, NULL, PAYLOAD_SERVICE));
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CHECK_STR(text_at(pod, rows[i].path), rows[i].want, rows[i].path);
+    }
+    CHECK_STR(payload_log_container(payload), "main", "whose log is the driver's");
+    CHECK(at(service, "spec.selector.team") == NULL, "the Service selects what Spark says alone");
+    CHECK(part_body(payload, &run, NULL, PAYLOAD_TEMPLATE_MAP) == NULL, "none of the executors'");
+    json_decref(service);
+    json_decref(pod);
+    payload_destroy(payload);
+}
+
+/* The template that executors are made of, as the driver will read it. */
+static json_t *executor_template(const struct payload *payload) {
+    struct payload_run run = run_of("pi");
+    json_t *map = parsed(part_body(payload, &run, "uid-1", PAYLOAD_TEMPLATE_MAP));
+    const char *text = text_at(map, "data.podspec-configmap-key");
+    json_t *template;
+
+    CHECK_STR(text_at(map, "metadata.name"), "pi-42-1-driver-podspec-conf-map", "its map");
+    CHECK(json_is_true(at(map, "immutable")), "nobody changes it");
+    template = json_loads(text, 0, NULL);
+    CHECK(template != NULL, "the template is JSON, which is YAML");
+    json_decref(map);
+    return template;
+}
+
+TEST(payload_template__tells_executors_what_properties_cannot) {
+    static const struct {
+        const char *path;
+        const char *want;
+    } rows[] = {
+        {"kind", "Pod"},
+        {"spec.containers.0.name", "spark-kubernetes-executor"},
+        {"spec.containers.0.env.0.name", "F"},
+        {"spec.containers.0.env.1.name", "HADOOP_CONF_DIR"},
+        {"spec.containers.0.envFrom.0.configMapRef.name", "m"},
+        {"spec.containers.0.ports.0.name", "jmx"},
+        {"spec.containers.0.lifecycle.preStop.exec.command.0", "stop"},
+        {"spec.containers.0.resources.limits.nvidia\x01"
+         "com/gpu",
+         "2"},
+        {"spec.containers.0.volumeMounts.0.mountPath", "/proj"},
+        {"spec.containers.0.volumeMounts.1.mountPath", "/maps"},
+        {"spec.containers.0.volumeMounts.2.mountPath", "/etc/hadoop/conf"},
+        {"spec.containers.1.name", "side"},
+        {"spec.initContainers.0.name", "init"},
+        {"spec.volumes.0.name", "proj"},
+        {"spec.volumes.1.configMap.name", "some.map"},
+        {"spec.tolerations.0.key", "gpu"},
+        {"spec.affinity.nodeAffinity.x", "y"},
+        {"spec.dnsPolicy", "ClusterFirstWithHostNet"},
+        {"spec.priorityClassName", "low"},
+        {"spec.hostAliases.0.ip", "10.0.0.1"},
+    };
+    struct payload *payload = must_read(
+        JVM ",'hadoopConfigMap':'h','volumes':[{'name':'proj','projected':{'sources':[]}},"
+            "{'name':'plain','emptyDir':{}},{'name':'unused','emptyDir':{}}],"
+            "'executor':{'env':[{'name':'A','value':'b'},{'name':'F','valueFrom':{'fieldRef':"
+            "{'fieldPath':'status.hostIP'}}}],'envFrom':[{'configMapRef':{'name':'m'}}],"
+            "'ports':[{'name':'jmx','containerPort':8090}],'lifecycle':{'preStop':{'exec':"
+            "{'command':['stop']}}},'gpu':{'name':'nvidia.com/gpu','quantity':2},"
+            "'volumeMounts':[{'name':'proj','mountPath':'/proj'},"
+            "{'name':'plain','mountPath':'/plain'}],'configMaps':[{'name':'some.map',"
+            "'path':'/maps'}],'sidecars':[{'name':'side','image':'s'}],"
+            "'initContainers':[{'name':'init','image':'i'}],'tolerations':[{'key':'gpu'}],"
+            "'affinity':{'nodeAffinity':{'x':'y'}},'hostNetwork':true,'priorityClassName':'low',"
+            "'hostAliases':[{'ip':'10.0.0.1'}],'terminationGracePeriodSeconds':60,"
+            "'securityContext':{'allowPrivilegeEscalation':true,'runAsUser':5}}",
+        "the executors' fields");
+    struct payload_run run = run_of("pi");
+    struct spark_conf conf = properties_of(payload, &run);
+    json_t *template = executor_template(payload);
+    json_t *pod = parsed(payload_pod_body(payload, &run));
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CHECK_STR(text_at(template, rows[i].path), rows[i].want, rows[i].path);
+    }
+    CHECK_EQ(json_array_size(at(template, "spec.volumes")), 3, "what no executor mounts stays out");
+    CHECK_EQ(json_integer_value(at(template, "spec.terminationGracePeriodSeconds")), 60, "grace");
+    CHECK_EQ(json_integer_value(at(template, "spec.containers.0.securityContext.runAsUser")), 5,
+             "the security context");
+    CHECK_STR(spark_conf_get(&conf, "spark.kubernetes.executor.podTemplateFile"),
+              "/opt/spark/pod-template/pod-spec-template.yml", "where the driver reads it");
+    CHECK_STR(spark_conf_get(&conf, "spark.executorEnv.A"), "b", "a property where there is one");
+    CHECK_STR(spark_conf_get(&conf, "spark.kubernetes.executor.volumes.emptyDir.plain.mount.path"),
+              "/plain", "the same of a mount");
+    CHECK_STR(spark_conf_get(&conf, "spark.kubernetes.executor.terminationGracePeriodSeconds"),
+              "60s", "Spark 4.1 overwrites the template's");
+    CHECK_STR(
+        spark_conf_get(&conf, "spark.kubernetes.executor.securityContext.allowPrivilegeEscalation"),
+        "true", "Spark 4.3 overwrites the template's");
+    CHECK(strstr(text_at(pod, "spec.containers.0.volumeMounts.1.mountPath"), "/opt/spark/pod") !=
+              NULL,
+          "the driver mounts it");
+    json_decref(pod);
+    json_decref(template);
+    spark_conf_finish(&conf);
+    payload_destroy(payload);
+}
+
+TEST(payload_demand__counts_what_templates_add) {
+    struct payload *payload = must_read(
+        JVM ",'driver':{" TEMPLATE "},'executor':{'instances':3,'coreRequest':'2'," TEMPLATE
+            ",'affinity':{'nodeAffinity':{'requiredDuringSchedulingIgnoredDuring"
+            "Execution':{'nodeSelectorTerms':[{'matchExpressions':[{'key':'k',"
+            "'operator':'Exists'}]}]}}}},'sparkConf':{"
+            "'spark.kubernetes.driver.podTemplateContainerName':'main',"
+            "'spark.kubernetes.executor.podTemplateContainerName':'main',"
+            "'spark.kubernetes.executor.node.selector.disk':'ssd'}",
+        "templates");
+    struct resource_names names = {0};
+    struct field_error error = {0};
+    struct demand *demand = NULL;
+    const struct pod_group *executor;
+
+    CHECK_OK(payload_demand(payload, &names, &demand, &error), "its demand");
+    CHECK_EQ(demand->group_count, 2, "two roles");
+    CHECK_EQ(demand->groups[0].requests.amount[RESOURCE_CPU], 3000,
+             "the init container asks for more than driver and sidecar");
+    CHECK_EQ(demand->groups[0].requests.amount[RESOURCE_MEMORY], (1408 + 256) * MIB,
+             "the driver and the one beside it");
+    executor = &demand->groups[1];
+    CHECK_EQ(executor->count, 3, "executors");
+    CHECK_EQ(executor->requests.amount[RESOURCE_CPU], 3000, "as of the driver");
+    CHECK_EQ(executor->requests.amount[RESOURCE_MEMORY], (1408 + 256) * MIB, "memory");
+    CHECK_EQ(executor->requests.amount[resource_find(&names, "nvidia.com/gpu")], 1, "the GPU");
+    CHECK_EQ(executor->pod.selector_count, 2, "the template's selector and the property's");
+    CHECK_EQ(executor->pod.term_count, 1, "the affinity");
+    CHECK(executor->pod.toleration_count >= 2, "the toleration, and the control plane's own");
+    CHECK_STR(executor->pod.priority_class, "high", "the priority class");
+    CHECK_EQ(demand_object_amount(demand, "configmaps"), 3,
+             "properties, the executors' template, the executors' properties");
+    demand_destroy(demand);
+    resource_names_finish(&names);
+    payload_destroy(payload);
 }
 
 /* --- Executors through the configuration ------------------------------------ */
@@ -931,8 +1167,8 @@ TEST(payload_of_a_pod__is_the_users_under_our_name) {
     CHECK_STR(text_at(pod, "metadata.labels.nightshift/job-id"), "42", "our label");
     CHECK_STR(text_at(pod, "metadata.annotations.a"), "b", "its annotation");
     CHECK_STR(text_at(pod, "spec.restartPolicy"), "Never", "it does not restart");
-    CHECK(payload_service_body(payload, &run, NULL) == NULL, "no Service");
-    CHECK(payload_conf_map_body(payload, &run, NULL) == NULL, "no ConfigMap");
+    CHECK(part_body(payload, &run, NULL, PAYLOAD_SERVICE) == NULL, "no Service");
+    CHECK(part_body(payload, &run, NULL, PAYLOAD_CONF_MAP) == NULL, "no ConfigMap");
     CHECK_OK(payload_demand(payload, &names, &demand, &error), "its demand");
     CHECK_EQ(demand->group_count, 1, "one pod");
     CHECK_EQ(demand->object_count, 0, "nothing beside it");
