@@ -26,9 +26,10 @@ const char *const start_miss_texts[START_MISS_COUNT + 1] = {
 
 /* From each state (row), the states it may go to. Final states have none. */
 static const unsigned allowed[JOB_STATE_COUNT] = {
-    [JOB_HELD] = TO(JOB_QUEUED) | TO(JOB_CANCELLED) | TO(JOB_SKIPPED) | TO(JOB_REJECTED),
-    [JOB_QUEUED] =
-        TO(JOB_HELD) | TO(JOB_SUBMITTING) | TO(JOB_CANCELLED) | TO(JOB_REJECTED) | TO(JOB_SKIPPED),
+    [JOB_HELD] =
+        TO(JOB_QUEUED) | TO(JOB_FAILED) | TO(JOB_CANCELLED) | TO(JOB_SKIPPED) | TO(JOB_REJECTED),
+    [JOB_QUEUED] = TO(JOB_HELD) | TO(JOB_SUBMITTING) | TO(JOB_FAILED) | TO(JOB_CANCELLED) |
+                   TO(JOB_REJECTED) | TO(JOB_SKIPPED),
     [JOB_SUBMITTING] = TO(JOB_STARTING) | TO(JOB_RUNNING) | TO(JOB_QUEUED) | TO(JOB_RETRY_WAIT) |
                        TO(JOB_SUCCEEDED) | TO(JOB_FAILED) | TO(JOB_CANCELLED) | TO(JOB_REJECTED),
     [JOB_STARTING] = TO(JOB_RUNNING) | TO(JOB_QUEUED) | TO(JOB_RETRY_WAIT) | TO(JOB_SUCCEEDED) |
@@ -85,7 +86,7 @@ bool failure_spends_retry(enum failure failure) {
 
 bool failure_may_retry(enum failure failure) {
     return failure != FAILURE_NONE && failure != FAILURE_REJECTED && failure != FAILURE_DEADLINE &&
-           failure != FAILURE_CANCELLED;
+           failure != FAILURE_DEPENDENCY && failure != FAILURE_CANCELLED;
 }
 
 int64_t retry_backoff_us(const struct retry_policy *policy, uint32_t failures, double unit) {

@@ -70,7 +70,8 @@ enum job_kind {
     X(FAILURE_PREEMPTED, "preempted")                                                    \
     X(FAILURE_DEADLINE, "deadline")                                                      \
     X(FAILURE_APP, "app") /* the program itself: by exit code */                         \
-    X(FAILURE_CANCELLED, "cancelled")
+    X(FAILURE_CANCELLED, "cancelled")                                                    \
+    X(FAILURE_DEPENDENCY, "dependency") /* what it waited for can't come any more */
 
 enum failure {
 #define FAILURE_ENUM(name, text) name,

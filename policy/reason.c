@@ -344,7 +344,6 @@ static void add_promise(const struct reason *reason, char out_text[REASON_TEXT_B
                    where);
 }
 
-/* Either a sentence or a function that makes one. */
 /* "window nightly opens Mon 2026-11-23 22:00 CET" */
 static void print_window(const struct reason *reason, const struct resource_names *names,
                          char *out_text) {
@@ -390,6 +389,48 @@ static void print_freeze(const struct reason *reason, const struct resource_name
     (void)snprintf(out_text, REASON_TEXT_BYTES, "freeze %s lasts until %s", reason->name, until);
 }
 
+/* "waits for 2 of 3 predecessors: job 12 (load) is RUNNING, and is to succeed first" */
+static void print_dependency(const struct reason *reason, const struct resource_names *names,
+                             char *out_text) {
+    static const char *const wishes[] = {"succeed", "fail", "end", "start"};
+    const char *wish = reason->field < ARRAY_LEN(wishes) ? wishes[reason->field] : "";
+    char done[64] = "";
+    char of[96] = "";
+
+    (void)names;
+    if (reason->hard == 0) {
+        (void)snprintf(done, sizeof done, " is not there yet,");
+    } else if (reason->hard > 1) {
+        (void)snprintf(done, sizeof done, ": %lld of %lld did,", (long long)reason->used,
+                       (long long)reason->hard);
+    } else {
+        (void)snprintf(done, sizeof done, ",");
+    }
+    if (reason->needs > 1) {
+        (void)snprintf(of, sizeof of, "%lld of %lld predecessors are through; ",
+                       (long long)reason->free, (long long)reason->needs);
+    }
+    if (reason->code == REASON_DEPENDENCY) {
+        (void)snprintf(out_text, REASON_TEXT_BYTES, "%s%s%s and is to %s first", of, reason->name,
+                       done, wish);
+    } else {
+        (void)snprintf(out_text, REASON_TEXT_BYTES,
+                       "%s%s%s and can't %s any more: waits until somebody retries it, or cancels "
+                       "this job",
+                       of, reason->name, done, wish);
+    }
+}
+
+static void print_array_limit(const struct reason *reason, const struct resource_names *names,
+                              char *out_text) {
+    (void)names;
+    (void)snprintf(out_text, REASON_TEXT_BYTES,
+                   "%s: %lld of its elements run or are next, of %lld "
+                   "that may at once",
+                   reason->name, (long long)reason->used, (long long)reason->hard);
+}
+
+/* Either a sentence or a function that makes one. */
 static const struct {
     const char *sentence;
     void (*print)(const struct reason *reason, const struct resource_names *names, char *out_text);
@@ -419,6 +460,9 @@ static const struct {
     [REASON_WINDOW_UNKNOWN] = {NULL, print_window_unknown},
     [REASON_FREEZE] = {NULL, print_freeze},
     [REASON_NOT_LEADER] = {"the lease could not be renewed, nothing is started meanwhile", NULL},
+    [REASON_DEPENDENCY] = {NULL, print_dependency},
+    [REASON_DEPENDENCY_NEVER] = {NULL, print_dependency},
+    [REASON_ARRAY_LIMIT] = {NULL, print_array_limit},
     [REASON_POD_REMAINS] = {"the pod of an earlier attempt has neither finished nor gone yet",
                             NULL},
 };

@@ -18,33 +18,36 @@
 #define REASON_TEXT_BYTES     512
 
 /* name, machine text */
-#define REASON_LIST(X)                                                                           \
-    X(REASON_NONE, "None")                                                                       \
-    X(REASON_HELD, "Held")                          /* a person holds it */                      \
-    X(REASON_RETRY_WAIT, "RetryWait")               /* until an instant */                       \
-    X(REASON_CLUSTER_UNKNOWN, "ClusterUnknown")     /* pods, nodes or quotas not listed yet */   \
-    X(REASON_NAMESPACE_UNKNOWN, "NamespaceUnknown") /* no such namespace in the cluster */       \
-    X(REASON_QUOTA, "Quota")                        /* short now */                              \
-    X(REASON_QUOTA_NEVER, "QuotaNever")             /* more than hard */                         \
-    X(REASON_QUOTA_MUST_SPECIFY, "QuotaMustSpecify")                                             \
-    X(REASON_LIMIT_RANGE, "LimitRange")                                                          \
-    X(REASON_CAPACITY, "Capacity")            /* no room on the nodes now */                     \
-    X(REASON_CAPACITY_NEVER, "CapacityNever") /* not even on empty nodes */                      \
-    X(REASON_BEHIND, "Behind")                /* what it needs is kept for a job ahead */        \
-    X(REASON_TEAM_LIMIT, "TeamLimit")         /* of the user, the team, or one above it */       \
-    X(REASON_NAMESPACE_LIMIT, "NamespaceLimit")                                                  \
-    X(REASON_START_RATE, "StartRate")            /* enough starts for now */                     \
-    X(REASON_WAITING_TURN, "WaitingTurn")        /* not looked at yet */                         \
-    X(REASON_DRAINING, "Draining")               /* the daemon starts nothing more */            \
-    X(REASON_WINDOW, "Window")                   /* none of its windows is open */               \
-    X(REASON_WINDOW_TOO_SHORT, "WindowTooShort") /* it closes before the job would be done */    \
-    X(REASON_WINDOW_UNKNOWN, "WindowUnknown")    /* none of that name is configured */           \
-    X(REASON_FREEZE, "Freeze")                   /* nothing starts until it ends */              \
-    X(REASON_PREEMPTING, "Preempting")           /* jobs were stopped for it and go */           \
-    X(REASON_WOULD_DELAY, "WouldDelay")          /* it would be in the way of a job's promise */ \
-    X(REASON_BACKFILL_LIMIT, "BackfillLimit")    /* enough looked at behind a promise */         \
-    X(REASON_NOT_LEADER, "NotLeader")                                                            \
-    X(REASON_POD_REMAINS, "PodRemains") /* an earlier attempt's pod is not gone yet */
+#define REASON_LIST(X)                                                                             \
+    X(REASON_NONE, "None")                                                                         \
+    X(REASON_HELD, "Held")                          /* a person holds it */                        \
+    X(REASON_RETRY_WAIT, "RetryWait")               /* until an instant */                         \
+    X(REASON_CLUSTER_UNKNOWN, "ClusterUnknown")     /* pods, nodes or quotas not listed yet */     \
+    X(REASON_NAMESPACE_UNKNOWN, "NamespaceUnknown") /* no such namespace in the cluster */         \
+    X(REASON_QUOTA, "Quota")                        /* short now */                                \
+    X(REASON_QUOTA_NEVER, "QuotaNever")             /* more than hard */                           \
+    X(REASON_QUOTA_MUST_SPECIFY, "QuotaMustSpecify")                                               \
+    X(REASON_LIMIT_RANGE, "LimitRange")                                                            \
+    X(REASON_CAPACITY, "Capacity")            /* no room on the nodes now */                       \
+    X(REASON_CAPACITY_NEVER, "CapacityNever") /* not even on empty nodes */                        \
+    X(REASON_BEHIND, "Behind")                /* what it needs is kept for a job ahead */          \
+    X(REASON_TEAM_LIMIT, "TeamLimit")         /* of the user, the team, or one above it */         \
+    X(REASON_NAMESPACE_LIMIT, "NamespaceLimit")                                                    \
+    X(REASON_START_RATE, "StartRate")            /* enough starts for now */                       \
+    X(REASON_WAITING_TURN, "WaitingTurn")        /* not looked at yet */                           \
+    X(REASON_DRAINING, "Draining")               /* the daemon starts nothing more */              \
+    X(REASON_WINDOW, "Window")                   /* none of its windows is open */                 \
+    X(REASON_WINDOW_TOO_SHORT, "WindowTooShort") /* it closes before the job would be done */      \
+    X(REASON_WINDOW_UNKNOWN, "WindowUnknown")    /* none of that name is configured */             \
+    X(REASON_FREEZE, "Freeze")                   /* nothing starts until it ends */                \
+    X(REASON_PREEMPTING, "Preempting")           /* jobs were stopped for it and go */             \
+    X(REASON_WOULD_DELAY, "WouldDelay")          /* it would be in the way of a job's promise */   \
+    X(REASON_BACKFILL_LIMIT, "BackfillLimit")    /* enough looked at behind a promise */           \
+    X(REASON_NOT_LEADER, "NotLeader")                                                              \
+    X(REASON_POD_REMAINS, "PodRemains")           /* an earlier attempt's pod is not gone yet */   \
+    X(REASON_DEPENDENCY, "Dependency")            /* of what it waits for, something is to come */ \
+    X(REASON_DEPENDENCY_NEVER, "DependencyNever") /* as it stands, it can't come */                \
+    X(REASON_ARRAY_LIMIT, "ArrayLimit")           /* as many of its array run as may */
 
 enum reason_code {
 #define REASON_ENUM(name, text) name,
@@ -62,7 +65,7 @@ struct reason {
     uint8_t kind;       /* QUOTA, CAPACITY, LIMIT: the resource */
     uint8_t role;       /* CAPACITY: enum pod_role */
     uint8_t ahead_code; /* BEHIND: what the job ahead waits for */
-    uint64_t job_id;    /* BEHIND: the job ahead */
+    uint64_t job_id;    /* BEHIND: the job ahead; DEPENDENCY...: that it waits for */
     int64_t until_us;   /* RETRY_WAIT, WINDOW..., FREEZE; WOULD_DELAY: when that job starts */
     int64_t needs;      /* WINDOW...: the expected run time, us; 0: unknown */
     int64_t starts_us;  /* promised to it, whatever the code; 0: nothing is */

@@ -34,10 +34,22 @@ static const struct field_table schedule_table = {schedule_fields, ARRAY_LEN(sch
                                                   sizeof(struct fact_schedule)};
 static const struct field_table schedule_state_table = {
     schedule_state_fields, ARRAY_LEN(schedule_state_fields), sizeof(struct fact_schedule_state)};
+static const struct field group_fields[] = {
+    FIELD(1, FIELD_I64, struct fact_group, last_us),
+    FIELD(2, FIELD_U64, struct fact_group, ran),
+    FIELD(3, FIELD_U64, struct fact_group, succeeded),
+    FIELD(4, FIELD_U64, struct fact_group, failed),
+    FIELD(5, FIELD_U64, struct fact_group, cancelled),
+    FIELD(6, FIELD_U64, struct fact_group, skipped),
+    FIELD(7, FIELD_U64, struct fact_group, never_ran),
+};
+
 static const struct field_table usage_table = {usage_fields, ARRAY_LEN(usage_fields),
                                                sizeof(struct fact_usage)};
 static const struct field_table runs_table = {runs_fields, ARRAY_LEN(runs_fields),
                                               sizeof(struct fact_runs)};
+static const struct field_table group_table = {group_fields, ARRAY_LEN(group_fields),
+                                               sizeof(struct fact_group)};
 
 const struct field_table *fact_fields(enum fact_kind kind) {
     switch (kind) {
@@ -49,6 +61,8 @@ const struct field_table *fact_fields(enum fact_kind kind) {
         return &schedule_table;
     case FACT_SCHEDULE_STATE:
         return &schedule_state_table;
+    case FACT_GROUP:
+        return &group_table;
     }
     return NULL;
 }

@@ -51,12 +51,25 @@ struct fact_schedule_state {
     uint64_t skipped;
 };
 
+/* How members of a group ended that are forgotten: of an array ("array 100"), of a job that others
+ * wait for ("17"), of a schedule's runs of a business date ("load@20779"). */
+struct fact_group {
+    int64_t last_us; /* when the last of them ended */
+    uint64_t ran;
+    uint64_t succeeded;
+    uint64_t failed;
+    uint64_t cancelled;
+    uint64_t skipped;
+    uint64_t never_ran;
+};
+
 /* kind, number on disk (never used again), struct, its member of the union */
-#define FACT_LIST(X)                                    \
-    X(FACT_USAGE, 1, struct fact_usage, usage)          \
-    X(FACT_RUNS, 2, struct fact_runs, runs)             \
-    X(FACT_SCHEDULE, 3, struct fact_schedule, schedule) \
-    X(FACT_SCHEDULE_STATE, 4, struct fact_schedule_state, schedule_state)
+#define FACT_LIST(X)                                                      \
+    X(FACT_USAGE, 1, struct fact_usage, usage)                            \
+    X(FACT_RUNS, 2, struct fact_runs, runs)                               \
+    X(FACT_SCHEDULE, 3, struct fact_schedule, schedule)                   \
+    X(FACT_SCHEDULE_STATE, 4, struct fact_schedule_state, schedule_state) \
+    X(FACT_GROUP, 5, struct fact_group, group)
 
 enum fact_kind {
 #define FACT_ENUM(name, number, type, member) name = (number),

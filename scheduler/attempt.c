@@ -82,6 +82,7 @@ void attempt_admit(struct core *core, struct entry *entry) {
 
     describe_demand(core, entry->shape->applied, what, sizeof what);
     (void)snprintf(text, sizeof text, "quota and nodes hold the whole gang: %s", what);
+    course->eligible_us = entry_eligible_us(entry);
     course->attempt++;
     course->admitted_us = core->instant.now_us;
     course->started_us = 0;
@@ -242,7 +243,10 @@ static void running(struct core *core, struct entry *entry) {
     }
     entry_edit(entry)->started_us = run->attempt.started_us;
     alarms_started(core, entry, run->attempt.started_us);
-    entry_edit(entry)->has_run = true;
+    if (!entry_course(entry)->has_run) {
+        entry_edit(entry)->has_run = true;
+        groups_ran(core, entry);
+    }
     entry_edit(entry)->quota_races = 0;
     view_run_changed(core, entry);
     view_expect(core, entry);

@@ -11,6 +11,8 @@
 #include "base/text.h"
 #include "policy/limit_range.h"
 #include "policy/runtime_history.h"
+#include "scheduler/arrays.h"
+#include "scheduler/conditions.h"
 #include "scheduler/lifecycle.h"
 #include "scheduler/teams.h"
 #include "scheduler/view.h"
@@ -343,7 +345,7 @@ static int64_t wake_after_us(const struct core *core) {
     const int64_t alarm_us = alarms_wake_after_us(core);
     int64_t after_us = gates_wake_after_us(core);
 
-    if (core->pass_needed) {
+    if (core->pass_needed || conditions_are_due(core)) {
         return 0;
     }
     after_us = alarm_us < after_us ? alarm_us : after_us;
@@ -359,6 +361,15 @@ static int64_t wake_after_us(const struct core *core) {
         after_us = wait_us < after_us ? wait_us : after_us;
     }
     return after_us;
+}
+
+/* What jobs wait for has come, or can't any more. */
+static void settle(struct core *core) {
+    core->settle_again = conditions_settle(core);
+    if (!core->is_settled) {
+        core->is_settled = true;
+        groups_sweep(core);
+    }
 }
 
 void scheduler_turn(struct core *core, struct instant instant, struct event *events, size_t count,
@@ -380,6 +391,7 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
     }
     tick_all_due(core);
     alarms_tick(core);
+    settle(core);
     gates_tick(core);
     view_settle(core);
     if (core->pass_needed) {
@@ -460,6 +472,12 @@ static struct reason unlisted_reason(const struct core *core, const struct entry
 static struct reason queued_reason(const struct core *core, const struct entry *entry) {
     struct plan_wait wait;
 
+    if (entry->parked == PARKED_AFTER) {
+        return conditions_reason(core, entry);
+    }
+    if (entry->parked == PARKED_ARRAY) {
+        return arrays_reason(entry);
+    }
     if (!entry->is_listed || entry->shape == NULL) {
         return unlisted_reason(core, entry);
     }
@@ -631,8 +649,11 @@ static int verify_entry(const struct core *core, const struct entry *entry, stru
     }
     if (job_state_is_waiting(job->state) && entry->shape != NULL) {
         bool is_parked = job->state != JOB_HELD && !entry->is_listed;
+        enum reason_code parked = entry->parked == PARKED_AFTER   ? REASON_DEPENDENCY
+                                  : entry->parked == PARKED_ARRAY ? REASON_ARRAY_LIMIT
+                                                                  : REASON_RETRY_WAIT;
 
-        counted->reasons[is_parked ? REASON_RETRY_WAIT : reason.code]++;
+        counted->reasons[is_parked ? parked : reason.code]++;
     }
     if (job->retries > job->retry.retries_max ||
         job->infra_retries > job->retry.infra_retries_max) {
@@ -703,7 +724,8 @@ int core_verify(const struct core *core, struct error *error) {
         entries != core->entries.count) {
         return error_set(error, ERR_CORRUPT, "the counts by state are wrong");
     }
+    r = conditions_verify(core, error);
     ledger_verify(core->ledger);
     share_verify(core->share, core->instant.now_us);
-    return OK;
+    return r;
 }

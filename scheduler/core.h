@@ -62,6 +62,10 @@ int core_load_usage(struct core *core, const struct fact *fact) MUST_CHECK;
 /* The same for what runs of a name took (FACT_RUNS). ERR_CORRUPT, ERR_FULL: it is left out. */
 int core_load_runs(struct core *core, const struct fact *fact) MUST_CHECK;
 
+/* The same for how members of a group ended that are forgotten (FACT_GROUP); before the jobs.
+ * ERR_CORRUPT: it is left out. */
+int core_load_group(struct core *core, const struct fact *fact) MUST_CHECK;
+
 /* The interned resource names that demands, nodes and quotas given to the core must use. */
 struct resource_names *core_resource_names(struct core *core);
 

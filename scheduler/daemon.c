@@ -455,6 +455,18 @@ static int load_usage(void *context, const struct fact *fact) {
     return OK;
 }
 
+/* Whoever waits for them is told that they are not known. */
+static int load_group(void *context, const struct fact *fact) {
+    struct daemon *daemon = context;
+    int r = core_load_group(daemon->core, fact);
+
+    if (r < 0) {
+        log_warn(&daemon->log, daemon->started_us, "event=group_ignored group=\"%s\" error=\"%s\"",
+                 fact->key, err_sentence(r));
+    }
+    return OK;
+}
+
 static int load_queue(struct daemon *daemon, struct error *error) {
     struct load load = {.daemon = daemon};
     uint64_t damaged = 0;
@@ -472,6 +484,9 @@ static int load_queue(struct daemon *daemon, struct error *error) {
     set_pools(daemon);
     if (r == OK) {
         r = queue_each_fact(daemon->queue, FACT_USAGE, load_usage, daemon, &damaged_runs);
+    }
+    if (r == OK) {
+        r = queue_each_fact(daemon->queue, FACT_GROUP, load_group, daemon, &damaged_runs);
     }
     if (r == OK) {
         r = queue_each_demand(daemon->queue, load_class, &load);

@@ -6,6 +6,7 @@
 
 #include "base/ensure.h"
 #include "base/memory.h"
+#include "scheduler/conditions.h"
 #include "scheduler/view.h"
 
 /* --- The course ------------------------------------------------------------------------------ */
@@ -25,8 +26,12 @@ struct course *entry_edit(struct entry *entry) {
     return entry->course;
 }
 
+/* Jobs that were let go together share the instant until they start. */
 int64_t entry_eligible_us(const struct entry *entry) {
-    return entry->course != NULL ? entry->course->eligible_us : entry->submitted_us;
+    int64_t own_us = entry->course != NULL ? entry->course->eligible_us : entry->submitted_us;
+    int64_t met_us = entry->terms->after[0] != '\0' ? conditions_met_us(entry) : 0;
+
+    return met_us > own_us ? met_us : own_us;
 }
 
 /* --- Terms ----------------------------------------------------------------------------------- */
@@ -153,6 +158,10 @@ const struct job *entry_take_terms(struct core *core, const struct job *job) {
     core->recent_terms = terms;
     terms->users++;
     return &terms->job;
+}
+
+struct terms *entry_terms(const struct entry *entry) {
+    return (struct terms *)(uintptr_t)entry->terms; /* Its first member. */
 }
 
 void entry_drop_terms(struct core *core, const struct job *job) {

@@ -53,6 +53,14 @@ struct course {
     struct pod_note *main_pods; /* the visible ones of all its attempts */
 };
 
+/* Why a queued job is not among those that passes look at. */
+enum parked {
+    PARKED_NOT,   /* it is, or its back-off is not over, or an earlier pod is there */
+    PARKED_AFTER, /* it waits for other jobs */
+    PARKED_ARRAY, /* as many of its array run as may */
+    PARKED_COUNT,
+};
+
 struct entry {
     uint64_t id;
     const char *name;
@@ -62,11 +70,14 @@ struct entry {
     struct run *run;         /* NULL before the first attempt */
     int64_t submitted_us;
     uint32_t event_count;
-    uint8_t state;  /* enum job_state */
-    bool is_new;    /* not stored yet */
-    bool changed;   /* to be stored at the end of the turn */
-    bool is_listed; /* in its shape's list of waiting ids */
+    uint8_t state;      /* enum job_state */
+    bool is_new : 1;    /* not stored yet */
+    bool changed : 1;   /* to be stored at the end of the turn */
+    bool is_listed : 1; /* in its shape's list of waiting ids */
+    uint8_t parked;     /* enum parked */
 };
+
+_Static_assert(sizeof(struct entry) == 64, "a million of them wait");
 
 /* To read: of a job that only waits, one that says so (its eligible_us is not set). */
 const struct course *entry_course(const struct entry *entry);
@@ -75,6 +86,10 @@ const struct course *entry_course(const struct entry *entry);
 struct course *entry_edit(struct entry *entry);
 
 int64_t entry_eligible_us(const struct entry *entry);
+
+/* The terms as the view has them. */
+struct terms;
+struct terms *entry_terms(const struct entry *entry);
 
 /* --- For view.c ------------------------------------------------------------------------------ */
 

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "policy/after.h"
 #include "policy/demand.h"
 #include "policy/job.h"
 #include "policy/order_settings.h"
@@ -46,6 +47,12 @@ enum event_kind {
     EVENT_KIND_COUNT,
 };
 
+/* What a new job waits for. */
+struct new_after {
+    struct after_item item;
+    bool is_here; /* item.first_id is a place in this submission, from 0 */
+};
+
 /* One job of a submission. demand is settled, and shared when the turn keeps it. */
 struct new_job {
     const char *name;
@@ -67,6 +74,10 @@ struct new_job {
     enum start_miss start_miss;
     int64_t finish_by_us;
     bool preemptible;
+    const struct new_after *after; /* jobs of equal pointers wait for the same */
+    size_t after_count;
+    const char *array;    /* as in struct job */
+    uint64_t array_place; /* of the element, from 0; the first is so many jobs before it */
     struct demand *demand;
     struct spec spec;
 };

@@ -4,6 +4,8 @@
 
 #include "base/ensure.h"
 #include "base/text.h"
+#include "scheduler/arrays.h"
+#include "scheduler/conditions.h"
 #include "scheduler/runtimes.h"
 
 #define BLIND_US        (1 * CLOCK_US_PER_SECOND) /* between looks while nothing can be seen */
@@ -68,11 +70,17 @@ void lifecycle_note_first(struct core *core, struct entry *entry, const struct j
 
 void lifecycle_move(struct core *core, struct entry *entry, enum job_state to, const char *kind,
                     const char *text) {
+    const enum job_state from = (enum job_state)entry->state;
+
     view_count(core, entry, -1);
-    entry->state = (uint8_t)job_move((enum job_state)entry->state, to);
+    entry->state = (uint8_t)job_move(from, to);
     view_count(core, entry, 1);
+    arrays_take(core, entry, job_state_is_active(to) - job_state_is_active(from));
+    groups_moved(core, entry, from);
+    conditions_moved(core, entry, from);
+    view_park(core, entry, PARKED_NOT);
     if (to == JOB_QUEUED && lifecycle_eligible_in_us(core, entry) <= 0) {
-        view_list(core, entry);
+        arrays_offer(core, entry);
     } else {
         view_unlist(core, entry);
     }
@@ -113,10 +121,11 @@ static void tick_waiting(struct core *core, struct entry *entry) {
                           core->instant.mono_us + lifecycle_eligible_in_us(core, entry));
     } else if (lifecycle_has_live_pod(entry)) {
         view_unlist(core, entry); /* Looked at again when that pod changes. */
+        view_park(core, entry, PARKED_NOT);
     } else if (entry->state == JOB_RETRY_WAIT) {
         lifecycle_move(core, entry, JOB_QUEUED, "queued", "its back-off is over");
     } else if (entry->state == JOB_QUEUED) {
-        view_list(core, entry);
+        arrays_offer(core, entry);
     }
 }
 
@@ -341,7 +350,7 @@ void lifecycle_forget(struct core *core) {
             return;
         }
         core->finished_first++;
-        if (entry->changed ||
+        if (entry->changed || conditions_need(core, entry) ||
             (!entry_course(entry)->pods_deleted && entry->terms->ttl_s != JOB_TTL_NEVER)) {
             view_note_finished(core,
                                id); /* Its pods are still there: it must not hold up others. */

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/memory.h"
+#include "scheduler/arrays.h"
 
 static void reply(struct core *core, uint64_t token, int code, const char *text) {
     if (token != 0) {
@@ -17,7 +19,38 @@ static size_t waiting_count(const struct core *core) {
            core->counts.jobs[JOB_RETRY_WAIT];
 }
 
-static void submit_one(struct core *core, const struct new_job *new_job, const char *submitter) {
+/* Do they wait for the same but for who it is, and stand beside each other? */
+static bool goes_on(const struct after_item *before, const struct after_item *item) {
+    return !before->is_array && !item->is_array && before->count > 0 && item->count > 0 &&
+           before->on == item->on && before->otherwise == item->otherwise &&
+           before->first_id + before->count == item->first_id;
+}
+
+/* What a job waits for, with places in the submission as the ids they get. */
+static void print_after(const struct new_job *new_job, uint64_t first_id, struct buf *out) {
+    struct after_item run = {.count = 0};
+
+    for (size_t i = 0; i < new_job->after_count; i++) {
+        struct after_item item = new_job->after[i].item;
+
+        item.first_id += new_job->after[i].is_here ? first_id : 0;
+        if (i > 0 && goes_on(&run, &item)) {
+            run.count++;
+            continue;
+        }
+        if (i > 0) {
+            after_print(&run, out);
+        }
+        run = item;
+    }
+    if (new_job->after_count > 0) {
+        after_print(&run, out);
+    }
+}
+
+/* after: what it waits for, as its record has it. */
+static void submit_one(struct core *core, const struct new_job *new_job, const char *submitter,
+                       const char *after) {
     struct job job = {
         .id = core->next_id++,
         .name = new_job->name,
@@ -28,6 +61,9 @@ static void submit_one(struct core *core, const struct new_job *new_job, const c
         .window = new_job->window,
         .schedule = new_job->schedule,
         .occurrence = new_job->occurrence,
+        .after = after,
+        .array = new_job->array,
+        .array_id = new_job->array != NULL ? core->next_id - 1 - new_job->array_place : 0,
         .kind = new_job->kind,
         .state = new_job->hold ? JOB_HELD : JOB_QUEUED,
         .priority = new_job->priority,
@@ -50,7 +86,7 @@ static void submit_one(struct core *core, const struct new_job *new_job, const c
     entry = view_add(core, &job, new_job->demand);
     view_note_new(core, entry, &new_job->spec);
     if (job.state == JOB_QUEUED) {
-        view_list(core, entry);
+        arrays_offer(core, entry);
     }
     lifecycle_note_first(core, entry, &job);
 }
@@ -94,6 +130,47 @@ static bool may_wait(struct core *core, const struct event *event) {
     return answer.limit == SHARE_WITHIN;
 }
 
+static void submit_all(struct core *core, const struct submit_event *submit) {
+    const uint64_t first_id = core->next_id;
+    struct buf after;
+
+    buf_init(&after, AFTER_TEXT_BYTES);
+    for (size_t i = 0; i < submit->count; i++) {
+        if (i == 0 || submit->jobs[i].after != submit->jobs[i - 1].after) {
+            buf_clear(&after);
+            print_after(&submit->jobs[i], first_id, &after);
+        }
+        submit_one(core, &submit->jobs[i], submit->submitter, buf_text(&after));
+    }
+    buf_finish(&after);
+}
+
+/* Does what a job waits for fit its record? Ids make it longer, the larger they are. */
+static bool may_wait_for(struct core *core, const struct event *event) {
+    const struct submit_event *submit = &event->submit;
+    bool fits = true;
+    struct buf after;
+
+    buf_init(&after, AFTER_TEXT_BYTES);
+    for (size_t i = 0; fits && i < submit->count; i++) {
+        if (submit->jobs[i].after_count > 0 &&
+            (i == 0 || submit->jobs[i].after != submit->jobs[i - 1].after)) {
+            buf_clear(&after);
+            print_after(&submit->jobs[i], core->next_id, &after);
+            fits = !after.full;
+            if (!fits) {
+                reply(core, event->token, ERR_FULL,
+                      outbox_format(&core->outbox,
+                                    "job %s waits for more than a job's record holds (%d bytes); "
+                                    "let it wait for an array, or for a job that waits for them",
+                                    submit->jobs[i].name, AFTER_TEXT_BYTES));
+            }
+        }
+    }
+    buf_finish(&after);
+    return fits;
+}
+
 void requests_submit(struct core *core, struct event *event) {
     const struct submit_event *submit = &event->submit;
     uint64_t first_id = core->next_id;
@@ -109,9 +186,10 @@ void requests_submit(struct core *core, struct event *event) {
     if (share_limits_waiting(core->share) && !may_wait(core, event)) {
         return;
     }
-    for (size_t i = 0; i < submit->count; i++) {
-        submit_one(core, &submit->jobs[i], submit->submitter);
+    if (!may_wait_for(core, event)) {
+        return;
     }
+    submit_all(core, submit);
     if (submit->key != NULL) {
         struct queue_change change = {
             .kind = CHANGE_SUBMISSION_PUT,

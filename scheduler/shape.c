@@ -4,6 +4,7 @@
 #include "base/ensure.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "scheduler/arrays.h"
 #include "scheduler/runtimes.h"
 #include "scheduler/view.h"
 
@@ -314,6 +315,7 @@ void view_list(struct core *core, struct entry *entry) {
         return;
     }
     entry->is_listed = true;
+    arrays_take(core, entry, 1);
     if (!is_behind_blocked(core, shape, id)) {
         core->pass_needed = true;
     }
@@ -364,6 +366,7 @@ void view_unlist(struct core *core, struct entry *entry) {
         return;
     }
     entry->is_listed = false;
+    arrays_take(core, entry, -1);
     core->pass_needed = true;
     shape_touch(core, shape);
     at = waiting_place(shape, entry->id);
@@ -375,6 +378,15 @@ void view_unlist(struct core *core, struct entry *entry) {
     if (shape->first == shape->waiting_end) {
         shape->first = shape->waiting_end = 0;
     }
+}
+
+void view_park(struct core *core, struct entry *entry, enum parked parked) {
+    (void)core;
+    if (entry->shape != NULL) {
+        entry->shape->parked[entry->parked]--;
+        entry->shape->parked[parked]++;
+    }
+    entry->parked = (uint8_t)parked;
 }
 
 /* --- Settling -------------------------------------------------------------------------------- */

@@ -7,6 +7,8 @@
 #include "base/ensure.h"
 #include "base/memory.h"
 #include "policy/limit_range.h"
+#include "scheduler/arrays.h"
+#include "scheduler/conditions.h"
 #include "scheduler/runtimes.h"
 
 /* --- Runs ------------------------------------------------------------------------------------ */
@@ -47,6 +49,11 @@ struct entry *view_add(struct core *core, const struct job *job, struct demand *
         shape_join(core, entry, demand);
     }
     view_count(core, entry, 1);
+    groups_add(core, entry);
+    if (job_state_is_active(job->state)) {
+        arrays_take(core, entry, 1);
+    }
+    conditions_join(core, entry);
     alarms_arm(core, entry);
     return entry;
 }
@@ -78,6 +85,7 @@ static void entry_finish(struct core *core, struct entry *entry) {
 
 void view_drop(struct core *core, struct entry *entry) {
     view_count(core, entry, -1);
+    groups_drop(core, entry);
     ledger_release(core->ledger, entry->id); /* Of pods that nobody ever saw end. */
     entry_finish(core, entry);
     entries_remove(&core->entries, entry->id);
@@ -290,6 +298,7 @@ void view_finish(struct core *core) {
     struct map_entry *item;
     uint64_t after = 0;
 
+    conditions_finish(core);
     for (struct entry *entry = NULL; (entry = entries_next(&core->entries, after)) != NULL;) {
         after = entry->id;
         entry_finish(core, entry);
@@ -319,6 +328,7 @@ void view_finish(struct core *core) {
         free(cleanup->key);
         free(cleanup);
     }
+    groups_finish(core);
     entries_finish(&core->entries);
     names_finish(&core->job_names);
     map_finish(&core->terms);

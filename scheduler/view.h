@@ -16,6 +16,7 @@
 #include "scheduler/core.h"
 #include "scheduler/entries.h"
 #include "scheduler/gates.h"
+#include "scheduler/groups.h"
 #include "scheduler/names.h"
 #include "scheduler/outbox.h"
 #include "scheduler/timers.h"
@@ -72,6 +73,7 @@ struct shape {
     size_t held; /* and of those in the states that wait */
     size_t retrying;
     size_t queued;
+    size_t parked[PARKED_COUNT]; /* of those queued */
 };
 
 /* A pod that has to go. */
@@ -91,6 +93,8 @@ struct terms {
     struct job job; /* its texts interned; what is a job's own is zero */
     uint64_t key;
     size_t users;
+    struct group *array;         /* of its elements; NULL: they are of none */
+    struct condition *condition; /* what they wait for; NULL: none of them does (any more) */
 };
 
 /* The LimitRanges of a namespace, sorted by name. */
@@ -153,6 +157,12 @@ struct core {
     struct map pods;     /* namespace/name -> struct pod_note */
     struct map cleanups; /* namespace/name -> struct cleanup */
     struct gates gates;
+    struct groups groups;
+    struct condition **unsettled_conditions;
+    size_t unsettled_condition_count;
+    size_t unsettled_condition_room;
+    bool is_settled;      /* the first turn has dropped what is remembered for nobody */
+    bool settle_again;    /* there was more to do than one turn does */
     struct timers timers; /* monotonic; id 0 is the cleanups */
     struct alarms alarms;
     uint64_t *finished; /* ids in the order they finished, from `finished_first` on */
@@ -193,6 +203,9 @@ void view_run_changed(struct core *core, struct entry *entry);
 /* Put into, or take out of, the list of those that may start. */
 void view_list(struct core *core, struct entry *entry);
 void view_unlist(struct core *core, struct entry *entry);
+
+/* Say why a queued job is not listed. */
+void view_park(struct core *core, struct entry *entry, enum parked parked);
 
 /* Bring the lists into order after jobs came into, or went from, their middle. O(their lengths),
  * but once for all of a turn. Before it lists have marks that only view_list() and view_unlist()

@@ -129,6 +129,8 @@ struct world {
     struct world_totals totals;
     int64_t promised_us[WORLD_JOBS_MAX + 1]; /* 0: nothing is */
     unsigned succeeded_mains[WORLD_JOBS_MAX + 1];
+    uint64_t array_id;                /* the latest; 0: none yet */
+    bool settled[WORLD_JOBS_MAX + 1]; /* what it waited for had come, or could not, when it moved */
 };
 
 static const struct priority_class classes[] = {{"low", -1}, {"middle", 0}, {"high", 1}};
@@ -769,7 +771,89 @@ static void check_limits(const struct world *world) {
     }
 }
 
-static void check(const struct world *world) {
+/* What one job does to another that waits for it, said once more in other words than the policy's:
+ * 1 it may start, -1 it can't any more, 0 not known yet. */
+static int stands(const struct job *job, enum after_on on) {
+    const bool is_over = job_state_is_final(job->state);
+
+    if (on == AFTER_START) {
+        return job->has_run ? 1 : is_over ? -1 : 0;
+    }
+    if (!is_over) {
+        return 0;
+    }
+    if (on == AFTER_ANY) {
+        return 1;
+    }
+    return (on == AFTER_SUCCESS) == (job->state == JOB_SUCCEEDED) &&
+                   (on == AFTER_SUCCESS || job->state == JOB_FAILED || job->state == JOB_REJECTED)
+               ? 1
+               : -1;
+}
+
+/* The same of all that a job waits for; only single ones fail. */
+static int stands_all(const struct world *world, const struct job *job) {
+    struct after_reader reader = {.at = job->after};
+    struct after_item item;
+    int all = 1;
+
+    while (after_next(&reader, &item)) {
+        const uint64_t own = job->id - job->array_id;
+        bool failed = false;
+        int least = 1;
+
+        for (uint64_t i = item.each ? own : 0; i < (item.each ? own + 1 : item.count); i++) {
+            struct job other;
+            int one;
+
+            if (!core_job(world->core, item.first_id + i, &other)) {
+                broken(world, "somebody that another waits for is lost", item.first_id + i);
+            }
+            one = stands(&other, item.on);
+            failed = failed || one > 0;
+            least = item.on == AFTER_FAILURE && one < 0 && !item.each && item.count > 1 ? least
+                    : one < least                                                       ? one
+                                                                                        : least;
+        }
+        if (item.on == AFTER_FAILURE && least > 0 && !failed) {
+            least = -1;
+        }
+        all = least < all ? least : all;
+    }
+    return all;
+}
+
+/* Nobody starts before what it waits for has come, nor is skipped before it can't come. */
+static void check_after(struct world *world) {
+    unsigned running[WORLD_JOBS_MAX + 1] = {0};
+
+    for (uint64_t id = 1; id <= world->acknowledged; id++) {
+        struct job job;
+
+        if (!core_job(world->core, id, &job)) {
+            continue;
+        }
+        if (job.array[0] != '\0' && job_state_is_active(job.state) && ++running[job.array_id] > 2) {
+            broken(world, "more elements of an array run than may", id);
+        }
+        if (job.after[0] == '\0' || world->settled[id]) {
+            continue;
+        }
+        world->settled[id] = job.attempt > 0 || job_state_is_final(job.state);
+        if (job.attempt > 0 && stands_all(world, &job) != 1) {
+            broken(world, "started before what it waits for", id);
+        }
+        if ((job.state == JOB_SKIPPED || job.failure == FAILURE_DEPENDENCY) &&
+            stands_all(world, &job) >= 0) {
+            broken(world, "given up though what it waits for may come", id);
+        }
+        if (job.state == JOB_QUEUED && job.attempt == 0 && stands_all(world, &job) < 0) {
+            broken(world, "waits for what can't come", id);
+        }
+    }
+}
+
+static void check(struct world *world) {
     struct error error = {0};
 
     if (core_verify(world->core, &error) != OK) {
@@ -779,6 +863,7 @@ static void check(const struct world *world) {
     check_alarms(world);
     check_drivers(world);
     check_limits(world);
+    check_after(world);
     /* Whoever was admitted gets its executors, unless others spoil it. */
     if (world->is_ours_alone && world->executor_refusals > 0) {
         broken(world, "quota refused an executor of an admitted job", 0);
@@ -1009,6 +1094,75 @@ static void foresee(struct world *world) {
     (void)turn(world, &event, 1);
 }
 
+/* What the jobs of one submission wait for: those before them in it, or any earlier one. */
+#define AFTER_JOBS 4
+
+static void choose_after(struct world *world, struct new_after *after, struct new_job *job,
+                         unsigned place) {
+    const bool is_here = place > 0 && chance(world, 600);
+
+    if (!is_here && world->acknowledged == 0) {
+        return;
+    }
+    after->is_here = is_here;
+    after->item = (struct after_item){
+        .on = (enum after_on)rng_below(&world->rng, AFTER_ON_COUNT),
+        .otherwise = chance(world, 800) ? AFTER_SKIP : AFTER_FAIL,
+        .first_id = is_here ? rng_below(&world->rng, place)
+                            : 1 + rng_below(&world->rng, world->acknowledged),
+        .count = 1,
+    };
+    job->after = after;
+    job->after_count = 1;
+}
+
+/* An array of a few elements, of which some may run at once, or element by element behind an
+ * earlier one of the same size. */
+static void choose_array(struct world *world, struct new_after *after, struct new_job *jobs) {
+    for (unsigned i = 0; i < AFTER_JOBS; i++) {
+        jobs[i].array = "0-3%2";
+        jobs[i].array_place = i;
+        jobs[i].name = "element";
+    }
+    if (world->array_id != 0 && chance(world, 500)) {
+        after->item =
+            (struct after_item){.on = (enum after_on)rng_below(&world->rng, AFTER_ON_COUNT),
+                                .first_id = world->array_id,
+                                .count = AFTER_JOBS,
+                                .is_array = true,
+                                .each = chance(world, 600)};
+        for (unsigned i = 0; i < AFTER_JOBS; i++) {
+            jobs[i].after = after;
+            jobs[i].after_count = 1;
+        }
+    }
+    world->array_id = world->next_id;
+}
+
+static void submit_many(struct world *world, const struct new_job *like) {
+    struct new_after after[AFTER_JOBS] = {{.is_here = false}};
+    struct new_job jobs[AFTER_JOBS];
+    struct event event = {
+        .kind = EVENT_SUBMIT,
+        .token = 1,
+        .submit = {.jobs = jobs, .count = AFTER_JOBS, .submitter = "me"},
+    };
+    const bool is_array = chance(world, 400);
+
+    for (unsigned i = 0; i < AFTER_JOBS; i++) {
+        jobs[i] = *like;
+        jobs[i].hold = chance(world, 30);
+        if (!is_array && chance(world, 800)) {
+            choose_after(world, &after[i], &jobs[i], i);
+        }
+    }
+    if (is_array) {
+        choose_array(world, &after[0], jobs);
+    }
+    (void)turn(world, &event, 1);
+    world->acknowledged += AFTER_JOBS;
+}
+
 static void submit(struct world *world) {
     unsigned which = (unsigned)rng_below(&world->rng, ARRAY_LEN(world->demands));
     struct new_job job = {
@@ -1049,8 +1203,25 @@ static void submit(struct world *world) {
         job.max_runtime_us = chance(world, 300) ? 2 * MINUTE_US : 0;
     }
     job.spec.hash[0] = (unsigned char)which;
+    if (world->options.after > 0 && chance(world, world->options.after)) {
+        submit_many(world, &job);
+        return;
+    }
     (void)turn(world, &event, 1);
     world->acknowledged++; /* It was committed, even if the reply died with the daemon. */
+}
+
+/* Whoever is held is let go, sometime. */
+static void release(struct world *world) {
+    struct event event = {.kind = EVENT_RELEASE, .token = 1};
+    struct job job;
+
+    for (uint64_t id = 1; id <= world->acknowledged; id++) {
+        if (core_job(world->core, id, &job) && job.state == JOB_HELD && chance(world, 100)) {
+            event.job_id = id;
+            (void)turn(world, &event, 1);
+        }
+    }
 }
 
 static void cancel(struct world *world) {
@@ -1101,7 +1272,7 @@ static bool all_final(const struct world *world) {
             return false;
         }
     }
-    return world->acknowledged == world->options.jobs;
+    return world->acknowledged >= world->options.jobs;
 }
 
 static void step(struct world *world) {
@@ -1122,6 +1293,9 @@ static void step(struct world *world) {
     if (!world->died && !world->paused && world->acknowledged < world->options.jobs &&
         chance(world, 300)) {
         submit(world);
+    }
+    if (!world->died && !world->paused && world->options.after > 0) {
+        release(world);
     }
     if (!world->died && !world->paused && world->acknowledged > 0 &&
         chance(world, world->options.cancel)) {
@@ -1217,7 +1391,7 @@ static void check_end(const struct world *world) {
             job.failure == FAILURE_DEADLINE && (job.alarms & ALARM_START_MISSED) != 0) {
             continue;
         }
-        if (job.state == JOB_REJECTED || job.state == JOB_SKIPPED) {
+        if (job.state == JOB_REJECTED || (job.state == JOB_SKIPPED && job.after[0] == '\0')) {
             broken(world, "an end that nothing here leads to", id);
         }
     }

@@ -30,6 +30,7 @@ struct world_options {
     unsigned foreign;      /* somebody else takes quota and room for a while */
     unsigned pause;        /* the leader is stopped amid its commands: another one takes over */
     unsigned deadlines;    /* a job has some, and forecasts say anything of them */
+    unsigned after;        /* a submission is of jobs that wait for each other, or of an array */
     unsigned windows;      /* a job names windows, which open for 10 minutes and shut for 3 */
     /* How jobs are planned. */
     enum plan_backfill_mode backfill;

@@ -9,7 +9,7 @@ TEST(job_may_move__allows_these_pairs_and_no_others) {
         const char *to; /* HELD QUEUED SUBMITTING STARTING RUNNING RETRY_WAIT, then SUCCEEDED
                          * FAILED CANCELLED REJECTED SKIPPED */
     } rows[] = {
-        {JOB_HELD, ".+....  ..+++"},       {JOB_QUEUED, "+.+...  ..+++"},
+        {JOB_HELD, ".+....  .++++"},       {JOB_QUEUED, "+.+...  .++++"},
         {JOB_SUBMITTING, ".+.+++  ++++."}, {JOB_STARTING, ".+..++  +++.."},
         {JOB_RUNNING, ".+...+  +++.."},    {JOB_RETRY_WAIT, "++....  .++.+"},
         {JOB_SUCCEEDED, "......  ....."},  {JOB_FAILED, "......  ....."},
@@ -73,6 +73,7 @@ TEST(failure__says_what_it_costs) {
         {FAILURE_DEADLINE, "deadline", false, false},
         {FAILURE_APP, "app", true, true},
         {FAILURE_CANCELLED, "cancelled", false, false},
+        {FAILURE_DEPENDENCY, "dependency", false, false},
     };
 
     CHECK_EQ(ARRAY_LEN(rows), FAILURE_COUNT, "a row per failure");

@@ -41,6 +41,8 @@ struct scenario_parts {
     size_t range_count;
     struct pod_demand pods[SCENARIO_EVENTS_MAX];
     size_t pod_count;
+    struct new_after *afters[SCENARIO_EVENTS_MAX];
+    size_t after_count;
     struct new_job *submits[SCENARIO_EVENTS_MAX];
     size_t submit_count;
     struct outlook outlooks[SCENARIO_EVENTS_MAX];

@@ -228,6 +228,22 @@ static struct demand *demand_of(struct scenario *scenario, char *text) {
 
 /* --- People ---------------------------------------------------------------------------------- */
 
+/* As a job's record has it. */
+static void waits_for(struct words *words, struct new_job *job, const char *text) {
+    struct scenario *scenario = words->scenario;
+    struct after_reader reader = {.at = text};
+    struct new_after *items = mem_alloc(WORDS_MAX, sizeof *items);
+
+    while (job->after_count < WORDS_MAX && after_next(&reader, &items[job->after_count].item)) {
+        job->after_count++;
+    }
+    if (reader.failed) {
+        scenario_bad(scenario, "not what a job waits for", text);
+    }
+    job->after = items;
+    scenario->parts.afters[scenario->parts.after_count++] = items;
+}
+
 static void submit_word(struct words *words, struct event *event, struct new_job *job, char *word) {
     char *value;
 
@@ -273,6 +289,10 @@ static void submit_word(struct words *words, struct event *event, struct new_job
         job->window = value;
     } else if ((value = value_of(word, "expected")) != NULL) {
         job->expected_runtime_us = duration_us(words, value);
+    } else if ((value = value_of(word, "after")) != NULL) {
+        waits_for(words, job, value);
+    } else if ((value = value_of(word, "array")) != NULL) {
+        job->array = value;
     } else if (strcmp(word, "hold") == 0) {
         job->hold = true;
     } else {
@@ -308,6 +328,7 @@ static void submit(struct words *words) {
     event->submit.jobs = mem_alloc(event->submit.count, sizeof job);
     for (size_t i = 0; i < event->submit.count; i++) {
         event->submit.jobs[i] = job;
+        event->submit.jobs[i].array_place = i;
     }
     scenario->parts.submits[scenario->parts.submit_count++] = event->submit.jobs;
 }
@@ -777,6 +798,9 @@ void scenario_forget_events(struct scenario *scenario) {
     }
     for (size_t i = 0; i < parts->pod_count; i++) {
         pod_demand_finish(&parts->pods[i]);
+    }
+    for (size_t i = 0; i < parts->after_count; i++) {
+        free(parts->afters[i]);
     }
     for (size_t i = 0; i < parts->submit_count; i++) {
         free(parts->submits[i]);

@@ -178,6 +178,17 @@ static void put_fact(struct scenario *scenario, const struct queue_change *chang
         scenario_keep_usage(scenario, &change->fact, false);
         return;
     }
+    if (change->fact.kind == FACT_GROUP) {
+        const struct fact_group *group = &change->fact.value.group;
+
+        buf_add_format(scenario->out,
+                       "> group %s ran=%" PRIu64 " succeeded=%" PRIu64 " failed=%" PRIu64
+                       " cancelled=%" PRIu64 " skipped=%" PRIu64 "\n",
+                       change->fact.key, group->ran, group->succeeded, group->failed,
+                       group->cancelled, group->skipped);
+        scenario_keep_usage(scenario, &change->fact, false);
+        return;
+    }
     buf_add_format(scenario->out, "> ran %s", change->fact.key);
     for (uint32_t i = 0; i < runs->count; i++) {
         buf_add_text(scenario->out, " ");

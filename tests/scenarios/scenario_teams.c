@@ -26,11 +26,15 @@ void scenario_set_teams(struct scenario *scenario, const char *text) {
 void scenario_keep_usage(struct scenario *scenario, const struct fact *fact, bool gone) {
     size_t at = 0;
 
-    while (at < scenario->usage_count && strcmp(scenario->usages[at].key, fact->key) != 0) {
+    while (at < scenario->usage_count && (scenario->usages[at].kind != fact->kind ||
+                                          strcmp(scenario->usages[at].key, fact->key) != 0)) {
         at++;
     }
+    if (gone && fact->kind == FACT_GROUP && at < scenario->usage_count) {
+        scenario->usages[at] = scenario->usages[--scenario->usage_count];
+    }
     if (gone) {
-        return; /* What is left of it would not be seen in these numbers. */
+        return; /* What is left of use would not be seen in these numbers. */
     }
     if (at == scenario->usage_count && ++scenario->usage_count > SCENARIO_SHAPES_MAX) {
         scenario_bad(scenario, "too many users", fact->key);
@@ -41,8 +45,11 @@ void scenario_keep_usage(struct scenario *scenario, const struct fact *fact, boo
 
 void scenario_load_usages(struct scenario *scenario) {
     for (size_t i = 0; i < scenario->usage_count; i++) {
-        if (core_load_usage(scenario->core, &scenario->usages[i]) != OK) {
-            scenario_bad(scenario, "core_load_usage", scenario->usages[i].key);
+        const struct fact *fact = &scenario->usages[i];
+
+        if ((fact->kind == FACT_GROUP ? core_load_group(scenario->core, fact)
+                                      : core_load_usage(scenario->core, fact)) != OK) {
+            scenario_bad(scenario, "a fact", fact->key);
         }
     }
 }

@@ -97,6 +97,20 @@ TEST_WITHIN(core__tells_each_alarm_once, 180) {
     }
 }
 
+/* Nobody starts before those that it waits for did as it wants, no array runs more than it may, and
+ * nobody waits for ever, whatever fails, is cancelled or dies. */
+TEST_WITHIN(core__keeps_to_what_jobs_wait_for, 180) {
+    run_some_seeds((struct world_options){.jobs = 24,
+                                          .nodes = 4,
+                                          .after = 700,
+                                          .reply_lost = 50,
+                                          .pod_fails = 250,
+                                          .pod_vanishes = 2,
+                                          .cancel = 30,
+                                          .crash = 30},
+                   SEEDS / 2);
+}
+
 /* Two cores on one store, one after the other, with what the first had on the wire arriving at any
  * later time: a pod's name is its attempt's, so it can only collide. */
 TEST_WITHIN(core__takes_over_from_a_leader_that_was_stopped, 180) {

@@ -1,0 +1,25 @@
+/* scheduler/arrays.h - which queued jobs are offered to the next pass.
+ *
+ * Private to scheduler/core. A job that waits for others is not, and of an array with a limit
+ * (0-999%50) at most as many elements as may run are offered or run at once: the others cost a pass
+ * nothing. When one is through, the element with the lowest index that wants to is next.
+ */
+#ifndef SCHEDULER_ARRAYS_H
+#define SCHEDULER_ARRAYS_H
+
+#include "policy/reason.h"
+#include "scheduler/groups.h"
+
+/* A queued job whose time has come: it is listed, or parked with the reason why not. */
+void arrays_offer(struct core *core, struct entry *entry);
+
+/* The entry takes a place among those that may run (1), or gives it back (-1). */
+void arrays_take(struct core *core, const struct entry *entry, int times);
+
+/* Offer elements in the places that have become free. */
+void arrays_fill(struct core *core, struct group *group);
+
+/* Of an element that is parked. */
+struct reason arrays_reason(const struct entry *entry);
+
+#endif
