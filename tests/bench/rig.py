@@ -23,6 +23,7 @@ spec: {hard: {pods: "0"}}
 # Names are relative, so that the path of the unix socket stays short.
 CONFIG = """\
 dataDir: %(folder)s
+limits: {waitingJobs: 10000000}
 listen:
   unix: {path: %(folder)s/socket}
 kubernetes:
