@@ -86,7 +86,11 @@ static void add_field(struct buf *out, const char *name, const char *value) {
 
 void http_answer_head(struct buf *out, const struct http_reply *reply, enum http_framing framing,
                       enum http_afterwards afterwards, const char *date) {
-    buf_add_format(out, "HTTP/1.1 %d %s\r\n", reply->status, phrase_of(reply->status));
+    buf_add_text(out, "HTTP/1.1 ");
+    buf_add_int64(out, reply->status);
+    buf_add_char(out, ' ');
+    buf_add_text(out, phrase_of(reply->status));
+    buf_add_text(out, "\r\n");
     add_field(out, "Date", date);
     add_field(out, "Content-Type", reply->content_type);
     for (size_t i = 0; i < reply->field_count; i++) {
@@ -95,7 +99,9 @@ void http_answer_head(struct buf *out, const struct http_reply *reply, enum http
     if (framing == HTTP_FRAMING_CHUNKED) {
         add_field(out, "Transfer-Encoding", "chunked");
     } else if (framing == HTTP_FRAMING_LENGTH && http_status_has_body(reply->status)) {
-        buf_add_format(out, "Content-Length: %zu\r\n", reply->body_bytes);
+        buf_add_text(out, "Content-Length: ");
+        buf_add_uint64(out, reply->body_bytes);
+        buf_add_text(out, "\r\n");
     }
     if (afterwards != HTTP_AFTERWARDS_SILENT_KEEP) {
         add_field(out, "Connection", afterwards == HTTP_AFTERWARDS_CLOSE ? "close" : "keep-alive");

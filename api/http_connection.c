@@ -655,6 +655,9 @@ static void read_some(struct http_connection *c) {
             return;
         }
         take_bytes(c, c->server->read_buffer, count);
+        if (c->tls == NULL && count < HTTP_READ_BYTES) {
+            return; /* There was no more; if there is by now, the poller says so. */
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 #include "api/wire_shape.h"
 
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +30,7 @@ static void write_number(struct buf *out, int64_t number, int64_t null_value) {
     if (number == null_value) {
         buf_add_text(out, "null");
     } else {
-        buf_add_format(out, "%" PRId64, number);
+        buf_add_int64(out, number);
     }
 }
 
@@ -54,7 +53,8 @@ static void write_counts(struct buf *out, const struct wire_count *counts, size_
             buf_add_char(out, ',');
         }
         wire_text_quote(out, counts[i].name);
-        buf_add_format(out, ":%" PRId64, counts[i].count);
+        buf_add_char(out, ':');
+        buf_add_int64(out, counts[i].count);
     }
     buf_add_char(out, '}');
 }
@@ -97,13 +97,13 @@ static void write_field(struct buf *out, const struct wire_field *field, const c
         write_text(out, pointer_at(at), field->type == WIRE_OPTIONAL);
         break;
     case WIRE_NUMBER:
-        buf_add_format(out, "%" PRId64, number_at(at));
+        buf_add_int64(out, number_at(at));
         break;
     case WIRE_KNOWN:
         write_number(out, number_at(at), WIRE_UNKNOWN);
         break;
     case WIRE_ID:
-        buf_add_format(out, "%" PRIu64, (uint64_t)number_at(at));
+        buf_add_uint64(out, (uint64_t)number_at(at));
         break;
     case WIRE_SECONDS:
         write_number(out, number_at(at) / CLOCK_US_PER_SECOND, 0);

@@ -8,7 +8,8 @@
 #include "base/ensure.h"
 #include "base/memory.h"
 
-#define BUF_BYTES_FIRST 64
+#define BUF_BYTES_FIRST 256
+#define SHORT_BYTES     200 /* of a formatted text */
 
 void buf_init(struct buf *buf, size_t bytes_max) {
     *buf = (struct buf){.bytes_max = bytes_max};
@@ -71,16 +72,40 @@ void buf_add_char(struct buf *buf, char byte) {
     }
 }
 
+void buf_add_uint64(struct buf *buf, uint64_t number) {
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    buf_add(buf, digits + at, sizeof digits - at);
+}
+
+void buf_add_int64(struct buf *buf, int64_t number) {
+    if (number < 0) {
+        buf_add_char(buf, '-');
+        buf_add_uint64(buf, 0 - (uint64_t)number);
+    } else {
+        buf_add_uint64(buf, (uint64_t)number);
+    }
+}
+
+/* Most are short: they are printed once, and copied. */
 void buf_add_format(struct buf *buf, const char *format, ...) {
+    char text[SHORT_BYTES];
     va_list args;
     va_list again;
     int length;
 
     va_start(args, format);
     va_copy(again, args);
-    length = vsnprintf(NULL, 0, format, args);
+    length = vsnprintf(text, sizeof text, format, args);
     ENSURE(length >= 0);
-    if (reserve(buf, (size_t)length)) {
+    if ((size_t)length < sizeof text) {
+        buf_add(buf, text, (size_t)length);
+    } else if (reserve(buf, (size_t)length)) {
         (void)vsnprintf(buf->data + buf->bytes, (size_t)length + 1, format, again);
         buf->bytes += (size_t)length;
     }

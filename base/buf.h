@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct buf {
     char *data;   /* NULL until the first append; NUL-ended otherwise */
@@ -30,6 +31,8 @@ void buf_clear(struct buf *buf);
 void buf_add(struct buf *buf, const void *bytes, size_t count);
 void buf_add_text(struct buf *buf, const char *text);
 void buf_add_char(struct buf *buf, char byte);
+void buf_add_uint64(struct buf *buf, uint64_t number); /* in decimal digits */
+void buf_add_int64(struct buf *buf, int64_t number);
 void buf_add_format(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Drop the first count bytes. O(bytes left). */

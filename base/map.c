@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/ensure.h"
+#include "base/hash.h"
 #include "base/memory.h"
 
 #define MAP_ENTRIES_FIRST 8
@@ -17,14 +18,8 @@ static uint64_t mix(uint64_t value) {
     return value ^ (value >> 31);
 }
 
-/* FNV-1a. Source: Fowler, Noll, Vo. */
 static uint64_t hash_text(const char *text) {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-    for (; *text != '\0'; text++) {
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-    }
-    return hash;
+    return hash_bytes(0, text, strlen(text));
 }
 
 void map_finish(struct map *map) {

@@ -62,7 +62,7 @@ static const char *first_trouble(const struct cluster_status *cluster) {
     return "";
 }
 
-bool daemon_is_ready(const struct daemon *daemon, struct error *out_why) {
+bool daemon_is_ready(struct daemon *daemon, struct error *out_why) {
     struct core_counts counts;
     bool listed;
 
@@ -94,8 +94,9 @@ bool daemon_is_ready(const struct daemon *daemon, struct error *out_why) {
     return out_why->code == OK;
 }
 
-bool daemon_has_room(const struct daemon *daemon, struct error *out_why) {
-    return queue_check_room(daemon->queue, out_why) == OK;
+bool daemon_has_room(struct daemon *daemon, struct error *out_why) {
+    daemon->has_room = daemon->has_room || queue_check_room(daemon->queue, out_why) == OK;
+    return daemon->has_room;
 }
 
 void daemon_wake(struct daemon *daemon) {
@@ -211,6 +212,7 @@ static bool on_round(void *owner) {
     struct daemon *daemon = owner;
     bool more;
 
+    daemon->has_room = false;
     damage_report(daemon);
     more = take_turn(daemon);
 

@@ -54,6 +54,7 @@ struct daemon {
     uint64_t zones_stamp;           /* of the time zones' files when the configuration was read */
     struct poller_timer stop_after; /* draining: then we stop whatever is still under way */
     bool turn_due;                  /* wake fired */
+    bool has_room;                  /* on the disk, when it was last looked at in this round */
     bool stalled;                   /* the last turn could not be committed yet */
     struct turn turn;               /* of the last turn: waits for its commit while stalled */
     size_t turn_events;             /* how many events it was made of */
@@ -68,10 +69,11 @@ struct daemon {
 struct instant daemon_now(const struct daemon *daemon);
 
 /* ready: accepts and starts work. Else out_why (not NULL, empty) says why not. */
-bool daemon_is_ready(const struct daemon *daemon, struct error *out_why);
+bool daemon_is_ready(struct daemon *daemon, struct error *out_why);
 
-/* Is there room on the disk for more work? Else out_why says so. */
-bool daemon_has_room(const struct daemon *daemon, struct error *out_why);
+/* Is there room on the disk for more work? Else out_why says so. Asked of the system once a
+ * round: the commit tells what happens within one. */
+bool daemon_has_room(struct daemon *daemon, struct error *out_why);
 
 /* What a job was submitted with, the caller's to destroy. ERR_NOT_FOUND, ERR_CORRUPT, ERR_INVALID:
  * the store's record or its text can't be read; error may say more. */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
+#include "base/hash.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -18,6 +18,7 @@ struct known_manifests *known_manifests_create(void) {
 void known_manifests_destroy(struct known_manifests *known) {
     if (known != NULL && --known->uses == 0) {
         manifest_set_destroy(&known->set);
+        free(known->around);
         free(known);
     }
 }
@@ -28,10 +29,10 @@ void known_texts_finish(struct known_texts *texts) {
     if (texts == NULL) {
         return;
     }
-    for (size_t at = 0; (item = map_next(&texts->by_text, &at)) != NULL;) {
+    for (size_t at = 0; (item = map_next(&texts->by_hash, &at)) != NULL;) {
         known_manifests_destroy(item->value);
     }
-    map_finish(&texts->by_text);
+    map_finish(&texts->by_hash);
 }
 
 /* --- Finding the name ------------------------------------------------------------------------ */
@@ -159,15 +160,31 @@ bool named_text_find(const char *text, size_t bytes, struct named_text *out_name
 /* --- Knowing --------------------------------------------------------------------------------- */
 
 /* Where the name stands is a part of it: a text that could be cut in two places is two. */
-static void print_key(const struct named_text *named, struct buf *out) {
-    const char *rest = named->text + named->name_at + named->name_bytes;
+static uint64_t hash_around(const struct named_text *named) {
+    size_t rest = named->name_at + named->name_bytes;
+    uint64_t hash = hash_bytes(0, named->text, named->name_at);
 
-    buf_init(out, LIMIT_MANIFEST_KNOWN_BYTES + 32);
-    buf_add(out, named->text, named->name_at);
-    buf_add(out, rest, named->bytes - named->name_at - named->name_bytes);
-    for (size_t at = named->name_at; at > 0; at /= 16) {
-        buf_add_char(out, (char)('a' + at % 16));
-    }
+    return hash_bytes(hash, named->text + rest, named->bytes - rest);
+}
+
+static bool is_around(const struct known_manifests *known, const struct named_text *named) {
+    size_t rest = named->name_at + named->name_bytes;
+
+    return known->name_at == named->name_at &&
+           known->around_bytes == named->bytes - named->name_bytes &&
+           memcmp(known->around, named->text, named->name_at) == 0 &&
+           memcmp(known->around + named->name_at, named->text + rest, named->bytes - rest) == 0;
+}
+
+static void keep_around(struct known_manifests *known, const struct named_text *named) {
+    size_t rest = named->name_at + named->name_bytes;
+
+    free(known->around);
+    known->name_at = named->name_at;
+    known->around_bytes = named->bytes - named->name_bytes;
+    known->around = mem_alloc(known->around_bytes, 1);
+    memcpy(known->around, named->text, named->name_at);
+    memcpy(known->around + named->name_at, named->text + rest, named->bytes - rest);
 }
 
 /* A Spark application's name begins with a letter; which kind it is, is known too late to ask. */
@@ -179,30 +196,22 @@ static bool fits(const struct named_text *named, const struct known_manifests *k
 
 struct known_manifests *known_texts_get(const struct known_texts *texts,
                                         const struct named_text *named) {
-    struct known_manifests *known = NULL;
-    struct buf key;
+    struct known_manifests *known = map_get_id(&texts->by_hash, hash_around(named));
 
-    if (texts->by_text.count > 0 && memchr(named->text, '\0', named->bytes) == NULL) {
-        print_key(named, &key);
-        known = map_get(&texts->by_text, buf_text(&key));
-        buf_finish(&key);
-    }
-    if (known == NULL || !fits(named, known)) {
+    if (known == NULL || !is_around(known, named) || !fits(named, known)) {
         return NULL;
     }
     known->uses++;
     return known;
 }
 
+/* Of two texts with one hash the later is known. */
 void known_texts_put(struct known_texts *texts, const struct named_text *named,
                      struct known_manifests *known) {
-    struct buf key;
-
-    if (texts->by_text.count >= LIMIT_MANIFESTS_KNOWN) {
+    if (texts->by_hash.count >= LIMIT_MANIFESTS_KNOWN) {
         known_texts_finish(texts);
     }
-    print_key(named, &key);
+    keep_around(known, named);
     known->uses++;
-    known_manifests_destroy(map_put(&texts->by_text, buf_text(&key), known));
-    buf_finish(&key);
+    known_manifests_destroy(map_put_id(&texts->by_hash, hash_around(named), known));
 }

@@ -1,8 +1,7 @@
 /* scheduler/known_manifests.h - submitted texts that are known but for the name in them.
  *
  * Who submits one job a request mostly submits the same manifest again, with another name. Such a
- * text, JSON with one job, is read once: to recognise it costs a copy and a look-up, to read it
- * twenty times that. What is recognised is the reader's own result, so it can't differ from it.
+ * text, JSON with one job, is read once: to recognise it costs a look-up, to read it many times that. What is recognised is the reader's own result, so it can't differ from it.
  */
 #ifndef SCHEDULER_KNOWN_MANIFESTS_H
 #define SCHEDULER_KNOWN_MANIFESTS_H
@@ -19,6 +18,9 @@
 struct known_manifests {
     struct manifest_set set;
     unsigned char spec_hash[SPEC_HASH_BYTES]; /* of the first one's payload */
+    char *around; /* the text without its name, once it is kept; NULL before */
+    size_t around_bytes;
+    size_t name_at;
     uint32_t uses;
 };
 
@@ -27,7 +29,7 @@ void known_manifests_destroy(struct known_manifests *known); /* Accepts NULL. */
 
 /* Zeroed is empty. Bounded by LIMIT_MANIFESTS_KNOWN. */
 struct known_texts {
-    struct map by_text;
+    struct map by_hash; /* of the text around the name, and of where that is */
 };
 
 void known_texts_finish(struct known_texts *texts); /* Forget all; accepts NULL. */

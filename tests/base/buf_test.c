@@ -40,6 +40,48 @@ TEST(buf__refuses_past_its_maximum) {
     buf_finish(&buf);
 }
 
+TEST(buf__adds_numbers_in_decimal) {
+    static const struct {
+        const char *what;
+        int64_t number;
+        const char *want;
+    } rows[] = {
+        {"zero", 0, "0"},
+        {"one digit", 9, "9"},
+        {"a zero at its end", 120, "120"},
+        {"negative", -15, "-15"},
+        {"the largest", INT64_MAX, "9223372036854775807"},
+        {"the smallest", INT64_MIN, "-9223372036854775808"},
+    };
+    struct buf buf;
+
+    buf_init(&buf, 100);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        buf_clear(&buf);
+        buf_add_int64(&buf, rows[i].number);
+        CHECK_STR(buf_text(&buf), rows[i].want, rows[i].what);
+    }
+    buf_clear(&buf);
+    buf_add_uint64(&buf, UINT64_MAX);
+    CHECK_STR(buf_text(&buf), "18446744073709551615", "without a sign");
+    buf_finish(&buf);
+}
+
+TEST(buf_add_format__takes_long_texts_as_well) {
+    struct buf buf;
+
+    buf_init(&buf, 1000);
+    for (int width = 195; width < 205; width++) { /* around the bound of what is short */
+        buf_clear(&buf);
+        buf_add_text(&buf, "<");
+        buf_add_format(&buf, "%*d", width, 7);
+        CHECK_EQ(buf.bytes, (size_t)width + 1, "all there");
+        CHECK_EQ(buf_text(&buf)[width], '7', "to its end");
+        CHECK_EQ(strlen(buf_text(&buf)), (size_t)width + 1, "and ended");
+    }
+    buf_finish(&buf);
+}
+
 TEST(buf_drop_front__keeps_the_rest) {
     static const struct {
         const char *what;

@@ -158,7 +158,7 @@ TEST(known_texts__stay_within_their_bound) {
         (void)snprintf(text, sizeof text, "{\"metadata\":{\"name\":\"a\"},\"x\":%u}", i);
         each = named(text);
         known_texts_put(&texts, &each, known);
-        CHECK(texts.by_text.count <= LIMIT_MANIFESTS_KNOWN, "bounded");
+        CHECK(texts.by_hash.count <= LIMIT_MANIFESTS_KNOWN, "bounded");
     }
     known_texts_finish(&texts);
     CHECK_EQ(known->uses, 1, "all are given back");
