@@ -213,13 +213,20 @@ void http_query_at(const struct http_request *request, size_t at, const char **o
     *out_value = request->params[2 * at + 1];
 }
 
-static bool has_name(const struct http_request *request, size_t at, const char *name) {
-    return strcasecmp(request->head.data + request->fields[at].name, name) == 0;
+/* A field's value begins behind its name's NUL: most names differ in their length. */
+static bool has_name(const struct http_request *request, size_t at, const char *name,
+                     size_t bytes) {
+    const struct http_place *field = &request->fields[at];
+
+    return field->value - field->name == bytes + 1 &&
+           strcasecmp(request->head.data + field->name, name) == 0;
 }
 
 const char *http_header(const struct http_request *request, const char *name) {
+    size_t bytes = strlen(name);
+
     for (size_t i = 0; i < request->field_count; i++) {
-        if (has_name(request, i, name)) {
+        if (has_name(request, i, name, bytes)) {
             return request->head.data + request->fields[i].value;
         }
     }
@@ -227,10 +234,11 @@ const char *http_header(const struct http_request *request, const char *name) {
 }
 
 size_t http_request_header_count(const struct http_request *request, const char *name) {
+    size_t bytes = strlen(name);
     size_t count = 0;
 
     for (size_t i = 0; i < request->field_count; i++) {
-        count += has_name(request, i, name) ? 1 : 0;
+        count += has_name(request, i, name, bytes) ? 1 : 0;
     }
     return count;
 }

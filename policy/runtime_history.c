@@ -1,6 +1,5 @@
 #include "policy/runtime_history.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,7 +84,14 @@ static size_t stem_bytes(const char *name) {
 }
 
 void runtime_history_key(const char *namespace, const char *name, char out_key[RUNTIME_KEY_BYTES]) {
-    (void)snprintf(out_key, RUNTIME_KEY_BYTES, "%s/%.*s", namespace, (int)stem_bytes(name), name);
+    size_t at = strnlen(namespace, RUNTIME_KEY_BYTES - 2);
+    size_t bytes = stem_bytes(name);
+
+    bytes = bytes < RUNTIME_KEY_BYTES - 2 - at ? bytes : RUNTIME_KEY_BYTES - 2 - at;
+    memcpy(out_key, namespace, at);
+    out_key[at] = '/';
+    memcpy(out_key + at + 1, name, bytes);
+    out_key[at + 1 + bytes] = '\0';
 }
 
 /* Runs. */

@@ -1,10 +1,15 @@
 #include "queue/change.h"
 
-#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
 
 void change_first_event(const struct job *job, char text[CHANGE_FIRST_TEXT_BYTES],
                         struct job_event *out_event) {
-    (void)snprintf(text, CHANGE_FIRST_TEXT_BYTES, "by %s", job->submitter);
+    static const char by[] = "by ";
+
+    memcpy(text, by, strlen(by));
+    (void)text_copy(text + strlen(by), CHANGE_FIRST_TEXT_BYTES - strlen(by), job->submitter);
     *out_event = (struct job_event){
         .job_id = job->id,
         .at_us = job->submitted_us,

@@ -36,9 +36,13 @@ static int take_stored(struct commit *commit, uint64_t id, struct stored_job *ou
     struct store_key room;
     MDB_val key = store_id_key(&room, id);
     MDB_val val;
-    int r = mdb_get(commit->txn, commit->queue->tables[TABLE_JOBS], &key, &val);
+    int r;
 
     *out_job = (struct stored_job){0};
+    if (id >= commit->next_id) {
+        return 0; /* One that was never given. */
+    }
+    r = mdb_get(commit->txn, commit->queue->tables[TABLE_JOBS], &key, &val);
     if (r == 0 && record_decode_job(id, val.mv_data, val.mv_size, out_job) != OK) {
         r = store_quarantine(commit->queue, TABLE_JOBS, key);
     }

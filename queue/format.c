@@ -218,15 +218,36 @@ int format_read(struct queue *queue, struct error *error) {
     return r == OK ? store_fail(error, read_generation(queue), "can't read its own record") : r;
 }
 
+/* The highest id there is: whatever next-id says, none is given twice. */
+static int read_last_id(struct queue *queue, uint64_t *out_id) {
+    MDB_cursor *cursor;
+    MDB_val key;
+    MDB_val val;
+    int r = mdb_cursor_open(queue->txn, queue->tables[TABLE_JOBS], &cursor);
+
+    if (r != 0) {
+        return r;
+    }
+    r = mdb_cursor_get(cursor, &key, &val, MDB_LAST);
+    mdb_cursor_close(cursor);
+    *out_id = r == 0 ? store_key_id(key) : 0;
+    return r == MDB_NOTFOUND ? 0 : r;
+}
+
 int format_read_next_id(struct queue *queue, struct error *error) {
     char next[24];
+    uint64_t last_id = 0;
     int code = get_meta(queue, "next-id", next, sizeof next);
 
     if (code == 0) {
+        code = read_last_id(queue, &last_id);
         queue->next_id = strtoull(next, NULL, 10);
     }
     if (code == MDB_NOTFOUND || (code == 0 && queue->next_id == 0)) {
         return error_set(error, ERR_CORRUPT, "its next-id is missing or damaged");
+    }
+    if (last_id >= queue->next_id) {
+        queue->next_id = last_id + 1;
     }
     return store_fail(error, code, "can't read its own record");
 }

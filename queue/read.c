@@ -281,10 +281,16 @@ int queue_get_row(struct queue *queue, uint64_t job_id, struct buf *out_text) {
 }
 
 /* The key was used, nobody knows for what: as good as used. */
-static bool was_submission_damaged(struct queue *queue, const char *key) {
-    char *name = mem_format("submissions/%s", key);
-    bool was = queue_is_quarantined(queue, name);
+static bool was_submission_damaged(struct queue *queue, MDB_txn *txn, const char *key) {
+    MDB_stat stat;
+    char *name;
+    bool was;
 
+    if (mdb_stat(txn, queue->tables[TABLE_QUARANTINE], &stat) == 0 && stat.ms_entries == 0) {
+        return false;
+    }
+    name = mem_format("submissions/%s", key);
+    was = queue_is_quarantined(queue, name);
     free(name);
     return was;
 }
@@ -306,7 +312,7 @@ int queue_get_submission(struct queue *queue, const char *key_text,
         if (r < 0) {
             store_note_damage(queue, TABLE_SUBMISSIONS, key);
         }
-    } else if (r == ERR_NOT_FOUND && was_submission_damaged(queue, key_text)) {
+    } else if (r == ERR_NOT_FOUND && was_submission_damaged(queue, txn, key_text)) {
         r = ERR_CORRUPT;
     }
     if (r == OK) {

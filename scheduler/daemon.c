@@ -32,6 +32,7 @@
 
 #define STALL_RETRY_US   (1 * CLOCK_US_PER_SECOND)
 #define STALL_TELL_US    (3 * CLOCK_US_PER_SECOND) /* clients of the turn wait no longer */
+#define TURN_EVENTS_ENOUGH 32 /* for a turn that is worth its sync */
 #define DRAIN_US         (20 * CLOCK_US_PER_SECOND)
 #define LOOK_AT_ZONES_US (15 * CLOCK_US_PER_SECOND)
 
@@ -183,6 +184,15 @@ static bool is_drained(const struct daemon *daemon) {
             (daemon->inbox.count == 0 && starter_in_flight(daemon->starter) == 0));
 }
 
+/* Did the last look at the sockets bring something? Then who else is about to ask shares the turn,
+ * and its sync, for one more look. */
+static bool is_growing(struct daemon *daemon) {
+    bool grows = daemon->inbox.count > daemon->inbox_seen;
+
+    daemon->inbox_seen = daemon->inbox.count;
+    return grows && daemon->inbox.count < TURN_EVENTS_ENOUGH;
+}
+
 /* True: more work waits. */
 static bool take_turn(struct daemon *daemon) {
     if (daemon->core == NULL) {
@@ -198,7 +208,11 @@ static bool take_turn(struct daemon *daemon) {
     if (daemon->inbox.count == 0 && !daemon->turn_due) {
         return false;
     }
+    if (is_growing(daemon)) {
+        return true;
+    }
     daemon->turn_due = false;
+    daemon->inbox_seen = 0;
     daemon->turn_events =
         daemon->inbox.count < LIMIT_TURN_EVENTS ? daemon->inbox.count : LIMIT_TURN_EVENTS;
     scheduler_turn(daemon->core, daemon_now(daemon), daemon->inbox.events, daemon->turn_events,

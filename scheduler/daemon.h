@@ -43,6 +43,7 @@ struct daemon {
     struct queue *queue;   /* NULL, as core and starter are, while this daemon stands by */
     struct core *core;
     struct inbox inbox;
+    size_t inbox_seen; /* events in it, at the last look */
     struct demands demands;
     struct known_texts known_texts;
     struct kube *kube;

@@ -23,13 +23,14 @@ struct submission_work {
     struct new_job *jobs;
     size_t job_count;
     bool is_new; /* a job's specification was not known */
-    char *submitter;
-    char *key; /* NULL: none */
+    char *texts; /* what the four below point to */
+    const char *submitter;
+    const char *key; /* NULL: none */
     unsigned char request_hash[SPEC_HASH_BYTES];
-    char *namespace;      /* of jobs that do not say theirs */
-    char **teams;         /* of the jobs; NULL: as that before it */
-    char *priority_class; /* of jobs that do not say theirs */
-    bool denied;          /* a job is for a team that the caller has no right to */
+    const char *namespace;      /* of jobs that do not say theirs */
+    char **teams;               /* of the jobs; NULL: as that before it */
+    const char *priority_class; /* of jobs that do not say theirs */
+    bool denied;                /* a job is for a team that the caller has no right to */
 };
 
 static const char *either(const char *first, const char *second) {
@@ -220,16 +221,36 @@ static void refuse(struct api_call *call, int code, struct problems *problems) {
     problems_finish(problems);
 }
 
+/* What the call lends and the work needs for longer: in one piece. */
+static void keep_texts(struct submission_work *work, const char *const texts[],
+                       const char **const out[], size_t count) {
+    size_t bytes = 0;
+    char *at;
+
+    for (size_t i = 0; i < count; i++) {
+        bytes += strlen(texts[i]) + 1;
+    }
+    at = work->texts = mem_alloc(bytes, 1);
+    for (size_t i = 0; i < count; i++) {
+        *out[i] = at;
+        bytes = strlen(texts[i]) + 1;
+        memcpy(at, texts[i], bytes);
+        at += bytes;
+    }
+}
+
 static struct submission_work *create_work(const struct daemon *daemon,
                                            const struct api_call *call) {
     struct submission_work *work = mem_alloc(1, sizeof *work);
+    const char *const texts[] = {call->identity.user, call->idempotency_key,
+                                 either(call->default_namespace, daemon->config.default_namespace),
+                                 daemon->config.default_priority_class};
+    const char **const out[] = {&work->submitter, &work->key, &work->namespace,
+                                &work->priority_class};
 
-    work->submitter = mem_copy_text(call->identity.user);
-    work->key = call->idempotency_key[0] != '\0' ? mem_copy_text(call->idempotency_key) : NULL;
+    keep_texts(work, texts, out, ARRAY_LEN(texts));
+    work->key = work->key[0] != '\0' ? work->key : NULL;
     memcpy(work->request_hash, call->body_sha256, sizeof work->request_hash);
-    work->namespace =
-        mem_copy_text(either(call->default_namespace, daemon->config.default_namespace));
-    work->priority_class = mem_copy_text(daemon->config.default_priority_class);
     return work;
 }
 
@@ -355,9 +376,6 @@ void submission_destroy(void *value) {
     free(work->jobs);
     free(work->teams);
     known_manifests_destroy(work->known);
-    free(work->submitter);
-    free(work->key);
-    free(work->namespace);
-    free(work->priority_class);
+    free(work->texts);
     free(work);
 }
