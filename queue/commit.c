@@ -6,6 +6,7 @@
 
 #include "base/ensure.h"
 #include "base/limits.h"
+#include "queue/journal.h"
 #include "queue/record.h"
 #include "queue/shelf.h"
 #include "queue/store.h"
@@ -350,11 +351,25 @@ static int fail_commit(const struct queue *queue, int code, struct error *error)
     return store_fail(error, code, "can't write the queue's file");
 }
 
+/* The file as it was before what failed. */
+static int take_back(struct queue *queue, int code, struct error *error) {
+    if (queue->txn != NULL) {
+        store_reopen(queue);
+    }
+    return fail_commit(queue, code, error);
+}
+
+struct transaction {
+    int (*work)(struct queue *queue, void *context);
+    void *context;
+    int (*sync)(struct queue *queue);
+};
+
 /* Do it and make it durable: once more with a larger map, else with a file that is opened anew. */
-static int run(struct queue *queue, int (*work)(struct queue *queue, void *context), void *context,
-               struct error *error) {
+static int run(struct queue *queue, const struct transaction *transaction, struct error *error) {
     int r;
 
+    ENSURE(!queue->is_writing);
     if (queue->txn == NULL) {
         store_reopen(queue);
     }
@@ -363,21 +378,15 @@ static int run(struct queue *queue, int (*work)(struct queue *queue, void *conte
                          queue->why_closed.text);
     }
     do {
-        r = work(queue, context);
+        r = transaction->work(queue, transaction->context);
         if (r == 0) {
-            r = store_sync(queue);
+            r = transaction->sync(queue);
         }
         if (r != 0) {
             store_forget_moved(queue);
         }
     } while (r == MDB_MAP_FULL && grow_map(queue));
-    if (r == 0) {
-        return OK;
-    }
-    if (queue->txn != NULL) {
-        store_reopen(queue);
-    }
-    return fail_commit(queue, r, error);
+    return r == 0 ? OK : take_back(queue, r, error);
 }
 
 static int run_plain(struct queue *queue, void *context) {
@@ -387,7 +396,7 @@ static int run_plain(struct queue *queue, void *context) {
 }
 
 int store_transact(struct queue *queue, int (*work)(struct queue *queue), struct error *error) {
-    return run(queue, run_plain, &work, error);
+    return run(queue, &(struct transaction){run_plain, &work, store_sync}, error);
 }
 
 static int run_commit(struct queue *queue, void *context) {
@@ -411,17 +420,49 @@ static int run_commit(struct queue *queue, void *context) {
     return r;
 }
 
-int queue_commit(struct queue *queue, const struct queue_change *changes, size_t count,
-                 struct error *error) {
+static int commit_changes(struct queue *queue, const struct queue_change *changes, size_t count,
+                          int (*sync)(struct queue *queue), struct error *error) {
     struct commit commit = {.changes = changes, .count = count};
     int r;
 
     if (count == 0) {
         return OK;
     }
-    r = run(queue, run_commit, &commit, error);
-    if (r == OK) {
+    r = run(queue, &(struct transaction){run_commit, &commit, sync}, error);
+    if (r == OK && queue->is_writing) {
+        queue->next_id_then = commit.next_id;
+    } else if (r == OK) {
         queue->next_id = commit.next_id;
     }
     return r;
+}
+
+int queue_commit(struct queue *queue, const struct queue_change *changes, size_t count,
+                 struct error *error) {
+    return commit_changes(queue, changes, count, store_sync, error);
+}
+
+int queue_start_writer(struct queue *queue, int *out_fd, struct error *error) {
+    int r = journal_start_writer(queue->journal, out_fd);
+
+    return r == OK ? OK : error_set(error, r, "the system has no thread for the queue's writes");
+}
+
+int queue_commit_begin(struct queue *queue, const struct queue_change *changes, size_t count,
+                       bool *out_is_writing, struct error *error) {
+    int r = commit_changes(queue, changes, count, store_begin_sync, error);
+
+    *out_is_writing = queue->is_writing;
+    return r;
+}
+
+int queue_commit_end(struct queue *queue, struct error *error) {
+    int r = store_end_sync(queue);
+
+    if (r != 0) {
+        store_forget_moved(queue);
+        return take_back(queue, r, error);
+    }
+    queue->next_id = queue->next_id_then;
+    return OK;
 }

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/ensure.h"
 #include "base/memory.h"
+#include "queue/writer.h"
 
 #define MAGIC        "NSJRNL1" /* 8 bytes with its NUL */
 #define HEADER_BYTES 40
@@ -27,6 +28,7 @@ struct journal {
     uint64_t records; /* of this generation; UNKNOWN until they have been counted */
     uint64_t lost;    /* of them, damaged and passed over */
     struct buf pending;
+    struct writer *writer; /* NULL: whoever writes waits */
 };
 
 /* Little-endian, at fixed places: magic, generation, number, payload bytes, CRC-32 of all. */
@@ -82,26 +84,6 @@ static size_t whole_blocks(size_t bytes) {
 
 /* --- The file --------------------------------------------------------------------------------- */
 
-/* All of it, or errno. */
-static int write_at(int fd, const char *bytes, size_t count, size_t at) {
-    while (count > 0) {
-        ssize_t n = pwrite(fd, bytes, count, (off_t)at);
-
-        if (n < 0 && errno != EINTR) {
-            return errno;
-        }
-        if (n == 0) {
-            return EIO;
-        }
-        if (n > 0) {
-            bytes += n;
-            at += (size_t)n;
-            count -= (size_t)n;
-        }
-    }
-    return 0;
-}
-
 /* Written, not only reserved: a reserved extent costs a transaction of the file system when it is
  * first written. */
 static int fill(int fd, size_t from, size_t bytes) {
@@ -111,7 +93,7 @@ static int fill(int fd, size_t from, size_t bytes) {
     while (r == 0 && from < bytes) {
         size_t part = bytes - from < sizeof zeros ? bytes - from : sizeof zeros;
 
-        r = write_at(fd, zeros, part, from);
+        r = writer_put(&(struct writer_work){.fd = fd, .bytes = zeros, .count = part, .at = from});
         from += part;
     }
     if (r == 0 && fsync(fd) != 0) {
@@ -182,6 +164,7 @@ void journal_close(struct journal *journal) {
     if (journal == NULL) {
         return;
     }
+    writer_destroy(journal->writer);
     if (journal->fd >= 0) {
         (void)close(journal->fd);
     }
@@ -287,11 +270,9 @@ static int read_file(const struct journal *journal, char *out) {
  * passes for clean: write what we are about to believe, and believe it once it is on disk. What
  * follows it would be lost with it. */
 static int settle(const struct journal *journal, const char *file) {
-    if (journal->at > 0 &&
-        (write_at(journal->fd, file, journal->at, 0) != 0 || fdatasync(journal->fd) != 0)) {
-        return ERR_IO;
-    }
-    return OK;
+    const struct writer_work work = {.fd = journal->fd, .bytes = file, .count = journal->at};
+
+    return journal->at == 0 || writer_do(&work) == 0 ? OK : ERR_IO;
 }
 
 int journal_replay(struct journal *journal, uint64_t generation,
@@ -417,26 +398,57 @@ static void pad(struct buf *record) {
     buf_add(record, zeros, whole_blocks(record->bytes) - record->bytes);
 }
 
-int journal_write(struct journal *journal) {
+/* The pending record as it is to lie in the file. */
+static struct writer_work seal(struct journal *journal) {
     struct buf *record = &journal->pending;
     struct header header = {.generation = journal->generation,
                             .number = journal->records,
                             .bytes = record->bytes - HEADER_BYTES};
-    int r;
 
     ENSURE(journal->records != UNKNOWN && journal_fits(journal));
     write_header(record->data, &header);
     header.crc = sum(record->data, header.bytes);
     write_header(record->data, &header);
     pad(record);
-    r = write_at(journal->fd, record->data, record->bytes, journal->at);
-    if (r == 0 && fdatasync(journal->fd) != 0) {
-        r = errno;
-    }
+    return (struct writer_work){
+        .fd = journal->fd, .bytes = record->data, .count = record->bytes, .at = journal->at};
+}
+
+/* What came of it. */
+static int settle_record(struct journal *journal, int r) {
     if (r == 0) {
-        journal->at += record->bytes;
+        journal->at += journal->pending.bytes;
         journal->records++;
     }
     journal_drop(journal);
     return r;
+}
+
+int journal_write(struct journal *journal) {
+    struct writer_work work = seal(journal);
+
+    return settle_record(journal, writer_do(&work));
+}
+
+int journal_start_writer(struct journal *journal, int *out_fd) {
+    int r = writer_create(&journal->writer);
+
+    if (r == OK) {
+        *out_fd = writer_fd(journal->writer);
+    }
+    return r;
+}
+
+bool journal_has_writer(const struct journal *journal) {
+    return journal->writer != NULL;
+}
+
+void journal_begin_write(struct journal *journal) {
+    struct writer_work work = seal(journal);
+
+    writer_begin(journal->writer, &work);
+}
+
+int journal_end_write(struct journal *journal) {
+    return settle_record(journal, writer_end(journal->writer));
 }

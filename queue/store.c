@@ -446,6 +446,21 @@ int store_sync(struct queue *queue) {
     return journal_fits(queue->journal) ? journal_write(queue->journal) : fold(queue);
 }
 
+int store_begin_sync(struct queue *queue) {
+    if (!journal_has_writer(queue->journal) || !journal_fits(queue->journal)) {
+        return store_sync(queue);
+    }
+    journal_begin_write(queue->journal);
+    queue->is_writing = true;
+    return 0;
+}
+
+int store_end_sync(struct queue *queue) {
+    ENSURE(queue->is_writing);
+    queue->is_writing = false;
+    return journal_end_write(queue->journal);
+}
+
 /* --- Opening and closing ---------------------------------------------------------------- */
 
 /* Before LMDB may follow its links. Once: what we write ourselves is whole. */
@@ -500,10 +515,16 @@ int queue_open(const char *folder, struct error *error, struct queue **out_queue
 }
 
 void queue_close(struct queue *queue) {
+    bool is_whole;
+
     if (queue == NULL) {
         return;
     }
-    if (queue->txn != NULL && queue->journal != NULL && !journal_is_empty(queue->journal)) {
+    is_whole = queue->txn != NULL && queue->journal != NULL;
+    if (queue->is_writing && store_end_sync(queue) != 0) {
+        is_whole = false; /* Nobody was told: the next start finds all of it or nothing. */
+    }
+    if (is_whole && !journal_is_empty(queue->journal)) {
         (void)fold(queue); /* For who copies the file; the journal has it all. */
     }
     close_environment(queue);
@@ -530,6 +551,7 @@ uint64_t queue_next_id(const struct queue *queue) {
 }
 
 void store_reopen(struct queue *queue) {
+    ENSURE(!queue->is_writing);
     close_environment(queue);
     queue->why_closed = (struct error){0};
     if (open_file(queue, &queue->why_closed) != OK) {

@@ -59,8 +59,10 @@ struct queue {
     uint32_t migrated_from; /* the format that was found; 0: ours */
     char uid[QUEUE_UID_BYTES];
     uint64_t next_id;
-    bool is_past_journal; /* what is being put is committed with the tables, as in a migration */
-    struct buf scratch;   /* the record being encoded */
+    bool is_writing;       /* a commit waits for its end */
+    uint64_t next_id_then; /* next_id once it is committed */
+    bool is_past_journal;  /* what is being put is committed with the tables, as in a migration */
+    struct buf scratch;    /* the record being encoded */
     struct store_damage *damage; /* found, not moved yet */
     size_t damage_count;
     char **moved; /* names, for queue_quarantine() to tell */
@@ -121,6 +123,11 @@ int store_put_meta(struct queue *queue, const char *name, const char *value);
 /* Make durable what was put and deleted since the last time; an errno or LMDB's code. After a
  * failure, of these or of the above, the queue must be reopened. */
 int store_sync(struct queue *queue);
+
+/* The same, but what can be left to the journal's thread is: is_writing then, and the queue is only
+ * read until store_end_sync(). */
+int store_begin_sync(struct queue *queue);
+int store_end_sync(struct queue *queue);
 
 /* Do it and make it durable, with a larger map or file if need be. LMDB's codes as ours. */
 int store_transact(struct queue *queue, int (*work)(struct queue *queue),

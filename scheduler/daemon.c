@@ -30,11 +30,11 @@
 #include "scheduler/starter.h"
 #include "scheduler/team_settings.h"
 
-#define STALL_RETRY_US   (1 * CLOCK_US_PER_SECOND)
-#define STALL_TELL_US    (3 * CLOCK_US_PER_SECOND) /* clients of the turn wait no longer */
-#define TURN_EVENTS_ENOUGH 32 /* for a turn that is worth its sync */
-#define DRAIN_US         (20 * CLOCK_US_PER_SECOND)
-#define LOOK_AT_ZONES_US (15 * CLOCK_US_PER_SECOND)
+#define STALL_RETRY_US     (1 * CLOCK_US_PER_SECOND)
+#define STALL_TELL_US      (3 * CLOCK_US_PER_SECOND) /* clients of the turn wait no longer */
+#define TURN_EVENTS_ENOUGH 32                        /* for a turn that is worth its sync */
+#define DRAIN_US           (20 * CLOCK_US_PER_SECOND)
+#define LOOK_AT_ZONES_US   (15 * CLOCK_US_PER_SECOND)
 
 /* Exit statuses of nightshiftd, as its man page has them. */
 enum {
@@ -106,30 +106,18 @@ void daemon_wake(struct daemon *daemon) {
 
 /* --- The turn -------------------------------------------------------------------------------- */
 
-static bool commit(struct daemon *daemon) {
-    struct error error = {0};
-    int64_t now_us = daemon_now(daemon).now_us;
-
-    if (queue_commit(daemon->queue, daemon->turn.changes, daemon->turn.change_count, &error) ==
-        OK) {
-        if (daemon->stalled) {
-            log_warn(&daemon->log, now_us, "event=commit_recovered");
-        }
-        daemon->stalled = false;
-        return true;
-    }
-    if (!daemon->stalled || strcmp(daemon->stall.text, error.text) != 0) {
-        log_error(&daemon->log, now_us,
-                  "event=commit_failed error=\"%s\" action=\"no new work is taken or started; "
-                  "tried again each second\"",
-                  error.text);
+/* Work is refused from now on, until the turn is on disk. */
+static void stall(struct daemon *daemon, const struct error *why, const char *action) {
+    if (!daemon->stalled || strcmp(daemon->stall.text, why->text) != 0) {
+        log_error(&daemon->log, daemon_now(daemon).now_us,
+                  "event=commit_failed error=\"%s\" action=\"no new work is taken or started; %s\"",
+                  why->text, action);
     }
     if (!daemon->stalled) {
         daemon->stalled_since_us = daemon_now(daemon).mono_us;
     }
     daemon->stalled = true;
-    daemon->stall = error;
-    return false;
+    daemon->stall = *why;
 }
 
 static void log_changes(struct daemon *daemon) {
@@ -166,14 +154,91 @@ static void act(struct daemon *daemon) {
     }
 }
 
-static void finish_turn(struct daemon *daemon) {
-    if (commit(daemon)) {
-        act(daemon);
-    } else {
-        poller_timer_set(loop_poller(daemon->loop), &daemon->wake, STALL_RETRY_US);
-        if (daemon_now(daemon).mono_us - daemon->stalled_since_us >= STALL_TELL_US) {
-            front_tell_stalled(daemon);
+/* The commit has come to its end. */
+static void end_turn(struct daemon *daemon, int r, const struct error *error) {
+    if (r == OK) {
+        if (daemon->stalled) {
+            log_warn(&daemon->log, daemon_now(daemon).now_us, "event=commit_recovered");
         }
+        daemon->stalled = false;
+        act(daemon);
+        return;
+    }
+    stall(daemon, error, "tried again each second");
+    poller_timer_set(loop_poller(daemon->loop), &daemon->wake, STALL_RETRY_US);
+    if (daemon_now(daemon).mono_us - daemon->stalled_since_us >= STALL_TELL_US) {
+        front_tell_stalled(daemon);
+    }
+}
+
+static void end_commit(struct daemon *daemon) {
+    struct error error = {0};
+    int r = queue_commit_end(daemon->queue, &error);
+
+    daemon->committing = false;
+    end_turn(daemon, r, &error);
+}
+
+static void on_written(struct poller_fd *watch, unsigned events) {
+    struct daemon *daemon = watch->owner;
+
+    (void)events;
+    if (daemon->committing) {
+        end_commit(daemon);
+    }
+}
+
+void daemon_await_commit(struct daemon *daemon) {
+    if (daemon->committing) {
+        end_commit(daemon);
+    }
+}
+
+/* Is the disk still at the same turn? Looked at when that would matter, not for each turn. */
+static void on_slow_disk(struct poller_timer *timer) {
+    struct daemon *daemon = timer->owner;
+    int64_t waited_us = daemon_now(daemon).mono_us - daemon->committing_since_us;
+    struct error why = {0};
+
+    if (!daemon->committing) {
+        return;
+    }
+    if (waited_us < STALL_TELL_US) {
+        poller_timer_set(loop_poller(daemon->loop), timer, STALL_TELL_US - waited_us);
+        return;
+    }
+    (void)error_set(&why, ERR_IO, "the disk has not written the last turn for %d s",
+                    (int)(STALL_TELL_US / CLOCK_US_PER_SECOND));
+    stall(daemon, &why, "waiting for it");
+    front_tell_stalled(daemon);
+    poller_timer_set(loop_poller(daemon->loop), timer, STALL_TELL_US);
+}
+
+static void begin_waiting(struct daemon *daemon) {
+    daemon->committing = true;
+    daemon->committing_since_us = daemon_now(daemon).mono_us;
+    if (!daemon->slow_disk.armed) {
+        poller_timer_set(loop_poller(daemon->loop), &daemon->slow_disk, STALL_TELL_US);
+    }
+}
+
+/* While the disk writes a large turn, the next one's requests are read; for a small one, waking a
+ * thread costs more than that brings. */
+static void finish_turn(struct daemon *daemon) {
+    struct error error = {0};
+    bool is_writing = false;
+    int r;
+
+    if (daemon->turn_events >= TURN_EVENTS_ENOUGH && !daemon->stalled) {
+        r = queue_commit_begin(daemon->queue, daemon->turn.changes, daemon->turn.change_count,
+                               &is_writing, &error);
+    } else {
+        r = queue_commit(daemon->queue, daemon->turn.changes, daemon->turn.change_count, &error);
+    }
+    if (is_writing) {
+        begin_waiting(daemon);
+    } else {
+        end_turn(daemon, r, &error);
     }
 }
 
@@ -195,7 +260,7 @@ static bool is_growing(struct daemon *daemon) {
 
 /* True: more work waits. */
 static bool take_turn(struct daemon *daemon) {
-    if (daemon->core == NULL) {
+    if (daemon->core == NULL || daemon->committing) {
         return false;
     }
     if (daemon->stalled) {
@@ -218,7 +283,7 @@ static bool take_turn(struct daemon *daemon) {
     scheduler_turn(daemon->core, daemon_now(daemon), daemon->inbox.events, daemon->turn_events,
                    &daemon->turn);
     finish_turn(daemon);
-    return daemon->inbox.count > 0 && !daemon->stalled;
+    return daemon->inbox.count > 0 && !daemon->stalled && !daemon->committing;
 }
 
 /* Once per round of the loop, when its callbacks are through. True: the next one is not to wait. */
@@ -550,6 +615,7 @@ static void on_terminate(int signal_number, void *owner) {
     }
     log_info(&daemon->log, now_us, "event=stopping signal=%d", signal_number);
     daemon->draining = true;
+    daemon_await_commit(daemon);
     if (daemon->core != NULL) {
         set_teams(daemon);
         set_pools(daemon);
@@ -658,6 +724,7 @@ static void reload_and_tell(struct daemon *daemon) {
     struct error error = {0};
     int64_t now_us = daemon_now(daemon).now_us;
 
+    daemon_await_commit(daemon);
     if (daemon->config_path[0] == '\0') {
         log_warn(&daemon->log, now_us, "event=reload action=\"none: started without a file\"");
     } else if (reload(daemon, &error) == OK) {
@@ -703,7 +770,31 @@ int daemon_make_folder(const struct daemon *daemon, struct error *error) {
     return OK;
 }
 
+/* Without its thread the loop waits for the disk itself. */
+static void start_writer(struct daemon *daemon) {
+    struct error error = {0};
+    int fd;
+
+    if (queue_start_writer(daemon->queue, &fd, &error) < 0) {
+        log_warn(&daemon->log, daemon_now(daemon).now_us, "event=no_writer error=\"%s\"",
+                 error.text);
+        return;
+    }
+    daemon->written = (struct poller_fd){.fd = fd, .on_ready = on_written, .owner = daemon};
+    daemon->slow_disk = (struct poller_timer){.on_time = on_slow_disk, .owner = daemon};
+    poller_fd_set(loop_poller(daemon->loop), &daemon->written, POLLER_READ);
+}
+
+static void stop_writer(struct daemon *daemon) {
+    poller_timer_stop(loop_poller(daemon->loop), &daemon->slow_disk);
+    if (daemon->written.fd != 0) {
+        poller_fd_set(loop_poller(daemon->loop), &daemon->written, 0);
+        daemon->written.fd = 0;
+    }
+}
+
 static void close_queue(struct daemon *daemon) {
+    stop_writer(daemon);
     core_destroy(daemon->core);
     daemon->core = NULL;
     queue_close(daemon->queue);
@@ -721,7 +812,9 @@ static int open_queue(struct daemon *daemon, struct error *error) {
     r = queue_open(folder, error, &daemon->queue);
     free(folder);
     r = r == OK ? load_queue(daemon, error) : r;
-    if (r < 0) {
+    if (r == OK) {
+        start_writer(daemon);
+    } else {
         close_queue(daemon);
     }
     return r;

@@ -56,8 +56,12 @@ struct daemon {
     struct poller_timer stop_after; /* draining: then we stop whatever is still under way */
     bool turn_due;                  /* wake fired */
     bool has_room;                  /* on the disk, when it was last looked at in this round */
+    bool committing;                /* the disk writes the last turn: no other one is taken */
+    int64_t committing_since_us;    /* monotonic */
+    struct poller_fd written;       /* it has; fd is 0 while there is no thread to tell */
+    struct poller_timer slow_disk;  /* looks whether it does */
     bool stalled;                   /* the last turn could not be committed yet */
-    struct turn turn;               /* of the last turn: waits for its commit while stalled */
+    struct turn turn;               /* of the last turn: waits for its commit */
     size_t turn_events;             /* how many events it was made of */
     struct error stall;
     int64_t stalled_since_us; /* monotonic */
@@ -91,6 +95,10 @@ int daemon_begin_work(struct daemon *daemon, struct error *error) MUST_CHECK;
 /* End the process: with an error, or since it is another's turn to lead. */
 void daemon_fail(struct daemon *daemon, int code, const char *text);
 void daemon_leave(struct daemon *daemon, const char *why);
+
+/* The turn that is being committed, if one is, ends here: whoever changes the core beside the turns
+ * must not do it under a turn's feet. */
+void daemon_await_commit(struct daemon *daemon);
 
 /* Ask for a turn in this round. */
 void daemon_wake(struct daemon *daemon);

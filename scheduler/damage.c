@@ -40,7 +40,8 @@ static void tell(void *context, const char *name) {
 void damage_report(struct daemon *daemon) {
     struct error error = {0};
 
-    if (daemon->queue != NULL && !daemon->stalled && queue_has_damage(daemon->queue)) {
+    if (daemon->queue != NULL && !daemon->stalled && !daemon->committing &&
+        queue_has_damage(daemon->queue)) {
         /* When it can't be written now, it is tried again at the next turn. */
         (void)!queue_quarantine(daemon->queue, tell, daemon, &error);
     }

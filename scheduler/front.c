@@ -232,23 +232,27 @@ void front_reply(struct daemon *daemon, const struct reply *reply) {
     }
 }
 
-/* It may be stored yet, or not: its key, or a look, will tell. */
-void front_tell_stalled(struct daemon *daemon) {
+static void tell_stalled(struct daemon *daemon, uint64_t token) {
     struct front *front = daemon->front;
+    struct api_call *call = api_find(front->api, token);
 
+    if (call == NULL) {
+        return;
+    }
+    if (call->idempotency_key[0] != '\0') {
+        (void)map_remove(&front->keys, call->idempotency_key);
+    }
+    api_reply_error(call, ERR_BUSY,
+                    "the queue can't be written: %s. This request is carried out as soon as it "
+                    "can: ask again with the same Idempotency-Key, or look",
+                    daemon->stall.text);
+}
+
+/* It may be stored yet, or not: its key, or a look, will tell. Those whose turn is still to come
+ * keep their keys, and wait. */
+void front_tell_stalled(struct daemon *daemon) {
     for (size_t i = 0; i < daemon->turn.reply_count; i++) {
-        struct api_call *call = api_find(front->api, daemon->turn.replies[i].token);
-
-        if (call == NULL) {
-            continue;
-        }
-        if (call->idempotency_key[0] != '\0') {
-            (void)map_remove(&front->keys, call->idempotency_key);
-        }
-        api_reply_error(call, ERR_BUSY,
-                        "the queue can't be written: %s. This request is carried out as soon as it "
-                        "can: ask again with the same Idempotency-Key, or look",
-                        daemon->stall.text);
+        tell_stalled(daemon, daemon->turn.replies[i].token);
     }
 }
 
