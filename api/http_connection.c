@@ -697,9 +697,11 @@ static void shake_hands(struct http_connection *c) {
 
 static void on_ready(struct poller_fd *watch, unsigned events) {
     struct http_connection *c = watch->owner;
+    struct http_server *server = c->server;
     bool can_read = (events & POLLER_READ) != 0;
     bool can_write = (events & POLLER_WRITE) != 0;
 
+    server->ready = server->config.clock(server->config.owner);
     if (c->phase == HTTP_PHASE_HANDSHAKE) {
         shake_hands(c);
     } else {
@@ -713,6 +715,7 @@ static void on_ready(struct poller_fd *watch, unsigned events) {
         }
     }
     http_connection_settle(c);
+    server->ready = (struct instant){0};
 }
 
 static void offer_room(struct http_connection *c) {
@@ -820,7 +823,7 @@ void http_connection_open(struct http_listener *listener, int fd, const struct h
     c->server = server;
     c->peer = *peer;
     c->watch = (struct poller_fd){.fd = fd, .on_ready = on_ready, .owner = c};
-    c->parser = http_parser_create(&server->config.limits);
+    c->parser = http_parser_create(&server->config.limits, server->requests);
     buf_init(&c->in, HTTP_READ_BYTES);
     buf_init(&c->out, OUT_BYTES_MAX);
     c->next = server->connections;

@@ -20,6 +20,7 @@ struct http_parser {
     llhttp_t llhttp;
     llhttp_settings_t settings;
     const struct http_limits *limits;
+    struct http_request_pool *pool;
     struct http_request *request; /* NULL while idle */
     enum http_progress progress;
     bool line_begins; /* the next byte is a line's first */
@@ -49,7 +50,7 @@ static int on_message_begin(llhttp_t *llhttp) {
     struct http_parser *parser = llhttp->data;
 
     ENSURE(parser->request == NULL);
-    parser->request = http_request_create(parser->limits);
+    parser->request = http_request_create(parser->limits, parser->pool);
     parser->progress = HTTP_PROGRESS_HEAD;
     return HPE_OK;
 }
@@ -195,10 +196,12 @@ static void reset(struct http_parser *parser) {
     parser->body_wire_bytes = 0;
 }
 
-struct http_parser *http_parser_create(const struct http_limits *limits) {
+struct http_parser *http_parser_create(const struct http_limits *limits,
+                                       struct http_request_pool *pool) {
     struct http_parser *parser = mem_alloc(1, sizeof *parser);
 
     parser->limits = limits;
+    parser->pool = pool;
     llhttp_settings_init(&parser->settings);
     parser->settings.on_message_begin = on_message_begin;
     parser->settings.on_url = on_url;

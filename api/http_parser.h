@@ -13,6 +13,7 @@
 struct http_limits;
 struct http_parser;
 struct http_request;
+struct http_request_pool;
 
 enum http_step {
     HTTP_STEP_MORE,    /* all bytes are used and more are needed */
@@ -27,8 +28,9 @@ enum http_progress {
     HTTP_PROGRESS_BODY,
 };
 
-/* limits is borrowed. */
-struct http_parser *http_parser_create(const struct http_limits *limits);
+/* Both are borrowed; the pool, of the requests it makes, may be NULL. */
+struct http_parser *http_parser_create(const struct http_limits *limits,
+                                       struct http_request_pool *pool);
 void http_parser_destroy(struct http_parser *parser); /* Accepts NULL. */
 
 /* Use bytes up to the next step; *out_used says how many were. */

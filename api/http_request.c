@@ -6,27 +6,126 @@
 
 #include "base/memory.h"
 
-struct http_request *http_request_create(const struct http_limits *limits) {
-    struct http_request *request = mem_alloc(1, sizeof *request);
+#define SPARES_MAX       256
+#define SPARE_BYTES_MAX  (4 * 1024) /* of its head, and of its body */
+#define SPARE_FIELDS_MAX 32
 
-    /* The parser counts what the limits say; a few NULs come on top. */
-    buf_init(&request->head, limits->url_bytes + limits->header_bytes + 2 * limits->header_count);
-    buf_init(&request->body, limits->body_bytes);
-    return request;
-}
+struct http_request_pool {
+    struct http_request *spares;
+    size_t spare_count;
+    size_t lent;
+    bool closed;
+};
 
-void http_request_destroy(struct http_request *request) {
-    if (request == NULL) {
-        return;
-    }
+/* --- The pool --------------------------------------------------------------------------------- */
+
+static void free_request(struct http_request *request) {
     buf_finish(&request->head);
     buf_finish(&request->body);
     free(request->fields);
     free(request->decoded);
     free(request->params);
+    free(request);
+}
+
+static void free_when_unused(struct http_request_pool *pool) {
+    if (pool->closed && pool->lent == 0) {
+        free(pool);
+    }
+}
+
+struct http_request_pool *http_request_pool_create(void) {
+    return mem_alloc(1, sizeof(struct http_request_pool));
+}
+
+void http_request_pool_destroy(struct http_request_pool *pool) {
+    if (pool == NULL) {
+        return;
+    }
+    while (pool->spares != NULL) {
+        struct http_request *spare = pool->spares;
+
+        pool->spares = spare->next;
+        free_request(spare);
+    }
+    pool->closed = true;
+    free_when_unused(pool);
+}
+
+/* As new, but for its memory. */
+static void reset(struct http_request *request) {
+    struct http_request fresh = {.head = request->head,
+                                 .body = request->body,
+                                 .fields = request->fields,
+                                 .field_room = request->field_room,
+                                 .decoded = request->decoded,
+                                 .decoded_room = request->decoded_room,
+                                 .params = request->params,
+                                 .param_room = request->param_room};
+
+    *request = fresh;
+    buf_clear(&request->head);
+    buf_clear(&request->body);
+}
+
+static struct http_request *take_spare(struct http_request_pool *pool) {
+    struct http_request *request = pool->spares;
+
+    if (request != NULL) {
+        pool->spares = request->next;
+        pool->spare_count--;
+    }
+    return request;
+}
+
+static bool is_worth_keeping(const struct http_request *request) {
+    const struct http_request_pool *pool = request->pool;
+
+    return pool != NULL && !pool->closed && pool->spare_count < SPARES_MAX &&
+           request->head.bytes_room <= SPARE_BYTES_MAX &&
+           request->body.bytes_room <= SPARE_BYTES_MAX && request->field_room <= SPARE_FIELDS_MAX &&
+           request->param_room <= SPARE_FIELDS_MAX;
+}
+
+struct http_request *http_request_create(const struct http_limits *limits,
+                                         struct http_request_pool *pool) {
+    struct http_request *request = pool != NULL ? take_spare(pool) : NULL;
+
+    if (request == NULL) {
+        request = mem_alloc(1, sizeof *request);
+    } else {
+        reset(request);
+    }
+    if (pool != NULL) {
+        pool->lent++;
+    }
+    request->pool = pool;
+    /* The parser counts what the limits say; a few NULs come on top. */
+    request->head.bytes_max = limits->url_bytes + limits->header_bytes + 2 * limits->header_count;
+    request->body.bytes_max = limits->body_bytes;
+    return request;
+}
+
+void http_request_destroy(struct http_request *request) {
+    struct http_request_pool *pool;
+
+    if (request == NULL) {
+        return;
+    }
+    pool = request->pool;
     free(request->peer_names[0]);
     free(request->peer_names[1]);
-    free(request);
+    if (is_worth_keeping(request)) {
+        request->next = pool->spares;
+        pool->spares = request;
+        pool->spare_count++;
+    } else {
+        free_request(request);
+    }
+    if (pool != NULL) {
+        pool->lent--;
+        free_when_unused(pool);
+    }
 }
 
 /* --- The target ------------------------------------------------------------------------------- */
@@ -117,7 +216,10 @@ static bool decode_query(struct http_request *request, const char *query, char *
     for (const char *amp = query; (amp = strchr(amp, '&')) != NULL; amp++) {
         room++;
     }
-    request->params = mem_alloc(2 * room, sizeof *request->params);
+    if (room > request->param_room) {
+        request->params = mem_grow(request->params, 2 * room, sizeof *request->params);
+        request->param_room = room;
+    }
     while (*query != '\0') {
         const char *end = query + strcspn(query, "&");
         const char *name_end = memchr(query, '=', (size_t)(end - query));
@@ -161,6 +263,7 @@ bool http_request_decode_target(struct http_request *request) {
     const char *target = buf_text(&request->head);
     const char *path = find_path(request->method, target);
     const char *end;
+    size_t room;
     char *at;
 
     if (path == NULL || strchr(target, '#') != NULL) {
@@ -169,7 +272,12 @@ bool http_request_decode_target(struct http_request *request) {
     end = path + strcspn(path, "?");
     /* Decoding never makes text longer; a name without a value gains one NUL: its '&' or the end
      * paid for the name's own. */
-    at = request->decoded = mem_alloc(2, strlen(path) + 2);
+    room = 2 * strlen(path) + 4;
+    if (room > request->decoded_room) {
+        request->decoded = mem_grow(request->decoded, room, 1);
+        request->decoded_room = room;
+    }
+    at = request->decoded;
     if (!decode(path, end, true, &at)) {
         return false;
     }

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 
 struct http_connection;
+struct http_request_pool;
 
 struct http_request {
     const char *method; /* static */
@@ -19,12 +20,16 @@ struct http_request {
     } * fields;
     size_t field_count, field_room;
     char *decoded; /* path, then the parameters' names and values, each NUL-ended */
+    size_t decoded_room;
     char **params; /* name, value, name, value... */
-    size_t param_count;
+    size_t param_count, param_room;
     struct buf body;
     bool keep_alive; /* as the client wants it */
     bool version_1_0;
     bool expects_continue;
+
+    struct http_request_pool *pool; /* NULL: none */
+    struct http_request *next;      /* of the pool's spare ones */
 
     /* http_connection's part. */
     struct http_connection *connection; /* NULL: gone */
@@ -38,7 +43,14 @@ struct http_request {
     void *on_room_owner;
 };
 
-struct http_request *http_request_create(const struct http_limits *limits);
+/* Requests that are over and not large keep their memory for the next ones, some hundred of them.
+ * The pool's memory lives as long as a request of it does. */
+struct http_request_pool *http_request_pool_create(void);
+void http_request_pool_destroy(struct http_request_pool *pool); /* Accepts NULL. */
+
+/* pool may be NULL. */
+struct http_request *http_request_create(const struct http_limits *limits,
+                                         struct http_request_pool *pool);
 void http_request_destroy(struct http_request *request); /* Accepts NULL. */
 
 /* Split and decode the target once it is complete. false: it is not acceptable (400): not a path,

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "api/http_request.h"
 #include "api/tls.h"
 #include "base/ensure.h"
 #include "base/memory.h"
@@ -13,12 +14,16 @@ static struct http_server *server_of(const struct poller_timer *timer) {
     return timer->owner;
 }
 
+static struct instant instant_of(const struct http_server *server) {
+    return server->ready.now_us != 0 ? server->ready : server->config.clock(server->config.owner);
+}
+
 int64_t http_server_now(const struct http_server *server) {
-    return server->config.clock(server->config.owner).mono_us;
+    return instant_of(server).mono_us;
 }
 
 const char *http_server_date(struct http_server *server) {
-    int64_t now_us = server->config.clock(server->config.owner).now_us;
+    int64_t now_us = instant_of(server).now_us;
 
     if (now_us / CLOCK_US_PER_SECOND != server->date_second) {
         server->date_second = now_us / CLOCK_US_PER_SECOND;
@@ -134,6 +139,7 @@ struct http_server *http_server_create(const struct http_server_config *config) 
     server->sweep_at_us = CLOCK_NEVER_US;
     server->sweep_gap_us = sweep_gap_us(&config->limits);
     server->read_buffer = mem_alloc(1, HTTP_READ_BYTES);
+    server->requests = http_request_pool_create();
     server->date_second = -1;
     return server;
 }
@@ -168,6 +174,7 @@ void http_server_destroy(struct http_server *server) {
     }
     poller_timer_stop(server->config.poller, &server->round_timer);
     poller_timer_stop(server->config.poller, &server->sweep_timer);
+    http_request_pool_destroy(server->requests);
     free(server->read_buffer);
     free(server);
 }

@@ -37,12 +37,14 @@ struct http_server {
     struct http_listener *listeners;
     struct http_connection *connections; /* alive */
     struct http_connection *scheduled;   /* to be looked at in the next round */
+    struct http_request_pool *requests;
     struct poller_timer round_timer;
     struct poller_timer sweep_timer;
     int64_t sweep_at_us;
     int64_t sweep_gap_us; /* deadlines are this coarse */
     struct http_stats stats;
-    size_t body_bytes; /* of all requests read and not ended */
+    size_t body_bytes;    /* of all requests read and not ended */
+    struct instant ready; /* while a connection is served: since when; 0: look at the clock */
     char *read_buffer;
     char date[HTTP_DATE_BYTES];
     int64_t date_second;

@@ -48,8 +48,14 @@ static bool reserve(struct buf *buf, size_t count) {
     return true;
 }
 
+/* Most of what is added fits what is there: then bytes_room is above bytes. */
+static bool has_room(const struct buf *buf, size_t count) {
+    return count < buf->bytes_room - buf->bytes && count <= buf->bytes_max - buf->bytes &&
+           !buf->full;
+}
+
 void buf_add(struct buf *buf, const void *bytes, size_t count) {
-    if (!reserve(buf, count)) {
+    if (!has_room(buf, count) && !reserve(buf, count)) {
         return;
     }
     if (count > 0) {

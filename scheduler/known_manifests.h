@@ -1,7 +1,8 @@
 /* scheduler/known_manifests.h - submitted texts that are known but for the name in them.
  *
  * Who submits one job a request mostly submits the same manifest again, with another name. Such a
- * text, JSON with one job, is read once: to recognise it costs a look-up, to read it many times that. What is recognised is the reader's own result, so it can't differ from it.
+ * text, JSON with one job, is read once: to recognise it costs a look-up, to read it many times
+ * that. What is recognised is the reader's own result, so it can't differ from it.
  */
 #ifndef SCHEDULER_KNOWN_MANIFESTS_H
 #define SCHEDULER_KNOWN_MANIFESTS_H

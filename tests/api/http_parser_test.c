@@ -44,7 +44,7 @@ static void take(struct http_parser *parser, struct outcome *outcome) {
 /* Feed the text in pieces of step bytes, each at the end of its own memory. */
 static struct outcome feed(const char *text, size_t count, size_t step) {
     struct http_limits limits = small_limits();
-    struct http_parser *parser = http_parser_create(&limits);
+    struct http_parser *parser = http_parser_create(&limits, NULL);
     struct outcome outcome = {0};
     const char *why;
 
@@ -326,7 +326,7 @@ TEST(http_request__answers_questions) {
                                "hOsT: example\r\nX-Empty:\r\nX-Two:  a b \r\nX-Two: c\r\n"
                                "Content-Length: 4\r\n\r\nb\0dy";
     struct http_limits limits = small_limits();
-    struct http_parser *parser = http_parser_create(&limits);
+    struct http_parser *parser = http_parser_create(&limits, NULL);
     struct http_request *request;
     const char *name;
     const char *value;

@@ -59,7 +59,7 @@ static uint64_t add_request(uint64_t sum, const struct http_limits *limits,
 /* Read it all, in pieces of step bytes. */
 static uint64_t read_all(const char *bytes, size_t count, size_t step) {
     struct http_limits small = limits();
-    struct http_parser *parser = http_parser_create(&small);
+    struct http_parser *parser = http_parser_create(&small, NULL);
     enum http_step next = HTTP_STEP_MORE;
     uint64_t sum = 0xcbf29ce484222325U;
 

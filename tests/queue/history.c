@@ -84,6 +84,15 @@ int history_commit(struct queue *queue, const struct history *commit) {
     return queue_commit(queue, commit->changes, commit->count, &error);
 }
 
+int history_commit_in_two_steps(struct queue *queue, const struct history *commit) {
+    struct error error = {0};
+    bool is_writing = false;
+    int r = queue_commit_begin(queue, commit->changes, commit->count, &is_writing, &error);
+
+    CHECK(r == OK || !is_writing, "what has failed waits for nothing");
+    return is_writing ? queue_commit_end(queue, &error) : r;
+}
+
 void history_must_commit(struct queue *queue, const struct history *commit) {
     struct error error = {0};
     int r = queue_commit(queue, commit->changes, commit->count, &error);

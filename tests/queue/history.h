@@ -19,6 +19,7 @@ void history_fill(struct history *history);
 
 struct queue *history_must_open(const char *folder);
 int history_commit(struct queue *queue, const struct history *commit);
+int history_commit_in_two_steps(struct queue *queue, const struct history *commit);
 void history_must_commit(struct queue *queue, const struct history *commit);
 
 /* Leave no room in the journal after so many commits: the next one goes to the tables. What is

@@ -1,0 +1,83 @@
+#include "queue/writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "tests/test.h"
+
+static int open_file(void) {
+    char *path = mem_format("%s/file", test_folder());
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    CHECK(fd >= 0, path);
+    free(path);
+    return fd;
+}
+
+static struct writer *must_create(void) {
+    struct writer *writer = NULL;
+
+    CHECK_EQ(writer_create(&writer), OK, "a thread");
+    return writer;
+}
+
+static bool is_readable(const struct writer *writer, int wait_ms) {
+    struct pollfd watch = {.fd = writer_fd(writer), .events = POLLIN};
+
+    return poll(&watch, 1, wait_ms) == 1;
+}
+
+TEST(writer__writes_behind_its_owners_back) {
+    static const char text[] = "0123456789";
+    struct writer *writer = must_create();
+    int fd = open_file();
+    char got[sizeof text] = "";
+
+    CHECK(!is_readable(writer, 0), "nothing is over yet");
+    for (size_t i = 0; i < 10; i++) {
+        writer_begin(writer,
+                     &(struct writer_work){.fd = fd, .bytes = text + i, .count = 1, .at = i});
+        if (i % 2 == 0) {
+            CHECK(is_readable(writer, 10000), "it says when it is over");
+        }
+        CHECK_EQ(writer_end(writer), 0, "written");
+        CHECK(!is_readable(writer, 0), "and says so no more");
+    }
+    CHECK_EQ(pread(fd, got, sizeof got, 0), 10, "all of it");
+    CHECK_STR(got, text, "each at its place");
+    writer_destroy(writer);
+    (void)close(fd);
+}
+
+TEST(writer__tells_what_went_wrong) {
+    struct writer *writer = must_create();
+    int fd = open_file();
+
+    writer_begin(writer, &(struct writer_work){.fd = -1, .bytes = "x", .count = 1});
+    CHECK_EQ(writer_end(writer), EBADF, "no file");
+    writer_begin(writer, &(struct writer_work){.fd = fd, .bytes = "x", .count = 1});
+    CHECK_EQ(writer_end(writer), 0, "the next one is another matter");
+    CHECK_EQ(writer_do(&(struct writer_work){.fd = -1, .bytes = "x", .count = 1}), EBADF,
+             "the same without the thread");
+    writer_destroy(writer);
+    (void)close(fd);
+}
+
+TEST(writer_destroy__ends_what_is_under_way) {
+    static char block[1 << 20];
+    struct writer *writer = must_create();
+    int fd = open_file();
+
+    writer_begin(writer, &(struct writer_work){.fd = fd, .bytes = block, .count = sizeof block});
+    writer_destroy(writer);
+    CHECK_EQ(lseek(fd, 0, SEEK_END), (off_t)sizeof block, "nothing is left half done");
+    writer_destroy(must_create()); /* without a write */
+    writer_destroy(NULL);
+    (void)close(fd);
+}
