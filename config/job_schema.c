@@ -36,6 +36,8 @@ static const struct field max_runtime_fields[] = {
 static const struct schema max_runtime = SCHEMA(max_runtime_fields);
 
 static const struct field batch_job_spec_fields[] = {
+    FIELD("after", FIELD_IGNORED), /* config/after_refs.c reads it */
+    FIELD("array", FIELD_TEXT),
     FIELD("expectedRuntime", FIELD_DURATION),
     FIELD("finishBy", FIELD_DEADLINE),
     FIELD("hold", FIELD_BOOL),
@@ -51,8 +53,6 @@ static const struct field batch_job_spec_fields[] = {
     FIELD_RANGE("ttlSecondsAfterFinished", 0, UINT32_MAX - 1),
     FIELD("window", FIELD_LABELS),
     /* Later versions know these; a job that asks for one must not run without it. */
-    FIELD("after", FIELD_REFUSED),
-    FIELD("array", FIELD_REFUSED),
     FIELD("sparkApplication", FIELD_REFUSED),
 };
 static const struct schema batch_job_spec = SCHEMA(batch_job_spec_fields);

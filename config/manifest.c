@@ -1,5 +1,6 @@
 #include "config/manifest.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -326,30 +327,61 @@ static struct manifest *add_manifest(struct reader *reader, const struct kind *k
         .backoff_max_us = MANIFEST_UNSET,
         .ttl_s = MANIFEST_UNSET,
         .place = object->place,
+        .object = object,
         .root = root,
     };
     return &set->items[set->count++];
 }
 
-/* Only a BatchJob is a template, and its name leaves room for the index. */
-static void read_job_rows(const struct job_text *job, const struct kind *kind) {
-    struct reader *reader = job->reader;
-    struct rows *rows = &job->manifest->rows;
+/* A field of the queue's: an annotation wins over a BatchJob's spec. NULL: it is not said. */
+static const struct text_node *annotated(const struct job_text *job, const struct kind *kind,
+                                         const char *name) {
+    const struct text_node *annotations =
+        node_member(node_member(job->object, "metadata"), "annotations");
+    const bool is_ours = strcmp(kind->name, "BatchJob") == 0;
+    char key[64];
+    const struct text_node *annotation;
 
-    if (reader->rows == NULL || job->trail != NULL) {
-        return;
-    }
+    (void)snprintf(key, sizeof key, QUEUE_ANNOTATION_PREFIX "%s", name);
+    annotation = node_member(annotations, key);
+    return annotation != NULL ? annotation
+           : is_ours          ? node_member(node_member(job->object, "spec"), name)
+                              : NULL;
+}
+
+/* Only a BatchJob is a template. */
+static void read_template(const struct job_text *job, const struct kind *kind) {
+    struct reader *reader = job->reader;
+
     if (strcmp(kind->name, "BatchJob") != 0) {
         problems_add(reader->problems, node_place(reader->rows), "kind",
                      "Rows are of a BatchJob, and before these stands a %s", kind->name);
         return;
     }
-    rows_read(reader->rows, reader->texts, reader->problems, rows);
+    rows_read(reader->rows, reader->texts, reader->problems, &job->manifest->rows);
+}
+
+/* Either the rows behind it or the indices of its array make it many jobs; its name leaves room
+ * for the index. */
+static void read_job_rows(const struct job_text *job, const struct kind *kind) {
+    struct reader *reader = job->reader;
+    struct rows *rows = &job->manifest->rows;
+    const struct text_node *array = annotated(job, kind, "array");
+
+    if (reader->rows != NULL && job->trail == NULL) {
+        read_template(job, kind);
+        if (array != NULL) {
+            problems_add(reader->problems, array->key_place, "spec.array",
+                         "the rows behind it make it an array already");
+        }
+    } else if (array != NULL && (array->kind == NODE_TEXT || array->kind == NODE_INT)) {
+        rows_of_indices(array->text, array->place, reader->texts, reader->problems, rows);
+    }
     if (rows->count > 0 &&
         strlen(job->manifest->name) + rows_suffix_bytes(rows) > LIMIT_LABEL_BYTES) {
         problems_add(reader->problems, node_place(job->object), "metadata.name",
-                     "\"%s\" with a row's index would have more than %d characters",
-                     job->manifest->name, LIMIT_LABEL_BYTES);
+                     "\"%s\" with an index would have more than %d characters", job->manifest->name,
+                     LIMIT_LABEL_BYTES);
     }
 }
 
@@ -363,6 +395,17 @@ static void check_warning(const struct job_text *job) {
                         job->trail,
                         "a run would be stopped before it is warned of: "
                         "maxRuntime.warn must be below maxRuntime.kill");
+    }
+}
+
+static void read_after(const struct job_text *job, const struct kind *kind) {
+    const struct trail in_spec = {job->trail, "spec", 0};
+    const struct trail trail = {&in_spec, "after", 0};
+    const struct text_node *value = annotated(job, kind, "after");
+
+    if (value != NULL) {
+        after_refs_read(value, &trail, job->reader->texts, job->reader->problems,
+                        &job->manifest->after);
     }
 }
 
@@ -391,6 +434,7 @@ static void read_job(struct reader *reader, const struct kind *kind, const struc
     job.manifest->outer_metadata_prefix = path_of(&job, "metadata");
     kind->read(&job);
     queue_annotations_read(node_member(object, "metadata"), job.manifest);
+    read_after(&job, kind);
     check_warning(&job);
     reader->job_count += manifest_job_count(job.manifest);
     if (reader->job_count > LIMIT_MANIFEST_DOCUMENTS) {
@@ -539,6 +583,9 @@ int manifest_set_parse_with(const struct manifest_defaults *defaults, const char
         }
         if (set.count == 0 && problems->count == before) {
             problems_add(problems, (struct position){0}, "", "holds no job");
+        }
+        if (problems->count == before) {
+            after_refs_resolve(&set, problems);
         }
     }
     problems_sort(problems);

@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "config/after_refs.h"
 #include "config/document.h"
 #include "config/problem.h"
 #include "config/rows.h"
@@ -50,6 +51,7 @@ struct manifest {
     struct deadline finish_by;
     struct position finish_by_place;
     bool preemptible;
+    struct after_refs after; /* what it waits for */
 
     /* {"metadata":{"annotations":{..},"labels":{..}},"spec":{..}} as canonical JSON: equal
      * work gives equal bytes. spec is a SparkApplication's (v1beta2) or a Pod's. Empty maps
@@ -59,9 +61,10 @@ struct manifest {
 
     struct rows rows; /* each a job like this one: see manifest_job() */
 
-    struct position place;        /* of the document */
-    const struct text_node *root; /* the whole object */
-    const char *metadata_prefix;  /* where the payload's metadata and spec stand in it */
+    const struct text_node *object; /* the manifest itself: the document, or an item of a List */
+    struct position place;          /* of the document */
+    const struct text_node *root;   /* the whole object */
+    const char *metadata_prefix;    /* where the payload's metadata and spec stand in it */
     const char *spec_prefix;
     const char *outer_metadata_prefix; /* the metadata around a pod template */
 };

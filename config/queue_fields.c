@@ -107,6 +107,12 @@ static void set_window(struct manifest *manifest, const struct text_node *node) 
     manifest->window_place = node->place;
 }
 
+/* config/manifest.c does: the rows of an array before the payload, what is waited for behind it. */
+static void read_elsewhere(struct manifest *manifest, const struct text_node *node) {
+    (void)manifest;
+    (void)node;
+}
+
 /* The table. */
 
 static const struct queue_field {
@@ -143,8 +149,8 @@ static const struct queue_field {
      set_start_miss},
     {"finishBy", {.name = "finish-by", .type = FIELD_DEADLINE}, set_finish_by},
     {"preemptible", {.name = "preemptible", .type = FIELD_BOOL}, set_preemptible},
-    {NULL, {.name = "after", .type = FIELD_REFUSED}, NULL},
-    {NULL, {.name = "array", .type = FIELD_REFUSED}, NULL},
+    {"after", {.name = "after", .type = FIELD_TEXT}, read_elsewhere},
+    {"array", {.name = "array", .type = FIELD_TEXT}, read_elsewhere},
     {"window", {.name = "window", .type = FIELD_LABELS}, set_window},
 };
 

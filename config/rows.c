@@ -9,8 +9,8 @@
 #include "config/arena.h"
 #include "config/pod_schema.h"
 #include "config/schema.h"
+#include "policy/indices.h"
 
-#define INDEX_MAX   INT64_C(999999999)
 #define INDEX_BYTES 24
 
 static const struct field spec_fields[] = {
@@ -118,6 +118,18 @@ static bool print_row(struct reader *r, const struct text_node *row, size_t at) 
     return !r->text.full;
 }
 
+/* The text that all the elements' records have, in the arena. */
+static const char *print_indices(const struct indices *indices, struct arena *arena) {
+    struct buf text;
+    const char *copy;
+
+    buf_init(&text, INDICES_TEXT_BYTES);
+    indices_print(indices, &text);
+    copy = arena_text(arena, buf_text(&text), text.bytes);
+    buf_finish(&text);
+    return copy;
+}
+
 static void read_rows(struct reader *r, const struct text_node *list) {
     const struct trail spec = {NULL, "spec", 0};
     const struct trail trail = {&spec, "rows", 0};
@@ -138,6 +150,13 @@ static void read_rows(struct reader *r, const struct text_node *list) {
         r->rows->texts[i] = ok ? arena_text(r->arena, r->text.data, r->text.bytes) : "";
     }
     r->rows->count = list->count;
+    r->rows->indices = print_indices(
+        &(struct indices){.range_count = 1,
+                          .ranges[0] = {.first = r->rows->first,
+                                        .last = r->rows->first + (int64_t)list->count - 1,
+                                        .step = 1},
+                          .count = list->count},
+        r->arena);
 }
 
 void rows_read(struct text_node *document, struct arena *arena, struct problems *problems,
@@ -166,6 +185,32 @@ void rows_read(struct text_node *document, struct arena *arena, struct problems 
     buf_finish(&r.text);
 }
 
+void rows_of_indices(const char *text, struct position place, struct arena *arena,
+                     struct problems *problems, struct rows *out_rows) {
+    struct indices indices;
+    struct error error = {0};
+
+    if (indices_parse(text, &indices, &error) < 0) {
+        problems_add(problems, place, "spec.array", "%s", error.text);
+        return;
+    }
+    if (indices.count > LIMIT_MANIFEST_DOCUMENTS) {
+        problems_add(problems, place, "spec.array",
+                     "has %llu elements, more than %d; submit it in several",
+                     (unsigned long long)indices.count, LIMIT_MANIFEST_DOCUMENTS);
+        return;
+    }
+    out_rows->count = indices.count;
+    out_rows->texts = arena_take(arena, indices.count, sizeof *out_rows->texts);
+    out_rows->indices = print_indices(&indices, arena);
+    for (uint64_t at = 0; at < indices.count; at++) {
+        char row[INDEX_BYTES];
+        int bytes = snprintf(row, sizeof row, "[%" PRId64 "]", indices_at(&indices, at));
+
+        out_rows->texts[at] = arena_text(arena, row, (size_t)bytes);
+    }
+}
+
 void rows_print_names(const struct rows *rows, struct buf *out) {
     buf_add_char(out, '[');
     for (uint32_t i = 0; rows->names != NULL && i < rows->names->count; i++) {
@@ -175,17 +220,20 @@ void rows_print_names(const struct rows *rows, struct buf *out) {
     buf_add_char(out, ']');
 }
 
-size_t rows_suffix_bytes(const struct rows *rows) {
-    char text[INDEX_BYTES];
+/* "17": what a row's text begins with. */
+static int index_bytes(const struct rows *rows, size_t at) {
+    return (int)strcspn(rows->texts[at] + 1, ",]");
+}
 
-    return (size_t)snprintf(text, sizeof text, "-%" PRId64, rows->first + (int64_t)rows->count - 1);
+size_t rows_suffix_bytes(const struct rows *rows) {
+    return 1 + (size_t)index_bytes(rows, rows->count - 1);
 }
 
 const char *rows_job_name(const struct rows *rows, const char *name, size_t at,
                           struct arena *arena) {
     char text[LIMIT_LABEL_BYTES + INDEX_BYTES];
-    int bytes = snprintf(text, sizeof text, "%.*s-%" PRId64, LIMIT_LABEL_BYTES, name,
-                         rows->first + (int64_t)at);
+    int bytes = snprintf(text, sizeof text, "%.*s-%.*s", LIMIT_LABEL_BYTES, name,
+                         index_bytes(rows, at), rows->texts[at] + 1);
 
     return arena_text(arena, text, (size_t)bytes);
 }

@@ -21,7 +21,8 @@ struct rows {
     const struct text_node *names; /* of the columns: a list of texts, or NULL */
     const char **texts;            /* of each row: [index,"value",...] as JSON */
     size_t count;
-    int64_t first; /* index */
+    int64_t first;       /* index */
+    const char *indices; /* "0-2": of all of them, and "%2": how many may run at once */
 };
 
 /* Is it such a document? */
@@ -30,6 +31,10 @@ bool rows_is(const struct text_node *document);
 /* Read one, or complain. */
 void rows_read(struct text_node *document, struct arena *arena, struct problems *problems,
                struct rows *out_rows);
+
+/* Rows without columns, one for each index of an array; or complain. */
+void rows_of_indices(const char *indices, struct position place, struct arena *arena,
+                     struct problems *problems, struct rows *out_rows);
 
 /* Append the names as a JSON list. */
 void rows_print_names(const struct rows *rows, struct buf *out);

@@ -13,6 +13,7 @@
 
 #define ENVIRONMENT_INDEX "NIGHTSHIFT_ARRAY_INDEX"
 #define ENVIRONMENT_VALUE "NIGHTSHIFT_PARAM_"
+#define KUBERNETES_INDEX  "JOB_COMPLETION_INDEX" /* as in an indexed Job's pods */
 #define VARIABLE_BYTES    (sizeof ENVIRONMENT_VALUE + LIMIT_LABEL_BYTES)
 
 /* A row under its columns' names. */
@@ -138,6 +139,7 @@ static void fill_environment(const struct row *row, json_t *owner) {
         (void)json_object_set_new(owner, "env", environment);
     }
     add_variable(environment, ENVIRONMENT_INDEX, row->index);
+    add_variable(environment, KUBERNETES_INDEX, row->index);
     for (size_t i = 0; i < json_array_size(row->names); i++) {
         char name[VARIABLE_BYTES];
 
@@ -170,6 +172,7 @@ static void fill_executors(const struct row *row, json_t *executor) {
     fill_map(row, map);
     fill_values(row, json_object_get(executor, "env"));
     set_variable(map, ENVIRONMENT_INDEX, row->index);
+    set_variable(map, KUBERNETES_INDEX, row->index);
     for (size_t i = 0; i < json_array_size(row->names); i++) {
         char name[VARIABLE_BYTES];
 

@@ -443,6 +443,46 @@ bool core_next_deadline(const struct core *core, size_t *at, uint64_t *out_job_i
     return true;
 }
 
+bool core_array(const struct core *core, uint64_t first_id, struct core_array *out_array) {
+    const struct group *group = map_get_id(&core->groups.arrays, first_id);
+    const struct entry *entry = NULL;
+
+    if (group == NULL) {
+        return false;
+    }
+    *out_array = (struct core_array){.first_id = first_id,
+                                     .count = group->tally.total,
+                                     .running_max = group->running_max,
+                                     .forgotten = group->forgotten};
+    memcpy(out_array->states, group->states, sizeof out_array->states);
+    if (group->live > 0) {
+        entry = entries_next(&core->entries, first_id - 1);
+        out_array->indices = entry->terms->array;
+    }
+    return true;
+}
+
+/* "etl", or of an array's elements "etl-17". */
+static bool is_called(const struct entry *entry, const char *name, size_t bytes) {
+    return strncmp(entry->name, name, bytes) == 0 &&
+           (entry->name[bytes] == '\0' ||
+            (entry->terms->array[0] != '\0' && entry->name[bytes] == '-' &&
+             strspn(entry->name + bytes + 1, "0123456789") == strlen(entry->name + bytes + 1)));
+}
+
+uint64_t core_find_called(const struct core *core, const char *namespace, const char *name) {
+    const size_t bytes = strlen(name);
+    const struct entry *entry;
+    uint64_t found = 0;
+
+    for (uint64_t id = 0; (entry = entries_next(&core->entries, id)) != NULL; id = entry->id) {
+        if (is_called(entry, name, bytes) && strcmp(entry->terms->namespace, namespace) == 0) {
+            found = entry->terms->array[0] != '\0' ? entry->terms->array_id : entry->id;
+        }
+    }
+    return found;
+}
+
 uint64_t core_new_id(const struct core *core) {
     return core->next_id;
 }

@@ -98,6 +98,23 @@ bool core_next_job(const struct core *core, uint64_t after_id, struct job *out_j
 bool core_next_deadline(const struct core *core, size_t *at, uint64_t *out_job_id,
                         int64_t *out_due_us);
 
+/* An array, and how its elements stand. */
+struct core_array {
+    uint64_t first_id;
+    uint64_t count;
+    uint32_t running_max;           /* 0: all */
+    size_t states[JOB_STATE_COUNT]; /* of those that are known */
+    struct fact_group forgotten;    /* of the others */
+    const char *indices;            /* as in struct job; NULL: none of its elements is known */
+};
+
+/* By its first element's id; false: there is none. */
+bool core_array(const struct core *core, uint64_t first_id, struct core_array *out_array);
+
+/* The latest job of that name, or the first element of the latest array; 0: there is none. O(jobs).
+ */
+uint64_t core_find_called(const struct core *core, const char *namespace, const char *name);
+
 /* What the next job to be submitted will be called. */
 uint64_t core_new_id(const struct core *core);
 

@@ -34,6 +34,9 @@ static void print_after(const struct new_job *new_job, uint64_t first_id, struct
         struct after_item item = new_job->after[i].item;
 
         item.first_id += new_job->after[i].is_here ? first_id : 0;
+        if (item.count == 0 && new_job->occurrence.time_us != 0) {
+            item.business_date = new_job->occurrence.business_date;
+        }
         if (i > 0 && goes_on(&run, &item)) {
             run.count++;
             continue;

@@ -16,6 +16,7 @@
 #include "scheduler/daemon.h"
 #include "scheduler/front_team.h"
 #include "scheduler/known_manifests.h"
+#include "scheduler/submission_after.h"
 
 struct submission_work {
     struct known_manifests *known;    /* what was read, or found to have been read before */
@@ -28,6 +29,8 @@ struct submission_work {
     const char *key; /* NULL: none */
     unsigned char request_hash[SPEC_HASH_BYTES];
     const char *namespace;      /* of jobs that do not say theirs */
+    struct new_after **afters;  /* of the manifests; NULL: none */
+    size_t after_count;         /* manifests that were looked at */
     char **teams;               /* of the jobs; NULL: as that before it */
     const char *priority_class; /* of jobs that do not say theirs */
     bool denied;                /* a job is for a team that the caller has no right to */
@@ -260,13 +263,28 @@ static void repeat_job(struct submission_work *work, const struct manifest *mani
     const struct new_job like = *first;
 
     manifest_job(&work->known->set, manifest, 0, &first->name, &first->spec.row);
+    first->array = manifest->rows.indices;
     for (size_t i = 1; i < manifest->rows.count; i++) {
         struct new_job *job = &work->jobs[work->job_count++];
 
         *job = like;
         job->demand = like.demand != NULL ? demand_share(like.demand) : NULL;
+        job->array = manifest->rows.indices;
+        job->array_place = i;
         manifest_job(&work->known->set, manifest, i, &job->name, &job->spec.row);
     }
+}
+
+/* What the job read last waits for. */
+static void read_after(struct daemon *daemon, struct submission_work *work, size_t manifest,
+                       struct problems *problems) {
+    struct new_job *job = &work->jobs[work->job_count - 1];
+    struct submission_afters afters = {.set = &work->known->set, .manifest = manifest};
+
+    submission_find_after(daemon, job->namespace, &afters, problems);
+    work->afters[work->after_count++] = afters.items;
+    job->after = afters.items;
+    job->after_count = afters.count;
 }
 
 static void read_jobs(struct daemon *daemon, const struct api_call *call,
@@ -286,8 +304,10 @@ static void read_jobs(struct daemon *daemon, const struct api_call *call,
     }
     work->jobs = mem_alloc(count, sizeof *work->jobs);
     work->teams = mem_alloc(count, sizeof *work->teams);
+    work->afters = mem_alloc(set->count, sizeof(struct new_after *));
     for (size_t i = 0; i < set->count; i++) {
         read_job(daemon, call, work, &set->items[i], problems);
+        read_after(daemon, work, i, problems);
         if (set->items[i].rows.count > 0) {
             repeat_job(work, &set->items[i]);
         }
@@ -373,6 +393,10 @@ void submission_destroy(void *value) {
         demand_destroy(work->jobs[i].demand);
         free(work->teams[i]);
     }
+    for (size_t i = 0; i < work->after_count; i++) {
+        free(work->afters[i]);
+    }
+    free(work->afters);
     free(work->jobs);
     free(work->teams);
     known_manifests_destroy(work->known);

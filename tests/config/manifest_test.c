@@ -209,7 +209,7 @@ TEST(manifest__says_file_line_column_path_and_what_was_meant) {
          "job.yaml:6:13: spec.finishBy: \"x\" is not a deadline; write it like 06:00, +1d 06:00 "
          "or 2026-12-24T06:00:00+01:00\n"
          "job.yaml:7:3: spec.sparkApplication: not supported by this version\n"
-         "job.yaml:8:3: spec.arrray: unknown field\n"},
+         "job.yaml:8:3: spec.arrray: unknown field (did you mean \"array\"?)\n"},
         {"retries beyond the bound",
          BATCH NAMED "spec: {spark: {}, retry: {maxRetries: 1000, backoff: {initial: 5}}}\n",
          "job.yaml:4:39: spec.retry.maxRetries: must be between 0 and 999, not 1000\n"

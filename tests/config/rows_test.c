@@ -129,7 +129,7 @@ TEST(rows__keep_the_bounds) {
     read_as_text(buf_text(&text), &out);
     CHECK_STR(buf_text(&out),
               "f:1:1: metadata.name: \"a23456789-a23456789-a23456789-a23456789-a23456789-a23456789-"
-              "a\" with a row's index would have more than 63 characters\n",
+              "a\" with an index would have more than 63 characters\n",
               "a name too long for its index");
     buf_finish(&text);
     buf_finish(&out);

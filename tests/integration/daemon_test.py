@@ -1054,8 +1054,50 @@ def rows_of_a_template(world):
     container = pod_of(world, 2)["spec"]["containers"][0]
     same(container["args"], ["--day", 't"u,e', "1"])
     same({item["name"]: item["value"] for item in container["env"]},
-         {"NIGHTSHIFT_ARRAY_INDEX": "1", "NIGHTSHIFT_PARAM_day": 't"u,e',
-          "NIGHTSHIFT_PARAM_region": "us"})
+         {"NIGHTSHIFT_ARRAY_INDEX": "1", "JOB_COMPLETION_INDEX": "1",
+          "NIGHTSHIFT_PARAM_day": 't"u,e', "NIGHTSHIFT_PARAM_region": "us"})
+
+
+@row("a file's jobs wait for each other, an array runs so many at once, and a circle is refused")
+def graphs_and_arrays(world):
+    daemon = world.daemon
+
+    def file_of(*jobs):
+        return "\n---\n".join(json.dumps(job) for job in jobs)
+
+    def quick(name, **fields):
+        job = pod_job(name, sim={"runtime": "200ms"}, **fields)
+        job["metadata"]["labels"] = {"of": name}
+        return job
+
+    status, answer = daemon.try_submit(file_of(
+        quick("a", after=["c"]), quick("b", after=["a"]), quick("c", after=[{"job": "b"}])))
+    same(status, 422)
+    holds(answer["error"]["details"][0]["message"], "in a circle: a -> c -> b -> a")
+    status, answer = daemon.try_submit(quick("late", after=["none"]))
+    same(status, 422)
+    holds(answer["error"]["details"][0]["message"], "no job of this file is called none")
+    status, answer = daemon.try_submit(file_of(
+        quick("last", after=[{"selector": {"of": "parts"}, "on": "any"}, "parts_2"]),
+        quick("parts", after=["first"], array="0-3%2"),
+        quick("own", after=["each/parts"], array="1-2"), quick("first", hold=True)))
+    same(status, 201, answer)
+    ids = [job["id"] for job in answer["jobs"]]
+    same(len(ids), 8)
+    holds(daemon.job(ids[0])["reason"]["message"], "array %d (parts-0): 0 of 4 did" % ids[1])
+    same(daemon.job(ids[1])["reason"]["code"], "Dependency")
+    daemon.kill()
+    daemon.start()
+    daemon.post("/v1/jobs/%d/release" % ids[-1])
+    for each in ids:
+        daemon.wait_final(each, "SUCCEEDED")
+    last, *parts = [daemon.job(each) for each in ids[:5]]
+    first = daemon.job(ids[-1])
+    same(last["admittedAt"] >= max(job["finishedAt"] for job in parts), True, "the last is last")
+    same(first["finishedAt"] <= min(job["admittedAt"] for job in parts), True, "the first first")
+    same([daemon.job(each)["admittedAt"] >= daemon.job(each - 3)["finishedAt"]
+          for each in ids[5:7]], [True, True], "each behind its own")
+    world.check_once()
 
 
 def spark_submit(world, *args, image="apache/spark:3.5.6"):

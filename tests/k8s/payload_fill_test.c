@@ -35,8 +35,10 @@ TEST(payload_fill__puts_values_where_only_the_program_reads) {
          "{\"spec\":{\"arguments\":[\"--day=mon\",\"7/7\"],"
          "\"driver\":{\"env\":[{\"name\":\"A\",\"value\":\"<mon>\"},"
          "{\"name\":\"NIGHTSHIFT_ARRAY_INDEX\",\"value\":\"7\"},"
+         "{\"name\":\"JOB_COMPLETION_INDEX\",\"value\":\"7\"},"
          "{\"name\":\"NIGHTSHIFT_PARAM_day\",\"value\":\"mon\"}],\"envVars\":{\"B\":\"mon\"}},"
          "\"executor\":{\"envVars\":{\"C\":\"mon\",\"NIGHTSHIFT_ARRAY_INDEX\":\"7\","
+         "\"JOB_COMPLETION_INDEX\":\"7\","
          "\"NIGHTSHIFT_PARAM_day\":\"mon\"}}}}"},
         {"a pod", JOB_KIND_POD,
          "{\"row\":[\"a\"],\"spec\":{\"containers\":[{\"args\":[\"{{a}}\"],\"command\":[\"{{a}}\"],"
@@ -44,6 +46,7 @@ TEST(payload_fill__puts_values_where_only_the_program_reads) {
          "[0,\"v\"]",
          "{\"spec\":{\"containers\":[{\"args\":[\"v\"],\"command\":[\"v\"],\"image\":\"{{a}}\","
          "\"env\":[{\"name\":\"NIGHTSHIFT_ARRAY_INDEX\",\"value\":\"0\"},"
+         "{\"name\":\"JOB_COMPLETION_INDEX\",\"value\":\"0\"},"
          "{\"name\":\"NIGHTSHIFT_PARAM_a\",\"value\":\"v\"}]}],\"nodeName\":\"{{a}}\"}}"},
         {"braces of others, and half ones", JOB_KIND_POD,
          "{\"row\":[\"a\"],\"spec\":{\"containers\":[{\"args\":[\"{{APP_ID}} {{{{a}}}} {{a} {{\","
@@ -51,6 +54,7 @@ TEST(payload_fill__puts_values_where_only_the_program_reads) {
          "[1,\"x\"]",
          "{\"spec\":{\"containers\":[{\"args\":[\"{{APP_ID}} {{x}} {{a} {{\",\"{{}}{{ a }}\"],"
          "\"env\":[{\"name\":\"NIGHTSHIFT_ARRAY_INDEX\",\"value\":\"1\"},"
+         "{\"name\":\"JOB_COMPLETION_INDEX\",\"value\":\"1\"},"
          "{\"name\":\"NIGHTSHIFT_PARAM_a\",\"value\":\"x\"}]}]}}"},
         {"a value is not looked into", JOB_KIND_POD,
          "{\"row\":[\"a\",\"b\"],\"spec\":{\"containers\":[{\"args\":[\"{{a}}\"],\"env\":["
@@ -61,7 +65,8 @@ TEST(payload_fill__puts_values_where_only_the_program_reads) {
          "{\"spec\":{\"containers\":[{\"args\":[\"{{b}}\\\"}\"],\"env\":["
          "{\"name\":\"NIGHTSHIFT_ARRAY_INDEX\",\"value\":\"mine\"},"
          "{\"name\":\"NIGHTSHIFT_PARAM_a\",\"valueFrom\":{}},"
-         "{\"name\":\"NIGHTSHIFT_PARAM_b\",\"value\":\"mine too\"}]}]}}"},
+         "{\"name\":\"NIGHTSHIFT_PARAM_b\",\"value\":\"mine too\"},"
+         "{\"name\":\"JOB_COMPLETION_INDEX\",\"value\":\"1\"}]}]}}"},
         {"a value too few", JOB_KIND_POD, "{\"row\":[\"a\"],\"spec\":{}}", "[1]", NULL},
         {"a value too many", JOB_KIND_POD, "{\"row\":[],\"spec\":{}}", "[1,\"a\"]", NULL},
         {"no index", JOB_KIND_POD, "{\"row\":[],\"spec\":{}}", "[\"a\"]", NULL},
