@@ -227,6 +227,17 @@ static int read_state(const struct json_at *status, struct container_state *stat
     return r < 0 ? r : read_words(words, "message", state->message, sizeof state->message, error);
 }
 
+/* How a container ended is a sign, unless it ended well, or there are too many. */
+static void note_exit(const char *name, const struct container_state *state,
+                      struct retry_signs *signs) {
+    if (state->phase == CONTAINER_TERMINATED && state->exit_code != 0 &&
+        signs->exit_count < RETRY_EXITS_MAX) {
+        signs->exits[signs->exit_count].code = state->exit_code;
+        (void)text_copy(signs->exits[signs->exit_count].container, RETRY_WORD_BYTES + 1, name);
+        signs->exit_count++;
+    }
+}
+
 static int read_main_status(const struct json_at *list, struct pod_state *pod,
                             struct field_error *error) {
     size_t count = 0;
@@ -234,11 +245,16 @@ static int read_main_status(const struct json_at *list, struct pod_state *pod,
 
     for (size_t i = 0; r == OK && i < count; i++) {
         struct json_at item = json_at_index(list, i);
+        struct container_state state = {0};
         char name[LIMIT_LABEL_BYTES + 1] = "";
 
         r = read_name(&item, "name", name, sizeof name, error);
+        r = r < 0 ? r : read_state(&item, &state, error);
+        if (r == OK) {
+            note_exit(name, &state, &pod->signs);
+        }
         if (r == OK && strcmp(name, pod->main_name) == 0) {
-            r = read_state(&item, &pod->main, error);
+            pod->main = state;
         }
     }
     return r;
@@ -252,19 +268,35 @@ static bool is_worth_telling(const struct container_state *state) {
 static int read_init_statuses(const struct json_at *list, struct pod_state *pod,
                               struct field_error *error) {
     size_t count = 0;
+    bool found = false;
     int r = json_get_count(list, ENTRY_COUNT_MAX, &count, error);
 
     for (size_t i = 0; r == OK && i < count; i++) {
         struct json_at item = json_at_index(list, i);
         struct container_state state = {0};
+        char name[LIMIT_LABEL_BYTES + 1] = "";
 
-        r = read_state(&item, &state, error);
-        if (r == OK && is_worth_telling(&state)) {
+        r = read_name(&item, "name", name, sizeof name, error);
+        r = r < 0 ? r : read_state(&item, &state, error);
+        if (r == OK) {
+            note_exit(name, &state, &pod->signs);
+        }
+        if (r == OK && !found && is_worth_telling(&state)) {
             pod->init = state;
-            break;
+            found = true;
         }
     }
     return r;
+}
+
+static void note_condition(const char *type, const char *status, struct retry_signs *signs) {
+    struct retry_pattern *pattern = &signs->conditions[signs->condition_count];
+
+    if (signs->condition_count < RETRY_CONDITIONS_MAX) {
+        (void)text_copy(pattern->type, sizeof pattern->type, type);
+        (void)text_copy(pattern->status, sizeof pattern->status, status);
+        signs->condition_count++;
+    }
 }
 
 static int read_condition(const struct json_at *at, struct pod_state *pod,
@@ -274,6 +306,9 @@ static int read_condition(const struct json_at *at, struct pod_state *pod,
     int r = read_words(at, "type", type, sizeof type, error);
 
     r = r < 0 ? r : read_words(at, "status", status, sizeof status, error);
+    if (r == OK) {
+        note_condition(type, status, &pod->signs);
+    }
     if (r == OK && strcmp(type, "PodScheduled") == 0 && strcmp(status, "False") == 0) {
         r = read_words(at, "reason", pod->scheduled_reason, sizeof pod->scheduled_reason, error);
         r = r < 0 ? r

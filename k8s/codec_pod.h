@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "policy/demand.h"
 #include "policy/resources.h"
+#include "policy/retry.h"
 
 struct field_error;
 
@@ -75,6 +76,8 @@ struct pod_state {
     uint64_t version;     /* resourceVersion; 0: none */
     char reason[POD_REASON_BYTES + 1]; /* status.reason, such as Evicted */
     char message[POD_MESSAGE_BYTES + 1];
+
+    struct retry_signs signs; /* of all its containers that did not end well; its conditions */
 
     /* The container that counts: Spark's driver by its name, else the first of the spec. */
     char main_name[LIMIT_LABEL_BYTES + 1];

@@ -70,21 +70,19 @@ static const struct {
 };
 
 /* What an exit code says when nothing else does. */
-static const struct {
+struct code {
     int32_t code;
     enum failure failure;
     const char *words;
-} codes[] = {
+};
+
+static const struct code codes[] = {
     {126, FAILURE_IMAGE, "the entrypoint cannot be executed"},
     {127, FAILURE_IMAGE, "a command was not found"},
 };
 
 /* The codes that Spark's driver gives a meaning. */
-static const struct {
-    int32_t code;
-    enum failure failure;
-    const char *words;
-} spark_codes[] = {
+static const struct code spark_codes[] = {
     {1, FAILURE_APP, "uncaught exception or wrong options"},
     {2, FAILURE_APP, "usage error"},
     {3, FAILURE_APP, "path not found, or the JVM left on an OutOfMemoryError"},
@@ -95,6 +93,15 @@ static const struct {
     {101, FAILURE_APP, "the main class was not found"},
     {124, FAILURE_DEADLINE, "spark.driver.timeout was reached"},
     {255, FAILURE_APP, "exit(-1)"},
+};
+
+/* The codes that Spark's executors give a meaning. */
+static const struct code executor_codes[] = {
+    {52, FAILURE_OOM, "java.lang.OutOfMemoryError"},
+    {53, FAILURE_APP, "no local folder could be made"},
+    {56, FAILURE_APP, "its driver did not hear of it"},
+    {57, FAILURE_APP, "a task could not be killed"},
+    {58, FAILURE_APP, "its blocks could not be registered again"},
 };
 
 /* The row of that reason, or FAILURE_NONE. */
@@ -120,18 +127,28 @@ static void say(struct outcome *outcome, const char *reason, const char *words) 
                    reason[0] != '\0' && words[0] != '\0' ? ": " : "", words);
 }
 
-static const char *code_words(int32_t code, enum job_kind kind, enum failure *out_failure) {
-    for (size_t i = 0; kind == JOB_KIND_SPARK && i < ARRAY_LEN(spark_codes); i++) {
-        if (spark_codes[i].code == code) {
-            *out_failure = spark_codes[i].failure;
-            return spark_codes[i].words;
+static const struct code *find_code(const struct code *table, size_t count, int32_t code) {
+    for (size_t i = 0; i < count; i++) {
+        if (table[i].code == code) {
+            return &table[i];
         }
     }
-    for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
-        if (codes[i].code == code) {
-            *out_failure = codes[i].failure;
-            return codes[i].words;
-        }
+    return NULL;
+}
+
+static const char *code_words(int32_t code, enum job_kind kind, enum pod_role role,
+                              enum failure *out_failure) {
+    const struct code *found = NULL;
+
+    if (role == POD_ROLE_EXECUTOR) {
+        found = find_code(executor_codes, ARRAY_LEN(executor_codes), code);
+    } else if (kind == JOB_KIND_SPARK) {
+        found = find_code(spark_codes, ARRAY_LEN(spark_codes), code);
+    }
+    found = found != NULL ? found : find_code(codes, ARRAY_LEN(codes), code);
+    if (found != NULL) {
+        *out_failure = found->failure;
+        return found->words;
     }
     *out_failure = FAILURE_APP;
     switch (code) {
@@ -152,10 +169,10 @@ static const char *code_words(int32_t code, enum job_kind kind, enum failure *ou
 
 /* A container's end that is not 0, without any sign from outside it. */
 static void judge_ending(const struct container_state *state, enum job_kind kind,
-                         struct outcome *outcome) {
+                         enum pod_role role, struct outcome *outcome) {
     const struct meanings table = {endings, ARRAY_LEN(endings)};
     char reason[POD_REASON_BYTES + 64];
-    const char *words = code_words(state->exit_code, kind, &outcome->failure);
+    const char *words = code_words(state->exit_code, kind, role, &outcome->failure);
     enum failure ending = look_up(&table, state->reason);
 
     outcome->exit_code = state->exit_code;
@@ -205,9 +222,9 @@ static void judge_failed(const struct pod_state *pod, enum job_kind kind, struct
         return;
     }
     if (pod->main.phase == CONTAINER_TERMINATED && pod->main.exit_code != 0) {
-        judge_ending(&pod->main, kind, outcome);
+        judge_ending(&pod->main, kind, pod->role, outcome);
     } else if (pod->init.phase == CONTAINER_TERMINATED) {
-        judge_ending(&pod->init, JOB_KIND_POD, outcome);
+        judge_ending(&pod->init, JOB_KIND_POD, POD_ROLE_POD, outcome);
     } else if (pod->main.phase == CONTAINER_TERMINATED) {
         outcome->failure = FAILURE_APP; /* Another container of a plain pod failed. */
         say(outcome, pod->reason, pod->message[0] != '\0' ? pod->message : "a container failed");
@@ -263,6 +280,36 @@ static void judge_running(const struct pod_state *pod, enum job_kind kind,
     (void)judge_wait(&pod->main, outcome);
 }
 
+/* "; BEFORE WORD AFTER", unless there is no word. */
+static void add_sign(struct outcome *outcome, const char *before, const char *word,
+                     const char *after) {
+    size_t used = strlen(outcome->cause);
+
+    if (word[0] != '\0') {
+        (void)snprintf(outcome->cause + used, sizeof outcome->cause - used, "%s%s%s%s",
+                       used > 0 ? "; " : "", before, word, after);
+    }
+}
+
+/* What was looked at, in the order of trust. */
+static void tell_signs(const struct pod_state *pod, struct outcome *outcome) {
+    static const char *const phases[] = {"Pending", "Running", "Succeeded", "Failed", "Unknown"};
+    char after[POD_REASON_BYTES + 64];
+
+    add_sign(outcome, "phase ", phases[pod->phase], "");
+    add_sign(outcome, "reason ", pod->reason, "");
+    add_sign(outcome, "condition DisruptionTarget ", pod->disruption_reason, "");
+    add_sign(outcome, "not scheduled: ", pod->scheduled_reason, "");
+    add_sign(outcome, "being ", pod->terminating ? "deleted" : "", "");
+    add_sign(outcome, "init container: ", pod->init.reason, "");
+    add_sign(outcome, "main container: ", pod->main.reason, "");
+    for (size_t i = 0; i < pod->signs.exit_count; i++) {
+        (void)snprintf(after, sizeof after, " ended with exit code %d",
+                       (int)pod->signs.exits[i].code);
+        add_sign(outcome, "", pod->signs.exits[i].container, after);
+    }
+}
+
 void outcome_judge(const struct pod_state *pod, enum job_kind kind, struct outcome *out_outcome) {
     struct outcome outcome = {.exit_code = -1};
     bool is_driver_done = kind == JOB_KIND_SPARK && pod->main.phase == CONTAINER_TERMINATED &&
@@ -291,6 +338,9 @@ void outcome_judge(const struct pod_state *pod, enum job_kind kind, struct outco
         say(&outcome, pod->reason,
             pod->message[0] != '\0' ? pod->message : "the pod's node does not answer");
         break;
+    }
+    if (outcome.failure != FAILURE_NONE) {
+        tell_signs(pod, &outcome);
     }
     *out_outcome = outcome;
 }

@@ -15,6 +15,8 @@
 
 struct pod_state;
 
+#define OUTCOME_CAUSE_BYTES 400
+
 enum outcome_kind {
     OUTCOME_PENDING,  /* not running yet; nothing wrong */
     OUTCOME_STUCK,    /* not running yet, and failure says why: fails after a grace time */
@@ -32,9 +34,11 @@ struct outcome {
     int32_t exit_code;    /* -1: unknown */
     bool spark_executors; /* failed for too many failed executors (exit code 11 of Spark) */
     char message[LIMIT_MESSAGE_BYTES + 1]; /* the cluster's own words, "" if it gave none */
+    char cause[OUTCOME_CAUSE_BYTES];       /* every sign of a failure, "" if there is none */
 };
 
-/* Judge a pod as it is now. kind: what the job is; Spark gives some exit codes a meaning. */
+/* Judge a pod as it is now. kind: what the job is; Spark gives some exit codes a meaning, other ones
+ * to an executor than to its driver. */
 void outcome_judge(const struct pod_state *pod, enum job_kind kind, struct outcome *out_outcome);
 
 /* The pod is gone although it was not finished and nobody of us removed it. pod is its last

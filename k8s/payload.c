@@ -246,6 +246,14 @@ int payload_demand(const struct payload *payload, struct resource_names *names,
     return OK;
 }
 
+void payload_grow(struct payload *payload, uint32_t driver_permille, uint32_t executor_permille) {
+    if (payload->kind == JOB_KIND_SPARK) {
+        spark_size_grow(payload->app, driver_permille, executor_permille);
+    } else {
+        pod_payload_grow(payload->root, driver_permille);
+    }
+}
+
 void payload_explain(const struct payload *payload, struct buf *out_text) {
     if (payload->kind == JOB_KIND_SPARK) {
         spark_size_explain(payload->app, out_text);

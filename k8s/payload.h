@@ -37,6 +37,10 @@ void payload_destroy(struct payload *payload); /* Accepts NULL. */
 int payload_demand(const struct payload *payload, struct resource_names *names,
                    struct demand **out_demand, struct field_error *error) MUST_CHECK;
 
+/* More memory for the next attempt: the demand is then demand_changed()'s. Thousandths; up to 1000
+ * leaves it as it is. */
+void payload_grow(struct payload *payload, uint32_t driver_permille, uint32_t executor_permille);
+
 /* Append the arithmetic behind the demand, a line a term, for people. */
 void payload_explain(const struct payload *payload, struct buf *out_text);
 

@@ -5,11 +5,13 @@
 #include <jansson.h>
 
 #include "base/limits.h"
+#include "base/quantity.h"
 #include "base/text.h"
 #include "k8s/attempt_labels.h"
 #include "k8s/codec_json.h"
 #include "k8s/json_build.h"
 #include "k8s/spark_names.h"
+#include "policy/demand_change.h"
 
 static int check_labels(const struct json_at *labels, struct field_error *error) {
     struct json_at label;
@@ -132,6 +134,28 @@ static struct json_t *make_metadata(const struct json_t *root, const struct payl
     json_put_take(metadata, "labels", labels);
     json_put_copy(metadata, "annotations", given, "annotations");
     return metadata;
+}
+
+static void grow_amount(struct json_t *resources, const char *kind, uint32_t permille) {
+    struct json_t *amounts = json_object_get(resources, kind);
+    const char *said = json_string_value(json_object_get(amounts, "memory"));
+    char text[QUANTITY_BYTES_MAX];
+    int64_t bytes;
+
+    if (said != NULL && quantity_parse_units(said, &bytes) == OK) {
+        quantity_print_bytes(demand_grown_bytes(bytes, permille), text);
+        json_put_text(amounts, "memory", text);
+    }
+}
+
+void pod_payload_grow(struct json_t *root, uint32_t permille) {
+    const struct json_t *containers = json_object_get(json_object_get(root, "spec"), "containers");
+    struct json_t *resources = json_object_get(json_array_get(containers, 0), "resources");
+
+    if (permille > 1000) {
+        grow_amount(resources, "requests", permille);
+        grow_amount(resources, "limits", permille);
+    }
 }
 
 char *pod_payload_body(const struct json_t *root, const struct payload_run *run) {

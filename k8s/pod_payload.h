@@ -6,6 +6,8 @@
 #ifndef K8S_POD_PAYLOAD_H
 #define K8S_POD_PAYLOAD_H
 
+#include <stdint.h>
+
 #include "base/error.h"
 
 struct field_error;
@@ -21,5 +23,8 @@ char *pod_payload_body(const struct json_t *root, const struct payload_run *run)
 
 /* See payload_log_container(). */
 const char *pod_payload_log_container(const struct json_t *root);
+
+/* The memory of the first container, request and limit, so grown: demand_grown_bytes(). */
+void pod_payload_grow(struct json_t *root, uint32_t permille);
 
 #endif

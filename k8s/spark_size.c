@@ -12,6 +12,7 @@
 #include "k8s/json_build.h"
 #include "k8s/spark_app.h"
 #include "k8s/spark_template.h"
+#include "policy/demand_change.h"
 
 #define BYTES_PER_MIB          ((int64_t)1 << 20)
 #define HEAP_DEFAULT_MIB       1024
@@ -321,6 +322,41 @@ void spark_size_put(const struct spark_size *size, struct json_t *resources) {
         (void)snprintf(text, sizeof text, "%" PRId64, size->extended[i].amount);
         json_put_text(limits, size->extended[i].name, text);
     }
+}
+
+static void say_mib(struct spark_app *app, const char *pattern, const char *role, int64_t mib) {
+    char key[KEY_BYTES_MAX];
+    char value[32];
+
+    spark_role_key(pattern, role, key, sizeof key);
+    (void)snprintf(value, sizeof value, "%" PRId64 "m", mib);
+    /* At the bound of keys it was said before, or Spark takes the old size within the new pod. */
+    (void)!spark_conf_set(&app->conf, key, value, "spec.sparkConf");
+}
+
+static void grow_role(struct spark_app *app, const char *role, struct spark_size *size,
+                      uint32_t permille) {
+    const int64_t grown = demand_grown_bytes(size->memory_mib * BYTES_PER_MIB, permille);
+    const int64_t added = grown / BYTES_PER_MIB - size->memory_mib;
+    const int64_t shared = size->heap_mib + size->overhead_mib;
+    const int64_t to_heap = (int64_t)((double)added * (double)size->heap_mib / (double)shared);
+
+    if (added <= 0) {
+        return;
+    }
+    size->heap_mib += to_heap;
+    size->overhead_mib += added - to_heap;
+    size->memory_mib += added;
+    size->overhead_given = true;
+    say_mib(app, "spark.*.memory", role, size->heap_mib);
+    say_mib(app, "spark.*.memoryOverhead", role, size->overhead_mib);
+}
+
+void spark_size_grow(struct spark_app *app, uint32_t driver_permille, uint32_t executor_permille) {
+    grow_role(app, "driver", &app->driver_size, driver_permille);
+    grow_role(app, "executor", &app->executor_size, executor_permille);
+    app->driver_memory_limit_bytes =
+        demand_grown_bytes(app->driver_memory_limit_bytes, driver_permille);
 }
 
 void spark_print_double(double value, char out_text[32]) {

@@ -6,6 +6,8 @@
 #ifndef K8S_SPARK_SIZE_H
 #define K8S_SPARK_SIZE_H
 
+#include <stdint.h>
+
 #include "base/buf.h"
 #include "base/error.h"
 
@@ -19,6 +21,10 @@ int spark_size_resolve(struct spark_app *app, struct field_error *error) MUST_CH
 
 /* Add requests and limits to a container's resources, over what they are there. */
 void spark_size_put(const struct spark_size *size, struct json_t *resources);
+
+/* Driver and executors with more memory, as thousandths of their pods' (demand_grown_bytes()): heap
+ * and overhead share what is added, and the configuration says so to Spark. */
+void spark_size_grow(struct spark_app *app, uint32_t driver_permille, uint32_t executor_permille);
 
 /* A double as the JVM prints one of this size: "0.1", "1.0". */
 void spark_print_double(double value, char out_text[32]);

@@ -24,7 +24,7 @@ const char *const start_miss_texts[START_MISS_COUNT + 1] = {
 
 #define TO(state) (1u << (state))
 
-/* From each state (row), the states it may go to. Final states have none. */
+/* From each state (row), the states it may go to. From final ones only a person takes a job. */
 static const unsigned allowed[JOB_STATE_COUNT] = {
     [JOB_HELD] =
         TO(JOB_QUEUED) | TO(JOB_FAILED) | TO(JOB_CANCELLED) | TO(JOB_SKIPPED) | TO(JOB_REJECTED),
@@ -38,6 +38,10 @@ static const unsigned allowed[JOB_STATE_COUNT] = {
                     TO(JOB_CANCELLED),
     [JOB_RETRY_WAIT] =
         TO(JOB_QUEUED) | TO(JOB_HELD) | TO(JOB_CANCELLED) | TO(JOB_FAILED) | TO(JOB_SKIPPED),
+    [JOB_FAILED] = TO(JOB_QUEUED),
+    [JOB_CANCELLED] = TO(JOB_QUEUED),
+    [JOB_REJECTED] = TO(JOB_QUEUED),
+    [JOB_SKIPPED] = TO(JOB_QUEUED),
 };
 
 const char *job_state_text(enum job_state state) {
@@ -61,9 +65,11 @@ bool job_may_move(enum job_state from, enum job_state to) {
     return (allowed[from] & TO(to)) != 0;
 }
 
+_Static_assert(JOB_SUCCEEDED == JOB_RETRY_WAIT + 1, "final states are the last ones");
+
 bool job_state_is_final(enum job_state state) {
     ENSURE(state < JOB_STATE_COUNT);
-    return allowed[state] == 0;
+    return state >= JOB_SUCCEEDED;
 }
 
 bool job_state_is_active(enum job_state state) {
@@ -77,16 +83,6 @@ bool job_state_is_waiting(enum job_state state) {
 const char *failure_text(enum failure failure) {
     ENSURE(failure < FAILURE_COUNT);
     return failure_texts[failure];
-}
-
-bool failure_spends_retry(enum failure failure) {
-    return failure == FAILURE_APP || failure == FAILURE_OOM || failure == FAILURE_IMAGE ||
-           failure == FAILURE_CONFIG;
-}
-
-bool failure_may_retry(enum failure failure) {
-    return failure != FAILURE_NONE && failure != FAILURE_REJECTED && failure != FAILURE_DEADLINE &&
-           failure != FAILURE_DEPENDENCY && failure != FAILURE_CANCELLED;
 }
 
 int64_t retry_backoff_us(const struct retry_policy *policy, uint32_t failures, double unit) {

@@ -82,12 +82,6 @@ enum failure {
 
 const char *failure_text(enum failure failure);
 
-/* Does this failure spend one of the user's retries? Infrastructure's do not (but are bounded). */
-bool failure_spends_retry(enum failure failure);
-
-/* May the job be tried again at all after it? */
-bool failure_may_retry(enum failure failure);
-
 /* What becomes of a job that has not started by its time. Stored, so values stay. */
 enum start_miss {
     START_MISS_WARN = 0, /* it is told, and starts when it can */
@@ -155,6 +149,7 @@ struct job {
     uint32_t failures; /* attempts that failed, for the back-off */
     uint32_t retries;  /* spent of retry.retries_max */
     uint32_t infra_retries;
+    uint64_t failed_as[2];  /* how often with each class: retry_count_of() */
     uint32_t driver_growth; /* thousandths of its memory as submitted; 0: as submitted */
     uint32_t executor_growth;
     uint32_t ttl_s;       /* finished pods are deleted after it; JOB_TTL_NEVER keeps them */
@@ -182,6 +177,7 @@ struct job {
     bool preemptible;       /* may be stopped for a job of a higher tier */
     bool preempt_requested; /* the current attempt is being stopped for another job */
     bool has_run;           /* a pod of any attempt ran */
+    bool is_retried;        /* by a person, after it was over: no missed start keeps it back */
     bool pods_deleted;      /* the last attempt's pods are gone, or were asked to go */
     bool submitted_held;
 };

@@ -1,5 +1,6 @@
 #include "policy/reason.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,6 +33,18 @@ struct reason reason_retry_wait(int64_t until_us) {
     struct reason reason = reason_plain(REASON_RETRY_WAIT);
 
     reason.until_us = until_us;
+    return reason;
+}
+
+struct reason reason_breaker(const struct reason_broken *broken) {
+    struct reason reason = reason_plain(REASON_BREAKER);
+
+    reason.wanted = broken->failures;
+    (void)text_copy(reason.key, sizeof reason.key, broken->failure);
+    reason.used = broken->exit_code;
+    reason.until_us = broken->until_us;
+    reason.job_id = broken->probe_id;
+    (void)text_copy(reason.name, sizeof reason.name, broken->key);
     return reason;
 }
 
@@ -315,6 +328,27 @@ static void print_retry_wait(const struct reason *reason, const struct resource_
                    until);
 }
 
+static void print_breaker(const struct reason *reason, const struct resource_names *names,
+                          char *out_text) {
+    char until[RFC3339_BYTES_MAX];
+    int used;
+
+    (void)names;
+    rfc3339_print(reason->until_us, until);
+    used = snprintf(out_text, REASON_TEXT_BYTES,
+                    "the breaker of %s is open: %" PRIu32 " in a row ended with %s, exit code "
+                    "%" PRId64 "; ",
+                    reason->name, reason->wanted, reason->key,
+                    reason->used);
+    if (reason->job_id != 0) {
+        (void)snprintf(out_text + used, REASON_TEXT_BYTES - (size_t)used,
+                       "job %" PRIu64 " tries", reason->job_id);
+    } else {
+        (void)snprintf(out_text + used, REASON_TEXT_BYTES - (size_t)used, "one may try at %s",
+                       until);
+    }
+}
+
 static void print_would_delay(const struct reason *reason, const struct resource_names *names,
                               char *out_text) {
     char until[RFC3339_BYTES_MAX];
@@ -438,6 +472,7 @@ static const struct {
     [REASON_NONE] = {"", NULL},
     [REASON_HELD] = {"held until somebody releases it", NULL},
     [REASON_RETRY_WAIT] = {NULL, print_retry_wait},
+    [REASON_BREAKER] = {NULL, print_breaker},
     [REASON_CLUSTER_UNKNOWN] = {"the cluster's pods, nodes and quotas are not known yet", NULL},
     [REASON_NAMESPACE_UNKNOWN] = {"the cluster has no such namespace", NULL},
     [REASON_QUOTA] = {NULL, print_quota},

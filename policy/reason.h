@@ -47,7 +47,8 @@
     X(REASON_POD_REMAINS, "PodRemains")           /* an earlier attempt's pod is not gone yet */   \
     X(REASON_DEPENDENCY, "Dependency")            /* of what it waits for, something is to come */ \
     X(REASON_DEPENDENCY_NEVER, "DependencyNever") /* as it stands, it can't come */                \
-    X(REASON_ARRAY_LIMIT, "ArrayLimit")           /* as many of its array run as may */
+    X(REASON_ARRAY_LIMIT, "ArrayLimit")           /* as many of its array run as may */ \
+    X(REASON_BREAKER, "Breaker")                  /* jobs like it failed alike in a row */
 
 enum reason_code {
 #define REASON_ENUM(name, text) name,
@@ -92,6 +93,17 @@ const char *reason_code_text(enum reason_code code);
 
 struct reason reason_plain(enum reason_code code);
 struct reason reason_retry_wait(int64_t until_us);
+/* A breaker is open, until an instant, or as long as a job tries (probe_id; 0: none does). */
+struct reason_broken {
+    const char *key;
+    uint32_t failures;
+    const char *failure; /* the class */
+    int32_t exit_code;
+    int64_t until_us;
+    uint64_t probe_id;
+};
+struct reason reason_breaker(const struct reason_broken *broken);
+
 struct reason reason_behind(uint64_t job_id, enum reason_code ahead_code);
 
 /* Of an answer that does not fit. */

@@ -44,6 +44,26 @@ static const struct field group_fields[] = {
     FIELD(7, FIELD_U64, struct fact_group, never_ran),
 };
 
+static const struct field memory_fields[] = {
+    FIELD(1, FIELD_I64, struct fact_memory, updated_us),
+    FIELD(2, FIELD_I64, struct fact_memory, driver_bytes),
+    FIELD(3, FIELD_I64, struct fact_memory, executor_bytes),
+};
+
+static const struct field breaker_fields[] = {
+    FIELD(1, FIELD_I64, struct fact_breaker, updated_us),
+    FIELD(2, FIELD_U32, struct fact_breaker, state),
+    FIELD(3, FIELD_U32, struct fact_breaker, failures),
+    FIELD(4, FIELD_U32, struct fact_breaker, failure),
+    FIELD(5, FIELD_I32, struct fact_breaker, exit_code),
+    FIELD(6, FIELD_I64, struct fact_breaker, until_us),
+    FIELD(7, FIELD_U64, struct fact_breaker, probe_id),
+};
+
+static const struct field_table memory_table = {memory_fields, ARRAY_LEN(memory_fields),
+                                                sizeof(struct fact_memory)};
+static const struct field_table breaker_table = {breaker_fields, ARRAY_LEN(breaker_fields),
+                                                 sizeof(struct fact_breaker)};
 static const struct field_table usage_table = {usage_fields, ARRAY_LEN(usage_fields),
                                                sizeof(struct fact_usage)};
 static const struct field_table runs_table = {runs_fields, ARRAY_LEN(runs_fields),
@@ -63,6 +83,10 @@ const struct field_table *fact_fields(enum fact_kind kind) {
         return &schedule_state_table;
     case FACT_GROUP:
         return &group_table;
+    case FACT_MEMORY:
+        return &memory_table;
+    case FACT_BREAKER:
+        return &breaker_table;
     }
     return NULL;
 }

@@ -31,6 +31,25 @@ struct fact_runs {
     int64_t runs_us[FACT_SERIES_MAX];
 };
 
+/* The memory that jobs of one name were grown to after they had too little; namespace/name as the
+ * key. */
+struct fact_memory {
+    int64_t updated_us;
+    int64_t driver_bytes; /* of one pod; 0: not grown */
+    int64_t executor_bytes;
+};
+
+/* Jobs of one name, schedule or team that failed alike in a row. */
+struct fact_breaker {
+    int64_t updated_us;
+    uint32_t state; /* enum breaker_state */
+    uint32_t failures;
+    uint32_t failure; /* enum failure */
+    int32_t exit_code;
+    int64_t until_us;
+    uint64_t probe_id;
+};
+
 /* What people asked for: a schedule; its namespace/name as the key. */
 struct fact_schedule {
     int64_t created_us;
@@ -69,7 +88,9 @@ struct fact_group {
     X(FACT_RUNS, 2, struct fact_runs, runs)                               \
     X(FACT_SCHEDULE, 3, struct fact_schedule, schedule)                   \
     X(FACT_SCHEDULE_STATE, 4, struct fact_schedule_state, schedule_state) \
-    X(FACT_GROUP, 5, struct fact_group, group)
+    X(FACT_GROUP, 5, struct fact_group, group) \
+    X(FACT_MEMORY, 6, struct fact_memory, memory) \
+    X(FACT_BREAKER, 7, struct fact_breaker, breaker)
 
 enum fact_kind {
 #define FACT_ENUM(name, number, type, member) name = (number),

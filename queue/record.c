@@ -27,7 +27,7 @@ enum record_kind {
 
 /* Rows that two tables have: a record's, and all of a job's for exports. */
 
-/* What is the job's own; tag 24 is the row of a stored one. Next tag: 35. */
+/* What is the job's own; tag 24 is the row of a stored one. Next tag: 38. */
 #define JOB_OWN_ROWS                                                                               \
     FIELD(4, FIELD_I64, struct job, submitted_us), FIELD(5, FIELD_TEXT, struct job, name),         \
         FIELD_BOUND(6, FIELD_ENUM, struct job, state, JOB_STATE_COUNT),                            \
@@ -56,7 +56,10 @@ enum record_kind {
         FIELD(30, FIELD_BOOL, struct job, has_run), FIELD(31, FIELD_U32, struct job, alarms), \
         FIELD(32, FIELD_U32, struct job, driver_growth),                                      \
         FIELD(33, FIELD_U32, struct job, executor_growth),                                    \
-        FIELD(34, FIELD_TEXT, struct job, avoid)
+        FIELD(34, FIELD_TEXT, struct job, avoid),                                              \
+        FIELD(35, FIELD_U64, struct job, failed_as[0]),                                       \
+        FIELD(36, FIELD_U64, struct job, failed_as[1]),                                       \
+        FIELD(37, FIELD_BOOL, struct job, is_retried)
 
 /* What a job has from its submission and never changes: stored once for all that have the same.
  * Next tag: 26. */
@@ -81,7 +84,7 @@ enum record_kind {
         FIELD(22, FIELD_I64, struct job, start_by_us),                                          \
         FIELD_BOUND(23, FIELD_ENUM, struct job, start_miss, START_MISS_COUNT),                  \
         FIELD(24, FIELD_I64, struct job, finish_by_us),                                         \
-        FIELD(25, FIELD_TEXT, struct job, retry.rules)
+        FIELD(25, FIELD_LONG_TEXT, struct job, retry.rules)
 
 /* A stored job begins with its job. */
 static const struct field job_fields[] = {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "scheduler/breakers.h"
 #include "scheduler/conditions.h"
 #include "scheduler/view.h"
 
@@ -51,6 +52,10 @@ void arrays_offer(struct core *core, struct entry *entry) {
     }
     if (conditions_hold(core, entry)) {
         view_park(core, entry, PARKED_AFTER);
+        return;
+    }
+    if (breakers_block(core, entry)) {
+        view_park(core, entry, PARKED_BREAKER);
         return;
     }
     if (group != NULL && group->running_max > 0 && is_full(group)) {

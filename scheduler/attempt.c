@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "scheduler/retrying.h"
 #include "scheduler/runtimes.h"
 
 bool attempt_is_current(const struct entry *entry, uint32_t attempt) {
@@ -31,7 +32,7 @@ static struct run *new_run(struct core *core, struct entry *entry) {
     struct run *run = entry->run != NULL ? entry->run : mem_alloc(1, sizeof *run);
     struct attempt old = run->attempt;
 
-    free(run->standing_message);
+    run_forget_pod(run);
     *run = (struct run){.attempt = {.job_id = entry->id,
                                     .number = entry_course(entry)->attempt,
                                     .pod_name = old.pod_name,
@@ -127,35 +128,6 @@ static void end_attempt(struct core *core, struct entry *entry, enum failure fai
     }
 }
 
-static void retry_or_fail(struct core *core, struct entry *entry, const char *message) {
-    const struct retry_policy *retry = &entry->terms->retry;
-    struct course *course = entry_edit(entry);
-    bool spends = failure_spends_retry(course->failure);
-    uint32_t *spent = spends ? &course->retries : &course->infra_retries;
-    uint32_t most = spends ? retry->retries_max : retry->infra_retries_max;
-    char wait[32];
-    int64_t wait_us;
-
-    course->failures++;
-    if (!failure_may_retry(course->failure) || *spent >= most ||
-        course->attempt >= LIMIT_JOB_ATTEMPTS) {
-        lifecycle_move(core, entry, JOB_FAILED, "failed",
-                       outbox_format(&core->outbox, "%s: %s (%s %" PRIu32 " of %" PRIu32 " used)",
-                                     failure_text(course->failure), message,
-                                     spends ? "retries" : "infrastructure retries", *spent, most));
-        return;
-    }
-    (*spent)++;
-    wait_us = retry_backoff_us(retry, course->failures, rng_unit(&core->rng));
-    lifecycle_wait(core, entry, wait_us);
-    text_print_duration(wait_us, wait);
-    lifecycle_move(core, entry, JOB_RETRY_WAIT, "retry",
-                   outbox_format(&core->outbox,
-                                 "%s: %s; tried again in %s (%s %" PRIu32 " of %" PRIu32 ")",
-                                 failure_text(course->failure), message, wait,
-                                 spends ? "retry" : "infrastructure retry", *spent, most));
-}
-
 /* A run that came to its end by itself says how long runs take; others were cut short. */
 static void note_runtime(struct core *core, const struct entry *entry) {
     const struct attempt *attempt = &entry->run->attempt;
@@ -202,7 +174,11 @@ static void preempted(struct core *core, struct entry *entry, int32_t exit_code)
 void attempt_finish(struct core *core, struct entry *entry, enum failure failure, int32_t exit_code,
                     const char *message) {
     const bool was_preempted = entry_course(entry)->preempt_requested;
+    struct diagnosis diagnosis;
 
+    diagnose(core, entry, failure, exit_code, message, &diagnosis);
+    run_set_text(&entry->run->attempt.cause, diagnosis.cause);
+    failure = diagnosis.failure;
     entry_edit(entry)->preempt_requested = false;
     if (entry_course(entry)->cancel_requested) {
         end_attempt(core, entry, FAILURE_CANCELLED, exit_code, message);
@@ -218,7 +194,7 @@ void attempt_finish(struct core *core, struct entry *entry, enum failure failure
         note_runtime(core, entry);
         lifecycle_move(core, entry, JOB_SUCCEEDED, "succeeded", message);
     } else {
-        retry_or_fail(core, entry, message);
+        retrying_decide(core, entry, &diagnosis, message);
     }
 }
 
@@ -287,12 +263,7 @@ void attempt_observe(struct core *core, struct entry *entry) {
 /* What the watch has told of may be a pod of an earlier try, deleted since. */
 static void forget_other_pod(struct run *run, const char *uid) {
     if (strcmp(run->attempt.pod_uid, uid) != 0) {
-        run->seen = run->gone = false;
-        run->standing = POD_STANDS_WAITING;
-        run->standing_failure = FAILURE_NONE;
-        run->standing_started_us = run->standing_finished_us = 0;
-        free(run->standing_message);
-        run->standing_message = NULL;
+        run_forget_pod(run);
     }
 }
 

@@ -142,6 +142,8 @@ static int add_pod(struct daemon *daemon, const struct reflector_event *event,
         .failure = work->outcome.failure,
         .exit_code = work->outcome.exit_code,
         .message = work->outcome.message,
+        .cause = work->outcome.cause,
+        .signs = work->outcome.kind == OUTCOME_FAILED ? &work->state.signs : NULL,
         .created_us = pod->created_us,
         .started_us = pod->main.started_us,
         .finished_us = pod->main.finished_us,
@@ -446,6 +448,7 @@ static void start(struct daemon *daemon, const struct command *command) {
                                             : "its stored specification can't be read");
         return;
     }
+    payload_grow(payload, job.driver_growth, job.executor_growth);
     starter_start(daemon->starter, &(struct start_order){.job_id = job.id,
                                                          .attempt = command->attempt,
                                                          .job_name = job.name,

@@ -13,6 +13,8 @@
 #include "policy/runtime_history.h"
 #include "scheduler/arrays.h"
 #include "scheduler/conditions.h"
+#include "scheduler/breakers.h"
+#include "scheduler/learnt.h"
 #include "scheduler/lifecycle.h"
 #include "scheduler/teams.h"
 #include "scheduler/view.h"
@@ -67,6 +69,10 @@ static void apply_settings(struct core *core, const struct core_settings *settin
 
     core->settings = *settings;
     core->settings.windows = window_set_share(settings->windows);
+    core->settings.retry = NULL;
+    if (settings->retry != NULL) {
+        core->retry = *settings->retry;
+    }
     window_set_destroy(windows);
     gates_replaced(core);
     core->plan_outdated = true;
@@ -78,6 +84,8 @@ struct core *core_create(const struct core_options *options) {
 
     core->next_id = options->next_id;
     core->gates.due_us = INT64_MIN;
+    core->breakers_due_us = CLOCK_NEVER_US;
+    retry_settings_init(&core->retry);
     rng_init(&core->rng, options->seed);
     core->ledger = ledger_create();
     core->runtimes = runtime_history_create(LIMIT_RUNTIME_NAMES);
@@ -94,6 +102,8 @@ void core_destroy(struct core *core) {
     }
     view_finish(core);
     gates_finish(core);
+    breakers_finish(core);
+    learnt_finish(core);
     window_set_destroy(core->settings.windows);
     plan_destroy(core->plan);
     runtime_history_destroy(core->runtimes);
@@ -210,6 +220,14 @@ static void on_cancel(struct core *core, struct event *event) {
     requests_cancel(core, event);
 }
 
+static void on_retry(struct core *core, struct event *event) {
+    requests_retry(core, event);
+}
+
+static void on_forget(struct core *core, struct event *event) {
+    requests_forget(core, event);
+}
+
 static void on_hold(struct core *core, struct event *event) {
     requests_hold(core, event);
 }
@@ -250,6 +268,8 @@ static void (*const handlers[EVENT_KIND_COUNT])(struct core *core, struct event 
     [EVENT_CANCEL] = on_cancel,
     [EVENT_HOLD] = on_hold,
     [EVENT_RELEASE] = on_release,
+    [EVENT_RETRY] = on_retry,
+    [EVENT_FORGET] = on_forget,
     [EVENT_POD] = on_pod,
     [EVENT_POD_GONE] = on_pod_gone,
     [EVENT_NODE] = on_node,
@@ -334,6 +354,7 @@ static void expire_submissions(struct core *core) {
     }
     core->submissions_expired_us = now_us;
     share_sweep(core->share, now_us);
+    learnt_sweep(core);
     outbox_add_change(&core->outbox,
                       &(struct queue_change){.kind = CHANGE_SUBMISSIONS_EXPIRE,
                                              .before_us = now_us - SUBMISSION_KEPT_US});
@@ -354,6 +375,11 @@ static int64_t wake_after_us(const struct core *core) {
             next_us > core->instant.mono_us ? next_us - core->instant.mono_us : 0;
 
         after_us = left_us < after_us ? left_us : after_us;
+    }
+    if (core->breakers_due_us != CLOCK_NEVER_US) {
+        const int64_t left_us = core->breakers_due_us - core->instant.now_us;
+
+        after_us = left_us < after_us ? (left_us > 0 ? left_us : 0) : after_us;
     }
     if (due_us != CLOCK_NEVER_US) { /* On the wall clock. */
         const int64_t wait_us = due_us > core->instant.now_us ? due_us - core->instant.now_us : 0;
@@ -393,6 +419,7 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
     alarms_tick(core);
     settle(core);
     gates_tick(core);
+    breakers_tick(core);
     view_settle(core);
     if (core->pass_needed) {
         pass_run(core);
@@ -506,7 +533,10 @@ static struct reason unlisted_reason(const struct core *core, const struct entry
     if (wait_us > 0) {
         return reason_retry_wait(core->instant.now_us + wait_us);
     }
-    return reason_plain(lifecycle_has_live_pod(entry) ? REASON_POD_REMAINS : REASON_WAITING_TURN);
+    if (lifecycle_has_live_pod(entry)) {
+        return reason_plain(REASON_POD_REMAINS);
+    }
+    return reason_plain(REASON_WAITING_TURN);
 }
 
 static struct reason queued_reason(const struct core *core, const struct entry *entry) {
@@ -517,6 +547,9 @@ static struct reason queued_reason(const struct core *core, const struct entry *
     }
     if (entry->parked == PARKED_ARRAY) {
         return arrays_reason(entry);
+    }
+    if (entry->parked == PARKED_BREAKER) {
+        return breakers_reason(core, entry);
     }
     if (!entry->is_listed || entry->shape == NULL) {
         return unlisted_reason(core, entry);
@@ -573,17 +606,10 @@ bool core_reason_print(struct core *core, uint64_t id, struct reason *out_reason
  * above a quota's hard may wait: hard can be raised, also by the clock. */
 static int check_never(struct core *core, const char *namespace, const struct demand *demand,
                        struct error *error) {
-    const struct plan_input input = {.ledger = core->ledger,
-                                     .capacity_unknown = !core->counts.synced[CLUSTER_NODES]};
-    const struct plan_shape shape = {
-        .namespace_index = ledger_namespace_index(core->ledger, namespace),
-        .demand = demand,
-        .job_count = 1,
-    };
     char text[REASON_TEXT_BYTES];
     struct reason reason;
 
-    if (!plan_is_impossible(core->plan, &input, &shape, &reason) ||
+    if (!view_is_never(core, namespace, demand, &reason) ||
         reason.code == REASON_QUOTA_NEVER) {
         return OK;
     }
@@ -689,11 +715,14 @@ static int verify_entry(const struct core *core, const struct entry *entry, stru
     }
     if (job_state_is_waiting(job->state) && entry->shape != NULL) {
         bool is_parked = job->state != JOB_HELD && !entry->is_listed;
-        enum reason_code parked = entry->parked == PARKED_AFTER   ? REASON_DEPENDENCY
-                                  : entry->parked == PARKED_ARRAY ? REASON_ARRAY_LIMIT
-                                                                  : REASON_RETRY_WAIT;
+        static const enum reason_code parked[PARKED_COUNT] = {
+            [PARKED_NOT] = REASON_RETRY_WAIT,
+            [PARKED_AFTER] = REASON_DEPENDENCY,
+            [PARKED_ARRAY] = REASON_ARRAY_LIMIT,
+            [PARKED_BREAKER] = REASON_BREAKER,
+        };
 
-        counted->reasons[is_parked ? parked : reason.code]++;
+        counted->reasons[is_parked ? parked[entry->parked] : reason.code]++;
     }
     if (job->retries > job->retry.retries_max ||
         job->infra_retries > job->retry.infra_retries_max) {

@@ -65,6 +65,9 @@ int core_load_runs(struct core *core, const struct fact *fact) MUST_CHECK;
 /* The same for how members of a group ended that are forgotten (FACT_GROUP); before the jobs.
  * ERR_CORRUPT: it is left out. */
 int core_load_group(struct core *core, const struct fact *fact) MUST_CHECK;
+/* And for memory that was grown (FACT_MEMORY), and for breakers (FACT_BREAKER). */
+int core_load_memory(struct core *core, const struct fact *fact) MUST_CHECK;
+int core_load_breaker(struct core *core, const struct fact *fact) MUST_CHECK;
 
 /* The interned resource names that demands, nodes and quotas given to the core must use. */
 struct resource_names *core_resource_names(struct core *core);
@@ -153,6 +156,19 @@ const struct demand *core_demand(const struct core *core, uint64_t id);
  * answer. */
 int64_t core_draw_runtime_us(const struct core *core, uint64_t id, double unit, int64_t ran_us,
                              bool *out_chance);
+
+enum breaker_state {
+    BREAKER_CLOSED,    /* it counts */
+    BREAKER_OPEN,      /* nothing of it starts until its pause is over */
+    BREAKER_HALF_OPEN, /* one job may try */
+    BREAKER_STATE_COUNT,
+};
+const char *breaker_state_text(enum breaker_state state);
+
+/* What was learnt of failures, one fact after the other from *at = 0; keys are borrowed until the
+ * next turn. */
+bool core_next_learnt(const struct core *core, size_t *at, struct fact *out_fact);
+bool core_next_breaker(const struct core *core, size_t *at, struct fact *out_fact);
 
 /* Could a job with these windows (joined by commas; "": none) and run time (0: unknown) ever start?
  * ERR_INVALID with the window that is not there, or with the numbers. */

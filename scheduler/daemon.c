@@ -316,13 +316,14 @@ struct load {
     struct demands demands; /* by the numbers of specs */
     struct demand_classes classes;
     struct attempt attempt; /* the job's last one */
-    char *texts[4];
+    char *texts[5];
     uint64_t unreadable;
 };
 
 static int keep_attempt(void *context, const struct attempt *attempt) {
     struct load *load = context;
-    const char *texts[4] = {attempt->pod_name, attempt->pod_uid, attempt->node, attempt->message};
+    const char *texts[5] = {attempt->pod_name, attempt->pod_uid, attempt->node, attempt->message,
+                            attempt->cause};
 
     load->attempt = *attempt;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -333,6 +334,7 @@ static int keep_attempt(void *context, const struct attempt *attempt) {
     load->attempt.pod_uid = load->texts[1];
     load->attempt.node = load->texts[2];
     load->attempt.message = load->texts[3];
+    load->attempt.cause = load->texts[4];
     return OK;
 }
 

@@ -46,6 +46,7 @@ static struct job shared_part(const struct job *job) {
     shared.state = (enum job_state)0;
     shared.attempt = shared.failures = shared.retries = shared.infra_retries = 0;
     shared.driver_growth = shared.executor_growth = 0;
+    shared.failed_as[0] = shared.failed_as[1] = 0;
     shared.avoid = NULL;
     shared.event_count = 0;
     shared.submitted_us = shared.eligible_us = 0;
@@ -59,7 +60,7 @@ static struct job shared_part(const struct job *job) {
     shared.failure = FAILURE_NONE;
     shared.exit_code = 0;
     shared.has_run = false;
-    shared.cancel_requested = shared.pods_deleted = shared.preempt_requested = false;
+    shared.is_retried = shared.cancel_requested = shared.pods_deleted = shared.preempt_requested = false;
     return shared;
 }
 
@@ -197,6 +198,7 @@ void view_job(const struct entry *entry, struct job *out_job) {
     out_job->failures = course->failures;
     out_job->retries = course->retries;
     out_job->infra_retries = course->infra_retries;
+    memcpy(out_job->failed_as, course->failed_as, sizeof out_job->failed_as);
     out_job->driver_growth = course->driver_growth;
     out_job->executor_growth = course->executor_growth;
     out_job->avoid = course->avoid != NULL ? course->avoid : "";
@@ -209,6 +211,7 @@ void view_job(const struct entry *entry, struct job *out_job) {
     out_job->exit_code = course->exit_code;
     out_job->cancel_requested = course->cancel_requested;
     out_job->preempt_requested = course->preempt_requested;
+    out_job->is_retried = course->is_retried;
     out_job->pods_deleted = course->pods_deleted;
     out_job->has_run = course->has_run;
     out_job->preemptions = course->preemptions;
@@ -228,6 +231,7 @@ void entry_load(struct entry *entry, const struct job *job) {
         .failures = job->failures,
         .retries = job->retries,
         .infra_retries = job->infra_retries,
+        .failed_as = {job->failed_as[0], job->failed_as[1]},
         .driver_growth = job->driver_growth,
         .executor_growth = job->executor_growth,
         .eligible_us = job->eligible_us,
@@ -241,6 +245,7 @@ void entry_load(struct entry *entry, const struct job *job) {
         .cancel_requested = job->cancel_requested,
         .preempt_requested = job->preempt_requested,
         .has_run = job->has_run,
+        .is_retried = job->is_retried,
         .pods_deleted = job->pods_deleted,
         .preemptions = job->preemptions,
         .preempted_us = job->preempted_us,

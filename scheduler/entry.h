@@ -20,6 +20,7 @@
 
 #include "policy/job.h"
 
+struct demand;
 struct pod_note;
 struct run;
 struct shape;
@@ -29,9 +30,11 @@ struct course {
     uint32_t failures;
     uint32_t retries;
     uint32_t infra_retries;
+    uint64_t failed_as[2];
     uint32_t driver_growth;
     uint32_t executor_growth;
-    char *avoid; /* owned; NULL: none */
+    char *avoid;         /* owned; NULL: none */
+    struct demand *base; /* as submitted; NULL: its shape's is */
     int64_t eligible_us;
     int64_t admitted_us;
     int64_t started_us;
@@ -43,6 +46,7 @@ struct course {
     bool cancel_requested;
     bool preempt_requested;
     bool has_run;
+    bool is_retried;
     bool pods_deleted;
     uint32_t alarms;
     uint32_t preemptions;
@@ -58,6 +62,7 @@ enum parked {
     PARKED_NOT,   /* it is, or its back-off is not over, or an earlier pod is there */
     PARKED_AFTER, /* it waits for other jobs */
     PARKED_ARRAY, /* as many of its array run as may */
+    PARKED_BREAKER, /* jobs like it failed alike */
     PARKED_COUNT,
 };
 

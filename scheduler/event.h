@@ -16,6 +16,7 @@
 #include "policy/job.h"
 #include "policy/order_settings.h"
 #include "policy/plan_settings.h"
+#include "policy/retry.h"
 #include "queue/change.h"
 
 struct limit_range;
@@ -28,6 +29,8 @@ enum event_kind {
     EVENT_CANCEL,
     EVENT_HOLD,
     EVENT_RELEASE,
+    EVENT_RETRY,  /* a job that is over gets another attempt, one that waits for its next has it now */
+    EVENT_FORGET, /* what was learnt of failures: grown memory, an open breaker */
     EVENT_POD,      /* a pod is like this now */
     EVENT_POD_GONE, /* by namespace and name */
     EVENT_NODE,
@@ -114,6 +117,8 @@ struct pod_event {
     enum failure failure;
     int32_t exit_code;
     const char *message;
+    const char *cause; /* all signs of its end, for people; NULL or "": none */
+    const struct retry_signs *signs; /* of one that failed; NULL: none */
     int64_t created_us;
     int64_t started_us;
     int64_t finished_us;
@@ -149,6 +154,16 @@ struct deleted_event {
     const char *message;
 };
 
+struct retry_event {
+    uint64_t job_id;
+    struct demand *demand; /* as submitted; NULL: its specification can't be read */
+};
+
+struct forget_event {
+    bool is_breaker;
+    const char *key; /* of what core_next_breaker() or core_next_learnt() told */
+};
+
 enum cluster_part {
     CLUSTER_PODS,
     CLUSTER_NODES,
@@ -178,6 +193,7 @@ struct core_settings {
     enum plan_preemption_mode preemption;
     int64_t preempt_protection_us; /* a job is not stopped again so soon */
     struct window_set *windows;    /* the core shares it; NULL: none */
+    const struct retry_settings *retry; /* copied; NULL: the defaults */
 };
 
 /* When a job will start: half of the futures keep p50_us, nine in ten p90_us. CLOCK_NEVER_US: not
@@ -200,6 +216,8 @@ struct event {
     union {
         struct submit_event submit;
         uint64_t job_id; /* of CANCEL, HOLD, RELEASE */
+        struct retry_event retry;
+        struct forget_event forget;
         struct pod_event pod;
         struct {
             const char *namespace; /* "" for a node */

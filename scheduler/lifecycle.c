@@ -6,6 +6,8 @@
 #include "base/text.h"
 #include "scheduler/arrays.h"
 #include "scheduler/conditions.h"
+#include "scheduler/breakers.h"
+#include "scheduler/retrying.h"
 #include "scheduler/runtimes.h"
 
 #define BLIND_US        (1 * CLOCK_US_PER_SECOND) /* between looks while nothing can be seen */
@@ -95,6 +97,9 @@ void lifecycle_move(struct core *core, struct entry *entry, enum job_state to, c
         alarms_ended(core, entry,
                      entry->run != NULL ? entry->run->attempt.finished_us : core->instant.now_us);
     }
+    if (job_state_is_final(to) || to == JOB_HELD) {
+        breakers_note(core, entry);
+    }
 }
 
 /* Two drivers of one job could both write its output: the next attempt waits until the pod of the
@@ -114,9 +119,16 @@ static void tick_waiting(struct core *core, struct entry *entry) {
         lifecycle_move(core, entry,
                        job_may_move(entry->state, JOB_REJECTED) ? JOB_REJECTED : JOB_FAILED,
                        "rejected", "its stored specification can't be read any more");
-    } else if (alarms_forbid_start(entry)) {
+        return;
+    }
+    if (alarms_forbid_start(entry)) {
         alarms_skip(core, entry);
-    } else if (lifecycle_eligible_in_us(core, entry) > 0) {
+        return;
+    }
+    if (entry_course(entry)->avoid != NULL) {
+        retrying_refresh(core, entry);
+    }
+    if (lifecycle_eligible_in_us(core, entry) > 0) {
         lifecycle_wake_at(core, entry->id,
                           core->instant.mono_us + lifecycle_eligible_in_us(core, entry));
     } else if (lifecycle_has_live_pod(entry)) {
@@ -124,6 +136,9 @@ static void tick_waiting(struct core *core, struct entry *entry) {
         view_park(core, entry, PARKED_NOT);
     } else if (entry->state == JOB_RETRY_WAIT) {
         lifecycle_move(core, entry, JOB_QUEUED, "queued", "its back-off is over");
+    } else if (entry->is_listed && breakers_block(core, entry)) {
+        view_unlist(core, entry);
+        view_park(core, entry, PARKED_BREAKER);
     } else if (entry->state == JOB_QUEUED) {
         arrays_offer(core, entry);
     }
@@ -146,17 +161,36 @@ static void tick_submitting(struct core *core, struct entry *entry) {
     }
 }
 
-static void start_timed_out(struct core *core, struct entry *entry) {
+/* When its pod is given up, monotonic: of one that can't start, after the grace of its class. */
+static int64_t give_up_us(const struct core *core, const struct entry *entry, bool *out_is_stuck) {
+    const struct run *run = entry->run;
+    const int64_t due_us = run->created_mono_us + core->settings.start_timeout_us;
+    int64_t grace_us;
+
+    *out_is_stuck = false;
+    if (run->stuck_mono_us == 0) {
+        return due_us;
+    }
+    grace_us = retrying_grace_us(core, entry, run->stuck_failure);
+    *out_is_stuck = grace_us < due_us - run->stuck_mono_us;
+    return *out_is_stuck ? run->stuck_mono_us + grace_us : due_us;
+}
+
+static void start_timed_out(struct core *core, struct entry *entry, bool is_stuck) {
     struct run *run = entry->run;
     char limit[32];
     const char *message;
 
-    text_print_duration(core->settings.start_timeout_us, limit);
+    text_print_duration(is_stuck ? retrying_grace_us(core, entry, run->stuck_failure)
+                                 : core->settings.start_timeout_us,
+                        limit);
     message = run->standing_message != NULL && run->standing_message[0] != '\0'
                   ? run->standing_message
                   : "its pod did not start";
-    message =
-        outbox_format(&core->outbox, "not running %s after it was created: %s", limit, message);
+    message = outbox_format(&core->outbox,
+                            is_stuck ? "could not start for %s: %s"
+                                     : "not running %s after it was created: %s",
+                            limit, message);
     attempt_delete_pod(core, entry);
     attempt_finish(core, entry,
                    run->standing_failure != FAILURE_NONE ? run->standing_failure
@@ -204,9 +238,10 @@ static int64_t created_mono_us(const struct core *core, const struct run *run) {
 static void tick_starting(struct core *core, struct entry *entry) {
     struct run *run = entry->run;
     int64_t due_us;
+    bool is_stuck;
 
     run->created_mono_us = created_mono_us(core, run);
-    due_us = run->created_mono_us + core->settings.start_timeout_us;
+    due_us = give_up_us(core, entry, &is_stuck);
 
     if (closed(core, entry)) {
         return;
@@ -218,7 +253,7 @@ static void tick_starting(struct core *core, struct entry *entry) {
     } else if (core->counts.lost[CLUSTER_PODS]) { /* It may have run, and ended, unseen. */
         lifecycle_wake_at(core, entry->id, core->instant.mono_us + BLIND_US);
     } else {
-        start_timed_out(core, entry);
+        start_timed_out(core, entry, is_stuck);
         lifecycle_tick(core, entry);
     }
 }

@@ -47,6 +47,8 @@ void requests_submit(struct core *core, struct event *event);
 void requests_cancel(struct core *core, const struct event *event);
 void requests_hold(struct core *core, const struct event *event);
 void requests_release(struct core *core, const struct event *event);
+void requests_retry(struct core *core, const struct event *event);
+void requests_forget(struct core *core, const struct event *event);
 
 /* --- attempt.c: from admission to the end of one try ------------------------------------------ */
 

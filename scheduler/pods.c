@@ -97,9 +97,11 @@ static void note_destroy(struct core *core, struct pod_note *note) {
     free(note);
 }
 
-static void keep_pod(struct core *core, const struct pod_event *pod, bool finished) {
+/* True if it has ended, and had not before. */
+static bool keep_pod(struct core *core, const struct pod_event *pod, bool finished) {
     char *key = pod_key(pod->namespace, pod->name);
     struct pod_note *note = map_get(&core->pods, key);
+    bool has_ended;
 
     if (note != NULL && strcmp(note->uid, pod->uid) != 0) {
         (void)map_remove(&core->pods, key);
@@ -117,6 +119,7 @@ static void keep_pod(struct core *core, const struct pod_event *pod, bool finish
         core->counts.pods++;
         link_main_pod(core, note);
     }
+    has_ended = finished && !note->finished;
     note->finished = finished;
     ledger_put_pod(core->ledger,
                    &(struct ledger_pod){.uid = pod->uid,
@@ -129,6 +132,7 @@ static void keep_pod(struct core *core, const struct pod_event *pod, bool finish
                                         .role = pod->role,
                                         .demand = pod->demand});
     free(key);
+    return has_ended;
 }
 
 static void note_standing(struct core *core, struct entry *entry, const struct pod_event *pod) {
@@ -143,6 +147,17 @@ static void note_standing(struct core *core, struct entry *entry, const struct p
     run->standing_finished_us = pod->finished_us;
     free(run->standing_message);
     run->standing_message = mem_copy_text(pod->message);
+    free(run->standing_cause);
+    run->standing_cause = mem_copy_text(pod->cause != NULL ? pod->cause : "");
+    free(run->signs);
+    run->signs = pod->signs != NULL ? mem_copy(pod->signs, sizeof *pod->signs) : NULL;
+    if (pod->standing != POD_STANDS_STUCK || run->stuck_failure != pod->failure) {
+        run->stuck_mono_us = 0;
+    }
+    if (pod->standing == POD_STANDS_STUCK && run->stuck_mono_us == 0) {
+        run->stuck_mono_us = core->instant.mono_us;
+        run->stuck_failure = pod->failure;
+    }
     if (strcmp(run->attempt.node, pod->node) != 0 || strcmp(run->attempt.pod_uid, pod->uid) != 0) {
         run_set_text(&run->attempt.node, pod->node);
         run_set_text(&run->attempt.pod_uid, pod->uid);
@@ -161,9 +176,14 @@ static void release_if_over(struct core *core, struct entry *entry) {
 void pods_put(struct core *core, const struct pod_event *pod) {
     bool finished = pod->standing == POD_STANDS_SUCCEEDED || pod->standing == POD_STANDS_FAILED;
     struct entry *entry = pod->job_id != 0 ? view_entry(core, pod->job_id) : NULL;
+    bool has_ended;
 
-    keep_pod(core, pod, finished);
+    has_ended = keep_pod(core, pod, finished);
     core->pass_needed = true;
+    if (entry != NULL && !pod->is_main && has_ended && pod->standing == POD_STANDS_FAILED &&
+        attempt_is_current(entry, pod->attempt)) {
+        entry->run->executor_ends[pod->failure]++;
+    }
     if (entry == NULL || !pod->is_main) {
         return;
     }

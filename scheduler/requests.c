@@ -6,6 +6,9 @@
 #include "base/buf.h"
 #include "base/memory.h"
 #include "scheduler/arrays.h"
+#include "scheduler/breakers.h"
+#include "scheduler/learnt.h"
+#include "scheduler/retrying.h"
 
 static void reply(struct core *core, uint64_t token, int code, const char *text) {
     if (token != 0) {
@@ -88,6 +91,7 @@ static void submit_one(struct core *core, const struct new_job *new_job, const c
 
     entry = view_add(core, &job, new_job->demand);
     view_note_new(core, entry, &new_job->spec);
+    retrying_recall(core, entry);
     if (job.state == JOB_QUEUED) {
         arrays_offer(core, entry);
     }
@@ -232,6 +236,84 @@ void requests_cancel(struct core *core, const struct event *event) {
     }
     lifecycle_tick(core, entry);
     reply(core, event->token, OK, "");
+}
+
+/* It is over no more. */
+static void forget_end(struct core *core, struct entry *entry) {
+    struct course *course = entry_edit(entry);
+
+    for (size_t i = core->finished_first; i < core->finished_end; i++) {
+        if (core->finished[i] == entry->id) {
+            memmove(&core->finished[i], &core->finished[i + 1],
+                    (core->finished_end - i - 1) * sizeof *core->finished);
+            core->finished_end--;
+            break;
+        }
+    }
+    course->is_retried = true;
+    course->cancel_requested = course->pods_deleted = false;
+    course->deletes_pending = 0;
+    course->finished_us = 0;
+    course->eligible_us = core->instant.now_us;
+    if (entry->run != NULL) {
+        entry->run->eligible_mono_us = core->instant.mono_us;
+    }
+}
+
+static void revive(struct core *core, struct entry *entry, struct demand *demand) {
+    forget_end(core, entry);
+    retrying_renew(entry);
+    view_join(core, entry, demand);
+    lifecycle_move(core, entry, JOB_QUEUED, "retried", "by hand; its budgets are new");
+    lifecycle_tick(core, entry);
+}
+
+/* The text, or NULL if it may be tried again. */
+static const char *refuse_retry(struct core *core, const struct entry *entry,
+                                const struct retry_event *retry) {
+    if (!job_state_is_final(entry->state) || !job_may_move(entry->state, JOB_QUEUED)) {
+        return outbox_format(&core->outbox, "a job that is %s can't be tried again",
+                             job_state_text(entry->state));
+    }
+    if (retry->demand == NULL) {
+        return "its stored specification can't be read any more";
+    }
+    if (waiting_count(core) >= core->settings.jobs_waiting_max) {
+        return "the queue holds as many waiting jobs as it may (limits.waitingJobs)";
+    }
+    return NULL;
+}
+
+void requests_retry(struct core *core, const struct event *event) {
+    struct entry *entry = view_entry(core, event->retry.job_id);
+    const char *refusal;
+
+    if (entry == NULL) {
+        reply(core, event->token, ERR_NOT_FOUND, "there is no such job");
+        return;
+    }
+    if (entry->state == JOB_RETRY_WAIT) {
+        lifecycle_wait(core, entry, 0);
+        lifecycle_note(core, entry, "retried", "by hand; it does not wait for its back-off");
+        lifecycle_tick(core, entry);
+        reply(core, event->token, OK, "");
+        return;
+    }
+    refusal = refuse_retry(core, entry, &event->retry);
+    if (refusal != NULL) {
+        reply(core, event->token, ERR_STALE, refusal);
+        return;
+    }
+    revive(core, entry, event->retry.demand);
+    reply(core, event->token, OK, "");
+}
+
+void requests_forget(struct core *core, const struct event *event) {
+    const struct forget_event *forget = &event->forget;
+    bool known = forget->is_breaker ? breakers_reset(core, forget->key)
+                                    : learnt_forget(core, forget->key);
+
+    reply(core, event->token, known ? OK : ERR_NOT_FOUND, known ? "" : "there is nothing so named");
 }
 
 void requests_hold(struct core *core, const struct event *event) {

@@ -6,6 +6,7 @@
 
 #include "base/ensure.h"
 #include "base/memory.h"
+#include "policy/demand_change.h"
 #include "policy/limit_range.h"
 #include "scheduler/arrays.h"
 #include "scheduler/conditions.h"
@@ -20,6 +21,19 @@ void run_set_text(const char **slot, const char *text) {
     *slot = copy;
 }
 
+void run_forget_pod(struct run *run) {
+    run->seen = run->gone = false;
+    run->standing = POD_STANDS_WAITING;
+    run->standing_failure = FAILURE_NONE;
+    run->standing_started_us = run->standing_finished_us = 0;
+    run->stuck_mono_us = 0;
+    free(run->standing_message);
+    free(run->standing_cause);
+    free(run->signs);
+    run->standing_message = run->standing_cause = NULL;
+    run->signs = NULL;
+}
+
 static void run_destroy(struct run *run) {
     if (run == NULL) {
         return;
@@ -29,7 +43,7 @@ static void run_destroy(struct run *run) {
     free((void *)(uintptr_t)run->attempt.node);
     free((void *)(uintptr_t)run->attempt.message);
     free((void *)(uintptr_t)run->attempt.cause);
-    free(run->standing_message);
+    run_forget_pod(run);
     free(run);
 }
 
@@ -39,6 +53,72 @@ struct entry *view_entry(const struct core *core, uint64_t id) {
     return entries_get(&core->entries, id);
 }
 
+struct demand *view_base(const struct entry *entry) {
+    struct demand *base = entry_course(entry)->base;
+
+    return base != NULL ? base : entry->shape->demand;
+}
+
+/* The base is kept beside the shape if it is not the shape's. */
+static void keep_base(struct entry *entry, struct demand *base, const struct demand *demand) {
+    struct demand *old = entry_course(entry)->base;
+
+    if (old != NULL || base != demand) {
+        entry_edit(entry)->base = base != demand ? demand_share(base) : NULL;
+        demand_destroy(old);
+    }
+}
+
+/* With the memory that it has grown to. */
+void view_join(struct core *core, struct entry *entry, struct demand *base) {
+    const struct demand_change change = {
+        .driver_permille = entry_course(entry)->driver_growth,
+        .executor_permille = entry_course(entry)->executor_growth};
+    struct demand *demand = demand_changed(base, &change);
+
+    keep_base(entry, base, demand);
+    shape_join(core, entry, demand);
+    demand_destroy(demand);
+}
+
+void view_dress(struct core *core, struct entry *entry, struct demand *demand) {
+    struct demand *base;
+    const enum parked parked = (enum parked)entry->parked;
+    bool was_listed = entry->is_listed;
+
+    if (demand_equal(demand, entry->shape->demand)) {
+        demand_destroy(demand);
+        return;
+    }
+    base = demand_share(view_base(entry));
+    view_park(core, entry, PARKED_NOT);
+    view_count(core, entry, -1);
+    view_release_shape(core, entry);
+    keep_base(entry, base, demand);
+    shape_join(core, entry, demand);
+    view_count(core, entry, 1);
+    view_park(core, entry, parked);
+    if (was_listed) {
+        view_list(core, entry);
+    }
+    demand_destroy(base);
+    demand_destroy(demand);
+    core->pass_needed = true;
+}
+
+bool view_is_never(const struct core *core, const char *namespace, const struct demand *applied,
+                   struct reason *out_reason) {
+    const struct plan_input input = {.ledger = core->ledger,
+                                     .capacity_unknown = !core->counts.synced[CLUSTER_NODES]};
+    const struct plan_shape shape = {
+        .namespace_index = ledger_namespace_index(core->ledger, namespace),
+        .demand = applied,
+        .job_count = 1,
+    };
+
+    return plan_is_impossible(core->plan, &input, &shape, out_reason);
+}
+
 struct entry *view_add(struct core *core, const struct job *job, struct demand *demand) {
     struct entry *entry = entries_add(&core->entries, job->id);
 
@@ -46,7 +126,7 @@ struct entry *view_add(struct core *core, const struct job *job, struct demand *
     entry->name = names_take(&core->job_names, job->name);
     entry->terms = entry_take_terms(core, job);
     if (demand != NULL && !job_state_is_final(job->state)) {
-        shape_join(core, entry, demand);
+        view_join(core, entry, demand);
     }
     view_count(core, entry, 1);
     groups_add(core, entry);
@@ -79,6 +159,7 @@ static void entry_finish(struct core *core, struct entry *entry) {
     run_destroy(entry->run);
     if (entry->course != NULL) {
         free(entry->course->avoid);
+        demand_destroy(entry->course->base);
     }
     free(entry->course);
 }

@@ -42,6 +42,11 @@ struct run {
     int64_t standing_started_us;
     int64_t standing_finished_us;
     char *standing_message;
+    char *standing_cause;
+    struct retry_signs *signs; /* of its failed pod; NULL: none */
+    enum failure stuck_failure;
+    int64_t stuck_mono_us;     /* since when its pod can't start; 0: it can */
+    uint32_t executor_ends[FAILURE_COUNT]; /* executors of it that failed, by class */
 };
 
 /* Equal jobs: same namespace, team, submitter, class, priority and demand. */
@@ -163,6 +168,11 @@ struct core {
     size_t unsettled_condition_room;
     bool is_settled;      /* the first turn has dropped what is remembered for nobody */
     bool settle_again;    /* there was more to do than one turn does */
+    struct retry_settings retry;
+    struct map breakers; /* key -> struct breaker */
+    size_t breakers_open;
+    int64_t breakers_due_us; /* wall: when a pause is over */
+    struct map learnt; /* namespace/name -> struct learnt */
     struct timers timers; /* monotonic; id 0 is the cleanups */
     struct alarms alarms;
     uint64_t *finished; /* ids in the order they finished, from `finished_first` on */
@@ -189,6 +199,19 @@ struct entry *view_entry(const struct core *core, uint64_t id);
 /* Add a job with an id above all others; texts are copied. demand is shared; may be NULL. */
 struct entry *view_add(struct core *core, const struct job *job, struct demand *demand);
 void view_drop(struct core *core, struct entry *entry);
+
+/* What its shape's demand was made from: as submitted. */
+struct demand *view_base(const struct entry *entry);
+
+/* Give it the shape of its demand, with the memory that it has grown to. */
+void view_join(struct core *core, struct entry *entry, struct demand *base);
+
+/* Give a job that waits another demand, which is taken: of its shape, from now on. */
+void view_dress(struct core *core, struct entry *entry, struct demand *demand);
+
+/* Could a gang never start as things are? See plan_is_impossible(). */
+bool view_is_never(const struct core *core, const char *namespace, const struct demand *applied,
+                   struct reason *out_reason);
 
 /* Its record is to be inserted at the end of the turn, with this spec, which is the event's. */
 void view_note_new(struct core *core, struct entry *entry, const struct spec *spec);
@@ -257,6 +280,7 @@ int view_check_limits(struct core *core, const char *namespace, const struct dem
 
 void view_finish(struct core *core);
 void run_set_text(const char **slot, const char *text); /* owned copy, the old one freed */
+void run_forget_pod(struct run *run);                   /* what its pod showed */
 
 /* --- pass.c ---------------------------------------------------------------------------------- */
 

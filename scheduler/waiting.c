@@ -53,12 +53,14 @@ static void tally_listed(const struct core *core, const struct shape *shape, str
 static void tally_shape(const struct core *core, const struct shape *shape, struct tally *tally) {
     const size_t after = shape->parked[PARKED_AFTER];
     const size_t array = shape->parked[PARKED_ARRAY];
-    const size_t listed = listed_count(shape) + after + array;
+    const size_t broken = shape->parked[PARKED_BREAKER];
+    const size_t listed = listed_count(shape) + after + array + broken;
 
     tally->jobs[REASON_HELD] += shape->held;
     tally->jobs[REASON_RETRY_WAIT] += shape->retrying;
     tally->jobs[REASON_DEPENDENCY] += after;
     tally->jobs[REASON_ARRAY_LIMIT] += array;
+    tally->jobs[REASON_BREAKER] += broken;
     /* Queued and not on offer: until a back-off is over, or an earlier pod is gone. */
     tally->jobs[REASON_RETRY_WAIT] += shape->queued > listed ? shape->queued - listed : 0;
     tally_listed(core, shape, tally);

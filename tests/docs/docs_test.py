@@ -100,21 +100,18 @@ def transitions():
 
 
 def failures():
-    header, source = read("policy/job.h"), read("policy/job.c")
+    header, source = read("policy/job.h"), read("policy/retry.c")
     names = dict(re.findall(r'X\((FAILURE_\w+), "(\w+)"\)', header))
     names.pop("FAILURE_NONE")
-
-    def named_in(function):
-        body = source.split("bool %s(" % function)[1].split("\n}")[0]
-        return {names[name] for name in re.findall(r"FAILURE_\w+", body) if name in names}
-
-    spends, never = named_in("failure_spends_retry"), named_in("failure_may_retry")
+    defaults = {names[name]: (budget, avoid) for name, budget, avoid in
+                re.findall(r"\[(FAILURE_\w+)\] = \{RETRY_BUDGET_(\w+), RETRY_AVOID_(\w+)", source)
+                if name in names}
     rows = list(cells(section(LIFECYCLE, "Failures")))[1:]
     yield from differences(names.values(), [row[0] for row in rows])
     for name, _, budget in rows:
-        if (budget == "maxRetries") != (name in spends):
+        if (budget == "maxRetries") != (defaults[name][0] == "USER"):
             yield "%s: its budget is not %s" % (name, budget)
-        if (budget == "not tried again") != (name in never):
+        if (budget == "not tried again") != (defaults[name][0] == "NONE"):
             yield "%s: whether it is tried again" % name
 
 

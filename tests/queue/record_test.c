@@ -43,6 +43,8 @@ static const struct stored_job full_job = {
             .failures = 2,
             .retries = 1,
             .infra_retries = 1,
+            .failed_as = {3, 4},
+            .is_retried = true,
             .driver_growth = 1500,
             .executor_growth = 2250,
             .avoid = "n1=1000@17",

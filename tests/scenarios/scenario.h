@@ -54,6 +54,7 @@ struct scenario {
     int line;
     struct core *core; /* NULL before the first turn */
     struct core_settings settings;
+    struct retry_settings retry; /* of the settings, once they say something of it */
     struct instant now;
     int64_t wall_shift_us; /* how far somebody set the wall clock */
     struct intern texts;

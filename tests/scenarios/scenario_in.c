@@ -281,6 +281,11 @@ static void submit_word(struct words *words, struct event *event, struct new_job
         job->retry.retries_max = (uint32_t)number(words, value);
     } else if ((value = value_of(word, "infra-retries")) != NULL) {
         job->retry.infra_retries_max = (uint32_t)number(words, value);
+    } else if ((value = value_of(word, "rules")) != NULL) {
+        for (char *at = value; *at != '\0'; at++) { /* Words end at spaces. */
+            *at = *at == '_' ? ' ' : *at;
+        }
+        job->retry.rules = value;
     } else if ((value = value_of(word, "ttl")) != NULL) {
         job->ttl_s = (uint32_t)(duration_us(words, value) / CLOCK_US_PER_SECOND);
     } else if ((value = value_of(word, "key")) != NULL) {
@@ -356,6 +361,31 @@ static void hold(struct words *words) {
 
 static void release(struct words *words) {
     of_job(words, EVENT_RELEASE);
+}
+
+/* Its demand is the one it was submitted with. */
+static void retry(struct words *words) {
+    struct scenario *scenario = words->scenario;
+    struct event *event = add(words, EVENT_RETRY);
+    uint64_t id = (uint64_t)number(words, need(words, "a job's id"));
+    const char *word = next(words);
+
+    event->token = 1;
+    event->retry = (struct retry_event){
+        .job_id = id,
+        .demand = word == NULL && id < scenario->next_id
+                      ? scenario->shapes[scenario->jobs[id].shape]
+                      : NULL}; /* "retry 1 unreadable" */
+}
+
+static void forget(struct words *words) {
+    static const char *const kinds[] = {"memory", "breaker"};
+    struct event *event = add(words, EVENT_FORGET);
+
+    event->token = 1;
+    event->forget.is_breaker =
+        choice(words, need(words, "memory or breaker"), kinds, ARRAY_LEN(kinds)) == 1;
+    event->forget.key = need(words, "a key");
 }
 
 static void ask(struct words *words) {
@@ -687,6 +717,14 @@ static void begin_windows(struct core_settings *settings, bool *is_begun) {
     }
 }
 
+static struct retry_settings *retry_of(struct words *words, struct core_settings *settings) {
+    if (settings->retry == NULL) {
+        retry_settings_init(&words->scenario->retry);
+        settings->retry = &words->scenario->retry;
+    }
+    return &words->scenario->retry;
+}
+
 static void read_settings(struct words *words, struct core_settings *settings) {
     bool windows_begun = false;
     char *word;
@@ -705,6 +743,12 @@ static void read_settings(struct words *words, struct core_settings *settings) {
             settings->backoff_first_us = duration_us(words, value);
         } else if (strcmp(word, "backoff-max") == 0) {
             settings->backoff_max_us = duration_us(words, value);
+        } else if (strcmp(word, "breaker") == 0) {
+            retry_of(words, settings)->breaker_jobs = (uint32_t)number(words, value);
+        } else if (strcmp(word, "team-breaker") == 0) {
+            retry_of(words, settings)->breaker_team_jobs = (uint32_t)number(words, value);
+        } else if (strcmp(word, "breaker-pause") == 0) {
+            retry_of(words, settings)->breaker_pause_us = duration_us(words, value);
         } else if (strcmp(word, "history-age") == 0) {
             settings->history_age_us = duration_us(words, value);
         } else if (strcmp(word, "history-count") == 0) {
@@ -768,7 +812,7 @@ static const struct {
     {"ask", ask},         {"pod", pod},         {"node", node},     {"quota", quota},
     {"limits", limits},   {"gone", gone},       {"synced", synced}, {"denied", denied},
     {"started", started}, {"deleted", deleted}, {"drain", drain},   {"outlook", outlook},
-    {"settings", reload}, {"lost", lost},       {"teams", teams},
+    {"settings", reload}, {"lost", lost},       {"teams", teams},     {"retry", retry},   {"forget", forget},
 };
 
 void scenario_add_event(struct scenario *scenario, char *text) {

@@ -189,6 +189,21 @@ static void put_fact(struct scenario *scenario, const struct queue_change *chang
         scenario_keep_usage(scenario, &change->fact, false);
         return;
     }
+    if (change->fact.kind == FACT_MEMORY) {
+        buf_add_format(scenario->out, "> learnt %s driver=%" PRId64 " executors=%" PRId64 "\n",
+                       change->fact.key, change->fact.value.memory.driver_bytes,
+                       change->fact.value.memory.executor_bytes);
+        return;
+    }
+    if (change->fact.kind == FACT_BREAKER) {
+        const struct fact_breaker *breaker = &change->fact.value.breaker;
+
+        buf_add_format(scenario->out, "> breaker %s %s failures=%" PRIu32 " failure=%s tries=%" PRIu64 "\n",
+                       change->fact.key, breaker_state_text((enum breaker_state)breaker->state),
+                       breaker->failures, failure_text((enum failure)breaker->failure),
+                       breaker->probe_id);
+        return;
+    }
     buf_add_format(scenario->out, "> ran %s", change->fact.key);
     for (uint32_t i = 0; i < runs->count; i++) {
         buf_add_text(scenario->out, " ");
