@@ -116,7 +116,8 @@ void avoid_note(struct avoid_list *list, const char *node, bool is_required, int
         return;
     }
     place->is_required = place->is_required || is_required;
-    place->milli = place->milli + FAILURE_MILLI < MILLI_MAX ? place->milli + FAILURE_MILLI : MILLI_MAX;
+    place->milli =
+        place->milli + FAILURE_MILLI < MILLI_MAX ? place->milli + FAILURE_MILLI : MILLI_MAX;
     place->at_us = now_us;
     qsort(list->nodes, list->count, sizeof list->nodes[0], by_name);
 }

@@ -33,7 +33,7 @@ static void avoid_node(struct pod_demand *pod, const char *node) {
     char key[] = ""; /* By its name, not by a label. */
     char *values[] = {(char *)(uintptr_t)node};
     const struct match_rule rule = {
-        .key = key, .operator = MATCH_NOT_IN, .on_name = true, .values = values, .value_count = 1};
+        .key = key, .operator= MATCH_NOT_IN, .on_name = true, .values = values, .value_count = 1};
 
     if (pod->term_count == 0) {
         match_term_add_rule(pod_demand_add_term(pod), &rule);

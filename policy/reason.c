@@ -338,11 +338,10 @@ static void print_breaker(const struct reason *reason, const struct resource_nam
     used = snprintf(out_text, REASON_TEXT_BYTES,
                     "the breaker of %s is open: %" PRIu32 " in a row ended with %s, exit code "
                     "%" PRId64 "; ",
-                    reason->name, reason->wanted, reason->key,
-                    reason->used);
+                    reason->name, reason->wanted, reason->key, reason->used);
     if (reason->job_id != 0) {
-        (void)snprintf(out_text + used, REASON_TEXT_BYTES - (size_t)used,
-                       "job %" PRIu64 " tries", reason->job_id);
+        (void)snprintf(out_text + used, REASON_TEXT_BYTES - (size_t)used, "job %" PRIu64 " tries",
+                       reason->job_id);
     } else {
         (void)snprintf(out_text + used, REASON_TEXT_BYTES - (size_t)used, "one may try at %s",
                        until);

@@ -9,7 +9,7 @@
 #define SECOND_US ((int64_t)1000000)
 #define HOUR_US   (3600 * SECOND_US)
 
-#define UNSAID                                                                         \
+#define UNSAID \
     .retries_max = RETRY_UNSET, .backoff_first_us = RETRY_UNSET, .backoff_max_us = RETRY_UNSET
 
 /* A pod that a kubelet refuses, or that is evicted, may be so again on the same node. */

@@ -47,18 +47,17 @@ enum record_kind {
         FIELD_TIME(22, struct job, close_us, submitted_us, 0),                                     \
         FIELD_BOUND(23, FIELD_ENUM, struct job, at_close, WINDOW_CLOSE_COUNT)
 
-#define JOB_OWN_ROWS_2                                                                        \
-    FIELD(25, FIELD_BOOL, struct job, preempt_requested),                                     \
-        FIELD(26, FIELD_I64, struct job, occurrence.civil_s),                                 \
-        FIELD_TIME(27, struct job, occurrence.time_us, submitted_us, 0),                      \
-        FIELD(28, FIELD_I32, struct job, occurrence.business_date),                           \
-        FIELD(29, FIELD_BOOL, struct job, occurrence.fold),                                   \
-        FIELD(30, FIELD_BOOL, struct job, has_run), FIELD(31, FIELD_U32, struct job, alarms), \
-        FIELD(32, FIELD_U32, struct job, driver_growth),                                      \
-        FIELD(33, FIELD_U32, struct job, executor_growth),                                    \
-        FIELD(34, FIELD_TEXT, struct job, avoid),                                              \
-        FIELD(35, FIELD_U64, struct job, failed_as[0]),                                       \
-        FIELD(36, FIELD_U64, struct job, failed_as[1]),                                       \
+#define JOB_OWN_ROWS_2                                                                            \
+    FIELD(25, FIELD_BOOL, struct job, preempt_requested),                                         \
+        FIELD(26, FIELD_I64, struct job, occurrence.civil_s),                                     \
+        FIELD_TIME(27, struct job, occurrence.time_us, submitted_us, 0),                          \
+        FIELD(28, FIELD_I32, struct job, occurrence.business_date),                               \
+        FIELD(29, FIELD_BOOL, struct job, occurrence.fold),                                       \
+        FIELD(30, FIELD_BOOL, struct job, has_run), FIELD(31, FIELD_U32, struct job, alarms),     \
+        FIELD(32, FIELD_U32, struct job, driver_growth),                                          \
+        FIELD(33, FIELD_U32, struct job, executor_growth),                                        \
+        FIELD(34, FIELD_TEXT, struct job, avoid), FIELD(35, FIELD_U64, struct job, failed_as[0]), \
+        FIELD(36, FIELD_U64, struct job, failed_as[1]),                                           \
         FIELD(37, FIELD_BOOL, struct job, is_retried)
 
 /* What a job has from its submission and never changes: stored once for all that have the same.

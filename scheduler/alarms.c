@@ -198,8 +198,7 @@ void alarms_ran(struct core *core, struct entry *entry, int64_t ran_us) {
 
 bool alarms_forbid_start(const struct entry *entry) {
     return entry->terms->start_miss == START_MISS_SKIP && !entry_course(entry)->has_run &&
-           !entry_course(entry)->is_retried &&
-           was_told(entry, ALARM_START_MISSED);
+           !entry_course(entry)->is_retried && was_told(entry, ALARM_START_MISSED);
 }
 
 void alarms_skip(struct core *core, struct entry *entry) {

@@ -43,13 +43,12 @@ static uint32_t limit_of(const struct core *core, enum scope scope) {
 
 static void store(struct core *core, const char *key, struct breaker *breaker) {
     breaker->fact.updated_us = core->instant.now_us;
-    outbox_add_change(&core->outbox,
-                      &(struct queue_change){
-                          .kind = CHANGE_FACT_PUT,
-                          .fact = {.kind = FACT_BREAKER,
-                                   .key = outbox_text(&core->outbox, key),
-                                   .value.breaker = breaker->fact},
-                      });
+    outbox_add_change(&core->outbox, &(struct queue_change){
+                                         .kind = CHANGE_FACT_PUT,
+                                         .fact = {.kind = FACT_BREAKER,
+                                                  .key = outbox_text(&core->outbox, key),
+                                                  .value.breaker = breaker->fact},
+                                     });
 }
 
 static bool is_open(const struct breaker *breaker) {
@@ -105,8 +104,8 @@ static bool make_room(struct core *core) {
         const struct breaker *breaker = item->value;
 
         if (!is_open(breaker) &&
-            (oldest == NULL || breaker->fact.updated_us <
-                                   ((const struct breaker *)oldest->value)->fact.updated_us)) {
+            (oldest == NULL ||
+             breaker->fact.updated_us < ((const struct breaker *)oldest->value)->fact.updated_us)) {
             oldest = item;
         }
     }
@@ -137,8 +136,7 @@ static void count_failure(struct core *core, struct entry *entry, enum scope sco
     breaker->fact.failures = is_alike(breaker, course) ? breaker->fact.failures + 1 : 1;
     breaker->fact.failure = course->failure;
     breaker->fact.exit_code = course->exit_code;
-    if (was_probe ||
-        (!is_open(breaker) && breaker->fact.failures >= limit_of(core, scope))) {
+    if (was_probe || (!is_open(breaker) && breaker->fact.failures >= limit_of(core, scope))) {
         set_state(core, breaker, BREAKER_OPEN);
         lifecycle_note(core, entry, "breaker_open",
                        outbox_format(&core->outbox,

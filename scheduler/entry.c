@@ -60,7 +60,8 @@ static struct job shared_part(const struct job *job) {
     shared.failure = FAILURE_NONE;
     shared.exit_code = 0;
     shared.has_run = false;
-    shared.is_retried = shared.cancel_requested = shared.pods_deleted = shared.preempt_requested = false;
+    shared.is_retried = shared.cancel_requested = shared.pods_deleted = shared.preempt_requested =
+        false;
     return shared;
 }
 

@@ -29,8 +29,8 @@ enum event_kind {
     EVENT_CANCEL,
     EVENT_HOLD,
     EVENT_RELEASE,
-    EVENT_RETRY,  /* a job that is over gets another attempt, one that waits for its next has it now */
-    EVENT_FORGET, /* what was learnt of failures: grown memory, an open breaker */
+    EVENT_RETRY, /* a job that is over gets another attempt, one that waits for its next has it now */
+    EVENT_FORGET,   /* what was learnt of failures: grown memory, an open breaker */
     EVENT_POD,      /* a pod is like this now */
     EVENT_POD_GONE, /* by namespace and name */
     EVENT_NODE,
@@ -117,7 +117,7 @@ struct pod_event {
     enum failure failure;
     int32_t exit_code;
     const char *message;
-    const char *cause; /* all signs of its end, for people; NULL or "": none */
+    const char *cause;               /* all signs of its end, for people; NULL or "": none */
     const struct retry_signs *signs; /* of one that failed; NULL: none */
     int64_t created_us;
     int64_t started_us;
@@ -191,8 +191,8 @@ struct core_settings {
     struct order_settings order;
     struct plan_backfill backfill;
     enum plan_preemption_mode preemption;
-    int64_t preempt_protection_us; /* a job is not stopped again so soon */
-    struct window_set *windows;    /* the core shares it; NULL: none */
+    int64_t preempt_protection_us;      /* a job is not stopped again so soon */
+    struct window_set *windows;         /* the core shares it; NULL: none */
     const struct retry_settings *retry; /* copied; NULL: the defaults */
 };
 

@@ -13,13 +13,12 @@ struct learnt {
 };
 
 static void store(struct core *core, const char *key, const struct learnt *learnt) {
-    outbox_add_change(&core->outbox,
-                      &(struct queue_change){
-                          .kind = CHANGE_FACT_PUT,
-                          .fact = {.kind = FACT_MEMORY,
-                                   .key = outbox_text(&core->outbox, key),
-                                   .value.memory = learnt->memory},
-                      });
+    outbox_add_change(&core->outbox, &(struct queue_change){
+                                         .kind = CHANGE_FACT_PUT,
+                                         .fact = {.kind = FACT_MEMORY,
+                                                  .key = outbox_text(&core->outbox, key),
+                                                  .value.memory = learnt->memory},
+                                     });
 }
 
 static struct learnt *find(struct core *core, const char *namespace, const char *name,
@@ -90,11 +89,11 @@ bool learnt_forget(struct core *core, const char *key) {
     if (learnt == NULL) {
         return false;
     }
-    outbox_add_change(&core->outbox, &(struct queue_change){
-                                         .kind = CHANGE_FACT_DROP,
-                                         .fact = {.kind = FACT_MEMORY,
-                                                  .key = outbox_text(&core->outbox, key)},
-                                     });
+    outbox_add_change(&core->outbox,
+                      &(struct queue_change){
+                          .kind = CHANGE_FACT_DROP,
+                          .fact = {.kind = FACT_MEMORY, .key = outbox_text(&core->outbox, key)},
+                      });
     free(learnt);
     return true;
 }

@@ -310,8 +310,8 @@ void requests_retry(struct core *core, const struct event *event) {
 
 void requests_forget(struct core *core, const struct event *event) {
     const struct forget_event *forget = &event->forget;
-    bool known = forget->is_breaker ? breakers_reset(core, forget->key)
-                                    : learnt_forget(core, forget->key);
+    bool known =
+        forget->is_breaker ? breakers_reset(core, forget->key) : learnt_forget(core, forget->key);
 
     reply(core, event->token, known ? OK : ERR_NOT_FOUND, known ? "" : "there is nothing so named");
 }

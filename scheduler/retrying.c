@@ -144,8 +144,8 @@ static const char *grow(struct core *core, struct entry *entry, const struct ret
     struct course *course = entry_edit(entry);
     uint32_t *slot = growth_slot(course, of_executors);
     const uint32_t had = *slot > 1000 ? *slot : 1000;
-    const int64_t base = entry->shape != NULL ? demand_role_memory(view_base(entry), of_executors)
-                                              : 0;
+    const int64_t base =
+        entry->shape != NULL ? demand_role_memory(view_base(entry), of_executors) : 0;
     const char *of = of_executors ? "executors" : "its main pod";
     char memory[QUANTITY_BYTES_MAX];
     uint32_t wanted;
@@ -257,8 +257,7 @@ static struct purse purse_of(struct entry *entry, enum retry_budget budget) {
     return (struct purse){budget, &course->retries, retry->retries_max, "retr"};
 }
 
-static enum retry_budget budget_of(const struct retry_class *class,
-                                   const struct retry_rule *rule) {
+static enum retry_budget budget_of(const struct retry_class *class, const struct retry_rule *rule) {
     static const enum retry_budget budgets[] = {[RETRY_COUNT] = RETRY_BUDGET_USER,
                                                 [RETRY_IGNORE] = RETRY_BUDGET_INFRA,
                                                 [RETRY_FAIL] = RETRY_BUDGET_NONE};
@@ -269,7 +268,7 @@ static enum retry_budget budget_of(const struct retry_class *class,
 /* Its class may fail no more; RETRY_UNSET allows what the budget does. */
 static bool is_class_spent(const struct course *course, const struct retry_class *class) {
     return class->retries_max != RETRY_UNSET &&
-           retry_count_of(course->failed_as, course->failure) > (uint32_t)class->retries_max;
+           retry_count_of(course->failed_as, course->failure) > (uint32_t) class->retries_max;
 }
 
 static void fail(struct core *core, struct entry *entry, const struct purse *purse,
@@ -284,9 +283,9 @@ static void fail(struct core *core, struct entry *entry, const struct purse *pur
         why = outbox_format(&core->outbox, "%sies %" PRIu32 " of %" PRIu32 " used", purse->what,
                             *purse->spent, purse->most);
     }
-    lifecycle_move(core, entry, JOB_FAILED, "failed",
-                   outbox_format(&core->outbox, "%s: %s (%s)", failure_text(course->failure),
-                                 message, why));
+    lifecycle_move(
+        core, entry, JOB_FAILED, "failed",
+        outbox_format(&core->outbox, "%s: %s (%s)", failure_text(course->failure), message, why));
 }
 
 static void try_again(struct core *core, struct entry *entry, const struct purse *purse,

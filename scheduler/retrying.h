@@ -14,8 +14,7 @@ void retrying_decide(struct core *core, struct entry *entry, const struct diagno
 
 /* How long a pod may be stuck with that failure before it is given up; CLOCK_NEVER_US: as long as
  * any may take to start. */
-int64_t retrying_grace_us(const struct core *core, const struct entry *entry,
-                          enum failure failure);
+int64_t retrying_grace_us(const struct core *core, const struct entry *entry, enum failure failure);
 
 /* Nodes are avoided for a time: the demand of a job that waits follows. */
 void retrying_refresh(struct core *core, struct entry *entry);

@@ -71,9 +71,8 @@ static void keep_base(struct entry *entry, struct demand *base, const struct dem
 
 /* With the memory that it has grown to. */
 void view_join(struct core *core, struct entry *entry, struct demand *base) {
-    const struct demand_change change = {
-        .driver_permille = entry_course(entry)->driver_growth,
-        .executor_permille = entry_course(entry)->executor_growth};
+    const struct demand_change change = {.driver_permille = entry_course(entry)->driver_growth,
+                                         .executor_permille = entry_course(entry)->executor_growth};
     struct demand *demand = demand_changed(base, &change);
 
     keep_base(entry, base, demand);

@@ -45,7 +45,7 @@ struct run {
     char *standing_cause;
     struct retry_signs *signs; /* of its failed pod; NULL: none */
     enum failure stuck_failure;
-    int64_t stuck_mono_us;     /* since when its pod can't start; 0: it can */
+    int64_t stuck_mono_us;                 /* since when its pod can't start; 0: it can */
     uint32_t executor_ends[FAILURE_COUNT]; /* executors of it that failed, by class */
 };
 
@@ -172,8 +172,8 @@ struct core {
     struct map breakers; /* key -> struct breaker */
     size_t breakers_open;
     int64_t breakers_due_us; /* wall: when a pause is over */
-    struct map learnt; /* namespace/name -> struct learnt */
-    struct timers timers; /* monotonic; id 0 is the cleanups */
+    struct map learnt;       /* namespace/name -> struct learnt */
+    struct timers timers;    /* monotonic; id 0 is the cleanups */
     struct alarms alarms;
     uint64_t *finished; /* ids in the order they finished, from `finished_first` on */
     size_t finished_first;

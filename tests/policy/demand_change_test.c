@@ -8,8 +8,7 @@
 static struct demand *gang(void) {
     struct demand *demand = demand_create();
     struct pod_group *driver = demand_add_group(demand, POD_ROLE_DRIVER, 1);
-    struct container_demand *container =
-        pod_demand_add_container(&driver->pod, CONTAINER_INIT);
+    struct container_demand *container = pod_demand_add_container(&driver->pod, CONTAINER_INIT);
 
     container_demand_request(container, RESOURCE_MEMORY, MIB);
     container = pod_demand_add_container(&driver->pod, CONTAINER_MAIN);
@@ -17,8 +16,8 @@ static struct demand *gang(void) {
     container_demand_limit(container, RESOURCE_MEMORY, 2 * GIB);
     container = pod_demand_add_container(&driver->pod, CONTAINER_MAIN);
     container_demand_request(container, RESOURCE_MEMORY, 64 * MIB);
-    container = pod_demand_add_container(
-        &demand_add_group(demand, POD_ROLE_EXECUTOR, 3)->pod, CONTAINER_MAIN);
+    container = pod_demand_add_container(&demand_add_group(demand, POD_ROLE_EXECUTOR, 3)->pod,
+                                         CONTAINER_MAIN);
     container_demand_request(container, RESOURCE_MEMORY, 2 * GIB);
     demand_settle(demand);
     return demand;
@@ -30,8 +29,8 @@ TEST(demand_grown_bytes__are_whole_mib_rounded_up) {
         uint32_t permille;
         int64_t want;
     } rows[] = {
-        {GIB, 1500, 1536 * MIB}, {GIB, 1000, GIB},        {GIB, 0, GIB},
-        {GIB, 1001, 1026 * MIB}, {1000, 1500, MIB},       {0, 2000, 0},
+        {GIB, 1500, 1536 * MIB},      {GIB, 1000, GIB},  {GIB, 0, GIB},
+        {GIB, 1001, 1026 * MIB},      {1000, 1500, MIB}, {0, 2000, 0},
         {INT64_MAX, 2000, INT64_MAX},
     };
 
@@ -42,7 +41,8 @@ TEST(demand_grown_bytes__are_whole_mib_rounded_up) {
 
 TEST(demand_changed__grows_the_first_main_container_of_a_role) {
     struct demand *demand = gang();
-    struct demand *driver = demand_changed(demand, &(struct demand_change){.driver_permille = 1500});
+    struct demand *driver =
+        demand_changed(demand, &(struct demand_change){.driver_permille = 1500});
     struct demand *both = demand_changed(
         demand, &(struct demand_change){.driver_permille = 1500, .executor_permille = 2000});
     struct demand *same = demand_changed(demand, &(struct demand_change){.driver_permille = 1000});
@@ -79,11 +79,9 @@ TEST(demand_changed__keeps_every_pod_off_the_avoided_nodes) {
     }
     demand_destroy(changed);
     values[0] = value;
-    match_term_add_rule(pod_demand_add_term(&group->pod),
-                        &(struct match_rule){.key = key,
-                                             .operator = MATCH_IN,
-                                             .values = values,
-                                             .value_count = 1});
+    match_term_add_rule(
+        pod_demand_add_term(&group->pod),
+        &(struct match_rule){.key = key, .operator= MATCH_IN, .values = values, .value_count = 1});
     (void)pod_demand_add_term(&group->pod); /* matches nothing */
     demand_settle(two);
     changed = demand_changed(two, &change);

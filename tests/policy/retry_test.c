@@ -6,10 +6,8 @@
 #include "base/limits.h"
 #include "tests/test.h"
 
-static const struct retry_policy policy = {.retries_max = 2,
-                                           .infra_retries_max = 20,
-                                           .backoff_first_us = 10,
-                                           .backoff_max_us = 600};
+static const struct retry_policy policy = {
+    .retries_max = 2, .infra_retries_max = 20, .backoff_first_us = 10, .backoff_max_us = 600};
 
 static struct retry_rules *no_rules(void) {
     struct retry_rules *rules = malloc(sizeof *rules);
@@ -140,9 +138,17 @@ TEST(retry_rules_parse__reads_what_is_printed_and_nothing_else) {
         "x 2 0 main 42,43;x 1 1 * 1;p 1 DisruptionTarget=True,Foo=False;",
     };
     static const char *const bad[] = {
-        "c",          "c oom 2 3 5 1000 2000 3000", "c nothing 0 0 -1 -1 -1 -1;",
-        "c oom 9 0 -1 -1 -1 -1;", "x 2 0 main ;",   "x 3 0 main 1;",
-        "p 1 A;",     "y 1;",       "g 1;",         "x 2 0 main 42,43", "c oom 2 3 5 1000 2000 x;",
+        "c",
+        "c oom 2 3 5 1000 2000 3000",
+        "c nothing 0 0 -1 -1 -1 -1;",
+        "c oom 9 0 -1 -1 -1 -1;",
+        "x 2 0 main ;",
+        "x 3 0 main 1;",
+        "p 1 A;",
+        "y 1;",
+        "g 1;",
+        "x 2 0 main 42,43",
+        "c oom 2 3 5 1000 2000 x;",
     };
     struct retry_rules *rules = no_rules();
     struct buf text;

@@ -371,11 +371,10 @@ static void retry(struct words *words) {
     const char *word = next(words);
 
     event->token = 1;
-    event->retry = (struct retry_event){
-        .job_id = id,
-        .demand = word == NULL && id < scenario->next_id
-                      ? scenario->shapes[scenario->jobs[id].shape]
-                      : NULL}; /* "retry 1 unreadable" */
+    event->retry = (struct retry_event){.job_id = id,
+                                        .demand = word == NULL && id < scenario->next_id
+                                                      ? scenario->shapes[scenario->jobs[id].shape]
+                                                      : NULL}; /* "retry 1 unreadable" */
 }
 
 static void forget(struct words *words) {
@@ -812,7 +811,8 @@ static const struct {
     {"ask", ask},         {"pod", pod},         {"node", node},     {"quota", quota},
     {"limits", limits},   {"gone", gone},       {"synced", synced}, {"denied", denied},
     {"started", started}, {"deleted", deleted}, {"drain", drain},   {"outlook", outlook},
-    {"settings", reload}, {"lost", lost},       {"teams", teams},     {"retry", retry},   {"forget", forget},
+    {"settings", reload}, {"lost", lost},       {"teams", teams},   {"retry", retry},
+    {"forget", forget},
 };
 
 void scenario_add_event(struct scenario *scenario, char *text) {

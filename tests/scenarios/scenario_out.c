@@ -198,10 +198,10 @@ static void put_fact(struct scenario *scenario, const struct queue_change *chang
     if (change->fact.kind == FACT_BREAKER) {
         const struct fact_breaker *breaker = &change->fact.value.breaker;
 
-        buf_add_format(scenario->out, "> breaker %s %s failures=%" PRIu32 " failure=%s tries=%" PRIu64 "\n",
-                       change->fact.key, breaker_state_text((enum breaker_state)breaker->state),
-                       breaker->failures, failure_text((enum failure)breaker->failure),
-                       breaker->probe_id);
+        buf_add_format(
+            scenario->out, "> breaker %s %s failures=%" PRIu32 " failure=%s tries=%" PRIu64 "\n",
+            change->fact.key, breaker_state_text((enum breaker_state)breaker->state),
+            breaker->failures, failure_text((enum failure)breaker->failure), breaker->probe_id);
         return;
     }
     buf_add_format(scenario->out, "> ran %s", change->fact.key);
