@@ -47,7 +47,7 @@
     X(REASON_POD_REMAINS, "PodRemains")           /* an earlier attempt's pod is not gone yet */   \
     X(REASON_DEPENDENCY, "Dependency")            /* of what it waits for, something is to come */ \
     X(REASON_DEPENDENCY_NEVER, "DependencyNever") /* as it stands, it can't come */                \
-    X(REASON_ARRAY_LIMIT, "ArrayLimit")           /* as many of its array run as may */ \
+    X(REASON_ARRAY_LIMIT, "ArrayLimit")           /* as many of its array run as may */            \
     X(REASON_BREAKER, "Breaker")                  /* jobs like it failed alike in a row */
 
 enum reason_code {

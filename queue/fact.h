@@ -88,8 +88,8 @@ struct fact_group {
     X(FACT_RUNS, 2, struct fact_runs, runs)                               \
     X(FACT_SCHEDULE, 3, struct fact_schedule, schedule)                   \
     X(FACT_SCHEDULE_STATE, 4, struct fact_schedule_state, schedule_state) \
-    X(FACT_GROUP, 5, struct fact_group, group) \
-    X(FACT_MEMORY, 6, struct fact_memory, memory) \
+    X(FACT_GROUP, 5, struct fact_group, group)                            \
+    X(FACT_MEMORY, 6, struct fact_memory, memory)                         \
     X(FACT_BREAKER, 7, struct fact_breaker, breaker)
 
 enum fact_kind {

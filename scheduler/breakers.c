@@ -173,9 +173,12 @@ static void count_other_end(struct core *core, const struct entry *entry, const 
 void breakers_note(struct core *core, struct entry *entry) {
     char key[KEY_BYTES];
 
+    const bool has_failed = (entry->state == JOB_FAILED || entry->state == JOB_REJECTED) &&
+                            entry_course(entry)->failure != FAILURE_DEPENDENCY;
+
     for (int scope = 0; scope < SCOPE_COUNT; scope++) {
         print_key(entry, (enum scope)scope, key);
-        if (entry->state == JOB_FAILED || entry->state == JOB_REJECTED) {
+        if (has_failed) {
             count_failure(core, entry, (enum scope)scope, key);
         } else {
             count_other_end(core, entry, key);

@@ -59,9 +59,9 @@ struct course {
 
 /* Why a queued job is not among those that passes look at. */
 enum parked {
-    PARKED_NOT,   /* it is, or its back-off is not over, or an earlier pod is there */
-    PARKED_AFTER, /* it waits for other jobs */
-    PARKED_ARRAY, /* as many of its array run as may */
+    PARKED_NOT,     /* it is, or its back-off is not over, or an earlier pod is there */
+    PARKED_AFTER,   /* it waits for other jobs */
+    PARKED_ARRAY,   /* as many of its array run as may */
     PARKED_BREAKER, /* jobs like it failed alike */
     PARKED_COUNT,
 };

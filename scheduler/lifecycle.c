@@ -5,8 +5,8 @@
 #include "base/ensure.h"
 #include "base/text.h"
 #include "scheduler/arrays.h"
-#include "scheduler/conditions.h"
 #include "scheduler/breakers.h"
+#include "scheduler/conditions.h"
 #include "scheduler/retrying.h"
 #include "scheduler/runtimes.h"
 

@@ -166,8 +166,8 @@ struct core {
     struct condition **unsettled_conditions;
     size_t unsettled_condition_count;
     size_t unsettled_condition_room;
-    bool is_settled;      /* the first turn has dropped what is remembered for nobody */
-    bool settle_again;    /* there was more to do than one turn does */
+    bool is_settled;   /* the first turn has dropped what is remembered for nobody */
+    bool settle_again; /* there was more to do than one turn does */
     struct retry_settings retry;
     struct map breakers; /* key -> struct breaker */
     size_t breakers_open;
