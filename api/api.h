@@ -24,27 +24,30 @@ struct log;
 struct poller;
 struct wire_detail;
 
-/* name, method, path ({id} is a job's), what it is to a team: API_LOOKS or API_ACTS */
-#define API_ROUTE_LIST(X)                                         \
-    X(API_SUBMIT, "POST", "/v1/jobs", API_ACTS)                   \
-    X(API_LIST, "GET", "/v1/jobs", API_LOOKS)                     \
-    X(API_SHOW, "GET", "/v1/jobs/{id}", API_LOOKS)                \
-    X(API_CANCEL, "POST", "/v1/jobs/{id}/cancel", API_ACTS)       \
-    X(API_DELETE, "DELETE", "/v1/jobs/{id}", API_ACTS)            \
-    X(API_HOLD, "POST", "/v1/jobs/{id}/hold", API_ACTS)           \
-    X(API_RELEASE, "POST", "/v1/jobs/{id}/release", API_ACTS)     \
-    X(API_WHY, "GET", "/v1/jobs/{id}/why", API_LOOKS)             \
-    X(API_ATTEMPTS, "GET", "/v1/jobs/{id}/attempts", API_LOOKS)   \
-    X(API_EVENTS, "GET", "/v1/jobs/{id}/events", API_LOOKS)       \
-    X(API_LOGS, "GET", "/v1/jobs/{id}/logs", API_ACTS)            \
-    X(API_OUTLOOK, "GET", "/v1/jobs/{id}/forecast", API_LOOKS)    \
-    X(API_FORECAST, "GET", "/v1/forecast", API_LOOKS)             \
-    X(API_SIMULATE, "POST", "/v1/forecast", API_LOOKS)            \
-    X(API_WINDOWS, "GET", "/v1/windows", API_LOOKS)               \
-    X(API_TEAMS, "GET", "/v1/teams", API_LOOKS)                   \
-    X(API_STATUS, "GET", "/v1/status", API_LOOKS)                 \
-    X(API_METRICS, "GET", "/metrics", API_LOOKS)                  \
-    X(API_READY, "GET", "/readyz", API_LOOKS)   /* for anybody */ \
+/* name, method, path ({id} is a job's, or a notification's), what it is to a team: API_LOOKS or API_ACTS */
+#define API_ROUTE_LIST(X)                                                 \
+    X(API_SUBMIT, "POST", "/v1/jobs", API_ACTS)                           \
+    X(API_LIST, "GET", "/v1/jobs", API_LOOKS)                             \
+    X(API_SHOW, "GET", "/v1/jobs/{id}", API_LOOKS)                        \
+    X(API_CANCEL, "POST", "/v1/jobs/{id}/cancel", API_ACTS)               \
+    X(API_DELETE, "DELETE", "/v1/jobs/{id}", API_ACTS)                    \
+    X(API_HOLD, "POST", "/v1/jobs/{id}/hold", API_ACTS)                   \
+    X(API_RELEASE, "POST", "/v1/jobs/{id}/release", API_ACTS)             \
+    X(API_WHY, "GET", "/v1/jobs/{id}/why", API_LOOKS)                     \
+    X(API_ATTEMPTS, "GET", "/v1/jobs/{id}/attempts", API_LOOKS)           \
+    X(API_EVENTS, "GET", "/v1/jobs/{id}/events", API_LOOKS)               \
+    X(API_LOGS, "GET", "/v1/jobs/{id}/logs", API_ACTS)                    \
+    X(API_OUTLOOK, "GET", "/v1/jobs/{id}/forecast", API_LOOKS)            \
+    X(API_FORECAST, "GET", "/v1/forecast", API_LOOKS)                     \
+    X(API_SIMULATE, "POST", "/v1/forecast", API_LOOKS)                    \
+    X(API_WINDOWS, "GET", "/v1/windows", API_LOOKS)                       \
+    X(API_TEAMS, "GET", "/v1/teams", API_LOOKS)                           \
+    X(API_NOTICES, "GET", "/v1/notifications", API_LOOKS)                 \
+    X(API_NOTICE_RETRY, "POST", "/v1/notifications/{id}/retry", API_ACTS) \
+    X(API_NOTICE_DROP, "POST", "/v1/notifications/{id}/drop", API_ACTS)   \
+    X(API_STATUS, "GET", "/v1/status", API_LOOKS)                         \
+    X(API_METRICS, "GET", "/metrics", API_LOOKS)                          \
+    X(API_READY, "GET", "/readyz", API_LOOKS)   /* for anybody */         \
     X(API_HEALTH, "GET", "/healthz", API_LOOKS) /* for anybody; never handed out */
 
 enum api_route {

@@ -244,6 +244,29 @@ static const struct wire_field window_list_fields[] = {
 };
 SHAPE(window_list, window_list_fields);
 
+static const struct wire_field notice_fields[] = {
+    FIELD(WIRE_ID, wire_notice, id, "id"),
+    FIELD(WIRE_TEXT, wire_notice, receiver, "receiver"),
+    FIELD(WIRE_TEXT, wire_notice, class_text, "class"),
+    FIELD(WIRE_TEXT, wire_notice, event, "event"),
+    FIELD(WIRE_TEXT, wire_notice, state, "state"),
+    FIELD(WIRE_ID, wire_notice, job_id, "jobId"),
+    FIELD(WIRE_OPTIONAL, wire_notice, name, "name"),
+    FIELD(WIRE_OPTIONAL, wire_notice, namespace, "namespace"),
+    FIELD(WIRE_OPTIONAL, wire_notice, team, "team"),
+    FIELD(WIRE_TIME, wire_notice, at_us, "at"),
+    FIELD(WIRE_NUMBER, wire_notice, tries, "tries"),
+    FIELD(WIRE_TIME, wire_notice, dead_us, "deadAt"),
+    FIELD(WIRE_TEXT, wire_notice, text, "text"),
+    FIELD(WIRE_OPTIONAL, wire_notice, error, "error"),
+};
+SHAPE(notice, notice_fields);
+
+static const struct wire_field notice_list_fields[] = {
+    ITEMS(WIRE_ARRAY, wire_notice_list, items, item_count, "items", &notice_shape),
+};
+SHAPE(notice_list, notice_list_fields);
+
 static const struct wire_field team_fields[] = {
     FIELD(WIRE_TEXT, wire_team, name, "name"),
     FIELD(WIRE_OPTIONAL, wire_team, parent, "parent"),
@@ -288,6 +311,7 @@ CODEC(forecast)
 CODEC(submit_answer)
 CODEC(status)
 CODEC(team_list)
+CODEC(notice_list)
 CODEC(window_list)
 
 void wire_encode_error(struct buf *out, const struct wire_error *error) {

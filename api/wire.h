@@ -239,6 +239,27 @@ struct wire_team_list {
     int64_t now_us;
 };
 
+/* What a receiver is still to be told, or could not be. */
+struct wire_notice {
+    uint64_t id;
+    const char *receiver;
+    const char *class_text; /* "class" in JSON: "failed" */
+    const char *event;      /* its kind: "finish_missed" */
+    const char *state;      /* "waiting", "sending", "dead" */
+    uint64_t job_id;
+    const char *name, *namespace, *team;
+    int64_t at_us;
+    int64_t tries;
+    int64_t dead_us;
+    const char *text;
+    const char *error; /* of the last try */
+};
+
+struct wire_notice_list {
+    const struct wire_notice *items;
+    size_t item_count;
+};
+
 /* --- Encoding: one JSON value, no newline. ---------------------------------------------------- */
 
 void wire_encode_job(struct buf *out, const struct wire_job *job);
@@ -252,6 +273,7 @@ void wire_encode_error(struct buf *out, const struct wire_error *error);
 void wire_encode_submit_answer(struct buf *out, const struct wire_submit_answer *answer);
 void wire_encode_status(struct buf *out, const struct wire_status *status);
 void wire_encode_team_list(struct buf *out, const struct wire_team_list *list);
+void wire_encode_notice_list(struct buf *out, const struct wire_notice_list *list);
 void wire_encode_window_list(struct buf *out, const struct wire_window_list *list);
 
 /* --- Decoding: texts and arrays live in memory until wire_memory_finish(). -------------------- */
@@ -284,6 +306,8 @@ int wire_decode_submit_answer(const char *text, size_t bytes, struct wire_memory
                               struct error *error) MUST_CHECK;
 int wire_decode_team_list(const char *text, size_t bytes, struct wire_memory *memory,
                           struct wire_team_list *out_list, struct error *error) MUST_CHECK;
+int wire_decode_notice_list(const char *text, size_t bytes, struct wire_memory *memory,
+                            struct wire_notice_list *out_list, struct error *error) MUST_CHECK;
 int wire_decode_window_list(const char *text, size_t bytes, struct wire_memory *memory,
                             struct wire_window_list *out_list, struct error *error) MUST_CHECK;
 int wire_decode_status(const char *text, size_t bytes, struct wire_memory *memory,

@@ -115,7 +115,9 @@
 #define LIMIT_FORECAST_FUTURES 20
 #define LIMIT_FORECAST_STARTS  10000 /* of each future */
 #define LIMIT_FORECAST_DAYS    30
-#define LIMIT_FORECAST_CLIENTS 256  /* that wait for one */
+#define LIMIT_FORECAST_CLIENTS 256             /* that wait for one */
+#define LIMIT_NOTICES          10000           /* to be sent, or put aside */
+#define LIMIT_NOTICE_BYTES     (4 * LIMIT_MIB) /* as it is sent; reports are long */
 #define LIMIT_OUTLOOKS         4096 /* jobs with deadlines that a forecast is asked about */
 
 /* Demands of specs kept to be found again: a few KiB each. */

@@ -12,10 +12,12 @@ MAY_USE = {
     "policy": ["base"],
     "queue": ["base", "policy"],
     "k8s": ["base", "policy"],
+    # And curl on a poller, of k8s: below.
+    "notify": ["base", "policy"],
     "config": ["base", "policy"],
     "api": ["base", "policy"],
     "admin": ["base", "policy", "queue", "config"],
-    "scheduler": ["base", "policy", "queue", "k8s", "config", "api", "admin"],
+    "scheduler": ["base", "policy", "queue", "k8s", "notify", "config", "api", "admin"],
     # The model comes to the command through //api:wire.
     "cli": ["base", "policy", "config"],
     "sim": ["base", "policy"],
@@ -44,6 +46,9 @@ API_HTTP = visible_to("api", "scheduler", "sim")
 # Wider: what the simulated cluster shares with the real client, such as the
 # codecs of pods, nodes and quotas.
 K8S_CODEC = visible_to("k8s", "scheduler", "sim")
+
+# Wider: connections of curl on a poller, which know nothing of Kubernetes.
+K8S_POOL = visible_to("k8s", "notify")
 
 # Wider: the configuration, and YAML with places for messages, for nightshift-replay.
 CONFIG_DOCUMENT = visible_to("config", "scheduler", "cli", "admin", "sim")

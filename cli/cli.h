@@ -98,6 +98,7 @@ int verb_release(struct cli *cli);
 int verb_wait(struct cli *cli);
 int verb_teams(struct cli *cli);
 int verb_windows(struct cli *cli);
+int verb_notifications(struct cli *cli);
 int verb_status(struct cli *cli);
 int verb_admin(struct cli *cli);
 int verb_config(struct cli *cli);

@@ -194,7 +194,8 @@ static bool is_group(const char *path_with_dot) {
 
 /* Lists of objects have readers of their own. */
 static bool is_list(const char *prefix, const char *key) {
-    static const char *const *const lists[] = {windows_members, teams_members, node_pools_members};
+    static const char *const *const lists[] = {windows_members, teams_members, node_pools_members,
+                                                notifications_members};
 
     for (size_t i = 0; prefix[0] == '\0' && i < ARRAY_LEN(lists); i++) {
         for (size_t j = 0; lists[i][j] != NULL; j++) {
@@ -386,6 +387,7 @@ static int read_documents(const struct document_set *set, struct config *config,
     } else if (root != NULL) {
         read_group(config, root, "", NULL, problems);
         teams_read(root, &config->teams, problems);
+        notifications_read(root, &config->notifications, problems);
         node_pools_read(root, &config->node_pools, problems);
         config->windows = windows_read(
             root, &(struct windows_zones){.folder = config->zoneinfo_dir, .home = config->zone},
@@ -440,6 +442,7 @@ void config_finish(struct config *config) {
         }
     }
     forget_namespaces(config);
+    notifications_finish(&config->notifications);
     window_set_destroy(config->windows);
     team_set_finish(&config->teams);
     pool_set_finish(&config->node_pools);

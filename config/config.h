@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "config/node_pools.h"
+#include "config/notifications.h"
 #include "config/problem.h"
 #include "config/teams.h"
 #include "policy/window.h"
@@ -96,6 +97,7 @@ struct config {
 
     char *zoneinfo_dir;
     char *zone;                 /* at home: of business dates */
+    struct notification_set notifications;
     struct window_set *windows; /* shared by who needs it longer */
     struct team_set teams;
     struct pool_set node_pools;

@@ -64,6 +64,30 @@ static const struct field_table memory_table = {memory_fields, ARRAY_LEN(memory_
                                                 sizeof(struct fact_memory)};
 static const struct field_table breaker_table = {breaker_fields, ARRAY_LEN(breaker_fields),
                                                  sizeof(struct fact_breaker)};
+
+static const struct field notice_fields[] = {
+    FIELD(1, FIELD_TEXT, struct fact_notice, receiver),
+    FIELD(2, FIELD_U32, struct fact_notice, class),
+    FIELD(3, FIELD_U64, struct fact_notice, job_id),
+    FIELD(4, FIELD_U32, struct fact_notice, sequence),
+    FIELD(5, FIELD_U32, struct fact_notice, attempt),
+    FIELD_BOUND(6, FIELD_ENUM, struct fact_notice, state, JOB_STATE_COUNT),
+    FIELD(7, FIELD_I64, struct fact_notice, at_us),
+    FIELD_TIME(8, struct fact_notice, since_us, at_us, 0),
+    FIELD_TIME(9, struct fact_notice, dead_us, at_us, 0),
+    FIELD(10, FIELD_U32, struct fact_notice, tries),
+    FIELD(11, FIELD_TEXT, struct fact_notice, kind),
+    FIELD(12, FIELD_TEXT, struct fact_notice, text),
+    FIELD(13, FIELD_TEXT, struct fact_notice, name),
+    FIELD(14, FIELD_TEXT, struct fact_notice, namespace),
+    FIELD(15, FIELD_TEXT, struct fact_notice, team),
+    FIELD(16, FIELD_TEXT, struct fact_notice, pod_name),
+    FIELD(17, FIELD_TEXT, struct fact_notice, pod_uid),
+    FIELD(18, FIELD_TEXT, struct fact_notice, error),
+};
+
+static const struct field_table notice_table = {notice_fields, ARRAY_LEN(notice_fields),
+                                                sizeof(struct fact_notice)};
 static const struct field_table usage_table = {usage_fields, ARRAY_LEN(usage_fields),
                                                sizeof(struct fact_usage)};
 static const struct field_table runs_table = {runs_fields, ARRAY_LEN(runs_fields),
@@ -77,6 +101,8 @@ const struct field_table *fact_fields(enum fact_kind kind) {
         return &usage_table;
     case FACT_RUNS:
         return &runs_table;
+    case FACT_NOTICE:
+        return &notice_table;
     case FACT_SCHEDULE:
         return &schedule_table;
     case FACT_SCHEDULE_STATE:

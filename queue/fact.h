@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "policy/job.h"
 #include "queue/fields.h"
 
 #define FACT_SERIES_MAX 32
@@ -70,6 +71,28 @@ struct fact_schedule_state {
     uint64_t skipped;
 };
 
+/* What a receiver is to be told of, its number as sixteen hexadecimal digits as the key. */
+struct fact_notice {
+    const char *receiver;
+    uint32_t class;  /* enum notice_class */
+    uint64_t job_id; /* 0: of no job */
+    uint32_t sequence;
+    uint32_t attempt;
+    enum job_state state;
+    int64_t at_us;
+    int64_t since_us; /* it is tried */
+    int64_t dead_us;  /* it was put aside; 0: it was not */
+    uint32_t tries;
+    const char *kind;
+    const char *text;
+    const char *name;
+    const char *namespace;
+    const char *team;
+    const char *pod_name;
+    const char *pod_uid;
+    const char *error; /* of the last try */
+};
+
 /* How members of a group ended that are forgotten: of an array ("array 100"), of a job that others
  * wait for ("17"), of a schedule's runs of a business date ("load@20779"). */
 struct fact_group {
@@ -90,7 +113,8 @@ struct fact_group {
     X(FACT_SCHEDULE_STATE, 4, struct fact_schedule_state, schedule_state) \
     X(FACT_GROUP, 5, struct fact_group, group)                            \
     X(FACT_MEMORY, 6, struct fact_memory, memory)                         \
-    X(FACT_BREAKER, 7, struct fact_breaker, breaker)
+    X(FACT_BREAKER, 7, struct fact_breaker, breaker)                      \
+    X(FACT_NOTICE, 8, struct fact_notice, notice)
 
 enum fact_kind {
 #define FACT_ENUM(name, number, type, member) name = (number),

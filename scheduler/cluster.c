@@ -23,6 +23,7 @@
 #include "scheduler/daemon.h"
 #include "scheduler/leader.h"
 #include "scheduler/loop.h"
+#include "scheduler/notifier.h"
 #include "scheduler/starter.h"
 
 /* A page of a list may take so many times as long as another request: a server without its store
@@ -467,6 +468,9 @@ void cluster_command(struct daemon *daemon, const struct command *command) {
     case COMMAND_DELETE:
         starter_delete(daemon->starter, command->namespace, command->pod_name, command->pod_uid);
         break;
+    case COMMAND_NOTIFY:
+        notifier_send(daemon->notifier, command->notice);
+        break;
     }
 }
 
@@ -525,6 +529,7 @@ int cluster_open(struct daemon *daemon, struct error *error) {
 }
 
 void cluster_begin(struct daemon *daemon) {
+    daemon->notifier = notifier_create(daemon);
     daemon->starter = starter_create(&(struct starter_options){
         .kube = daemon->kube,
         .queue_uid = queue_uid(daemon->queue),
@@ -559,6 +564,8 @@ void cluster_close(struct daemon *daemon) {
     for (size_t i = 0; i < cluster->watch_count; i++) {
         reflector_destroy(cluster->watches[i].reflector);
     }
+    notifier_destroy(daemon->notifier);
+    daemon->notifier = NULL;
     kube_close(daemon->kube); /* Ends the orders that are under way. */
     starter_destroy(daemon->starter);
     free(cluster->watches);

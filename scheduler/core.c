@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "policy/limit_range.h"
+#include "policy/notice.h"
 #include "policy/runtime_history.h"
 #include "scheduler/arrays.h"
 #include "scheduler/breakers.h"
@@ -66,6 +67,7 @@ const struct share *core_share(const struct core *core) {
 
 static void apply_settings(struct core *core, const struct core_settings *settings) {
     struct window_set *windows = core->settings.windows;
+    struct notice_routes *notices = core->settings.notices;
 
     core->settings = *settings;
     core->settings.windows = window_set_share(settings->windows);
@@ -73,7 +75,9 @@ static void apply_settings(struct core *core, const struct core_settings *settin
     if (settings->retry != NULL) {
         core->retry = *settings->retry;
     }
+    core->settings.notices = notice_routes_share(settings->notices);
     window_set_destroy(windows);
+    notice_routes_destroy(notices);
     gates_replaced(core);
     core->plan_outdated = true;
     core->pass_needed = true;
@@ -104,6 +108,8 @@ void core_destroy(struct core *core) {
     gates_finish(core);
     breakers_finish(core);
     learnt_finish(core);
+    notices_finish(&core->notices);
+    notice_routes_destroy(core->settings.notices);
     window_set_destroy(core->settings.windows);
     plan_destroy(core->plan);
     runtime_history_destroy(core->runtimes);
@@ -257,6 +263,31 @@ static void on_outlook(struct core *core, struct event *event) {
     alarms_foresee(core, &event->outlook);
 }
 
+static void on_notice_sent(struct core *core, struct event *event) {
+    notices_sent(core, &event->notice_sent);
+}
+
+static void reply_notice(struct core *core, uint64_t token, bool found) {
+    if (token != 0) {
+        outbox_add_reply(&core->outbox,
+                         &(struct reply){.token = token,
+                                         .code = found ? OK : ERR_NOT_FOUND,
+                                         .text = found ? "" : "there is no such notification"});
+    }
+}
+
+static void on_notice_retry(struct core *core, struct event *event) {
+    reply_notice(core, event->token, notices_retry(core, event->notice));
+}
+
+static void on_notice_drop(struct core *core, struct event *event) {
+    reply_notice(core, event->token, notices_drop(core, event->notice));
+}
+
+static void on_report(struct core *core, struct event *event) {
+    notices_report(core, event->report);
+}
+
 static void on_drain(struct core *core, struct event *event) {
     (void)event;
     core->counts.draining = true;
@@ -286,6 +317,10 @@ static void (*const handlers[EVENT_KIND_COUNT])(struct core *core, struct event 
     [EVENT_LOST] = on_lost,
     [EVENT_DRAIN] = on_drain,
     [EVENT_OUTLOOK] = on_outlook,
+    [EVENT_NOTICE_SENT] = on_notice_sent,
+    [EVENT_NOTICE_RETRY] = on_notice_retry,
+    [EVENT_NOTICE_DROP] = on_notice_drop,
+    [EVENT_REPORT] = on_report,
 };
 
 /* --- The turn -------------------------------------------------------------------------------- */
@@ -364,12 +399,14 @@ static int64_t wake_after_us(const struct core *core) {
     const int64_t next_us = timers_next_us(&core->timers);
     const int64_t due_us = ledger_due_us(core->ledger);
     const int64_t alarm_us = alarms_wake_after_us(core);
+    const int64_t notice_us = notices_wake_after_us(core);
     int64_t after_us = gates_wake_after_us(core);
 
     if (core->pass_needed || conditions_are_due(core)) {
         return 0;
     }
     after_us = alarm_us < after_us ? alarm_us : after_us;
+    after_us = notice_us < after_us ? notice_us : after_us;
     if (next_us != CLOCK_NEVER_US) {
         const int64_t left_us =
             next_us > core->instant.mono_us ? next_us - core->instant.mono_us : 0;
@@ -428,6 +465,7 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
     store_changed(core);
     teams_store(core);
     lifecycle_forget(core);
+    notices_tick(core);
     core->counts.nodes = ledger_node_count(core->ledger);
     *out_turn = (struct turn){
         .changes = core->outbox.changes,
@@ -678,7 +716,14 @@ bool core_next_pod(const struct core *core, size_t *at, struct core_pod *out_pod
 }
 
 struct core_counts core_counts(const struct core *core) {
-    return core->counts;
+    const struct notices *notices = &core->notices;
+    struct core_counts counts = core->counts;
+
+    counts.notices = notices->by_number.count - notices->dead_count;
+    counts.notices_dead = notices->dead_count;
+    counts.notices_sent = notices->sent;
+    counts.notices_dropped = notices->dropped;
+    return counts;
 }
 
 /* --- Verifying ------------------------------------------------------------------------------- */

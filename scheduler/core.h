@@ -69,6 +69,9 @@ int core_load_group(struct core *core, const struct fact *fact) MUST_CHECK;
 int core_load_memory(struct core *core, const struct fact *fact) MUST_CHECK;
 int core_load_breaker(struct core *core, const struct fact *fact) MUST_CHECK;
 
+/* The same for what receivers are still to be told (FACT_NOTICE). ERR_CORRUPT: it is left out. */
+int core_load_notice(struct core *core, const struct fact *fact) MUST_CHECK;
+
 /* The interned resource names that demands, nodes and quotas given to the core must use. */
 struct resource_names *core_resource_names(struct core *core);
 
@@ -178,6 +181,18 @@ int core_check_window(struct core *core, const char *windows, int64_t expected_u
 /* How many waiting jobs name this window. O(shapes). */
 size_t core_window_waiting(const struct core *core, const char *name);
 
+/* What a receiver is to be told; texts are borrowed until the next turn. */
+struct core_notice {
+    uint64_t number;
+    struct fact_notice value;
+    bool in_flight;
+};
+bool core_notice(const struct core *core, uint64_t number, struct core_notice *out_notice);
+
+/* All of them, the oldest first. */
+typedef void core_notice_fn(void *context, const struct core_notice *notice);
+void core_each_notice(const struct core *core, core_notice_fn *tell, void *context);
+
 /* The configured windows; NULL: none. Borrowed until the next turn. */
 const struct window_set *core_windows(const struct core *core);
 
@@ -216,6 +231,10 @@ struct core_counts {
     uint64_t admissions;
     uint64_t quota_races;
     uint64_t preemptions; /* jobs stopped for others */
+    size_t notices;       /* that are to be sent, */
+    size_t notices_dead;  /* or were put aside */
+    uint64_t notices_sent;
+    uint64_t notices_dropped; /* for want of room */
 };
 struct core_counts core_counts(const struct core *core);
 

@@ -550,6 +550,19 @@ static int load_group(void *context, const struct fact *fact) {
     return OK;
 }
 
+/* Receivers may miss something then: who reads the log may not. */
+static int load_notice(void *context, const struct fact *fact) {
+    struct daemon *daemon = context;
+    int r = core_load_notice(daemon->core, fact);
+
+    if (r < 0) {
+        log_warn(&daemon->log, daemon->started_us,
+                 "event=notification_ignored notification=%s error=\"%s\"", fact->key,
+                 err_sentence(r));
+    }
+    return OK;
+}
+
 static int load_queue(struct daemon *daemon, struct error *error) {
     struct load load = {.daemon = daemon};
     uint64_t damaged = 0;
@@ -570,6 +583,9 @@ static int load_queue(struct daemon *daemon, struct error *error) {
     }
     if (r == OK) {
         r = queue_each_fact(daemon->queue, FACT_GROUP, load_group, daemon, &damaged_runs);
+    }
+    if (r == OK) {
+        r = queue_each_fact(daemon->queue, FACT_NOTICE, load_notice, daemon, &damaged_runs);
     }
     if (r == OK) {
         r = queue_each_demand(daemon->queue, load_class, &load);
@@ -676,8 +692,28 @@ static const char *unchangeable(const struct config *now, const struct config *n
     return same_cluster(now, next) ? NULL : "kubernetes";
 }
 
-static void drop_windows(void *windows) {
-    window_set_destroy(windows);
+/* What an event of settings borrows. */
+struct shared_settings {
+    struct window_set *windows;
+    struct notice_routes *notices;
+};
+
+static struct shared_settings *share_settings(const struct config *config) {
+    struct shared_settings *shared = mem_alloc(1, sizeof *shared);
+
+    *shared = (struct shared_settings){
+        .windows = window_set_share(config->windows),
+        .notices = notice_routes_share(config->notifications.routes),
+    };
+    return shared;
+}
+
+static void drop_settings(void *value) {
+    struct shared_settings *shared = value;
+
+    window_set_destroy(shared->windows);
+    notice_routes_destroy(shared->notices);
+    free(shared);
 }
 
 static int reload(struct daemon *daemon, struct error *error) {
@@ -717,7 +753,7 @@ static int reload(struct daemon *daemon, struct error *error) {
         inbox_add(
             &daemon->inbox,
             &(struct event){.kind = EVENT_SETTINGS, .settings = core_settings_of(&daemon->config)},
-            window_set_share(next.windows), drop_windows);
+            share_settings(&next), drop_settings);
     }
     return OK;
 }

@@ -28,6 +28,7 @@ struct front;
 struct kube;
 struct leader;
 struct loop;
+struct notifier;
 struct payload;
 struct queue;
 struct starter;
@@ -48,6 +49,7 @@ struct daemon {
     struct known_texts known_texts;
     struct kube *kube;
     struct starter *starter;
+    struct notifier *notifier;
     struct cluster *cluster;
     struct front *front;
     struct poller_timer wake; /* the next turn that time asks for */

@@ -20,6 +20,7 @@
 #include "queue/change.h"
 
 struct limit_range;
+struct notice_routes;
 struct node;
 struct quota;
 struct window_set;
@@ -44,8 +45,12 @@ enum event_kind {
     EVENT_STARTED, /* COMMAND_START is over */
     EVENT_DELETED, /* COMMAND_DELETE is over */
     EVENT_SETTINGS,
-    EVENT_LEASE,   /* we hold the lease, or not (any more): start something, or nothing */
-    EVENT_DRAIN,   /* start nothing more */
+    EVENT_LEASE,        /* we hold the lease, or not (any more): start something, or nothing */
+    EVENT_DRAIN,        /* start nothing more */
+    EVENT_NOTICE_SENT,  /* COMMAND_NOTIFY is over */
+    EVENT_NOTICE_RETRY, /* a person says so */
+    EVENT_NOTICE_DROP,
+    EVENT_REPORT,  /* a report is due: its receivers are to be told */
     EVENT_OUTLOOK, /* what a forecast says of jobs with deadlines */
     EVENT_KIND_COUNT,
 };
@@ -194,6 +199,7 @@ struct core_settings {
     int64_t preempt_protection_us;      /* a job is not stopped again so soon */
     struct window_set *windows;         /* the core shares it; NULL: none */
     const struct retry_settings *retry; /* copied; NULL: the defaults */
+    struct notice_routes *notices;      /* as windows */
 };
 
 /* When a job will start: half of the futures keep p50_us, nine in ten p90_us. CLOCK_NEVER_US: not
@@ -208,6 +214,19 @@ struct outlook {
 struct outlook_event {
     const struct outlook *jobs;
     size_t count;
+};
+
+enum notice_result {
+    NOTICE_SENT,
+    NOTICE_FAILED_NOW, /* in passing: to be tried again */
+    NOTICE_REFUSED,    /* and will be again */
+};
+
+struct notice_sent_event {
+    uint64_t number;
+    enum notice_result result;
+    const char *message;
+    int64_t retry_after_us; /* the receiver's wish; 0: none */
 };
 
 struct event {
@@ -233,11 +252,15 @@ struct event {
         struct core_settings settings;
         bool lease_held;
         struct outlook_event outlook;
+        struct notice_sent_event notice_sent;
+        uint64_t notice;    /* of NOTICE_RETRY, NOTICE_DROP */
+        const char *report; /* what it is of */
     };
 };
 
 enum command_kind {
     COMMAND_START,  /* create the attempt's pod and what belongs to it, unless they exist */
+    COMMAND_NOTIFY, /* send core_notice() */
     COMMAND_DELETE, /* delete a pod; what belongs to it goes with it */
 };
 
@@ -248,6 +271,7 @@ struct command {
     const char *namespace;
     const char *pod_name; /* of COMMAND_DELETE */
     const char *pod_uid;  /* of COMMAND_DELETE: a precondition; "": any */
+    uint64_t notice;      /* of COMMAND_NOTIFY: its number */
     bool look_first;      /* of COMMAND_START: an earlier try may have created it */
     bool only_look; /* of COMMAND_START: it is cancelled, so START_REFUSED if it is not there */
 };

@@ -29,6 +29,10 @@ static bool look_at(const struct forecast *forecast, const struct job *job,
     if (found != NULL && found->p50_us != FORECAST_NEVER) {
         out_outlook->p50_us = found->p50_us;
         out_outlook->p90_us = or_never(found->p90_us);
+    } else if (job_state_is_waiting(job->state) && job->start_miss == START_MISS_SKIP &&
+               job->start_by_us != 0 && !job->has_run) {
+        out_outlook->p50_us = job->start_by_us + 1; /* In these futures it is skipped. */
+        out_outlook->not_before = true;
     } else if (job_state_is_waiting(job->state) && job->state != JOB_HELD &&
                forecast->end == FUTURE_CUT) {
         out_outlook->p50_us = forecast->until_us;

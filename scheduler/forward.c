@@ -211,7 +211,7 @@ static void take_turn(struct forward *forward, struct event *events, size_t coun
     for (size_t i = 0; i < turn.command_count; i++) {
         if (turn.commands[i].kind == COMMAND_START) {
             on_start(forward, &turn.commands[i]);
-        } else {
+        } else if (turn.commands[i].kind == COMMAND_DELETE) {
             on_delete(forward, &turn.commands[i]);
         }
     }

@@ -217,6 +217,8 @@ static void reply_job(struct daemon *daemon, struct api_call *call, uint64_t id)
     reply_buf(call, 200, &json);
 }
 
+static void on_notices(struct daemon *daemon, struct api_call *call);
+
 void front_reply(struct daemon *daemon, const struct reply *reply) {
     struct api_call *call = api_find(daemon->front->api, reply->token);
 
@@ -225,6 +227,9 @@ void front_reply(struct daemon *daemon, const struct reply *reply) {
     }
     if (call->route == API_SUBMIT) {
         submit_answered(daemon, call, reply);
+    } else if (reply->code == OK &&
+               (call->route == API_NOTICE_RETRY || call->route == API_NOTICE_DROP)) {
+        on_notices(daemon, call);
     } else if (reply->code == OK) {
         reply_job(daemon, call, call->job_id);
     } else {
@@ -516,6 +521,13 @@ static void on_simulate(struct daemon *daemon, struct api_call *call) {
     }
 }
 
+static void on_notices(struct daemon *daemon, struct api_call *call) {
+    struct buf json = answer_buf();
+
+    front_notices(daemon, call, &json);
+    reply_buf(call, 200, &json);
+}
+
 /* --- Calls ----------------------------------------------------------------------------------- */
 
 static void (*const handlers[API_ROUTE_COUNT])(struct daemon *daemon, struct api_call *call) = {
@@ -525,6 +537,8 @@ static void (*const handlers[API_ROUTE_COUNT])(struct daemon *daemon, struct api
     [API_LOGS] = on_logs,         [API_STATUS] = on_status,     [API_METRICS] = on_metrics,
     [API_READY] = on_ready,       [API_OUTLOOK] = on_outlook,   [API_FORECAST] = on_forecast,
     [API_SIMULATE] = on_simulate, [API_WINDOWS] = on_windows,   [API_TEAMS] = on_teams,
+    [API_NOTICES] = on_notices,   [API_NOTICE_RETRY] = front_decide_notice,
+    [API_NOTICE_DROP] = front_decide_notice,
 };
 
 /* A standby has no queue to ask. */

@@ -627,6 +627,14 @@ void front_metrics(struct daemon *daemon, const struct api_stats *stats, struct 
            counts.admissions);
     metric(out_text, "nightshift_preemptions_total", "counter", "Jobs stopped for other jobs.",
            counts.preemptions);
+    metric(out_text, "nightshift_notifications_sent_total", "counter",
+           "Notifications that reached their receivers.", counts.notices_sent);
+    metric(out_text, "nightshift_notifications_dropped_total", "counter",
+           "Notifications given up for want of room.", counts.notices_dropped);
+    metric(out_text, "nightshift_notifications_waiting", "gauge", "Notifications to be sent.",
+           counts.notices);
+    metric(out_text, "nightshift_notifications_dead", "gauge",
+           "Notifications put aside: nightshift notifications.", counts.notices_dead);
     metric(out_text, "nightshift_quota_races_total", "counter",
            "Creations refused for quota that somebody else took first.", counts.quota_races);
     metric(out_text, "nightshift_pods", "gauge", "Pods seen.", counts.pods);

@@ -49,6 +49,8 @@ void front_why(struct daemon *daemon, const struct job *job, const struct wire_o
                int64_t until_us, struct buf *out_json);
 void front_teams(struct daemon *daemon, struct buf *out_json); /* front_teams.c */
 void front_team_metrics(const struct daemon *daemon, struct buf *out_text);
+void front_notices(struct daemon *daemon, const struct api_call *call, struct buf *out_json);
+void front_decide_notice(struct daemon *daemon, struct api_call *call);
 void front_windows(struct daemon *daemon, struct buf *out_json); /* front_windows.c */
 void front_dry_run(struct daemon *daemon, const struct submit_event *submit,
                    struct buf *out_json); /* front_dry_run.c */

@@ -56,6 +56,7 @@ void lifecycle_note(struct core *core, struct entry *entry, const char *kind, co
                                                    .kind = kind,
                                                    .text = outbox_text(&core->outbox, text)},
                                      });
+    notices_take(core, entry, kind, text, entry->event_count - 1);
     view_changed(core, entry);
 }
 

@@ -43,6 +43,7 @@ struct core_settings core_settings_of(const struct config *config) {
         .runtime_percent = (unsigned)config->runtime_percent,
         .runtime_default_us = config->runtime_default_us,
         .windows = config->windows,
+        .notices = config->notifications.routes,
         .order = team_settings_order(config),
     };
 }

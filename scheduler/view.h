@@ -18,6 +18,7 @@
 #include "scheduler/gates.h"
 #include "scheduler/groups.h"
 #include "scheduler/names.h"
+#include "scheduler/notices.h"
 #include "scheduler/outbox.h"
 #include "scheduler/timers.h"
 
@@ -175,6 +176,7 @@ struct core {
     struct map learnt;       /* namespace/name -> struct learnt */
     struct timers timers;    /* monotonic; id 0 is the cleanups */
     struct alarms alarms;
+    struct notices notices;
     uint64_t *finished; /* ids in the order they finished, from `finished_first` on */
     size_t finished_first;
     size_t finished_end;
