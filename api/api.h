@@ -24,7 +24,7 @@ struct log;
 struct poller;
 struct wire_detail;
 
-/* name, method, path ({id} is a job's, or a notification's), what it is to a team: API_LOOKS or API_ACTS */
+/* name, method, path ({id}: a job's or notification's), what it is to a team: it looks or acts */
 #define API_ROUTE_LIST(X)                                                 \
     X(API_SUBMIT, "POST", "/v1/jobs", API_ACTS)                           \
     X(API_LIST, "GET", "/v1/jobs", API_LOOKS)                             \

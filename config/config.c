@@ -195,7 +195,7 @@ static bool is_group(const char *path_with_dot) {
 /* Lists of objects have readers of their own. */
 static bool is_list(const char *prefix, const char *key) {
     static const char *const *const lists[] = {windows_members, teams_members, node_pools_members,
-                                                notifications_members};
+                                               notifications_members};
 
     for (size_t i = 0; prefix[0] == '\0' && i < ARRAY_LEN(lists); i++) {
         for (size_t j = 0; lists[i][j] != NULL; j++) {

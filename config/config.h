@@ -96,7 +96,7 @@ struct config {
     char *log_level; /* error, warn, info or debug */
 
     char *zoneinfo_dir;
-    char *zone;                 /* at home: of business dates */
+    char *zone; /* at home: of business dates */
     struct notification_set notifications;
     struct window_set *windows; /* shared by who needs it longer */
     struct team_set teams;

@@ -1,4 +1,4 @@
-/* notify/message.h - what a receiver is told, in its words: JSON, Slack's JSON, an e-mail, an Event.
+/* notify/message.h - what a receiver is told, in its words: JSON, Slack's, an e-mail, an Event.
  *
  * Pure: a value in, bytes out. Texts come from people and programs, so each form escapes them.
  */

@@ -531,13 +531,26 @@ static void on_notices(struct daemon *daemon, struct api_call *call) {
 /* --- Calls ----------------------------------------------------------------------------------- */
 
 static void (*const handlers[API_ROUTE_COUNT])(struct daemon *daemon, struct api_call *call) = {
-    [API_SUBMIT] = on_submit,     [API_LIST] = on_list,         [API_SHOW] = on_show,
-    [API_CANCEL] = on_change,     [API_HOLD] = on_change,       [API_RELEASE] = on_change,
-    [API_WHY] = on_why,           [API_ATTEMPTS] = on_attempts, [API_EVENTS] = on_events,
-    [API_LOGS] = on_logs,         [API_STATUS] = on_status,     [API_METRICS] = on_metrics,
-    [API_READY] = on_ready,       [API_OUTLOOK] = on_outlook,   [API_FORECAST] = on_forecast,
-    [API_SIMULATE] = on_simulate, [API_WINDOWS] = on_windows,   [API_TEAMS] = on_teams,
-    [API_NOTICES] = on_notices,   [API_NOTICE_RETRY] = front_decide_notice,
+    [API_SUBMIT] = on_submit,
+    [API_LIST] = on_list,
+    [API_SHOW] = on_show,
+    [API_CANCEL] = on_change,
+    [API_HOLD] = on_change,
+    [API_RELEASE] = on_change,
+    [API_WHY] = on_why,
+    [API_ATTEMPTS] = on_attempts,
+    [API_EVENTS] = on_events,
+    [API_LOGS] = on_logs,
+    [API_STATUS] = on_status,
+    [API_METRICS] = on_metrics,
+    [API_READY] = on_ready,
+    [API_OUTLOOK] = on_outlook,
+    [API_FORECAST] = on_forecast,
+    [API_SIMULATE] = on_simulate,
+    [API_WINDOWS] = on_windows,
+    [API_TEAMS] = on_teams,
+    [API_NOTICES] = on_notices,
+    [API_NOTICE_RETRY] = front_decide_notice,
     [API_NOTICE_DROP] = front_decide_notice,
 };
 

@@ -2,9 +2,9 @@
  *
  * Private to scheduler/core. A notice is made with its event and stored in the same commit (a fact,
  * FACT_NOTICE), once for each receiver; sent by a command once that is done; dropped when it was
- * sent, so told at least once. Each receiver has a line of its own: while it fails, one notice after
- * the other is tried, with a growing wait. What could not be sent for too long, or is refused, is put
- * aside until a person decides (dead).
+ * sent, so told at least once. Each receiver has a line of its own: while it fails, one notice
+ * after the other is tried, with a growing wait. What could not be sent for too long, or is
+ * refused, is put aside until a person decides (dead).
  */
 #ifndef SCHEDULER_NOTICES_H
 #define SCHEDULER_NOTICES_H

@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "policy/ledger.h"
 #include "policy/node.h"
+#include "policy/notice.h"
 #include "policy/quota.h"
 #include "policy/window.h"
 #include "scheduler/core.h"
@@ -27,6 +28,7 @@
 #define MINUTE_US        INT64_C(60000000)
 #define PROTECTION_US    (5 * MINUTE_US)
 #define ALARM_SLACK_US   5000000
+#define NOTICES_MAX      4096
 
 /* A pod of the cluster: the truth, which watches tell later. */
 struct world_pod {
@@ -53,14 +55,24 @@ struct note {
         NOTE_POD,
         NOTE_QUOTA,
         NOTE_STARTED,
-        NOTE_DELETED
+        NOTE_DELETED,
+        NOTE_NOTIFIED
     } kind;
+    struct notice_sent_event notified;
     unsigned index;       /* of the pod or namespace */
     struct world_pod pod; /* as it was when the note was written */
     struct started_event started;
     char pod_name[48];
     char pod_uid[16];
     int64_t used[3];
+};
+
+/* A notification on the fake disk. */
+struct stored_notice {
+    char key[17];
+    struct fact_notice value;
+    unsigned got; /* how often its receiver had it */
+    bool exists;  /* not dropped yet */
 };
 
 /* A job on the fake disk. */
@@ -110,12 +122,15 @@ struct world {
     unsigned acknowledged;
     struct demand *demands[4];
     struct window_set *windows;
+    struct notice_routes *routes; /* NULL: nobody is told of anything */
     struct world_pod pods[WORLD_PODS_MAX];
     unsigned pod_count;
     struct node nodes[WORLD_NODES_MAX];
     int64_t hard[3]; /* cpu, memory, pods of each namespace */
     struct note *notes;
     unsigned note_count;
+    struct stored_notice *notices; /* in the order they were made */
+    unsigned notice_count;
     uint64_t note_order;
     uint64_t uid_count;
     unsigned executor_refusals;
@@ -504,6 +519,71 @@ static void hear(struct world *world, const struct job_event *event) {
     world->totals.alarms++;
 }
 
+static struct stored_notice *find_notice(struct world *world, const char *key) {
+    for (unsigned i = world->notice_count; i > 0; i--) {
+        if (strcmp(world->notices[i - 1].key, key) == 0 && world->notices[i - 1].exists) {
+            return &world->notices[i - 1];
+        }
+    }
+    return NULL;
+}
+
+static void store_notice(struct world *world, const struct fact *fact) {
+    struct stored_notice *stored = find_notice(world, fact->key);
+
+    if (stored == NULL) {
+        if (world->notice_count == NOTICES_MAX) {
+            broken(world, "too many notifications", 0);
+        }
+        stored = &world->notices[world->notice_count++];
+        (void)snprintf(stored->key, sizeof stored->key, "%s", fact->key);
+        stored->exists = true;
+    }
+    stored->value = fact->value.notice;
+    stored->value.receiver = keep(world, stored->value.receiver);
+    stored->value.kind = keep(world, stored->value.kind);
+    stored->value.text = keep(world, stored->value.text);
+    stored->value.name = keep(world, stored->value.name);
+    stored->value.namespace = keep(world, stored->value.namespace);
+    stored->value.team = keep(world, stored->value.team);
+    stored->value.pod_name = keep(world, stored->value.pod_name);
+    stored->value.pod_uid = keep(world, stored->value.pod_uid);
+    stored->value.error = keep(world, stored->value.error);
+}
+
+static void drop_notice(struct world *world, const char *key) {
+    struct stored_notice *stored = find_notice(world, key);
+
+    if (stored == NULL) {
+        broken(world, "a notification was dropped that is not there", 0);
+    }
+    if (stored->got == 0) {
+        broken(world, "a notification was dropped that nobody got", stored->value.job_id);
+    }
+    stored->exists = false;
+}
+
+/* What somebody is to be told of was stored with its event. */
+static void check_noticed(const struct world *world, const struct turn *turn,
+                          const struct job_event *event) {
+    enum notice_class class;
+
+    if (world->routes == NULL || !notice_class_of(event->kind, &class) ||
+        notice_receivers(world->routes, class, "red") == 0) {
+        return;
+    }
+    for (size_t i = 0; i < turn->change_count; i++) {
+        const struct queue_change *change = &turn->changes[i];
+
+        if (change->kind == CHANGE_FACT_PUT && change->fact.kind == FACT_NOTICE &&
+            change->fact.value.notice.job_id == event->job_id &&
+            change->fact.value.notice.sequence == event->sequence) {
+            return;
+        }
+    }
+    broken(world, "nobody is told of an event", event->job_id);
+}
+
 static void commit(struct world *world, const struct turn *turn) {
     for (size_t i = 0; i < turn->change_count; i++) {
         const struct queue_change *change = &turn->changes[i];
@@ -517,6 +597,11 @@ static void commit(struct world *world, const struct turn *turn) {
                 broken(world, "an event's sequence number", change->event.job_id);
             }
             hear(world, &change->event);
+            check_noticed(world, turn, &change->event);
+        } else if (change->kind == CHANGE_FACT_PUT && change->fact.kind == FACT_NOTICE) {
+            store_notice(world, &change->fact);
+        } else if (change->kind == CHANGE_FACT_DROP && change->fact.kind == FACT_NOTICE) {
+            drop_notice(world, change->fact.key);
         }
     }
 }
@@ -594,10 +679,37 @@ static void do_delete(struct world *world, const struct command *command) {
     add_note(world, note, (int64_t)rng_below(&world->rng, 500000));
 }
 
+/* To a receiver that may be down, or want nothing of it; or its answer is lost. */
+static void do_notify(struct world *world, const struct command *command) {
+    struct note note = {
+        .kind = NOTE_NOTIFIED,
+        .index = (unsigned)command->notice,
+        .notified = {.number = command->notice, .result = NOTICE_FAILED_NOW, .message = "lost"}};
+    struct stored_notice *stored;
+    char key[17];
+
+    (void)snprintf(key, sizeof key, "%016" PRIx64, command->notice);
+    stored = find_notice(world, key);
+    if (stored == NULL || stored->value.dead_us != 0) {
+        broken(world, "told of what was not committed", 0);
+    }
+    if (chance(world, 50)) {
+        note.notified.result = NOTICE_REFUSED;
+    } else if (!chance(world, 200)) {
+        world->totals.told_again += stored->got > 0;
+        world->totals.told++;
+        stored->got++;
+        note.notified.result = chance(world, 100) ? NOTICE_FAILED_NOW : NOTICE_SENT;
+    }
+    add_note(world, note, (int64_t)rng_below(&world->rng, 500000));
+}
+
 static void act(struct world *world, const struct turn *turn) {
     for (size_t i = 0; i < turn->command_count; i++) {
         if (turn->commands[i].kind == COMMAND_START) {
             do_start(world, &turn->commands[i]);
+        } else if (turn->commands[i].kind == COMMAND_NOTIFY) {
+            do_notify(world, &turn->commands[i]);
         } else {
             do_delete(world, &turn->commands[i]);
         }
@@ -611,6 +723,9 @@ static void act(struct world *world, const struct turn *turn) {
 /* Stopped amid its commands: some were on the wire, and arrive whenever the network likes. */
 static void stop_amid(struct world *world, const struct turn *turn) {
     for (size_t i = 0; i < turn->command_count; i++) {
+        if (turn->commands[i].kind == COMMAND_NOTIFY) {
+            continue; /* Nobody hears what became of it: as if it was lost. */
+        }
         if (chance(world, 500) && world->late_count < ARRAY_LEN(world->late)) {
             struct late_command *late = &world->late[world->late_count++];
 
@@ -721,6 +836,17 @@ static void check_alarms(const struct world *world) {
         }
         if (((job->alarms ^ stored->told) & ~(uint32_t)ALARM_RUNTIME) != 0) {
             broken(world, "the job knows other alarms than were told", id);
+        }
+    }
+}
+
+/* None is lost: each was had, is still tried, or was put aside. */
+static void check_notices(const struct world *world) {
+    for (unsigned i = 0; i < world->notice_count; i++) {
+        const struct stored_notice *stored = &world->notices[i];
+
+        if (stored->got == 0 && stored->value.dead_us == 0 && stored->value.tries == 0) {
+            broken(world, "a notification was forgotten", stored->value.job_id);
         }
     }
 }
@@ -923,6 +1049,8 @@ static struct event event_of(struct world *world, const struct note *note, struc
         event.started.pod_uid = note->pod_uid;
         return event;
     }
+    case NOTE_NOTIFIED:
+        return (struct event){.kind = EVENT_NOTICE_SENT, .notice_sent = note->notified};
     case NOTE_DELETED:
         break;
     }
@@ -1035,9 +1163,19 @@ static void start_core(struct world *world) {
                                   .horizon_us = 600 * MINUTE_US},
                      .preemption = world->options.preemption,
                      .preempt_protection_us = PROTECTION_US,
-                     .windows = world->windows},
+                     .windows = world->windows,
+                     .notices = world->routes},
     });
     set_teams(world);
+    for (unsigned i = 0; i < world->notice_count; i++) {
+        const struct fact fact = {.kind = FACT_NOTICE,
+                                  .key = world->notices[i].key,
+                                  .value = {.notice = world->notices[i].value}};
+
+        if (world->notices[i].exists && core_load_notice(world->core, &fact) != OK) {
+            broken(world, "a notification can't be read", 0);
+        }
+    }
     for (uint64_t id = 1; id < world->next_id; id++) {
         const struct stored_job *stored = &world->disk[id];
 
@@ -1377,6 +1515,23 @@ static void make_windows(struct world *world) {
     world->windows = set;
 }
 
+/* Two receivers, who hear of some classes. */
+static void make_routes(struct world *world) {
+    struct notice_routes *routes = notice_routes_create();
+
+    routes->receivers = mem_alloc(2, sizeof *routes->receivers);
+    routes->receivers[0] = mem_copy_text("chat");
+    routes->receivers[1] = mem_copy_text("mail");
+    routes->receiver_count = 2;
+    routes->routes = mem_alloc(2, sizeof *routes->routes);
+    routes->routes[0] = (struct notice_route){
+        .classes = 1u << NOTICE_FAILED | 1u << NOTICE_MISSED | 1u << NOTICE_RISK, .receivers = 3};
+    routes->routes[1] = (struct notice_route){.classes = 1u << NOTICE_SUCCEEDED, .receivers = 1};
+    routes->route_count = 2;
+    routes->give_up_us = 3 * MINUTE_US;
+    world->routes = routes;
+}
+
 static void check_end(const struct world *world) {
     for (uint64_t id = 1; id <= world->acknowledged; id++) {
         struct job job = {0};
@@ -1472,6 +1627,10 @@ struct world_totals world_run(const struct world_options *options) {
     rng_init(&world->rng, options->seed);
     make_cluster(world);
     make_windows(world);
+    if (options->deadlines > 0) {
+        make_routes(world);
+    }
+    world->notices = mem_alloc(NOTICES_MAX, sizeof *world->notices);
     start_core(world);
     for (unsigned i = 0; !all_final(world); i++) {
         if (i == 20000) {
@@ -1488,6 +1647,7 @@ struct world_totals world_run(const struct world_options *options) {
         step(world);
     }
     check_end(world);
+    check_notices(world);
     totals = world->totals;
     totals.preemptions = count_preemptions(world);
     totals.skips = count_skips(world);
@@ -1500,6 +1660,8 @@ struct world_totals world_run(const struct world_options *options) {
         node_finish(&world->nodes[i]);
     }
     window_set_destroy(world->windows);
+    notice_routes_destroy(world->routes);
+    free(world->notices);
     intern_finish(&world->texts);
     free(world->notes);
     free(world);

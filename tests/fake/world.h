@@ -46,7 +46,9 @@ struct world_totals {
     unsigned promises; /* jobs that started after one */
     unsigned preemptions;
     unsigned alarms; /* told of deadlines */
-    unsigned skips;  /* jobs that had to start earlier */
+    unsigned told;   /* notifications that a receiver got, repeats included */
+    unsigned told_again;
+    unsigned skips; /* jobs that had to start earlier */
     unsigned requests;
     unsigned turns;
     unsigned takeovers;

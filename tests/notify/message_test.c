@@ -57,22 +57,23 @@ TEST(notify_email__is_of_ascii_lines) {
     notify_email(&message,
                  &(struct notify_addresses){.from = "n@example.com", .to = to, .to_count = 2},
                  1795384861000000, &out);
-    CHECK_STR(buf_text(&out),
-              "Date: Sun, 22 Nov 2026 22:01:01 +0000\r\n"
-              "From: n@example.com\r\n"
-              "To: a@example.com,\r\n\tb@example.com\r\n"
-              "Subject: =?UTF-8?B?c3Bhcmsvw6R0bA0KQmNjOiB4QGV4YW1wbGUuY29tIChqb2IgNywgdGVhbSBy?=\r\n"
-              " =?UTF-8?B?ZWQpOiBmaW5pc2hfbWlzc2Vk?=\r\n"
-              "Message-ID: <u-7-12@nightshift>\r\n"
-              "X-Nightshift-Id: u-7-12\r\n"
-              "Auto-Submitted: auto-generated\r\n"
-              "MIME-Version: 1.0\r\n"
-              "Content-Type: text/plain; charset=utf-8\r\n"
-              "Content-Transfer-Encoding: base64\r\n\r\n"
-              "c3Bhcmsvw6R0bA0KQmNjOiB4QGV4YW1wbGUuY29tIChqb2IgNywgdGVhbSByZWQpOiBmaW5pc2hf\r\n"
-              "bWlzc2VkCgpsaW5lDQouDQpRVUlUDQoKCmF0IDIwMjYtMTEtMjJUMjI6MDA6MDBaLCBpZCB1LTct\r\n"
-              "MTIK\r\n",
-              "headers and body");
+    CHECK_STR(
+        buf_text(&out),
+        "Date: Sun, 22 Nov 2026 22:01:01 +0000\r\n"
+        "From: n@example.com\r\n"
+        "To: a@example.com,\r\n\tb@example.com\r\n"
+        "Subject: =?UTF-8?B?c3Bhcmsvw6R0bA0KQmNjOiB4QGV4YW1wbGUuY29tIChqb2IgNywgdGVhbSBy?=\r\n"
+        " =?UTF-8?B?ZWQpOiBmaW5pc2hfbWlzc2Vk?=\r\n"
+        "Message-ID: <u-7-12@nightshift>\r\n"
+        "X-Nightshift-Id: u-7-12\r\n"
+        "Auto-Submitted: auto-generated\r\n"
+        "MIME-Version: 1.0\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\n"
+        "Content-Transfer-Encoding: base64\r\n\r\n"
+        "c3Bhcmsvw6R0bA0KQmNjOiB4QGV4YW1wbGUuY29tIChqb2IgNywgdGVhbSByZWQpOiBmaW5pc2hf\r\n"
+        "bWlzc2VkCgpsaW5lDQouDQpRVUlUDQoKCmF0IDIwMjYtMTEtMjJUMjI6MDA6MDBaLCBpZCB1LTct\r\n"
+        "MTIK\r\n",
+        "headers and body");
     buf_finish(&out);
 }
 

@@ -82,6 +82,7 @@ TEST_WITHIN(core__tells_each_alarm_once, 180) {
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         unsigned alarms = 0;
         unsigned skips = 0;
+        unsigned told = 0;
 
         for (uint64_t seed = 1; seed <= SEEDS / 8; seed++) {
             struct world_options options = kinds[i];
@@ -91,8 +92,10 @@ TEST_WITHIN(core__tells_each_alarm_once, 180) {
             totals = world_run(&options);
             alarms += totals.alarms;
             skips += totals.skips;
+            told += totals.told;
         }
         CHECK(alarms > SEEDS / 2, "there are alarms");
+        CHECK(told > SEEDS, "receivers are told");
         CHECK(skips > SEEDS / 40, "some jobs are skipped");
     }
 }
