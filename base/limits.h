@@ -103,6 +103,9 @@
 #define LIMIT_TURN_EVENTS 4096
 #define LIMIT_TURN_STARTS 256
 
+/* Running jobs whose expected ends backfill counts on, about: those that end first. */
+#define LIMIT_BACKFILL_ENDS 10000
+
 /* Instants looked at to find when a blocked job can start. */
 #define LIMIT_BACKFILL_INSTANTS 1000
 

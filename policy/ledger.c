@@ -53,7 +53,9 @@ struct ledger {
     struct map jobs;        /* by job id: struct kept_job */
     struct map antis;       /* by uid: struct kept_pod, bound, live, with anti-affinity */
     struct map terminating; /* by uid: struct kept_pod with an overdue_us to come */
+    struct map leaving;     /* by job id: struct kept_job of those without a reservation */
     uint64_t version;       /* the newest seen */
+    uint64_t changes;       /* of namespaces' books */
     int64_t now_us;
     int64_t due_us;                           /* when ledger_advance() has something to do */
     struct ledger_reservation **reservations; /* sorted by job id */
@@ -131,6 +133,7 @@ void ledger_destroy(struct ledger *ledger) {
     map_finish(&ledger->nodes_by_name);
     map_finish(&ledger->unbound);
     map_finish(&ledger->jobs);
+    map_finish(&ledger->leaving);
     free(ledger->namespaces);
     free(ledger->versions);
     free(ledger->nodes);
@@ -165,12 +168,17 @@ size_t ledger_namespace_index(struct ledger *ledger, const char *name) {
 /* Whose books are about to change. */
 static struct ledger_namespace *change_namespace(struct ledger *ledger, size_t index) {
     ledger->versions[index]++;
+    ledger->changes++;
     return ledger->namespaces[index];
 }
 
 uint64_t ledger_namespace_version(const struct ledger *ledger, size_t index) {
     ENSURE(index < ledger->namespace_count);
     return ledger->versions[index];
+}
+
+uint64_t ledger_changes(const struct ledger *ledger) {
+    return ledger->changes;
 }
 
 size_t ledger_namespace_count(const struct ledger *ledger) {
@@ -235,6 +243,17 @@ static void charge_reservation(struct ledger *ledger, const struct ledger_reserv
     }
 }
 
+/* A job with pods and no reservation is on its way out. */
+static void note_whether_leaving(struct ledger *ledger, uint64_t job_id) {
+    struct kept_job *job = map_get_id(&ledger->jobs, job_id);
+
+    if (job != NULL && find_reservation(ledger, job_id) == NULL) {
+        (void)map_put_id(&ledger->leaving, job_id, job);
+    } else {
+        (void)map_remove_id(&ledger->leaving, job_id);
+    }
+}
+
 void ledger_reserve(struct ledger *ledger, uint64_t job_id, const char *namespace,
                     struct demand *demand) {
     struct ledger_reservation *reservation;
@@ -255,6 +274,7 @@ void ledger_reserve(struct ledger *ledger, uint64_t job_id, const char *namespac
             (ledger->reservation_count - at) * sizeof(struct ledger_reservation *));
     ledger->reservations[at] = reservation;
     ledger->reservation_count++;
+    note_whether_leaving(ledger, job_id);
     charge_reservation(ledger, reservation, 1);
 }
 
@@ -286,6 +306,7 @@ void ledger_release(struct ledger *ledger, uint64_t job_id) {
     ledger->reservation_count--;
     memmove(&ledger->reservations[at], &ledger->reservations[at + 1],
             (ledger->reservation_count - at) * sizeof(struct ledger_reservation *));
+    note_whether_leaving(ledger, job_id);
 }
 
 const struct ledger_reservation *ledger_find_reservation(const struct ledger *ledger,
@@ -304,8 +325,8 @@ void ledger_expect(struct ledger *ledger, uint64_t job_id, const struct ledger_s
     }
 }
 
-bool ledger_has_stays(const struct ledger *ledger) {
-    return ledger->stay_count > 0;
+size_t ledger_stay_count(const struct ledger *ledger) {
+    return ledger->stay_count;
 }
 
 bool ledger_has_leaving(const struct ledger *ledger) {
@@ -585,6 +606,9 @@ static void count_for_job(struct ledger *ledger, struct kept_pod *pod, int times
     job->live[pod->role] += pod->finished ? 0 : (uint64_t)times;
     if (job->pod_count == 0) {
         free(map_remove_id(&ledger->jobs, pod->job_id));
+    }
+    if (reservation == NULL) {
+        note_whether_leaving(ledger, pod->job_id);
     }
     if (reservation != NULL) {
         charge_reservation(ledger, reservation, 1);
@@ -874,16 +898,9 @@ void ledger_add_pods_of(const struct ledger *ledger, uint64_t job_id, size_t nam
 }
 
 uint64_t ledger_next_leaving(const struct ledger *ledger, size_t *at) {
-    const struct map_entry *entry;
+    const struct map_entry *entry = map_next(&ledger->leaving, at);
 
-    while ((entry = map_next(&ledger->jobs, at)) != NULL) {
-        const struct kept_job *job = entry->value;
-
-        if (find_reservation(ledger, job->id) == NULL) {
-            return job->id;
-        }
-    }
-    return 0;
+    return entry != NULL ? ((const struct kept_job *)entry->value)->id : 0;
 }
 
 /* Checks. */
@@ -966,6 +983,7 @@ static void verify_jobs(const struct ledger *ledger) {
     struct map_entry *entry;
     uint64_t of_jobs = 0;
     uint64_t of_pods = 0;
+    size_t leaving = 0;
     size_t at = 0;
 
     while ((entry = map_next(&ledger->jobs, &at)) != NULL) {
@@ -978,6 +996,9 @@ static void verify_jobs(const struct ledger *ledger) {
             ENSURE(pod != NULL && pod->job_id == job->id);
         }
         ENSURE(pod == NULL);
+        ENSURE((map_get_id(&ledger->leaving, job->id) == job) ==
+               (find_reservation(ledger, job->id) == NULL));
+        leaving += find_reservation(ledger, job->id) == NULL;
         ENSURE(job->pod_count > 0);
         ENSURE(job->live[POD_ROLE_POD] + job->live[POD_ROLE_DRIVER] +
                    job->live[POD_ROLE_EXECUTOR] <=
@@ -986,7 +1007,7 @@ static void verify_jobs(const struct ledger *ledger) {
     for (at = 0; (entry = map_next(&ledger->pods, &at)) != NULL;) {
         of_pods += ((const struct kept_pod *)entry->value)->job_id != 0;
     }
-    ENSURE(of_jobs == of_pods);
+    ENSURE(of_jobs == of_pods && leaving == ledger->leaving.count);
 }
 
 void ledger_verify(const struct ledger *ledger) {

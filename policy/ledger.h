@@ -126,8 +126,8 @@ void ledger_reserve(struct ledger *ledger, uint64_t job_id, const char *namespac
 /* How long it is expected to stay; nothing if it has no reservation. */
 void ledger_expect(struct ledger *ledger, uint64_t job_id, const struct ledger_stay *stay);
 
-/* Is the run time of any reservation known? And does any leave? */
-bool ledger_has_stays(const struct ledger *ledger);
+/* Of how many reservations is the run time known? And does any leave? */
+size_t ledger_stay_count(const struct ledger *ledger);
 bool ledger_has_leaving(const struct ledger *ledger);
 
 /* Its objects exist: charge them as own until the release, no longer on top of status.used. */
@@ -155,6 +155,7 @@ size_t ledger_namespace_count(const struct ledger *ledger);
 const struct ledger_namespace *ledger_namespace(const struct ledger *ledger, size_t index);
 uint64_t ledger_namespace_version(const struct ledger *ledger, size_t index); /* from 1; new when
                                                                               its books change */
+uint64_t ledger_changes(const struct ledger *ledger); /* new when any namespace's version is */
 uint64_t ledger_nodes_version(const struct ledger *ledger); /* new when a listed node changes */
 const struct resources *ledger_capacity(const struct ledger *ledger); /* of all listed nodes */
 size_t ledger_node_count(const struct ledger *ledger);

@@ -101,6 +101,7 @@ static void offer(struct plan *plan, uint32_t number) {
     forget_reason(plan, state);
     state->promised = 0;
     if (state->demand != state->shape->demand) {
+        plan_kept_forget(plan, number);
         state->miss_version = 0;
         state->placed_epoch = 0;
     }
@@ -206,6 +207,7 @@ void plan_remove_shape(struct plan *plan, uint32_t number) {
     /* If it was what shuts the namespace, somebody else has a chance now. */
     plan->namespaces[state->shape->namespace_index].reopens = true;
     forget_reason(plan, state);
+    plan_kept_forget(plan, number);
     order_remove(plan->order, number);
     state->shape = NULL;
     append(&plan->free_numbers, number);
@@ -307,6 +309,7 @@ static void record_start(struct plan *plan, uint32_t number, const struct place_
     plan->starts[plan->start_count++] =
         (struct plan_start){.shape = number,
                             .job_id = plan_next_job(plan, number),
+                            .had_promise = plan_kept_is_own(plan),
                             .runtime_us = plan->states[number].runtime_us};
 }
 
@@ -325,8 +328,8 @@ static int64_t runtime_of(const struct plan *plan, const struct plan_input *inpu
                : 0;
 }
 
-/* Does the gang go onto the nodes? If it did not without anything kept from it, and nothing has
- * become free since, it does not. */
+/* Does the gang go onto the nodes, whatever is promised? If it did not, and nothing has become free
+ * since, it does not. With promises, only a trial: they are kept clear of then. */
 static bool place_it(struct plan *plan, const struct plan_input *input, uint32_t number,
                      struct place_miss *out_miss) {
     struct plan_state *state = &plan->states[number];
@@ -336,11 +339,11 @@ static bool place_it(struct plan *plan, const struct plan_input *input, uint32_t
         *out_miss = state->miss;
         return false;
     }
-    if (place_gang(plan->place, state->shape->demand, out_miss)) {
+    if (plan_is_reserving(plan) ? place_possible(plan->place, state->shape->demand, out_miss)
+                                : place_gang(plan->place, state->shape->demand, out_miss)) {
         return true;
     }
-    if (input->backfill.mode == PLAN_BACKFILL_NONE &&
-        !place_is_kept_from(plan->place, state->shape->demand)) {
+    if (!place_is_kept_from(plan->place, state->shape->demand)) {
         state->miss = *out_miss;
         state->miss_version = version;
     }
@@ -420,13 +423,12 @@ static bool try_job(struct plan *plan, const struct plan_input *input, uint32_t 
     }
     if (!input->capacity_unknown) {
         plan_load_nodes(plan, input->ledger);
-        plan_lower_nodes(plan, input, number);
         if (!place_it(plan, input, number, &miss)) {
-            if (plan_delays_nodes(plan, input, number, &miss, &reason)) {
-                plan_blocked_by_promise(plan, input, number, &reason);
-            } else {
-                plan_blocked_by_nodes(plan, input, number, &miss);
-            }
+            plan_blocked_by_nodes(plan, input, number, &miss);
+            return false;
+        }
+        if (plan_is_reserving(plan) && plan_delays_nodes(plan, input, number, &reason)) {
+            plan_blocked_by_promise(plan, input, number, &reason);
             return false;
         }
     }
@@ -495,8 +497,8 @@ static void begin(struct plan *plan, const struct plan_input *input) {
     plan->rest = reason_plain(REASON_START_RATE);
     plan->pass++;
     plan->is_running = true;
+    plan_backfill_begin(plan, input);
     plan_blocked_begin(plan, input);
-    plan_backfill_begin(plan);
     plan->preempt.blocked_count = 0;
     offer_where_quota_changed(plan, input->ledger);
     offer_all(plan, &plan->next_pass, PLAN_WAITS_PASS);
@@ -519,13 +521,21 @@ static void take_back_charges(struct plan *plan, int64_t now_us) {
     }
 }
 
+/* Those that have a promise go before others of their rank. */
+static uint32_t next_shape(struct plan *plan) {
+    const uint32_t next = order_next(plan->order);
+    const uint32_t promised = plan_kept_due(plan, next);
+
+    return promised != ORDER_NONE ? promised : next;
+}
+
 void plan_run(struct plan *plan, const struct plan_input *input) {
     bool is_complete = false;
     uint32_t number;
 
     begin(plan, input);
     while (plan->start_count < input->starts_max && !plan_blocked_all(plan)) {
-        number = order_next(plan->order);
+        number = next_shape(plan);
         if (number == ORDER_NONE) {
             is_complete = true;
             break;
@@ -534,9 +544,11 @@ void plan_run(struct plan *plan, const struct plan_input *input) {
             plan->rest = reason_plain(REASON_BACKFILL_LIMIT);
             break;
         }
+        plan_kept_ask(plan, input, number);
         if (try_job(plan, input, number)) {
             start_job(plan, input, number);
         }
+        plan_kept_asked(plan);
     }
     if (plan_blocked_all(plan)) {
         plan->rest = reason_behind(

@@ -67,6 +67,7 @@ struct plan_start {
     uint32_t shape;
     uint64_t job_id;
     int64_t runtime_us; /* expected; 0: unknown, or not asked for */
+    bool had_promise;   /* from an earlier pass: it went before others of its rank */
 };
 
 /* Of a shape with jobs left: `job_id` is the first that waits, for `reason`; the others of the
@@ -97,6 +98,10 @@ void plan_forget(struct plan *plan);
 
 /* One pass. Its starts are valid until the next one. */
 void plan_run(struct plan *plan, const struct plan_input *input);
+
+/* The next instant that is promised to a job: a pass is due then, even if nothing happens;
+ * INT64_MAX: none. */
+int64_t plan_due_us(const struct plan *plan);
 
 size_t plan_start_count(const struct plan *plan);
 const struct plan_start *plan_starts(const struct plan *plan); /* in order */

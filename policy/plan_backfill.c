@@ -21,11 +21,12 @@ void plan_backfill_finish(struct plan_backfill_state *state) {
     profile_destroy(state->profile);
     free(state->runs);
     free(state->kinds);
-    free(state->promised);
+    free(state->favoured);
+    plan_kept_finish(&state->kept);
 }
 
 /* A pass begins: nothing is reserved. */
-void plan_backfill_begin(struct plan *plan) {
+void plan_backfill_begin(struct plan *plan, const struct plan_input *input) {
     struct plan_backfill_state *state = &plan->backfill;
 
     ENSURE(!state->is_loaded);
@@ -34,9 +35,10 @@ void plan_backfill_begin(struct plan *plan) {
     state->looked_at = 0;
     state->has_ends = false;
     state->is_firm = true;
-    for (size_t i = 0; i < state->promised_count; i++) {
-        state->promised[i].is_seen = false;
+    for (size_t i = 0; i < state->favoured_count; i++) {
+        state->favoured[i].is_seen = false;
     }
+    plan_kept_begin(plan, input);
 }
 
 /* --- What runs -------------------------------------------------------------------------------- */
@@ -65,18 +67,61 @@ static void add_end(struct plan *plan, int64_t end_us, size_t namespace_index,
                                            .run_count = state->run_count});
 }
 
+/* When the gang is expected to be through. */
+static int64_t gang_end_us(const struct plan_input *input, const struct ledger_reservation *gang) {
+    const struct ledger_stay *stay = &gang->stay;
+
+    if (stay->is_leaving) {
+        return input->now_us + LEAVING_US;
+    }
+    return runtime_end_us(stay->started_us != 0 ? stay->started_us : input->now_us,
+                          stay->runtime_us, stay->limit_us, input->now_us);
+}
+
+static int compare_instants(const void *a, const void *b) {
+    const int64_t left = *(const int64_t *)a;
+    const int64_t right = *(const int64_t *)b;
+
+    return (left > right) - (left < right);
+}
+
+/* Of more running gangs than are looked at, those that end first: up to what instant? By a sample
+ * of them, for what counts is about how many. */
+static int64_t last_end_us(const struct plan_input *input) {
+    const size_t ends_max = input->backfill.ends_max;
+    const size_t stride = ends_max > 0 ? ledger_stay_count(input->ledger) / ends_max + 1 : 1;
+    const struct ledger_reservation *gang;
+    int64_t *sample;
+    int64_t last_us;
+    size_t count = 0;
+    size_t seen = 0;
+
+    if (stride == 1) {
+        return RUNTIME_NEVER;
+    }
+    sample = mem_alloc(ledger_stay_count(input->ledger) / stride + 1, sizeof *sample);
+    for (size_t at = 0; (gang = ledger_next_reservation(input->ledger, &at)) != NULL;) {
+        if (gang->stay.runtime_us != 0 && seen++ % stride == 0) {
+            sample[count++] = gang_end_us(input, gang);
+        }
+    }
+    qsort(sample, count, sizeof *sample, compare_instants);
+    last_us = sample[count / stride];
+    free(sample);
+    return last_us;
+}
+
 static void add_running(struct plan *plan, const struct plan_input *input) {
+    const int64_t few_us = last_end_us(input);
+    const int64_t kept_us = plan_kept_last_us(plan);
+    const int64_t last_us = few_us > kept_us ? few_us : kept_us;
     const struct ledger_reservation *gang;
     size_t at = 0;
 
     while ((gang = ledger_next_reservation(input->ledger, &at)) != NULL) {
-        const struct ledger_stay *stay = &gang->stay;
-        const int64_t from_us = stay->started_us != 0 ? stay->started_us : input->now_us;
-        const int64_t end_us = stay->is_leaving ? input->now_us + LEAVING_US
-                                                : runtime_end_us(from_us, stay->runtime_us,
-                                                                 stay->limit_us, input->now_us);
+        const int64_t end_us = gang_end_us(input, gang);
 
-        if (end_us != RUNTIME_NEVER) {
+        if (end_us != RUNTIME_NEVER && end_us <= last_us) {
             plan->backfill.run_count = 0;
             ledger_each_run(input->ledger, gang->job_id, add_run, &plan->backfill);
             add_end(plan, end_us, gang->namespace_index, gang->demand);
@@ -105,7 +150,7 @@ static void take_runs(struct plan_backfill_state *state, const struct demand *de
 }
 
 /* When a job that starts then is through. */
-static int64_t end_of(int64_t runtime_us, int64_t at_us) {
+int64_t plan_backfill_end_of(int64_t runtime_us, int64_t at_us) {
     return runtime_us > 0 && runtime_us < PROFILE_FOREVER - at_us ? at_us + runtime_us
                                                                   : PROFILE_FOREVER;
 }
@@ -119,12 +164,42 @@ static void add_start(struct plan *plan, const struct plan_input *input, size_t 
     if (runtime_us > 0) {
         runs = plan_start_runs(plan, start, &count);
         take_runs(&plan->backfill, shape->demand, runs, count);
-        add_end(plan, end_of(runtime_us, input->now_us), shape->namespace_index, shape->demand);
+        add_end(plan, plan_backfill_end_of(runtime_us, input->now_us), shape->namespace_index,
+                shape->demand);
     }
 }
 
+/* Has nothing changed of what runs since the ends were loaded? */
+static bool ends_are_current(const struct plan *plan, const struct plan_input *input) {
+    const struct plan_backfill_state *state = &plan->backfill;
+
+    return state->ends_of == ledger_changes(input->ledger) &&
+           state->ends_room == room_version(ledger_room(input->ledger)) &&
+           state->ends_horizon_us == input->backfill.horizon_us;
+}
+
+static void load_ends(struct plan *plan, const struct plan_input *input) {
+    struct plan_backfill_state *state = &plan->backfill;
+
+    if (ends_are_current(plan, input) && profile_begin_again(state->profile, input->now_us)) {
+        state->has_ends = true;
+        return;
+    }
+    profile_begin(state->profile, plan->place, input->now_us,
+                  &(struct profile_limits){.horizon_us = input->backfill.horizon_us,
+                                           .instants_max = input->backfill.instants_max});
+    if (ledger_stay_count(input->ledger) > 0) {
+        add_running(plan, input);
+        add_leaving(plan, input);
+    }
+    profile_keep_ends(state->profile);
+    state->ends_of = ledger_changes(input->ledger);
+    state->ends_room = room_version(ledger_room(input->ledger));
+    state->ends_horizon_us = input->backfill.horizon_us;
+}
+
 /* Once in a pass, when the first job is blocked. */
-static void load(struct plan *plan, const struct plan_input *input) {
+void plan_backfill_load(struct plan *plan, const struct plan_input *input) {
     struct plan_backfill_state *state = &plan->backfill;
 
     if (state->is_loaded) {
@@ -134,14 +209,8 @@ static void load(struct plan *plan, const struct plan_input *input) {
         state->profile = profile_create();
     }
     plan_load_nodes(plan, input->ledger);
-    profile_begin(state->profile, plan->place, input->now_us,
-                  &(struct profile_limits){.horizon_us = input->backfill.horizon_us,
-                                           .instants_max = input->backfill.instants_max});
     state->is_loaded = true;
-    if (ledger_has_stays(input->ledger)) {
-        add_running(plan, input);
-        add_leaving(plan, input);
-    }
+    load_ends(plan, input);
     for (size_t i = 0; i < plan->start_count; i++) {
         add_start(plan, input, i);
     }
@@ -149,47 +218,42 @@ static void load(struct plan *plan, const struct plan_input *input) {
 
 /* --- Reserving -------------------------------------------------------------------------------- */
 
-static struct plan_promised *find_promised(const struct plan_backfill_state *state,
+static struct plan_favoured *find_favoured(const struct plan_backfill_state *state,
                                            uint64_t job_id) {
-    for (size_t i = 0; i < state->promised_count; i++) {
-        if (state->promised[i].job_id == job_id) {
-            return &state->promised[i];
+    for (size_t i = 0; i < state->favoured_count; i++) {
+        if (state->favoured[i].job_id == job_id) {
+            return &state->favoured[i];
         }
     }
     return NULL;
 }
 
 /* Those that were not promised anything in a pass that came to everybody wait no more. */
-static void forget_promised(struct plan_backfill_state *state) {
+static void forget_favoured(struct plan_backfill_state *state) {
     size_t left = 0;
 
-    for (size_t i = 0; i < state->promised_count; i++) {
-        if (state->promised[i].is_seen) {
-            state->promised[left++] = state->promised[i];
+    for (size_t i = 0; i < state->favoured_count; i++) {
+        if (state->favoured[i].is_seen) {
+            state->favoured[left++] = state->favoured[i];
         }
     }
-    state->promised_count = left;
-}
-
-static void remember_promised(struct plan_backfill_state *state, uint64_t job_id, int64_t at_us) {
-    struct plan_promised *promised = find_promised(state, job_id);
-
-    if (promised == NULL) {
-        state->promised =
-            mem_grow(state->promised, state->promised_count + 1, sizeof *state->promised);
-        promised = &state->promised[state->promised_count++];
-        *promised = (struct plan_promised){.job_id = job_id, .first_us = at_us};
-    }
-    promised->is_seen = true;
+    state->favoured_count = left;
 }
 
 void plan_favour(struct plan *plan, uint64_t job_id) {
-    remember_promised(&plan->backfill, job_id, 0);
+    struct plan_backfill_state *state = &plan->backfill;
+
+    if (find_favoured(state, job_id) == NULL) {
+        state->favoured =
+            mem_grow(state->favoured, state->favoured_count + 1, sizeof *state->favoured);
+        state->favoured[state->favoured_count++] = (struct plan_favoured){.job_id = job_id};
+    }
+    find_favoured(state, job_id)->is_seen = true;
 }
 
-static struct profile_ask ask_for(const struct plan *plan, const struct plan_input *input,
-                                  const struct plan_state *state,
-                                  const struct usage **out_charged) {
+struct profile_ask plan_backfill_ask(const struct plan *plan, const struct plan_input *input,
+                                     const struct plan_state *state,
+                                     const struct usage **out_charged) {
     const struct plan_shape *shape = state->shape;
     const struct ledger_namespace *namespace =
         ledger_namespace(input->ledger, shape->namespace_index);
@@ -208,57 +272,16 @@ static struct profile_ask ask_for(const struct plan *plan, const struct plan_inp
     };
 }
 
-static void note_promise(struct plan *plan, struct reason *reason, int64_t at_us) {
-    size_t count;
-    const struct place_run *runs = profile_runs(plan->backfill.profile, &count);
+static void note_promise(struct plan *plan, struct reason *reason,
+                         const struct plan_promised *promised) {
+    const size_t count = promised->run_count;
 
-    reason_promise(reason, at_us, (uint32_t)count,
-                   count > 0 ? plan->place->index.nodes[runs[0].node].node->name : NULL);
+    reason_promise(reason, promised->at_us, (uint32_t)count,
+                   count > 0 ? plan->place->index.nodes[promised->runs[0].node].node->name : NULL);
 }
 
-/* Promise the shape's job the first instant at which it fits; false: there is none to be seen. */
-static bool reserve(struct plan *plan, const struct plan_input *input, uint32_t number,
-                    struct reason *reason) {
-    struct plan_backfill_state *state = &plan->backfill;
-    const struct plan_shape *shape = plan->states[number].shape;
-    const struct usage *charged[3];
-    const struct profile_ask ask = ask_for(plan, input, &plan->states[number], charged);
-    const struct place_run *runs;
-    int64_t at_us;
-    size_t count;
-
-    if (!state->has_ends || state->promises == input->backfill.promises_max ||
-        state->tries == 2 * input->backfill.promises_max) {
-        return false;
-    }
-    state->tries++;
-    profile_lift(state->profile, plan->place);
-    if (!profile_earliest(state->profile, &ask, &at_us)) {
-        return false;
-    }
-    runs = profile_runs(state->profile, &count);
-    take_runs(state, shape->demand, runs, count);
-    profile_reserve(state->profile, plan_next_job(plan, number), at_us,
-                    end_of(plan->states[number].runtime_us, at_us),
-                    &(struct profile_part){.namespace_index = shape->namespace_index,
-                                           .demand = shape->demand,
-                                           .runs = state->runs,
-                                           .run_count = state->run_count});
-    state->promises++;
-    plan_touch(plan, shape)->is_reserved = true;
-    if (state->is_firm) {
-        remember_promised(state, plan_next_job(plan, number), at_us);
-        note_promise(plan, reason, at_us);
-    }
-    return true;
-}
-
-/* Pods that choose their nodes alike compete for them. */
-static uint64_t node_kind(const struct plan_shape *shape, const struct place_miss *miss) {
-    return pod_demand_where_hash(&shape->demand->groups[miss->group].pod);
-}
-
-static bool is_first_of_kind(struct plan_backfill_state *state, uint64_t kind) {
+/* True if it was not noted yet. */
+static bool note_kind(struct plan_backfill_state *state, uint64_t kind) {
     for (size_t i = 0; i < state->kind_count; i++) {
         if (state->kinds[i] == kind) {
             return false;
@@ -269,10 +292,107 @@ static bool is_first_of_kind(struct plan_backfill_state *state, uint64_t kind) {
     return true;
 }
 
+static void forget_kind(struct plan_backfill_state *state, uint64_t kind) {
+    for (size_t i = 0; i < state->kind_count; i++) {
+        if (state->kinds[i] == kind) {
+            state->kinds[i] = state->kinds[--state->kind_count];
+            return;
+        }
+    }
+}
+
+/* Others see it, and who comes later is not the first of its kind. */
+void plan_backfill_reserve(struct plan *plan, const struct plan_promised *promised,
+                           uint64_t job_id) {
+    struct plan_backfill_state *state = &plan->backfill;
+    const struct plan_shape *shape = plan->states[promised->number].shape;
+    struct plan_namespace *namespace = plan_touch(plan, shape);
+
+    take_runs(state, shape->demand, promised->runs, promised->run_count);
+    profile_reserve(state->profile, job_id, promised->at_us, promised->until_us,
+                    &(struct profile_part){.namespace_index = shape->namespace_index,
+                                           .demand = shape->demand,
+                                           .runs = state->runs,
+                                           .run_count = state->run_count});
+    state->promises++;
+    namespace->is_reserved = true;
+    if (promised->by_quota) {
+        namespace->is_promised = true;
+    } else {
+        (void)note_kind(state, promised->kind);
+    }
+}
+
+void plan_backfill_unreserve(struct plan *plan, const struct plan_promised *promised,
+                             uint64_t job_id) {
+    struct plan_backfill_state *state = &plan->backfill;
+
+    profile_cancel(state->profile, job_id);
+    state->promises--;
+    if (promised->by_quota) {
+        plan_touch(plan, plan->states[promised->number].shape)->is_promised = false;
+    } else {
+        forget_kind(state, promised->kind);
+    }
+}
+
+/* The first instant at which the job fits that has none yet; false: there is none to be seen. */
+static bool find_instant(struct plan *plan, const struct plan_input *input,
+                         struct plan_promised *promised) {
+    struct plan_backfill_state *state = &plan->backfill;
+    const struct plan_state *asked = &plan->states[promised->number];
+    const struct usage *charged[3];
+    const struct profile_ask ask = plan_backfill_ask(plan, input, asked, charged);
+
+    if (!state->has_ends || state->promises >= input->backfill.promises_max ||
+        state->tries == 2 * input->backfill.promises_max) {
+        return false;
+    }
+    state->tries++;
+    if (!profile_earliest(state->profile, &ask, &promised->at_us)) {
+        return false;
+    }
+    promised->until_us = plan_backfill_end_of(asked->runtime_us, promised->at_us);
+    promised->runs =
+        (struct place_run *)(uintptr_t)profile_runs(state->profile, &promised->run_count);
+    return true;
+}
+
+/* Promise the job that is looked at what it was promised before, something earlier, or else the
+ * first instant at which it fits; `promised` says what it waits for. */
+static bool reserve(struct plan *plan, const struct plan_input *input,
+                    struct plan_promised promised, struct reason *reason) {
+    struct plan_backfill_state *state = &plan->backfill;
+    const uint64_t job_id = plan_next_job(plan, promised.number);
+    struct plan_favoured *favoured = find_favoured(state, job_id);
+
+    profile_lift(state->profile, plan->place);
+    if (plan_kept_renew(plan, input, promised.number)) {
+        note_promise(plan, reason, plan_kept_last(plan));
+    } else if (!find_instant(plan, input, &promised)) {
+        return false;
+    } else {
+        plan_backfill_reserve(plan, &promised, job_id);
+        if (state->is_firm) {
+            plan_kept_remember(plan, input, &promised);
+            note_promise(plan, reason, plan_kept_last(plan));
+        }
+    }
+    if (favoured != NULL) {
+        favoured->is_seen = true;
+    }
+    return true;
+}
+
+/* Pods that choose their nodes alike compete for them. */
+static uint64_t node_kind(const struct plan_shape *shape, const struct place_miss *miss) {
+    return pod_demand_where_hash(&shape->demand->groups[miss->group].pod);
+}
+
 /* A promise whether it is the first of its kind or not. */
 static bool is_entitled(const struct plan *plan, const struct plan_input *input, uint32_t number) {
-    return input->backfill.mode == PLAN_BACKFILL_CONSERVATIVE ||
-           find_promised(&plan->backfill, plan_next_job(plan, number)) != NULL;
+    return input->backfill.mode == PLAN_BACKFILL_CONSERVATIVE || plan_kept_is_own(plan) ||
+           find_favoured(&plan->backfill, plan_next_job(plan, number)) != NULL;
 }
 
 /* EASY: the first job that a namespace's quotas stop, and the first for each kind of nodes. */
@@ -283,13 +403,12 @@ enum plan_promise plan_promise_quota(struct plan *plan, const struct plan_input 
     if (input->backfill.mode == PLAN_BACKFILL_NONE) {
         return PLAN_UNPROMISED;
     }
-    load(plan, input);
+    plan_backfill_load(plan, input);
     namespace = plan_touch(plan, plan->states[number].shape);
     if (namespace->is_promised && !is_entitled(plan, input, number)) {
         return PLAN_NOT_FIRST;
     }
-    if (reserve(plan, input, number, reason)) {
-        namespace->is_promised = true;
+    if (reserve(plan, input, (struct plan_promised){.number = number, .by_quota = true}, reason)) {
         return PLAN_PROMISED;
     }
     return namespace->is_promised ? PLAN_NOT_FIRST : PLAN_UNPROMISED;
@@ -299,17 +418,18 @@ enum plan_promise plan_promise_nodes(struct plan *plan, const struct plan_input 
                                      uint32_t number, const struct place_miss *miss,
                                      struct reason *reason) {
     struct plan_backfill_state *state = &plan->backfill;
+    const uint64_t kind = node_kind(plan->states[number].shape, miss);
     bool first;
 
     if (input->backfill.mode == PLAN_BACKFILL_NONE) {
         return PLAN_UNPROMISED;
     }
-    load(plan, input);
-    first = is_first_of_kind(state, node_kind(plan->states[number].shape, miss));
+    plan_backfill_load(plan, input);
+    first = note_kind(state, kind);
     if (!first && !is_entitled(plan, input, number)) {
         return PLAN_NOT_FIRST;
     }
-    if (reserve(plan, input, number, reason)) {
+    if (reserve(plan, input, (struct plan_promised){.number = number, .kind = kind}, reason)) {
         return PLAN_PROMISED;
     }
     return first ? PLAN_UNPROMISED : PLAN_NOT_FIRST;
@@ -317,7 +437,8 @@ enum plan_promise plan_promise_nodes(struct plan *plan, const struct plan_input 
 
 enum plan_promise plan_promise_later(struct plan *plan, const struct plan_input *input,
                                      uint32_t number, struct reason *reason) {
-    return is_entitled(plan, input, number) && reserve(plan, input, number, reason)
+    return is_entitled(plan, input, number) &&
+                   reserve(plan, input, (struct plan_promised){.number = number}, reason)
                ? PLAN_PROMISED
                : PLAN_NOT_FIRST;
 }
@@ -325,7 +446,7 @@ enum plan_promise plan_promise_later(struct plan *plan, const struct plan_input 
 void plan_promise_behind(struct plan *plan, const struct plan_input *input, uint32_t number) {
     struct reason unused = reason_plain(REASON_NONE);
 
-    if (reserve(plan, input, number, &unused)) {
+    if (reserve(plan, input, (struct plan_promised){.number = number}, &unused)) {
         plan_offer_behind(plan, number);
     } else {
         order_withdraw(plan->order, number);
@@ -334,7 +455,7 @@ void plan_promise_behind(struct plan *plan, const struct plan_input *input, uint
 
 /* --- Keeping clear ---------------------------------------------------------------------------- */
 
-static bool is_reserving(const struct plan *plan) {
+bool plan_is_reserving(const struct plan *plan) {
     return plan->backfill.promises > 0;
 }
 
@@ -342,7 +463,8 @@ static struct reason would_delay(const struct plan *plan, const struct plan_inpu
                                  int64_t runtime_us) {
     struct reason reason = reason_plain(REASON_WOULD_DELAY);
 
-    (void)profile_first_reservation(plan->backfill.profile, end_of(runtime_us, input->now_us),
+    (void)profile_first_reservation(plan->backfill.profile,
+                                    plan_backfill_end_of(runtime_us, input->now_us),
                                     &reason.until_us, &reason.job_id);
     reason.needs = runtime_us;
     return reason;
@@ -352,9 +474,9 @@ bool plan_delays_quota(struct plan *plan, const struct plan_input *input, uint32
                        struct reason *out_reason) {
     const struct plan_shape *shape = plan->states[number].shape;
     const struct usage *charged[3];
-    const struct profile_ask ask = ask_for(plan, input, &plan->states[number], charged);
+    const struct profile_ask ask = plan_backfill_ask(plan, input, &plan->states[number], charged);
 
-    if (!is_reserving(plan) || !plan->namespaces[shape->namespace_index].is_reserved ||
+    if (!plan_is_reserving(plan) || !plan->namespaces[shape->namespace_index].is_reserved ||
         profile_quotas(plan->backfill.profile, &ask).verdict == QUOTA_FITS) {
         return false;
     }
@@ -362,26 +484,19 @@ bool plan_delays_quota(struct plan *plan, const struct plan_input *input, uint32
     return true;
 }
 
-void plan_lower_nodes(struct plan *plan, const struct plan_input *input, uint32_t number) {
-    if (is_reserving(plan)) {
-        profile_lower(plan->backfill.profile, plan->place,
-                      end_of(plan->states[number].runtime_us, input->now_us));
-    }
-}
-
 bool plan_delays_nodes(struct plan *plan, const struct plan_input *input, uint32_t number,
-                       struct place_miss *miss, struct reason *out_reason) {
-    const struct plan_shape *shape = plan->states[number].shape;
+                       struct reason *out_reason) {
+    struct profile *profile = plan->backfill.profile;
+    const struct plan_state *state = &plan->states[number];
+    bool placed;
 
-    if (!is_reserving(plan)) {
-        return false;
+    profile_lower(profile, plan->place, plan_backfill_end_of(state->runtime_us, input->now_us));
+    placed = place_gang(plan->place, state->shape->demand, NULL);
+    profile_lift(profile, plan->place);
+    if (!placed) {
+        *out_reason = would_delay(plan, input, state->runtime_us);
     }
-    profile_lift(plan->backfill.profile, plan->place);
-    if (!place_possible(plan->place, shape->demand, miss)) {
-        return false;
-    }
-    *out_reason = would_delay(plan, input, plan->states[number].runtime_us);
-    return true;
+    return !placed;
 }
 
 void plan_backfill_unreserved(struct plan *plan) {
@@ -396,12 +511,12 @@ bool plan_check_quotas(struct plan *plan, const struct plan_input *input, uint32
     struct profile_ask ask;
     const struct usage *unused[3];
 
-    if (!is_reserving(plan)) {
+    if (!plan_is_reserving(plan)) {
         return quota_check((const struct quota *const *)namespace->quotas, namespace->quota_count,
                            state->shape->demand, &namespace->own, charged, count)
                    .verdict == QUOTA_FITS;
     }
-    ask = ask_for(plan, input, state, unused);
+    ask = plan_backfill_ask(plan, input, state, unused);
     ask.charged = charged;
     ask.charged_count = count;
     return profile_quotas(plan->backfill.profile, &ask).verdict == QUOTA_FITS;
@@ -409,18 +524,18 @@ bool plan_check_quotas(struct plan *plan, const struct plan_input *input, uint32
 
 void plan_keep_clear(struct plan *plan, const struct plan_input *input, uint32_t number,
                      struct place *place) {
-    if (is_reserving(plan)) {
+    if (plan_is_reserving(plan)) {
         profile_cancel(plan->backfill.profile,
                        plan->states[number].shape->job_ids[plan->states[number].started]);
         if (!input->capacity_unknown) {
             profile_lower(plan->backfill.profile, place,
-                          end_of(plan->states[number].runtime_us, input->now_us));
+                          plan_backfill_end_of(plan->states[number].runtime_us, input->now_us));
         }
     }
 }
 
 void plan_keep_clear_end(struct plan *plan, struct place *place) {
-    if (is_reserving(plan)) {
+    if (plan_is_reserving(plan)) {
         profile_lift(plan->backfill.profile, place);
     }
 }
@@ -432,7 +547,7 @@ void plan_backfill_started(struct plan *plan, const struct plan_input *input) {
 }
 
 bool plan_backfill_is_tired(struct plan *plan, const struct plan_input *input) {
-    return is_reserving(plan) && plan->backfill.looked_at++ >= input->backfill.jobs_max;
+    return plan_is_reserving(plan) && plan->backfill.looked_at++ >= input->backfill.jobs_max;
 }
 
 bool plan_backfill_watches(const struct plan *plan) {
@@ -441,8 +556,8 @@ bool plan_backfill_watches(const struct plan *plan) {
 
 /* The pass is over: the nodes are as they were. */
 void plan_backfill_end(struct plan *plan, const struct plan_input *input, bool is_complete) {
-    if (is_complete || plan->backfill.promised_count > 2 * input->backfill.promises_max) {
-        forget_promised(&plan->backfill);
+    if (is_complete || plan->backfill.favoured_count > 2 * input->backfill.promises_max) {
+        forget_favoured(&plan->backfill);
     }
     if (plan->backfill.is_loaded) {
         profile_lift(plan->backfill.profile, plan->place);

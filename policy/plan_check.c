@@ -11,20 +11,32 @@ static const struct plan_shape *shape_of(const struct plan *plan, size_t start) 
 }
 
 /* With ORDER_FAIR, the order between users is that of the shares at that instant, which are over:
- * what is left to check is tiers, and the order of one user's equal jobs. */
-static void verify_order(const struct plan *plan) {
-    for (size_t i = 1; i < plan->start_count; i++) {
-        const struct plan_shape *a = shape_of(plan, i - 1);
-        const struct plan_shape *b = shape_of(plan, i);
-        const bool by_id = plan->starts[i - 1].job_id < plan->starts[i].job_id;
+ * what is left to check is tiers, and the order of one user's equal jobs. Jobs that had a
+ * promise went before others of their rank. */
+static void verify_pair(const struct plan *plan, size_t first, size_t second) {
+    const struct plan_shape *a = shape_of(plan, first);
+    const struct plan_shape *b = shape_of(plan, second);
+    const bool by_id = plan->starts[first].job_id < plan->starts[second].job_id;
 
-        if (plan->settings.mode == ORDER_FIFO) {
-            ENSURE(by_id);
-            continue;
-        }
-        ENSURE(a->tier >= b->tier);
-        if (plan->settings.mode == ORDER_PRIORITY && a->tier == b->tier) {
-            ENSURE(a->priority > b->priority || (a->priority == b->priority && by_id));
+    if (plan->settings.mode == ORDER_FIFO) {
+        ENSURE(by_id);
+        return;
+    }
+    ENSURE(a->tier >= b->tier);
+    if (plan->settings.mode == ORDER_PRIORITY && a->tier == b->tier) {
+        ENSURE(a->priority > b->priority || (a->priority == b->priority && by_id));
+    }
+}
+
+static void verify_order(const struct plan *plan) {
+    size_t last = SIZE_MAX;
+
+    for (size_t i = 0; i < plan->start_count; i++) {
+        if (!plan->starts[i].had_promise) {
+            if (last != SIZE_MAX) {
+                verify_pair(plan, last, i);
+            }
+            last = i;
         }
     }
 }

@@ -1,14 +1,15 @@
 /* policy/plan_pass.h - what the files of policy/plan share: a pass under way.
  *
  * plan.c walks the order and asks limits, quotas and nodes; plan_blocked.c says what a job that
- * can't start means for those behind it, and is the place for reservations in time; plan_check.c
- * checks the outcome.
+ * can't start means for those behind it; plan_backfill.c reserves in time; plan_kept.c keeps what was
+ * promised from pass to pass; plan_check.c checks the outcome.
  */
 #ifndef POLICY_PLAN_PASS_H
 #define POLICY_PLAN_PASS_H
 
 #include "policy/place.h"
 #include "policy/plan.h"
+#include "policy/plan_kept.h"
 #include "policy/profile.h"
 
 /* Why a shape is not on offer, and so when it will be again. */
@@ -66,27 +67,29 @@ struct plan_namespace {
     struct plan_list waiting;
 };
 
-/* A waiting job that was promised an instant keeps being promised one, whoever comes first of its
- * kind later. */
-struct plan_promised {
+/* Jobs were stopped for it: it is promised an instant whether it is the first of its kind or not. */
+struct plan_favoured {
     uint64_t job_id;
-    int64_t first_us; /* what it was promised first */
-    bool is_seen;     /* in this pass */
+    bool is_seen; /* in this pass */
 };
 
-/* Promises of a pass. */
+/* Promises. */
 struct plan_backfill_state {
     struct profile *profile; /* NULL: never needed */
     bool is_loaded;
-    bool has_ends; /* something is expected to end */
-    bool is_firm;  /* every blocked job so far has its instant */
-    size_t tries;  /* to find an instant */
+    bool has_ends;      /* something is expected to end */
+    uint64_t ends_of;   /* the books they were loaded from: ledger_changes(), */
+    uint64_t ends_room; /* room_version() */
+    int64_t ends_horizon_us;
+    bool is_firm; /* every blocked job so far has its instant */
+    size_t tries; /* to find an instant */
     size_t promises;
     size_t looked_at; /* shapes, since the first promise */
     uint64_t *kinds;  /* of nodes for which a blocked job was first */
     size_t kind_count;
-    struct plan_promised *promised; /* of all passes */
-    size_t promised_count;
+    struct plan_kept kept;
+    struct plan_favoured *favoured; /* of all passes */
+    size_t favoured_count;
     struct profile_run *runs; /* room to collect some */
     size_t run_count;
     size_t run_room;
@@ -197,14 +200,25 @@ enum plan_promise plan_promise_later(struct plan *plan, const struct plan_input 
 /* Of a shape whose first job has a promise: the job behind it. */
 void plan_promise_behind(struct plan *plan, const struct plan_input *input, uint32_t number);
 
-/* A job could start now, but for a promise that it would be in the way of: by quota; by nodes,
- * which are first lowered to what promises leave; its miss is then that of the nodes as they
- * are. */
+/* For plan_kept.c: the profile is filled; what is asked of it for a job; when a job of that run time
+ * is through; and something is reserved for a job, or no more. */
+void plan_backfill_load(struct plan *plan, const struct plan_input *input);
+struct profile_ask plan_backfill_ask(const struct plan *plan, const struct plan_input *input,
+                                     const struct plan_state *state,
+                                     const struct usage **out_charged);
+int64_t plan_backfill_end_of(int64_t runtime_us, int64_t at_us);
+void plan_backfill_reserve(struct plan *plan, const struct plan_promised *promised,
+                           uint64_t job_id);
+void plan_backfill_unreserve(struct plan *plan, const struct plan_promised *promised,
+                             uint64_t job_id);
+
+/* A job could start now, but for a promise that it would be in the way of: by quota; and by nodes,
+ * unless it was placed clear of what is promised. */
 bool plan_delays_quota(struct plan *plan, const struct plan_input *input, uint32_t number,
                        struct reason *out_reason);
-void plan_lower_nodes(struct plan *plan, const struct plan_input *input, uint32_t number);
 bool plan_delays_nodes(struct plan *plan, const struct plan_input *input, uint32_t number,
-                       struct place_miss *miss, struct reason *out_reason);
+                       struct reason *out_reason);
+bool plan_is_reserving(const struct plan *plan);
 
 /* A job waits without an instant of its own: what is reserved for those behind it is kept from
  * others, but not promised, for it goes before them. */
@@ -219,7 +233,7 @@ bool plan_backfill_is_tired(struct plan *plan, const struct plan_input *input);
 /* Does time alone make a difference to a job that quota stops? */
 bool plan_backfill_watches(const struct plan *plan);
 
-void plan_backfill_begin(struct plan *plan);
+void plan_backfill_begin(struct plan *plan, const struct plan_input *input);
 void plan_backfill_end(struct plan *plan, const struct plan_input *input, bool is_complete);
 void plan_backfill_finish(struct plan_backfill_state *state);
 

@@ -18,7 +18,8 @@ struct plan_backfill {
     size_t promises_max; /* in a pass */
     size_t jobs_max;     /* shapes looked at in a pass once something is promised */
     size_t instants_max; /* looked at for a promise */
-    int64_t horizon_us;  /* nothing is promised beyond it */
+    size_t ends_max; /* about so many of the running jobs are expected to end: the first; 0: all */
+    int64_t horizon_us; /* nothing is promised beyond it */
 };
 
 enum plan_preemption_mode {

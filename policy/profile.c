@@ -39,6 +39,9 @@ struct profile {
     size_t change_count;
     size_t change_room;
     bool sorted;
+    struct change *ends; /* kept, sorted: the first changes of a pass */
+    size_t end_count;
+    size_t end_run_count; /* their runs are the first ones */
     struct profile_run *runs;
     size_t run_count;
     size_t run_room;
@@ -74,6 +77,7 @@ void profile_destroy(struct profile *profile) {
     free(profile->left);
     usage_finish(&profile->swept);
     free(profile->changes);
+    free(profile->ends);
     free(profile->runs);
     free(profile->free);
     free(profile->fits);
@@ -97,6 +101,17 @@ static void grow_dips(struct dips *dips, size_t from, size_t to) {
     dips->touched = mem_grow(dips->touched, to, sizeof *dips->touched);
 }
 
+static void begin(struct profile *profile, int64_t now_us) {
+    profile->now_us = now_us;
+    profile->change_count = profile->end_count;
+    profile->run_count = profile->end_run_count;
+    profile->sorted = false;
+    profile->reservation_count = 0;
+    profile->last_reserved_us = 0;
+    profile->lowered_for = 0;
+    profile->lowered_is_old = true;
+}
+
 void profile_begin(struct profile *profile, const struct place *now, int64_t now_us,
                    const struct profile_limits *limits) {
     ENSURE(!profile->is_lowered);
@@ -110,15 +125,20 @@ void profile_begin(struct profile *profile, const struct place *now, int64_t now
         profile->left = mem_grow(profile->left, profile->node_room, sizeof *profile->left);
     }
     profile->now = now;
-    profile->now_us = now_us;
     profile->limits = *limits;
-    profile->change_count = 0;
-    profile->run_count = 0;
-    profile->sorted = false;
-    profile->reservation_count = 0;
-    profile->last_reserved_us = 0;
-    profile->lowered_for = 0;
-    profile->lowered_is_old = true;
+    profile->end_count = profile->end_run_count = 0;
+    begin(profile, now_us);
+}
+
+bool profile_begin_again(struct profile *profile, int64_t now_us) {
+    if (profile->end_count == 0 || profile->ends[0].at_us <= now_us) {
+        return false;
+    }
+    ENSURE(!profile->is_lowered);
+    begin(profile, now_us);
+    memcpy(profile->changes, profile->ends, profile->end_count * sizeof *profile->ends);
+    profile->sorted = true;
+    return true;
 }
 
 /* Changes. */
@@ -141,6 +161,16 @@ static void sort_changes(struct profile *profile) {
         qsort(profile->changes, profile->change_count, sizeof *profile->changes, compare_changes);
     }
     profile->sorted = true;
+}
+
+void profile_keep_ends(struct profile *profile) {
+    sort_changes(profile);
+    profile->end_count = profile->change_count;
+    profile->end_run_count = profile->run_count;
+    profile->ends = mem_grow(profile->ends, profile->end_count + 1, sizeof *profile->ends);
+    if (profile->end_count > 0) {
+        memcpy(profile->ends, profile->changes, profile->end_count * sizeof *profile->ends);
+    }
 }
 
 static void add_change(struct profile *profile, const struct change *change) {
@@ -273,26 +303,36 @@ static void take_least(struct dip *dip) {
     }
 }
 
-/* The nodes from change `first` on, up to until_us: how far down do they go? */
+/* Does the change count for reservations from change `first` on, up to until_us? */
+static bool is_within(const struct profile *profile, size_t at, int64_t until_us) {
+    return at < profile->change_count && profile->changes[at].at_us < until_us &&
+           profile->changes[at].at_us <= profile->last_reserved_us;
+}
+
+/* The nodes from which reservations take something, from change `first` on, up to until_us: how far
+ * down do they go? */
 static void find_dips(const struct profile *profile, size_t first, int64_t until_us,
                       struct dips *dips) {
-    const int64_t last_us = profile->last_reserved_us;
-
     clear_dips(dips);
-    for (size_t i = first; i < profile->change_count; i++) {
+    for (size_t i = first; is_within(profile, i, until_us); i++) {
         const struct change *change = &profile->changes[i];
 
-        if (change->at_us >= until_us || change->at_us > last_us) {
-            return;
+        for (size_t j = 0; change->sign < 0 && j < change->run_count; j++) {
+            touch(dips, profile->runs[change->first_run + j].node);
         }
+    }
+    for (size_t i = first; dips->touched_count > 0 && is_within(profile, i, until_us); i++) {
+        const struct change *change = &profile->changes[i];
+
         for (size_t j = 0; j < change->run_count; j++) {
             const struct profile_run *run = &profile->runs[change->first_run + j];
             struct dip *dip = &dips->by_node[run->node];
 
-            touch(dips, run->node);
-            resources_add_times(&dip->now, run->requests, change->sign * (int64_t)run->count);
-            if (change->sign < 0) {
-                take_least(dip);
+            if (dip->touched) {
+                resources_add_times(&dip->now, run->requests, change->sign * (int64_t)run->count);
+                if (change->sign < 0) {
+                    take_least(dip);
+                }
             }
         }
     }
@@ -310,16 +350,25 @@ static size_t reservations_before(const struct profile *profile, int64_t until_u
     return count;
 }
 
-void profile_lift(struct profile *profile, struct place *place) {
-    if (!profile->is_lowered) {
-        return;
-    }
+/* Take what the dips take from the nodes, or give it back. */
+static void apply_dips(const struct profile *profile, struct place *place, int64_t times) {
+    const struct resources none = {{0}};
+
     for (size_t i = 0; i < profile->lowered.touched_count; i++) {
         const uint32_t node = profile->lowered.touched[i];
+        const struct resources *least = &profile->lowered.by_node[node].least;
 
-        node_index_take(&place->index, node, &profile->lowered.by_node[node].least, 1);
+        if (!resources_equal(least, &none)) {
+            node_index_take(&place->index, node, least, times);
+        }
     }
-    profile->is_lowered = false;
+}
+
+void profile_lift(struct profile *profile, struct place *place) {
+    if (profile->is_lowered) {
+        apply_dips(profile, place, 1);
+        profile->is_lowered = false;
+    }
 }
 
 void profile_lower(struct profile *profile, struct place *place, int64_t until_us) {
@@ -338,11 +387,7 @@ void profile_lower(struct profile *profile, struct place *place, int64_t until_u
         profile->lowered_is_old = false;
         profile->lowered_for = count;
     }
-    for (size_t i = 0; i < profile->lowered.touched_count; i++) {
-        const uint32_t node = profile->lowered.touched[i];
-
-        node_index_take(&place->index, node, &profile->lowered.by_node[node].least, -1);
-    }
+    apply_dips(profile, place, -1);
     profile->is_lowered = true;
 }
 
@@ -575,7 +620,8 @@ static size_t find_stride(const struct profile *profile, int64_t until_us) {
 
 bool profile_earliest(struct profile *profile, const struct profile_ask *ask, int64_t *out_at_us) {
     struct search search = {.profile = profile, .ask = ask, .quotas_changed = true};
-    const int64_t until_us = profile->now_us + profile->limits.horizon_us;
+    const int64_t until_us =
+        ask->before_us != 0 ? ask->before_us - 1 : profile->now_us + profile->limits.horizon_us;
     size_t stride;
     size_t skipped = 0;
 
@@ -604,6 +650,80 @@ bool profile_earliest(struct profile *profile, const struct profile_ask *ask, in
         }
     }
     return false;
+}
+
+/* What becomes of the nodes of a placement up to an instant, and then up to another one: each has
+ * the least of it. */
+static void follow_nodes(struct profile *profile, int64_t at_us, int64_t until_us,
+                         const struct place_run *runs, size_t run_count) {
+    struct dips *dips = &profile->window;
+    bool is_there = false;
+
+    clear_dips(dips);
+    for (size_t i = 0; i < run_count; i++) {
+        touch(dips, runs[i].node);
+    }
+    for (size_t i = 0; i < profile->change_count && profile->changes[i].at_us < until_us; i++) {
+        const struct change *change = &profile->changes[i];
+
+        if (change->at_us > at_us && !is_there) {
+            is_there = true;
+            for (size_t j = 0; j < dips->touched_count; j++) {
+                dips->by_node[dips->touched[j]].least = dips->by_node[dips->touched[j]].now;
+            }
+        }
+        for (size_t j = 0; j < change->run_count; j++) {
+            const struct profile_run *run = &profile->runs[change->first_run + j];
+            struct dip *dip = &dips->by_node[run->node];
+
+            if (dip->touched) {
+                resources_add_times(&dip->now, run->requests, change->sign * (int64_t)run->count);
+                if (is_there && change->sign < 0) {
+                    take_least(dip);
+                }
+            }
+        }
+    }
+    for (size_t j = 0; !is_there && j < dips->touched_count; j++) {
+        dips->by_node[dips->touched[j]].least = dips->by_node[dips->touched[j]].now;
+    }
+}
+
+static bool placement_holds(struct profile *profile, const struct profile_ask *ask, int64_t at_us,
+                            const struct place_run *runs, size_t run_count) {
+    follow_nodes(profile, at_us, end_of(ask, at_us), runs, run_count);
+    for (size_t i = 0; i < run_count; i++) {
+        const struct pod_group *group = &ask->demand->groups[runs[i].group];
+        struct resources *least = &profile->window.by_node[runs[i].node].least;
+        struct resources left;
+
+        if (!is_usable(profile->now, runs[i].node, &group->pod)) {
+            return false;
+        }
+        resources_add_times(least, &group->requests, -(int64_t)runs[i].count);
+        left = profile->now->index.nodes[runs[i].node].free;
+        resources_add(&left, least);
+        for (size_t kind = 0; kind < RESOURCE_KIND_MAX; kind++) {
+            if (group->requests.amount[kind] > 0 && left.amount[kind] < 0) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+bool profile_holds(struct profile *profile, const struct profile_ask *ask, int64_t at_us,
+                   const struct place_run *runs, size_t run_count) {
+    size_t next = 0;
+
+    ENSURE(!profile->is_lowered);
+    sort_changes(profile);
+    usage_clear(&profile->swept);
+    for (; next < profile->change_count && profile->changes[next].at_us <= at_us; next++) {
+        (void)sweep_quota(profile, ask, &profile->changes[next]);
+    }
+    return check_quotas_until(profile, ask, next, end_of(ask, at_us)).verdict == QUOTA_FITS &&
+           (ask->nodes_unknown || placement_holds(profile, ask, at_us, runs, run_count));
 }
 
 const struct place_run *profile_runs(const struct profile *profile, size_t *out_count) {

@@ -47,6 +47,7 @@ struct profile_ask {
     const struct usage *const *charged; /* now, beside what the namespace's pods use */
     size_t charged_count;
     bool nodes_unknown; /* quotas alone decide */
+    int64_t before_us;  /* an instant is looked for before this one; 0: up to the horizon */
 };
 
 struct profile_limits {
@@ -66,6 +67,11 @@ void profile_destroy(struct profile *profile); /* Accepts NULL. */
 void profile_begin(struct profile *profile, const struct place *now, int64_t now_us,
                    const struct profile_limits *limits);
 
+/* A new pass in which the same things end as in the last one for which profile_keep_ends() was called
+ * when all ends were added: nothing is reserved. False: there is none, for one has passed. */
+bool profile_begin_again(struct profile *profile, int64_t now_us);
+void profile_keep_ends(struct profile *profile);
+
 /* So much is given back then. at_us is after now; PROFILE_FOREVER changes nothing. */
 void profile_add_end(struct profile *profile, int64_t at_us, const struct profile_part *part);
 
@@ -84,6 +90,10 @@ bool profile_first_reservation(const struct profile *profile, int64_t until_us, 
  * false: there is none. What it would be placed on is profile_runs() then. */
 bool profile_earliest(struct profile *profile, const struct profile_ask *ask, int64_t *out_at_us);
 const struct place_run *profile_runs(const struct profile *profile, size_t *out_count);
+
+/* Does it fit from that instant on, placed like this? */
+bool profile_holds(struct profile *profile, const struct profile_ask *ask, int64_t at_us,
+                   const struct place_run *runs, size_t run_count);
 
 /* Would the quotas have room for it from now on until it will be through, beside what is reserved?
  * The answer that fits, or the first in time that does not. */

@@ -112,12 +112,13 @@ uint64_t room_version(const struct room *room) {
 void room_refresh(struct room *room) {
     place_rewind(&room->place);
     room_settle_nodes(room);
-    if (room->touched_count > 0 || room->touched_node_count > 0) {
+    if (room->touched_count > 0 || room->touched_node_count > 0 || room->is_settled) {
+        room->is_settled = false;
         room->version++;
+        update_nodes(room);
+        room_settle_touched(room);
+        room_find_antis(room);
     }
-    update_nodes(room);
-    room_settle_touched(room);
-    room_find_antis(room);
     place_mark(&room->place);
     if (room->short_count > 0) {
         room_hold_for_short(room);

@@ -67,6 +67,7 @@ struct room {
     size_t residents_room;
     bool stale;         /* all nodes are to be made anew */
     bool nodes_changed; /* some came, went, or are different */
+    bool is_settled;    /* nodes were, since the last refresh: there may be room for pods to come */
 };
 
 /* room.c */

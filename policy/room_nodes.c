@@ -324,6 +324,7 @@ void room_settle_nodes(struct room *room) {
         change_some(room);
     }
     room->nodes_changed = false;
+    room->is_settled = true;
     room->version++;
     drop_gone(room);
 }

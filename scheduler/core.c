@@ -96,6 +96,7 @@ struct core *core_create(const struct core_options *options) {
     core->share = share_create();
     core->plan = plan_create(core->share, eligible_us, core);
     core->pass_needed = true;
+    core->pass_due_us = CLOCK_NEVER_US;
     apply_settings(core, &options->settings);
     return core;
 }
@@ -397,7 +398,8 @@ static void expire_submissions(struct core *core) {
 
 static int64_t wake_after_us(const struct core *core) {
     const int64_t next_us = timers_next_us(&core->timers);
-    const int64_t due_us = ledger_due_us(core->ledger);
+    const int64_t books_us = ledger_due_us(core->ledger);
+    const int64_t due_us = books_us < core->pass_due_us ? books_us : core->pass_due_us;
     const int64_t alarm_us = alarms_wake_after_us(core);
     const int64_t notice_us = notices_wake_after_us(core);
     int64_t after_us = gates_wake_after_us(core);
@@ -441,7 +443,7 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
     core->counts.turns++;
     outbox_clear(&core->outbox);
     expire_submissions(core);
-    if (ledger_advance(core->ledger, instant.now_us)) {
+    if (ledger_advance(core->ledger, instant.now_us) || instant.now_us >= core->pass_due_us) {
         core->pass_needed = true;
     }
     for (size_t i = 0; i < count; i++) {

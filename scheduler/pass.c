@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/ensure.h"
 #include "base/memory.h"
 #include "scheduler/lifecycle.h"
@@ -85,12 +86,14 @@ void pass_run(struct core *core) {
                                      .runtime_us = runtime_us};
 
     core->pass_needed = false;
+    core->pass_due_us = CLOCK_NEVER_US;
     core->stopped = why_stopped(core);
     if (core->stopped != REASON_NONE) {
         return;
     }
     tell(core);
     plan_run(core->plan, &input);
+    core->pass_due_us = plan_due_us(core->plan);
     preempting_choose(core, &input);
     admit(core);
     preempting_carry_out(core);

@@ -11,6 +11,7 @@ static struct plan_backfill backfill_of(const struct config *config) {
     struct plan_backfill backfill = {.promises_max = (size_t)config->backfill_depth,
                                      .jobs_max = (size_t)config->backfill_jobs,
                                      .instants_max = LIMIT_BACKFILL_INSTANTS,
+                                     .ends_max = LIMIT_BACKFILL_ENDS,
                                      .horizon_us = config->backfill_horizon_us};
 
     while (strcmp(plan_backfill_text(backfill.mode), config->backfill) != 0) {

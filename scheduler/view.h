@@ -186,6 +186,7 @@ struct core {
     size_t changed_count;
     size_t changed_room;
     struct core_counts counts;
+    int64_t pass_due_us; /* on the wall clock: promised to a job; CLOCK_NEVER_US: nothing is */
     bool pass_needed;
     bool plan_outdated; /* the settings or the tree of teams changed since the last pass */
     bool adopted;       /* the pods that were there at start have been matched with the jobs */

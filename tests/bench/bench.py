@@ -318,6 +318,9 @@ PASS_FULL = {"full_quota_us": "nothing fits into the quotas, all looked at",
              "full_never_us": "nothing could ever start, every shape looked at"}
 PASS_EVENT = {"arrive": "a job arrives", "end": "a job ends, another starts",
               "quota_end": "a job ends, quotas are full", "node": "a node changes"}
+PASS_BACKFILL = {"easy_arrive": "a job arrives, easy", "easy_end": "a job ends, easy",
+                 "conservative_arrive": "a job arrives, conservative",
+                 "conservative_end": "a job ends, conservative"}
 GOAL_FULL_MS, GOAL_EVENT_MS, GOAL_ADMISSIONS = 50, 1, 50000
 
 
@@ -341,6 +344,9 @@ def bench_pass(programs, runs):
             figure("pass", case + what + ", p99", "ms",
                    [line[name]["p99_us"] / 1000 for line in lines],
                    goal=("<= %d ms" % GOAL_EVENT_MS, lambda value: value <= GOAL_EVENT_MS))
+        for name, what in PASS_BACKFILL.items():
+            figure("pass", case + what + " backfill and all run times known, p50", "ms",
+                   [line[name]["p50_us"] / 1000 for line in lines])
         figure("pass", case + "memory of the process", "MiB", [line["rss_mib"] for line in lines])
 
 

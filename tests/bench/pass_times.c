@@ -14,6 +14,8 @@
  *     arrive, end, node   p50 and p99 of a pass after one event on the full cluster: a job arrives
  *                         (mostly one of a new shape), a job ends (and another one starts), a
  *                         node is cordoned or back
+ *     easy_..., conservative_...   the same with backfill, when all run times are known: the first
+ *                         pass, which makes all promises, and those after one event
  *     rss_mib         memory, of the process
  */
 
@@ -66,6 +68,7 @@ struct bench {
     struct running *running;
     size_t running_count;
     size_t running_room;
+    struct plan_backfill backfill;
 };
 
 static int64_t clock_us(void) {
@@ -223,6 +226,12 @@ static void tear_down(struct bench *bench) {
     resource_names_finish(&bench->names);
 }
 
+/* From one to ten hours. */
+static int64_t runtime_us(const void *context, uint64_t job_id) {
+    (void)context;
+    return (int64_t)(1 + job_id * UINT64_C(0x9e3779b97f4a7c15) % 36000) * CLOCK_US_PER_SECOND;
+}
+
 /* --- Passes ---------------------------------------------------------------------------------- */
 
 static int64_t run_pass(struct bench *bench, size_t starts_max) {
@@ -230,7 +239,9 @@ static int64_t run_pass(struct bench *bench, size_t starts_max) {
 
     plan_run(bench->plan, &(struct plan_input){.ledger = bench->ledger,
                                                .now_us = bench->now_us,
-                                               .starts_max = starts_max});
+                                               .starts_max = starts_max,
+                                               .backfill = bench->backfill,
+                                               .runtime_us = runtime_us});
     return clock_us() - start_us;
 }
 
@@ -301,6 +312,9 @@ static void admit(struct bench *bench, size_t start) {
     space_name(what.shape / SHAPES_PER_SPACE, name);
     ledger_reserve(bench->ledger, what.job_id, name, (struct demand *)(uintptr_t)demand);
     charge(bench, what.shape, 1);
+    ledger_expect(bench->ledger, what.job_id,
+                  &(struct ledger_stay){.started_us = bench->now_us,
+                                        .runtime_us = runtime_us(NULL, what.job_id)});
     for (size_t i = 0, pod = 0; i < run_count; i++) {
         for (uint32_t j = 0; j < runs[i].count; j++, pod++) {
             put_pod(bench, &running, pod, &demand->groups[runs[i].group], false);
@@ -401,6 +415,28 @@ static void time_events(struct bench *bench, const char *name, size_t count,
     free(took_us);
 }
 
+static void time_backfill(struct bench *bench, enum plan_backfill_mode mode, size_t count) {
+    const char *name = plan_backfill_text(mode);
+    char text[64];
+
+    plan_forget(bench->plan);
+    bench->backfill = (struct plan_backfill){.mode = mode,
+                                             .promises_max = 32,
+                                             .jobs_max = 1000,
+                                             .instants_max = 1000,
+                                             .ends_max = 10000,
+                                             .horizon_us = 7 * DAY_US};
+    (void)printf(", \"%s_first_us\": %" PRId64, name, run_pass(bench, 64));
+    admit_all(bench);
+    (void)snprintf(text, sizeof text, "%s_arrive", name);
+    time_events(bench, text, count, arrive_one);
+    (void)snprintf(text, sizeof text, "%s_end", name);
+    time_events(bench, text, count, end_one);
+    bench->backfill.mode = PLAN_BACKFILL_NONE;
+    (void)run_pass(bench, SIZE_MAX);
+    admit_all(bench);
+}
+
 static double rss_mib(void) {
     struct rusage usage;
 
@@ -433,6 +469,8 @@ int main(int argc, char **argv) {
     time_events(&bench, "arrive", events, arrive_one);
     time_events(&bench, "end", events, end_one);
     time_events(&bench, "node", events / 10, toggle_node);
+    time_backfill(&bench, PLAN_BACKFILL_EASY, events / 10);
+    time_backfill(&bench, PLAN_BACKFILL_CONSERVATIVE, events / 10);
     put_quotas(&bench, "20");
     for (size_t i = 0; i < bench.running_count; i++) {
         charge(&bench, bench.running[i].shape, 0);

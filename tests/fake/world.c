@@ -1160,6 +1160,7 @@ static void start_core(struct world *world) {
                                   .promises_max = 20,
                                   .jobs_max = 100,
                                   .instants_max = 100,
+                                  .ends_max = 20,
                                   .horizon_us = 600 * MINUTE_US},
                      .preemption = world->options.preemption,
                      .preempt_protection_us = PROTECTION_US,
