@@ -315,18 +315,24 @@ static bool is_readable(const char *path) {
     return file != NULL;
 }
 
-/* $SPARK_CONF_DIR/spark-defaults.conf, else $SPARK_HOME/conf/spark-defaults.conf, if it is
- * there. */
-static int read_defaults(struct reader *reader, struct properties *out) {
+/* $SPARK_CONF_DIR, else $SPARK_HOME/conf; NULL: neither is said. Owned. */
+static char *spark_folder(const struct reader *reader) {
     const char *folder = reader->source->environment("SPARK_CONF_DIR");
     const char *home = reader->source->environment("SPARK_HOME");
+
+    if (folder != NULL && folder[0] != '\0') {
+        return mem_copy_text(folder);
+    }
+    return home != NULL && home[0] != '\0' ? mem_format("%s/conf", home) : NULL;
+}
+
+/* spark-defaults.conf of that folder, if it is there. */
+static int read_defaults(struct reader *reader, struct properties *out) {
     char *path = NULL;
     int r = OK;
 
-    if (folder != NULL && folder[0] != '\0') {
-        path = mem_format("%s/spark-defaults.conf", folder);
-    } else if (home != NULL && home[0] != '\0') {
-        path = mem_format("%s/conf/spark-defaults.conf", home);
+    if (reader->args->spark_folder != NULL) {
+        path = mem_format("%s/spark-defaults.conf", reader->args->spark_folder);
     }
     if (path != NULL && is_readable(path)) {
         r = read_file(reader, path, out);
@@ -380,6 +386,8 @@ static int merge_all(struct reader *reader) {
     int r = OK;
 
     reader->args->queue = (struct properties){0};
+    reader->args->spark_folder = spark_folder(reader);
+    reader->args->hadoop_folder = reader->source->environment("HADOOP_CONF_DIR");
     if (reader->properties_file == NULL || reader->load_defaults) {
         r = read_defaults(reader, &defaults);
     }
@@ -476,6 +484,7 @@ int spark_args_parse(const struct spark_source *source, struct spark_args *out_a
 void spark_args_finish(struct spark_args *args) {
     properties_finish(&args->conf);
     properties_finish(&args->queue);
+    free(args->spark_folder);
 }
 
 void spark_args_print_help(void) {

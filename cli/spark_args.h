@@ -32,6 +32,8 @@ struct spark_args {
     const char *proxy_user;  /* NULL: not given */
     const char *const *arguments;
     size_t argument_count;
+    char *spark_folder;        /* of Spark's configuration; NULL: not known. Owned */
+    const char *hadoop_folder; /* of Hadoop's, HADOOP_CONF_DIR; NULL: not given */
     bool verbose;
     bool dry_run;                              /* print the objects that would be created */
     bool print_manifest;                       /* print the manifest, without a daemon */

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/spark_args.h"
+#include "cli/spark_files.h"
 #include "cli/spark_template.h"
 
 #define NAME_BYTES_MAX LIMIT_LABEL_BYTES
@@ -261,6 +262,7 @@ int spark_manifest(const struct spark_args *args, struct buf *out_json, struct e
     spec = spec_object(args);
     r = put_template(args, "driver", spec, error);
     r = r < 0 ? r : put_template(args, "executor", spec, error);
+    r = r < 0 ? r : spark_files_put(args, spec, error);
     if (r < 0) {
         json_decref(spec);
         return r;

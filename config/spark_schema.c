@@ -96,6 +96,14 @@ static const struct field deps_fields[] = {
 };
 static const struct schema deps = SCHEMA(deps_fields);
 
+/* What nightshift spark-submit read on its machine. */
+static const struct field local_files_fields[] = {
+    FIELD("hadoopConf", FIELD_TEXT_MAP),
+    FIELD("krb5Conf", FIELD_TEXT_MAP),
+    FIELD("sparkConf", FIELD_TEXT_MAP),
+};
+static const struct schema local_files = SCHEMA(local_files_fields);
+
 static const struct field dynamic_allocation_fields[] = {
     FIELD("enabled", FIELD_BOOL),
     FIELD_RANGE("initialExecutors", 0, INT32_MAX),
@@ -154,6 +162,7 @@ static const struct field spark_spec_fields[] = {
     FIELD("image", FIELD_TEXT),
     FIELD_ONE_OF("imagePullPolicy", pull_policies),
     FIELD("imagePullSecrets", FIELD_TEXTS),
+    FIELD_OF("localFiles", FIELD_OBJECT, local_files),
     FIELD("mainApplicationFile", FIELD_TEXT),
     FIELD("mainClass", FIELD_TEXT),
     FIELD("memoryOverheadFactor", FIELD_NUMBER_TEXT),

@@ -15,6 +15,7 @@
 #include "k8s/spark_app.h"
 #include "k8s/spark_driver.h"
 #include "k8s/spark_executor.h"
+#include "k8s/spark_files.h"
 #include "k8s/spark_size.h"
 #include "k8s/spark_template.h"
 #include "k8s/spark_volumes.h"
@@ -40,10 +41,19 @@ static int read_pod(struct payload *payload, const char *json, size_t bytes,
     return pod_payload_check(&root, error);
 }
 
+static int read_local_files(struct spark_app *app, struct field_error *error) {
+    struct json_at top = json_at_root(app->root);
+    struct json_at spec = json_at_key(&top, "spec");
+    struct json_at files = json_at_key(&spec, "localFiles");
+
+    return spark_files_read(&files, app, error);
+}
+
 static int read_spark(struct payload *payload, const char *json, size_t bytes,
                       const char *namespace_, struct field_error *error) {
     int r = spark_app_read(json, bytes, namespace_, &payload->app, error);
 
+    r = r < 0 ? r : read_local_files(payload->app, error);
     r = r < 0 ? r : spark_volumes_check(payload->app, error);
     return r < 0 ? r : spark_driver_check(payload->app, error);
 }
@@ -212,12 +222,16 @@ static void add_objects(const struct payload *payload, struct demand *demand) {
     const char *disabled = spark_conf_get(&app->conf, "spark.kubernetes.executor.disableConfigMap");
     struct claims claims = {demand, app->executor_count};
     struct payload_part part;
+    struct spark_claim claim;
 
-    for (size_t i = 0; i < PAYLOAD_PART_COUNT; i++) {
+    for (size_t i = 0; i < PAYLOAD_CLAIM_FIRST; i++) {
         if (payload_part_make(payload, &run, NULL, i, &part)) {
             demand_add_object(demand, quota_key(part.resource), 1);
             free(part.body);
         }
+    }
+    for (size_t i = 0; spark_volumes_driver_claim(app, NULL, i, &claim); i++) {
+        demand_add_claims(demand, claim.storage_class, claim.bytes, 1);
     }
     if (app->executor_count > 0 && !(disabled != NULL && strcasecmp(disabled, "true") == 0)) {
         demand_add_object(demand, resource_plural(KUBE_CONFIGMAPS), 1);
@@ -285,24 +299,48 @@ static const struct {
     char *(*body)(const struct spark_app *app, const struct payload_run *run,
                   const char *owner_uid);
     void (*name)(const struct spark_names *names, char *out_name, size_t bytes_max);
-} parts[PAYLOAD_PART_COUNT] = {
+} parts[PAYLOAD_CLAIM_FIRST] = {
     [PAYLOAD_SERVICE] = {KUBE_SERVICES, "service", spark_driver_service, spark_name_service},
     [PAYLOAD_CONF_MAP] = {KUBE_CONFIGMAPS, "config map", spark_driver_conf_map,
                           spark_name_conf_map},
     [PAYLOAD_NETWORK_POLICY] = {KUBE_NETWORKPOLICIES, "network policy", spark_driver_network_policy,
                                 spark_name_network_policy},
+    [PAYLOAD_HADOOP_MAP] = {KUBE_CONFIGMAPS, "config map of Hadoop's files", spark_files_hadoop_map,
+                            spark_name_hadoop_map},
+    [PAYLOAD_KRB5_MAP] = {KUBE_CONFIGMAPS, "config map of krb5.conf", spark_files_krb5_map,
+                          spark_name_krb5_map},
     [PAYLOAD_TEMPLATE_MAP] = {KUBE_CONFIGMAPS, "config map of the executors' template",
                               spark_driver_template_map, spark_name_template_map},
 };
 
+static bool make_claim(const struct payload *payload, const struct payload_run *run,
+                       const char *owner_uid, size_t index, struct payload_part *out_part) {
+    struct payload_part part = {.resource = KUBE_PERSISTENTVOLUMECLAIMS, .what = "volume claim"};
+    struct spark_names names;
+    struct spark_claim claim;
+
+    spark_names_make(&run->id, &names);
+    if (!spark_volumes_driver_claim(payload->app, &names, index, &claim)) {
+        return false;
+    }
+    (void)snprintf(part.name, sizeof part.name, "%s", claim.name);
+    part.body = spark_driver_claim(payload->app, run, owner_uid, index);
+    *out_part = part;
+    return true;
+}
+
 bool payload_part_make(const struct payload *payload, const struct payload_run *run,
                        const char *owner_uid, size_t kind, struct payload_part *out_part) {
-    struct payload_part part = {.resource = parts[kind].resource, .what = parts[kind].what};
+    struct payload_part part;
     struct spark_names names;
 
     if (payload->kind != JOB_KIND_SPARK) {
         return false;
     }
+    if (kind >= PAYLOAD_CLAIM_FIRST) {
+        return make_claim(payload, run, owner_uid, kind - PAYLOAD_CLAIM_FIRST, out_part);
+    }
+    part = (struct payload_part){.resource = parts[kind].resource, .what = parts[kind].what};
     part.body = parts[kind].body(payload->app, run, owner_uid);
     if (part.body == NULL) {
         return false;

@@ -21,6 +21,7 @@
 #include "k8s/codec_json.h"
 #include "k8s/resource.h"
 #include "k8s/spark_names.h"
+#include "k8s/spark_volumes.h"
 #include "policy/job.h"
 
 struct demand;
@@ -60,8 +61,11 @@ enum payload_part_kind {
     PAYLOAD_SERVICE,
     PAYLOAD_CONF_MAP,
     PAYLOAD_NETWORK_POLICY, /* Spark 4.2 and later */
+    PAYLOAD_HADOOP_MAP,     /* Hadoop's files of the submitter's machine */
+    PAYLOAD_KRB5_MAP,       /* its krb5.conf */
     PAYLOAD_TEMPLATE_MAP,   /* the executors' pod template */
-    PAYLOAD_PART_COUNT,
+    PAYLOAD_CLAIM_FIRST,    /* the driver's volumes that are created for it */
+    PAYLOAD_PART_COUNT = PAYLOAD_CLAIM_FIRST + SPARK_CLAIMS_MAX,
 };
 
 struct payload_part {

@@ -19,6 +19,7 @@
     X(SERVICES, "services", "/api/v1", true)                                   \
     X(CONFIGMAPS, "configmaps", "/api/v1", true)                               \
     X(SECRETS, "secrets", "/api/v1", true)                                     \
+    X(PERSISTENTVOLUMECLAIMS, "persistentvolumeclaims", "/api/v1", true)       \
     X(RESOURCEQUOTAS, "resourcequotas", "/api/v1", true)                       \
     X(LIMITRANGES, "limitranges", "/api/v1", true)                             \
     X(EVENTS, "events", "/api/v1", true)                                       \

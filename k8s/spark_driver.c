@@ -14,6 +14,7 @@
 #include "k8s/json_build.h"
 #include "k8s/spark_app.h"
 #include "k8s/spark_executor.h"
+#include "k8s/spark_files.h"
 #include "k8s/spark_objects.h"
 #include "k8s/spark_overlay.h"
 #include "k8s/spark_size.h"
@@ -214,6 +215,7 @@ static void add_conf_volume(const struct spark_attempt *attempt, struct json_t *
     json_put_text(item, "path", PROPERTIES_FILE);
     json_put_int(item, "mode", FILE_MODE);
     json_push_take(items, item);
+    spark_files_add_items(attempt->app, items);
     json_put_text(source, "name", attempt->names.conf_map);
     json_put_take(source, "items", items);
     json_put_text(volume, "name", CONF_VOLUME);
@@ -238,6 +240,7 @@ static void add_env(const struct spark_attempt *attempt, const char *local_dirs,
     push_pod_ip(env);
     push_secrets(attempt, env);
     push_python(attempt, env);
+    spark_files_add_env(attempt, env);
     push_variable(env, "SPARK_LOCAL_DIRS", local_dirs);
     push_variable(env, "SPARK_CONF_DIR", CONF_DIR);
     spark_overlay_env(&overlay, env);
@@ -369,8 +372,9 @@ static void add_volumes(const struct spark_attempt *attempt, struct json_t *volu
     const struct spark_overlay overlay = spark_overlay_driver(attempt->app);
 
     add_secret_volumes(attempt, volumes, mounts);
-    spark_volumes_add(attempt->app, volumes, mounts);
+    spark_volumes_add(attempt->app, &attempt->names, volumes, mounts);
     spark_overlay_volumes(&overlay, volumes, mounts);
+    spark_files_add_volumes(attempt, volumes, mounts);
     if (spark_executor_has_template(attempt->app)) {
         add_template_volume(attempt, volumes, mounts);
     }

@@ -6,6 +6,8 @@
 #ifndef K8S_SPARK_DRIVER_H
 #define K8S_SPARK_DRIVER_H
 
+#include <stddef.h>
+
 #include "base/error.h"
 
 struct field_error;
@@ -34,5 +36,7 @@ char *spark_driver_network_policy(const struct spark_app *app, const struct payl
                                   const char *owner_uid); /* NULL before Spark 4.2 */
 char *spark_driver_template_map(const struct spark_app *app, const struct payload_run *run,
                                 const char *owner_uid); /* NULL: the executors have none */
+char *spark_driver_claim(const struct spark_app *app, const struct payload_run *run,
+                         const char *owner_uid, size_t index); /* NULL: no claim of that index */
 
 #endif

@@ -775,6 +775,7 @@ int spark_fields_read(const struct json_at *spec, struct spark_app *app,
         {"driver", read_driver, NULL},
         {"executor", read_executor, NULL},
         {"volumes", leave_list, NULL},
+        {"localFiles", leave, NULL},    /* read with what is mounted */
         {"restartPolicy", leave, NULL}, /* the queue's, as are the next four */
         {"failureRetries", leave, NULL},
         {"retryInterval", leave, NULL},

@@ -135,6 +135,14 @@ void spark_name_template_map(const struct spark_names *names, char *out_name, si
     (void)snprintf(out_name, bytes_max, "%s-driver-podspec-conf-map", names->prefix);
 }
 
+void spark_name_hadoop_map(const struct spark_names *names, char *out_name, size_t bytes_max) {
+    (void)snprintf(out_name, bytes_max, "%s-hadoop-config", names->prefix);
+}
+
+void spark_name_krb5_map(const struct spark_names *names, char *out_name, size_t bytes_max) {
+    (void)snprintf(out_name, bytes_max, "%s-krb5-file", names->prefix);
+}
+
 void spark_app_name_label(const char *app_name, char out_label[64]) {
     char name[LABEL_BYTES_MAX + 1];
     const char *start = name;

@@ -50,6 +50,8 @@ void spark_name_service(const struct spark_names *names, char *out_name, size_t 
 void spark_name_conf_map(const struct spark_names *names, char *out_name, size_t bytes_max);
 void spark_name_network_policy(const struct spark_names *names, char *out_name, size_t bytes_max);
 void spark_name_template_map(const struct spark_names *names, char *out_name, size_t bytes_max);
+void spark_name_hadoop_map(const struct spark_names *names, char *out_name, size_t bytes_max);
+void spark_name_krb5_map(const struct spark_names *names, char *out_name, size_t bytes_max);
 
 /* The value of the label spark-app-name for an application's name; at most 63 bytes. */
 void spark_app_name_label(const char *app_name, char out_label[64]);

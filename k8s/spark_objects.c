@@ -16,9 +16,11 @@
 #include "k8s/spark_check.h"
 #include "k8s/spark_driver.h"
 #include "k8s/spark_executor.h"
+#include "k8s/spark_files.h"
 #include "k8s/spark_properties.h"
 #include "k8s/spark_size.h"
 #include "k8s/spark_template.h"
+#include "k8s/spark_volumes.h"
 
 #define US_PER_MS 1000
 /* Room in a ConfigMap for the rest of it. Source: Kubernetes' limit of 1 MiB for its data. */
@@ -125,10 +127,9 @@ static struct json_t *make_owner(const struct spark_attempt *attempt, const char
     return owners;
 }
 
-/* metadata of an object beside the pod. Takes annotations, which may be NULL. */
-static struct json_t *make_metadata(const struct spark_attempt *attempt, const char *name,
-                                    struct json_t *labels, struct json_t *annotations,
-                                    const char *owner_uid) {
+struct json_t *spark_object_metadata(const struct spark_attempt *attempt, const char *name,
+                                     struct json_t *labels, struct json_t *annotations,
+                                     const char *owner_uid) {
     struct json_t *metadata = json_new_object();
 
     json_put_text(metadata, "name", name);
@@ -217,9 +218,9 @@ char *spark_driver_service(const struct spark_app *app, const struct payload_run
     spark_attempt_make(app, run, &attempt);
     labels = spark_named_texts(&attempt, "spark.kubernetes.driver.service.label.", NULL);
     annotations = spark_named_texts(&attempt, "spark.kubernetes.driver.service.annotation.", NULL);
-    service =
-        make_object("v1", "Service",
-                    make_metadata(&attempt, attempt.names.service, labels, annotations, owner_uid));
+    service = make_object(
+        "v1", "Service",
+        spark_object_metadata(&attempt, attempt.names.service, labels, annotations, owner_uid));
     json_put_text(spec, "clusterIP", "None");
     json_put_text(spec, "ipFamilyPolicy",
                   conf_or(app, "spark.kubernetes.driver.service.ipFamilyPolicy", "SingleStack"));
@@ -282,6 +283,9 @@ static void overlay_all(const struct spark_attempt *attempt, struct spark_conf *
     overlay_int(conf, "spark.driver.port", ports[0].in_service);
     overlay_int(conf, "spark.driver.blockManager.port", ports[1].in_service);
     overlay(conf, "spark.kubernetes.resource.type", languages[app->language]);
+    if (spark_files_hadoop_map_name(attempt, text, sizeof text)) {
+        overlay(conf, "spark.kubernetes.executor.hadoopConfigMapName", text);
+    }
     if (spark_executor_has_template(app)) {
         overlay(conf, "spark.kubernetes.executor.podTemplateFile",
                 SPARK_TEMPLATE_DIR "/" SPARK_TEMPLATE_FILE);
@@ -303,33 +307,38 @@ static void print_properties(const struct spark_attempt *attempt, struct buf *ou
     spark_conf_finish(&conf);
 }
 
+char *spark_object_map(const struct spark_attempt *attempt, const char *name, struct json_t *data,
+                       const char *owner_uid) {
+    struct json_t *map =
+        make_object("v1", "ConfigMap",
+                    spark_object_metadata(attempt, name, json_new_object(), NULL, owner_uid));
+
+    json_put_take(map, "data", data);
+    json_put_bool(map, "immutable", true);
+    return json_print_take(map);
+}
+
 char *spark_driver_conf_map(const struct spark_app *app, const struct payload_run *run,
                             const char *owner_uid) {
     struct spark_attempt attempt;
     struct json_t *data = json_new_object();
-    struct json_t *map;
     struct buf properties;
 
     spark_attempt_make(app, run, &attempt);
-    map = make_object(
-        "v1", "ConfigMap",
-        make_metadata(&attempt, attempt.names.conf_map, json_new_object(), NULL, owner_uid));
     buf_init(&properties, LIMIT_MIB);
     print_properties(&attempt, &properties);
     ENSURE(!properties.full); /* spark_driver_check() measured it. */
+    spark_files_add_data(app, data);
     json_put_text(data, "spark.kubernetes.namespace", run->namespace_);
     json_put_text(data, "spark.properties", buf_text(&properties));
-    json_put_take(map, "data", data);
-    json_put_bool(map, "immutable", true);
     buf_finish(&properties);
-    return json_print_take(map);
+    return spark_object_map(&attempt, attempt.names.conf_map, data, owner_uid);
 }
 
 char *spark_driver_template_map(const struct spark_app *app, const struct payload_run *run,
                                 const char *owner_uid) {
     struct spark_attempt attempt;
     struct json_t *data;
-    struct json_t *map;
     char name[SPARK_PREFIX_BYTES_MAX + 32];
     char *template;
 
@@ -341,12 +350,41 @@ char *spark_driver_template_map(const struct spark_app *app, const struct payloa
     template = json_print_take(spark_executor_template(app));
     data = json_new_object();
     json_put_text(data, SPARK_TEMPLATE_KEY, template);
-    map = make_object("v1", "ConfigMap",
-                      make_metadata(&attempt, name, json_new_object(), NULL, owner_uid));
-    json_put_take(map, "data", data);
-    json_put_bool(map, "immutable", true);
     free(template);
-    return json_print_take(map);
+    return spark_object_map(&attempt, name, data, owner_uid);
+}
+
+static struct json_t *make_claim_spec(const struct spark_claim *claim) {
+    struct json_t *spec = json_new_object();
+    struct json_t *modes = json_new_array();
+    struct json_t *resources = json_new_object();
+    struct json_t *requests = json_new_object();
+
+    json_push_text(modes, claim->access_mode);
+    json_put_text(requests, "storage", claim->size);
+    json_put_take(resources, "requests", requests);
+    json_put_text(spec, "storageClassName", claim->storage_class);
+    json_put_take(spec, "accessModes", modes);
+    json_put_take(spec, "resources", resources);
+    return spec;
+}
+
+char *spark_driver_claim(const struct spark_app *app, const struct payload_run *run,
+                         const char *owner_uid, size_t index) {
+    struct spark_attempt attempt;
+    struct spark_claim claim;
+    struct json_t *object;
+
+    spark_attempt_make(app, run, &attempt);
+    if (!spark_volumes_driver_claim(app, &attempt.names, index, &claim)) {
+        return NULL;
+    }
+    object = make_object(
+        "v1", "PersistentVolumeClaim",
+        spark_object_metadata(&attempt, claim.name, spark_named_texts(&attempt, claim.labels, NULL),
+                              spark_named_texts(&attempt, claim.annotations, NULL), owner_uid));
+    json_put_take(object, "spec", make_claim_spec(&claim));
+    return json_print_take(object);
 }
 
 static int check_mounts(const struct json_at *mounts, const struct json_at *volumes,
@@ -421,6 +459,7 @@ int spark_driver_check(const struct spark_app *app, struct field_error *error) {
     int r = check_role(&spec, "driver", error);
 
     r = r < 0 ? r : check_role(&spec, "executor", error);
+    r = r < 0 ? r : spark_files_check(app, error);
     buf_init(&properties, PROPERTIES_BYTES_MAX);
     spark_properties_print(&app->conf, &properties);
     full = properties.full || app->conf.count + 32 > LIMIT_SPARK_CONF_KEYS;
@@ -471,7 +510,7 @@ char *spark_driver_network_policy(const struct spark_app *app, const struct payl
     spark_attempt_make(app, run, &attempt);
     spark_name_network_policy(&attempt.names, name, sizeof name);
     policy = make_object("networking.k8s.io/v1", "NetworkPolicy",
-                         make_metadata(&attempt, name, json_new_object(), NULL, owner_uid));
+                         spark_object_metadata(&attempt, name, json_new_object(), NULL, owner_uid));
     labels = json_new_object();
     json_put_text(labels, "spark-app-selector", attempt.names.app_id);
     json_put_text(labels, "spark-role", "executor");

@@ -39,4 +39,14 @@ struct json_t *spark_driver_labels(const struct spark_attempt *attempt);
 struct json_t *spark_named_texts(const struct spark_attempt *attempt, const char *prefix,
                                  const char *app_id);
 
+/* An immutable ConfigMap beside the pod, printed; takes the data. */
+char *spark_object_map(const struct spark_attempt *attempt, const char *name, struct json_t *data,
+                       const char *owner_uid);
+
+/* metadata of an object beside the pod, as JSON. Takes labels and annotations; the latter may be
+ * NULL, as may owner_uid: without an owner. */
+struct json_t *spark_object_metadata(const struct spark_attempt *attempt, const char *name,
+                                     struct json_t *labels, struct json_t *annotations,
+                                     const char *owner_uid);
+
 #endif

@@ -5,15 +5,18 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/limits.h"
 #include "base/quantity.h"
 #include "base/text.h"
 #include "k8s/codec_json.h"
 #include "k8s/json_build.h"
 #include "k8s/spark_app.h"
 
-#define STEM_BYTES_MAX  512
+#define STEM_BYTES_MAX  496
 #define KEY_BYTES_MAX   640
 #define CLAIM_ON_DEMAND "OnDemand"
+#define BYTES_BARE_MIN  1024
+#define DRIVER_VOLUMES  "spark.kubernetes.driver.volumes."
 
 static const char *const types[] = {"hostPath", "emptyDir", "nfs", "persistentVolumeClaim"};
 
@@ -90,13 +93,39 @@ static int need(const struct volume *volume, const char *tail, struct field_erro
                                                        "%s%s is required", volume->stem, tail);
 }
 
-/* Would a claim have to be created for it? */
+/* Is a claim created for it? Only when both are given, whatever it is called. */
 static bool is_created(const struct volume *volume) {
+    return is_type(volume, "persistentVolumeClaim") &&
+           get(volume, "options.storageClass") != NULL && get(volume, "options.sizeLimit") != NULL;
+}
+
+static bool is_on_demand(const struct volume *volume) {
     const char *claim = get(volume, "options.claimName");
 
     return is_type(volume, "persistentVolumeClaim") && claim != NULL &&
-           (strcmp(claim, CLAIM_ON_DEMAND) == 0 || (get(volume, "options.storageClass") != NULL &&
-                                                    get(volume, "options.sizeLimit") != NULL));
+           strcmp(claim, CLAIM_ON_DEMAND) == 0;
+}
+
+/* From Spark 4.0 on, few bare digits are taken for a forgotten unit. */
+static int check_size(const struct spark_app *app, const struct volume *volume,
+                      struct field_error *error) {
+    const struct spark_conf_entry *entry = find(volume, "options.sizeLimit");
+    const char *size = get(volume, "options.sizeLimit");
+    int64_t bytes = 0;
+
+    if (size == NULL) {
+        return OK;
+    }
+    if (quantity_parse_units(size, &bytes) < 0 || bytes < 0) {
+        return spark_conf_fail(entry, error, ERR_INVALID, "\"%s\" is not a quantity such as 50Gi",
+                               size);
+    }
+    if (spark_version_at_least(&app->version, 4, 0) && bytes < BYTES_BARE_MIN &&
+        strspn(size, "0123456789") == strlen(size)) {
+        return spark_conf_fail(entry, error, ERR_INVALID,
+                               "\"%s\" are bytes; write a unit, as in 50Gi", size);
+    }
+    return OK;
 }
 
 static int check_options(const struct volume *volume, struct field_error *error) {
@@ -121,9 +150,11 @@ static int check_options(const struct volume *volume, struct field_error *error)
     return r;
 }
 
-static int check_volume(const struct volume *volume, bool is_driver, struct field_error *error) {
+static int check_volume(const struct spark_app *app, const struct volume *volume,
+                        struct field_error *error) {
     int r = check_options(volume, error);
 
+    r = r < 0 ? r : check_size(app, volume, error);
     r = r < 0 ? r : need(volume, "mount.path", error);
     if (r < 0) {
         return r;
@@ -132,10 +163,10 @@ static int check_volume(const struct volume *volume, bool is_driver, struct fiel
         return spark_conf_fail(volume->first, error, ERR_INVALID,
                                "mount.subPath and mount.subPathExpr exclude each other");
     }
-    if (is_driver && is_created(volume)) {
+    if (is_on_demand(volume) && !is_created(volume)) {
         return spark_conf_fail(volume->first, error, ERR_INVALID,
-                               "creating a claim for the driver is not supported yet; name an "
-                               "existing one");
+                               "a claim " CLAIM_ON_DEMAND
+                               " is created only with options.storageClass and options.sizeLimit");
     }
     return OK;
 }
@@ -157,6 +188,16 @@ static int check_paths(const struct spark_conf *conf, const char *prefix,
     return OK;
 }
 
+static int check_claim_count(const struct spark_app *app, const struct volume *volume,
+                             struct field_error *error) {
+    struct spark_claim claim;
+
+    return spark_volumes_driver_claim(app, NULL, SPARK_CLAIMS_MAX, &claim)
+               ? spark_conf_fail(volume->first, error, ERR_FULL,
+                                 "more than %d claims to create for the driver", SPARK_CLAIMS_MAX)
+               : OK;
+}
+
 static int check_role(const struct spark_app *app, const char *role, struct field_error *error) {
     struct volume volume;
     char prefix[64];
@@ -165,8 +206,9 @@ static int check_role(const struct spark_app *app, const char *role, struct fiel
 
     spark_role_key("spark.kubernetes.*.volumes.", role, prefix, sizeof prefix);
     while (r == OK && next_volume(&app->conf, prefix, &at, &volume)) {
-        r = check_volume(&volume, strcmp(role, "driver") == 0, error);
+        r = check_volume(app, &volume, error);
         r = r < 0 ? r : check_paths(&app->conf, prefix, &volume, error);
+        r = r < 0 ? r : check_claim_count(app, &volume, error);
     }
     return r;
 }
@@ -192,7 +234,20 @@ static bool is_read_only(const struct volume *volume) {
     return value != NULL && strcasecmp(value, "true") == 0;
 }
 
-static struct json_t *volume_source(const struct volume *volume) {
+/* The claim's own name, or that of the one that is created for the volume of that index. */
+static void claim_name(const struct volume *volume, const struct spark_names *names, size_t index,
+                       char *out_name, size_t bytes_max) {
+    if (is_on_demand(volume)) {
+        (void)snprintf(out_name, bytes_max, "%s-driver-pvc-%zu", names->prefix, index);
+    } else {
+        (void)snprintf(out_name, bytes_max, "%s", get(volume, "options.claimName"));
+    }
+}
+
+static struct json_t *volume_source(const struct volume *volume, const struct spark_names *names,
+                                    size_t index) {
+    char claim[LIMIT_NAME_BYTES + 1];
+
     struct json_t *source = json_new_object();
 
     if (is_type(volume, "hostPath")) {
@@ -205,7 +260,8 @@ static struct json_t *volume_source(const struct volume *volume) {
         put_option(source, "medium", volume, "options.medium");
         put_option(source, "sizeLimit", volume, "options.sizeLimit");
     } else {
-        put_option(source, "claimName", volume, "options.claimName");
+        claim_name(volume, names, index, claim, sizeof claim);
+        json_put_text(source, "claimName", claim);
         if (is_read_only(volume)) {
             json_put_bool(source, "readOnly", true);
         }
@@ -226,18 +282,57 @@ static struct json_t *volume_mount(const struct volume *volume) {
     return mount;
 }
 
-void spark_volumes_add(const struct spark_app *app, struct json_t *volumes, struct json_t *mounts) {
+void spark_volumes_add(const struct spark_app *app, const struct spark_names *names,
+                       struct json_t *volumes, struct json_t *mounts) {
     struct volume volume;
     size_t at = 0;
 
-    while (next_volume(&app->conf, "spark.kubernetes.driver.volumes.", &at, &volume)) {
+    for (size_t index = 0; next_volume(&app->conf, DRIVER_VOLUMES, &at, &volume); index++) {
         struct json_t *object = json_new_object();
 
         json_put_text(object, "name", volume.name);
-        json_put_take(object, volume.type, volume_source(&volume));
+        json_put_take(object, volume.type, volume_source(&volume, names, index));
         json_push_take(volumes, object);
         json_push_take(mounts, volume_mount(&volume));
     }
+}
+
+static const char *access_mode(const struct spark_app *app) {
+    const char *legacy =
+        spark_conf_get(&app->conf, "spark.kubernetes.legacy.useReadWriteOnceAccessMode");
+
+    return spark_version_at_least(&app->version, 4, 0) &&
+                   !(legacy != NULL && strcasecmp(legacy, "true") == 0)
+               ? "ReadWriteOncePod"
+               : "ReadWriteOnce";
+}
+
+bool spark_volumes_driver_claim(const struct spark_app *app, const struct spark_names *names,
+                                size_t index, struct spark_claim *out_claim) {
+    struct volume volume;
+    size_t at = 0;
+    size_t created = 0;
+
+    for (size_t i = 0; next_volume(&app->conf, DRIVER_VOLUMES, &at, &volume); i++) {
+        struct spark_claim claim = {.access_mode = access_mode(app)};
+
+        if (!is_created(&volume) || created++ < index) {
+            continue;
+        }
+        claim.storage_class = get(&volume, "options.storageClass");
+        claim.size = get(&volume, "options.sizeLimit");
+        if (quantity_parse_units(claim.size, &claim.bytes) < 0) {
+            claim.bytes = 0; /* spark_volumes_check() will say so. */
+        }
+        (void)snprintf(claim.labels, sizeof claim.labels, "%slabel.", volume.stem);
+        (void)snprintf(claim.annotations, sizeof claim.annotations, "%sannotation.", volume.stem);
+        if (names != NULL) {
+            claim_name(&volume, names, i, claim.name, sizeof claim.name);
+        }
+        *out_claim = claim;
+        return true;
+    }
+    return false;
 }
 
 void spark_volumes_executor_claims(const struct spark_app *app, spark_claim_found *found,
@@ -246,14 +341,11 @@ void spark_volumes_executor_claims(const struct spark_app *app, spark_claim_foun
     size_t at = 0;
 
     while (next_volume(&app->conf, "spark.kubernetes.executor.volumes.", &at, &volume)) {
-        const char *size = get(&volume, "options.sizeLimit");
-        const char *storage_class = get(&volume, "options.storageClass");
         int64_t bytes = 0;
 
-        /* Spark creates it only when both are given, whatever it is called. */
-        if (is_type(&volume, "persistentVolumeClaim") && size != NULL && storage_class != NULL &&
-            quantity_parse_units(size, &bytes) == OK) {
-            found(context, storage_class, bytes);
+        if (is_created(&volume) &&
+            quantity_parse_units(get(&volume, "options.sizeLimit"), &bytes) == OK) {
+            found(context, get(&volume, "options.storageClass"), bytes);
         }
     }
 }

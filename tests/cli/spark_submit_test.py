@@ -192,6 +192,38 @@ for what, value, words in (
     check("refused: " + what, done.returncode == 3 and words in done.stderr,
           "%d %s" % (done.returncode, done.stderr))
 
+# --- Files of this machine --------------------------------------------------------------------
+
+
+def folder_of(name, files):
+    path = os.path.join(FOLDER, name)
+    os.makedirs(os.path.join(path, "a folder"))
+    for key, text in files.items():
+        with open(os.path.join(path, key), "wb") as out:
+            out.write(text)
+    return path
+
+
+SPARK = folder_of("spark-conf", {"log4j2.properties": b"a=b\n", "spark-env.sh": b"x", "spark-defaults.conf": b"",
+                                 "metrics.properties.template": b"x", "core.jar": b"x", "binary": b"\xff\xfe"})
+HADOOP = folder_of("hadoop-conf", {"core-site.xml": b"<x/>", "hdfs-site.xml": b"<y/>"})
+made = manifest("--conf", "spark.kubernetes.kerberos.krb5.path=" + file_of("krb5.conf", "[libdefaults]"), *MAIN,
+                JAR, env={"SPARK_CONF_DIR": SPARK, "HADOOP_CONF_DIR": HADOOP})
+check("files of this machine are taken along", made["spec"]["spark"].get("localFiles") == {
+    "sparkConf": {"log4j2.properties": "a=b\n", "spark-env.sh": "x"},
+    "hadoopConf": {"core-site.xml": "<x/>", "hdfs-site.xml": "<y/>"},
+    "krb5Conf": {"krb5.conf": "[libdefaults]"}}, made)
+for what, args, given, words in (
+        ("Hadoop's files and a ConfigMap of them", ("--conf", "spark.kubernetes.hadoop.configMapName=m"),
+         {"HADOOP_CONF_DIR": HADOOP}, "HADOOP_CONF_DIR is set"),
+        ("a file of Hadoop's that is no text", (), {"HADOOP_CONF_DIR": SPARK}, "binary can't be read"),
+        ("a krb5.conf that is not there", ("--conf", "spark.kubernetes.kerberos.krb5.path=/does/not/exist"), {},
+         "/does/not/exist"),
+):
+    done = run("--print-manifest", *args, *MAIN, JAR, env=given)
+    check("refused: " + what, done.returncode == 3 and words in done.stderr,
+          "%d %s" % (done.returncode, done.stderr))
+
 # --- What is refused --------------------------------------------------------------------------
 
 for what, args, words in (

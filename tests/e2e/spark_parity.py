@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The objects that the real spark-submit creates, beside those that nightshift spark-submit would.
 
-Usage: spark_parity.py KUBESIM NIGHTSHIFTD NIGHTSHIFT SPARK_HOME [PART OF A NAME]
+Usage: spark_parity.py KUBESIM NIGHTSHIFTD NIGHTSHIFT SPARK_HOME [PATTERN OF NAMES]
 
 Each configuration is submitted twice: by SPARK_HOME's spark-submit to a simulated cluster that only records,
 and by ours to the same cluster. What the cluster then holds is compared field by field, names that are
@@ -156,6 +156,30 @@ ROWS += (
     ("templates of both", conf(D + "podTemplateFile=TEMPLATE", E + "podTemplateFile=TEMPLATE") +
      [PYTHON]),
 )
+CLAIM = "volumes.persistentVolumeClaim.%s.%s"
+
+
+def claim(role, name, claim_name, *more):
+    return [role + CLAIM % (name, tail) for tail in ("mount.path=/" + name, "options.claimName=" + claim_name,
+                                                     "options.storageClass=fast", "options.sizeLimit=5Gi") + more]
+
+
+FILES = {"HADOOP": {"core-site.xml": "<configuration/>", "hdfs-site.xml": "<configuration></configuration>"},
+         "SPARK": {"log4j2.properties": "rootLogger.level = warn\n", "metrics.properties.template": "x",
+                   "spark-defaults.conf": "spark.eventLog.enabled false\n", "jars.zip": "x"}}
+KERBEROS = "spark.kubernetes.kerberos."
+ROWS += (
+    ("a claim made on demand", conf(*claim(D, "data", "OnDemand"), *claim(E, "spark-local-dir-1", "OnDemand")) +
+     PI + [JAR]),
+    ("a claim made under its own name", conf(*claim(D, "data", "mine")) + PI + [JAR]),
+    ("Hadoop's ConfigMap", conf("spark.kubernetes.hadoop.configMapName=hadoop") + PI + [JAR]),
+    ("Hadoop's folder", ["HADOOP_CONF_DIR=HADOOP"] + PI + [JAR]),
+    ("Spark's folder", ["SPARK_CONF_DIR=SPARK"] + PI + [JAR]),
+    ("krb5.conf in a ConfigMap", conf(KERBEROS + "krb5.configMapName=krb5") + PI + [JAR]),
+    ("krb5.conf of this machine", conf(KERBEROS + "krb5.path=KRB5") + PI + [JAR]),
+    ("tokens in a Secret", conf(KERBEROS + "tokenSecret.name=tokens", KERBEROS + "tokenSecret.itemKey=item") +
+     PI + [JAR]),
+)
 
 
 class Parity:
@@ -172,6 +196,14 @@ class Parity:
         self.template = os.path.join(self.folder.name, "template.yaml")
         with open(self.template, "w", encoding="utf-8") as file:
             json.dump(TEMPLATE, file)
+        self.places = {"TEMPLATE": self.template}
+        for name, files in FILES.items():
+            self.places[name] = os.path.join(self.folder.name, name.lower())
+            os.mkdir(self.places[name])
+            for key, text in files.items():
+                with open(os.path.join(self.places[name], key), "w", encoding="utf-8") as file:
+                    file.write(text)
+        self.places["KRB5"] = os.path.join(self.places["HADOOP"], "core-site.xml")
         self.count = 0
         version = re.search(r"spark-core_[\d.]+-(\d[\w.]*)\.jar", " ".join(
             os.listdir(os.path.join(spark_home, "jars"))))
@@ -196,8 +228,16 @@ class Parity:
                 "--deploy-mode", "cluster",
                 "--conf", "spark.kubernetes.namespace=" + namespace,
                 "--conf", "spark.kubernetes.container.image=apache/spark:" + self.version] + [
-                    word.replace("=TEMPLATE", "=" + self.template).replace(":VERSION-", ":" + self.version + "-")
-                    for word in args]
+                    self.filled(word) for word in args if not re.match("[A-Z_]+=", word)]
+
+    def filled(self, word):
+        found = re.search("=([A-Z0-9]+)$", word)
+        if found and found.group(1) in self.places:
+            word = word[:found.start() + 1] + self.places[found.group(1)]
+        return word.replace(":VERSION-", ":" + self.version + "-")
+
+    def environment(self, args):
+        return dict(self.filled(word).split("=") for word in args if re.match("[A-Z_]+=", word))
 
     def by_spark(self, args):
         """Returns the objects in a namespace after the real spark-submit."""
@@ -207,7 +247,7 @@ class Parity:
              "spark.kubernetes.submission.waitAppCompletion=false"] + self.words(namespace, args),
             env={"PATH": os.environ["PATH"], "SPARK_HOME": self.home, "HOME": self.folder.name,
                  "KUBECONFIG": self.sim.kubeconfig, "SPARK_LOCAL_IP": "127.0.0.1",
-                 "LC_ALL": "C.UTF-8"},
+                 "LC_ALL": "C.UTF-8", **self.environment(args)},
             capture_output=True, text=True, timeout=180, check=False)
         if done.returncode != 0:
             raise AssertionError("spark-submit ended with %d:\n%s" % (done.returncode,
@@ -220,7 +260,7 @@ class Parity:
         done = subprocess.run(
             [self.programs["nightshift"], "spark-submit", "--server",
              "unix:" + self.daemon.socket, "--dry-run", "-o", "json"] + self.words(namespace, args),
-            env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, timeout=60,
+            env={"PATH": os.environ["PATH"], **self.environment(args)}, capture_output=True, text=True, timeout=60,
             check=False)
         if done.returncode != 0:
             raise AssertionError("nightshift ended with %d:\n%s" % (done.returncode, done.stderr))
@@ -277,7 +317,9 @@ def kind_of_map(item):
     if "podspec-configmap-key" in item["data"]:
         item["data"]["podspec-configmap-key"] = json.loads(item["data"]["podspec-configmap-key"])
         return "template-map"
-    return "configmap"
+    if "spark.properties" in item["data"]:
+        return "configmap"
+    return "hadoop-map" if "-hadoop-config" in item["metadata"]["name"] else "krb5-map"
 
 
 def normal(found, namespace):
@@ -297,6 +339,9 @@ def normal(found, namespace):
     local = re.search(r"/var/data/spark-[0-9a-f-]{36}", json.dumps(pod))
     if local:
         names.append((local.group(0), "/var/data/LOCAL"))
+    for key, item in found.items():
+        if key.startswith("persistentvolumeclaim"):
+            names.insert(0, (item["metadata"]["name"], "CLAIM" + key[21:]))
     policy = found.get("networkpolicie")
     if policy:
         names.insert(0, (policy["metadata"]["name"], "POLICY"))
@@ -356,7 +401,7 @@ def main():
     failed = 0
     try:
         for what, args in ROWS:
-            if only not in what:
+            if not re.search(only, what):
                 continue
             try:
                 lines = compare(parity.by_spark(args), parity.by_us(args))

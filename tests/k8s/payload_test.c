@@ -840,12 +840,47 @@ TEST(payload_read__refuses_what_cannot_be_carried_out) {
          "quantity"},
         {"a config map without a path", JVM ",'driver':{'configMaps':[{'name':'m'}]}",
          "spec.driver.configMaps[0]", "path"},
-        {"a claim for the driver",
+        {"a claim that nobody makes",
          JVM ",'sparkConf':{'spark.kubernetes.driver.volumes.persistentVolumeClaim.d.mount.path':"
              "'/d','spark.kubernetes.driver.volumes.persistentVolumeClaim.d.options.claimName':"
              "'OnDemand'}",
          "spec.sparkConf.spark.kubernetes.driver.volumes.persistentVolumeClaim.d.mount.path",
-         "not supported"},
+         "storageClass"},
+        {"a claim of a few bytes, 4.0",
+         JVM ",'sparkVersion':'4.0.0','sparkConf':{"
+             "'spark.kubernetes.executor.volumes.persistentVolumeClaim.d.mount.path':'/d',"
+             "'spark.kubernetes.executor.volumes.persistentVolumeClaim.d.options.claimName':'c',"
+             "'spark.kubernetes.executor.volumes.persistentVolumeClaim.d.options.sizeLimit':'50'}",
+         "spec.sparkConf.spark.kubernetes.executor.volumes.persistentVolumeClaim.d.options."
+         "sizeLimit",
+         "unit"},
+        {"Hadoop's files twice",
+         JVM ",'localFiles':{'hadoopConf':{'core-site.xml':'x'}},'sparkConf':{"
+             "'spark.kubernetes.hadoop.configMapName':'m'}",
+         "spec.sparkConf.spark.kubernetes.hadoop.configMapName", "one of them"},
+        {"krb5.conf twice",
+         JVM ",'sparkConf':{'spark.kubernetes.kerberos.krb5.path':'/k',"
+             "'spark.kubernetes.kerberos.krb5.configMapName':'m'}",
+         "spec.sparkConf.spark.kubernetes.kerberos.krb5.configMapName", "one of them"},
+        {"a krb5.conf that nobody read",
+         JVM ",'sparkConf':{'spark.kubernetes.kerberos.krb5.path':'/k'}",
+         "spec.sparkConf.spark.kubernetes.kerberos.krb5.path", "krb5.configMapName"},
+        {"a keytab of the submitter",
+         JVM ",'sparkConf':{'spark.kerberos.keytab':'/k','spark.kerberos.principal':'p'}",
+         "spec.sparkConf.spark.kerberos.keytab", "local:///"},
+        {"a keytab without a principal", JVM ",'sparkConf':{'spark.kerberos.keytab':'local:///k'}",
+         "spec.sparkConf.spark.kerberos.keytab", "spark.kerberos.principal"},
+        {"a principal without a keytab", JVM ",'sparkConf':{'spark.kerberos.principal':'p'}",
+         "spec.sparkConf.spark.kerberos.principal", "spark.kerberos.keytab"},
+        {"a token's Secret without its key",
+         JVM ",'sparkConf':{'spark.kubernetes.kerberos.tokenSecret.name':'s'}",
+         "spec.sparkConf.spark.kubernetes.kerberos.tokenSecret.name", "itemKey"},
+        {"a file with a path for a name", JVM ",'localFiles':{'sparkConf':{'a/b':'x'}}",
+         "spec.localFiles.sparkConf.a/b", "name of a file"},
+        {"a file of ours", JVM ",'localFiles':{'sparkConf':{'spark.properties':'x'}}",
+         "spec.localFiles.sparkConf.spark.properties", "name of a file"},
+        {"a file that is no text", JVM ",'localFiles':{'hadoopConf':{'a':5}}",
+         "spec.localFiles.hadoopConf.a", "text"},
         {"an unknown type of volume",
          JVM ",'sparkConf':{'spark.kubernetes.executor.volumes.tape.d.mount.path':'/d'}",
          "spec.sparkConf.spark.kubernetes.executor.volumes.tape.d.mount.path", "tape"},
@@ -875,6 +910,118 @@ TEST(payload_read__refuses_what_cannot_be_carried_out) {
             fprintf(stderr, "%s: %s\n", error.path, error.error.text);
         }
         CHECK(strstr(error.error.text, rows[i].words) != NULL, rows[i].what);
+    }
+}
+
+/* --- Files and claims ------------------------------------------------------- */
+
+struct path_row {
+    const char *path;
+    const char *want;
+};
+
+static void check_paths(json_t *root, const struct path_row *rows, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        CHECK_STR(text_at(root, rows[i].path), rows[i].want, rows[i].path);
+    }
+}
+
+TEST(payload_objects__hold_the_submitters_files) {
+    static const struct path_row pod_rows[] = {
+        {"spec.volumes.0.configMap.name", "pi-42-1-hadoop-config"},
+        {"spec.volumes.0.configMap.items.0.key", "core-site.xml"},
+        {"spec.volumes.1.configMap.name", "pi-42-1-krb5-file"},
+        {"spec.volumes.1.configMap.items.0.path", "my.conf"},
+        {"spec.volumes.2.secret.secretName", "tokens"},
+        {"spec.volumes.4.configMap.items.1.key", "log4j2.properties"},
+        {"spec.containers.0.volumeMounts.0.mountPath", "/opt/hadoop/conf"},
+        {"spec.containers.0.volumeMounts.1.mountPath", "/etc/krb5.conf"},
+        {"spec.containers.0.volumeMounts.1.subPath", "krb5.conf"},
+        {"spec.containers.0.env.3.name", "HADOOP_CONF_DIR"},
+        {"spec.containers.0.env.4.value", "/mnt/secrets/hadoop-credentials/item"},
+    };
+    struct payload *payload = must_read(
+        JVM ",'localFiles':{'hadoopConf':{'core-site.xml':'<x/>','hdfs-site.xml':'<y/>'},"
+            "'krb5Conf':{'my.conf':'[libdefaults]'},'sparkConf':{'log4j2.properties':'a=b'}},"
+            "'sparkConf':{'spark.kubernetes.kerberos.tokenSecret.name':'tokens',"
+            "'spark.kubernetes.kerberos.tokenSecret.itemKey':'item',"
+            "'spark.kerberos.keytab':'local:///k','spark.kerberos.principal':'p'}",
+        "files");
+    struct payload_run run = run_of("pi");
+    json_t *pod = parsed(payload_pod_body(payload, &run));
+    json_t *hadoop = parsed(part_body(payload, &run, "u", PAYLOAD_HADOOP_MAP));
+    json_t *krb5 = parsed(part_body(payload, &run, "u", PAYLOAD_KRB5_MAP));
+    json_t *map = parsed(part_body(payload, &run, "u", PAYLOAD_CONF_MAP));
+    struct spark_conf conf = properties_of(payload, &run);
+
+    check_paths(pod, pod_rows, ARRAY_LEN(pod_rows));
+    CHECK_STR(json_string_value(json_object_get(at(hadoop, "data"), "hdfs-site.xml")), "<y/>",
+              "Hadoop's files");
+    CHECK_STR(json_string_value(json_object_get(at(krb5, "data"), "my.conf")), "[libdefaults]",
+              "krb5.conf");
+    CHECK_STR(json_string_value(json_object_get(at(map, "data"), "log4j2.properties")), "a=b",
+              "Spark's files");
+    CHECK_STR(spark_conf_get(&conf, "spark.kubernetes.executor.hadoopConfigMapName"),
+              "pi-42-1-hadoop-config", "executors find Hadoop's, too");
+    spark_conf_finish(&conf);
+    json_decref(map);
+    json_decref(krb5);
+    json_decref(hadoop);
+    json_decref(pod);
+    payload_destroy(payload);
+}
+
+#define CLAIM(role, name, claim)                                                                   \
+    "'spark.kubernetes." role ".volumes.persistentVolumeClaim." name ".mount.path':'/" name        \
+    "','spark.kubernetes." role ".volumes.persistentVolumeClaim." name                             \
+    ".options.claimName':'" claim "','spark.kubernetes." role                                      \
+    ".volumes.persistentVolumeClaim." name ".options.storageClass':'fast','spark.kubernetes." role \
+    ".volumes.persistentVolumeClaim." name ".options.sizeLimit':'10Gi'"
+
+TEST(payload_objects__are_the_claims_that_the_driver_needs) {
+    static const struct {
+        const char *version;
+        const char *mode;
+    } rows[] = {{"3.5.6", "ReadWriteOnce"}, {"4.1.0", "ReadWriteOncePod"}};
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char *spec = mem_format(
+            JVM ",'sparkVersion':'%s','sparkConf':{" CLAIM("driver", "a", "OnDemand") "," CLAIM(
+                "driver", "b", "mine") "," CLAIM("executor", "c",
+                                                 "OnDemand") ","
+                                                             "'spark.kubernetes.driver.volumes."
+                                                             "persistentVolumeClaim.a.label.x':'y',"
+                                                             "'spark.executor.instances':'3'}",
+            rows[i].version);
+        struct payload *payload = must_read(spec, rows[i].version);
+        struct payload_run run = run_of("pi");
+        struct resource_names names = {0};
+        struct field_error error = {0};
+        struct demand *demand = NULL;
+        json_t *pod = parsed(payload_pod_body(payload, &run));
+        json_t *claim = parsed(part_body(payload, &run, "u", PAYLOAD_CLAIM_FIRST));
+        json_t *other = parsed(part_body(payload, &run, "u", PAYLOAD_CLAIM_FIRST + 1));
+
+        CHECK_STR(text_at(claim, "metadata.name"), "pi-42-1-driver-pvc-0", "its name");
+        CHECK_STR(text_at(claim, "metadata.labels.x"), "y", "its label");
+        CHECK_STR(text_at(claim, "metadata.ownerReferences.0.uid"), "u", "its owner");
+        CHECK_STR(text_at(claim, "spec.accessModes.0"), rows[i].mode, rows[i].version);
+        CHECK_STR(text_at(claim, "spec.storageClassName"), "fast", "its class");
+        CHECK_STR(text_at(claim, "spec.resources.requests.storage"), "10Gi", "its size");
+        CHECK_STR(text_at(other, "metadata.name"), "mine", "a name of its own");
+        CHECK_STR(text_at(pod, "spec.volumes.0.persistentVolumeClaim.claimName"),
+                  "pi-42-1-driver-pvc-0", "the pod mounts it");
+        CHECK_OK(payload_demand(payload, &names, &demand, &error), "the demand");
+        CHECK_EQ(demand_object_amount(demand, "persistentvolumeclaims"), 5, "two and three");
+        CHECK_EQ(demand_object_amount(demand, "fast.storageclass.storage.k8s.io/requests.storage"),
+                 5 * 10 * 1024 * MIB, "of that class");
+        demand_destroy(demand);
+        resource_names_finish(&names);
+        json_decref(other);
+        json_decref(claim);
+        json_decref(pod);
+        payload_destroy(payload);
+        free(spec);
     }
 }
 
