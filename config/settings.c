@@ -116,6 +116,9 @@ const struct setting config_settings[] = {
           "jobs started at once"),
     TIME("scheduling.startTimeout", start_timeout_us, "15m",
          "a pod that does not run by then is deleted and its job tried again"),
+    TIME("scheduling.executorTimeout", executor_timeout_us, "15m",
+         "a Spark driver that runs for so long without a running executor is stopped and its job "
+         "tried again; 0s: never"),
 
     {.field = {.name = "scheduling.backfill", .type = FIELD_WORD, .words = backfills},
      .store = STORE_TEXT,

@@ -192,6 +192,7 @@ static int add_executors(const struct payload *payload, struct resource_names *n
         return OK;
     }
     group = demand_add_group(demand, POD_ROLE_EXECUTOR, (uint32_t)app->executor_count);
+    group->least = (uint32_t)app->executor_count_min;
     add_company(payload, "executor", &group->pod);
     return read_executor(app, names, &group->pod, error);
 }

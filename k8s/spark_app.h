@@ -78,6 +78,7 @@ struct spark_app {
     struct spark_size executor_size;
     int64_t driver_memory_limit_bytes; /* 0: the request, as Spark would have it */
     int64_t executor_count;            /* to begin with */
+    int64_t executor_count_min;        /* as long as it runs */
     int64_t executor_count_max;        /* INT32_MAX: Spark has no bound */
     bool dynamic_allocation;
 };

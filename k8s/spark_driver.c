@@ -21,11 +21,9 @@
 #include "k8s/spark_template.h"
 #include "k8s/spark_volumes.h"
 
-#define CONF_DIR        "/opt/spark/conf"
-#define CONF_VOLUME     "spark-conf-volume-driver"
-#define PROPERTIES_FILE "spark.properties"
-#define LOCAL_DIR_NAME  "spark-local-dir-"
-#define FILE_MODE       420 /* 0644 */
+#define CONF_DIR       "/opt/spark/conf"
+#define CONF_VOLUME    "spark-conf-volume-driver"
+#define LOCAL_DIR_NAME "spark-local-dir-"
 /* Who the driver is for Hadoop without a proxy user: the user of Spark's own images. */
 #define SPARK_USER "spark"
 
@@ -209,12 +207,7 @@ static void add_conf_volume(const struct spark_attempt *attempt, struct json_t *
     struct json_t *volume = json_new_object();
     struct json_t *source = json_new_object();
     struct json_t *items = json_new_array();
-    struct json_t *item = json_new_object();
 
-    json_put_text(item, "key", PROPERTIES_FILE);
-    json_put_text(item, "path", PROPERTIES_FILE);
-    json_put_int(item, "mode", FILE_MODE);
-    json_push_take(items, item);
     spark_files_add_items(attempt->app, items);
     json_put_text(source, "name", attempt->names.conf_map);
     json_put_take(source, "items", items);
@@ -257,7 +250,7 @@ static void add_args(const struct spark_attempt *attempt, struct json_t *args) {
         json_push_text(args, app->proxy_user);
     }
     json_push_text(args, "--properties-file");
-    json_push_text(args, CONF_DIR "/" PROPERTIES_FILE);
+    json_push_text(args, CONF_DIR "/" SPARK_PROPERTIES_FILE);
     json_push_text(args, "--class");
     json_push_text(args, app->language == SPARK_JVM ? app->main_class : runners[app->language]);
     json_push_text(args, app->resource);

@@ -25,7 +25,6 @@
 #define TOKEN_ITEM_KEY    "spark.kubernetes.kerberos.tokenSecret.itemKey"
 #define FILE_MODE         420 /* 0644 */
 #define FILES_MAX         256
-#define RESERVED_FILE     "spark.properties"
 #define RESERVED_DATA_KEY "spark.kubernetes.namespace"
 
 /* --- Reading --------------------------------------------------------------------------------- */
@@ -45,7 +44,7 @@ static int check_file(const struct json_at *file, struct field_error *error) {
     if (r < 0) {
         return r;
     }
-    if (!is_file_name(file->key) || strcmp(file->key, RESERVED_FILE) == 0 ||
+    if (!is_file_name(file->key) || strcmp(file->key, SPARK_PROPERTIES_FILE) == 0 ||
         strcmp(file->key, RESERVED_DATA_KEY) == 0) {
         return json_fail(file, error, ERR_INVALID, "\"%s\" can't be the name of a file here",
                          file->key);
@@ -233,9 +232,11 @@ static void add_krb5(const struct spark_attempt *attempt, struct json_t *volumes
     char name[LIMIT_NAME_BYTES + 1];
 
     spark_name_krb5_map(&attempt->names, name, sizeof name);
-    push_item(items, krb5_key(attempt->app), krb5_key(attempt->app));
+    if (existing == NULL) {
+        push_item(items, krb5_key(attempt->app), krb5_key(attempt->app));
+    }
     json_put_text(source, "name", existing != NULL ? existing : name);
-    json_put_take(source, "items", items);
+    json_put_some_take(source, "items", items);
     mount = add_volume(KRB5_VOLUME, "configMap", source, volumes, mounts);
     json_put_text(mount, "mountPath", "/etc/" KRB5_FILE);
     json_put_text(mount, "subPath", KRB5_FILE);
@@ -291,17 +292,29 @@ void spark_files_add_env(const struct spark_attempt *attempt, struct json_t *env
 
 /* --- ConfigMaps ------------------------------------------------------------------------------ */
 
+static void push_file(struct json_t *items, const char *key) {
+    struct json_t *item = json_new_object();
+
+    json_put_text(item, "key", key);
+    json_put_text(item, "path", key);
+    json_put_int(item, "mode", FILE_MODE);
+    json_push_take(items, item);
+}
+
 void spark_files_add_items(const struct spark_app *app, struct json_t *items) {
+    bool done = false; /* The payload's keys are in order, and Spark's items too. */
     const char *key;
     json_t *text;
 
     json_object_foreach(app->spark_files, key, text) {
-        struct json_t *item = json_new_object();
-
-        json_put_text(item, "key", key);
-        json_put_text(item, "path", key);
-        json_put_int(item, "mode", FILE_MODE);
-        json_push_take(items, item);
+        if (!done && strcmp(key, SPARK_PROPERTIES_FILE) > 0) {
+            push_file(items, SPARK_PROPERTIES_FILE);
+            done = true;
+        }
+        push_file(items, key);
+    }
+    if (!done) {
+        push_file(items, SPARK_PROPERTIES_FILE);
     }
 }
 

@@ -13,6 +13,8 @@
 
 #include "base/error.h"
 
+#define SPARK_PROPERTIES_FILE "spark.properties"
+
 struct field_error;
 struct json_at;
 struct json_t;
@@ -32,7 +34,8 @@ void spark_files_add_volumes(const struct spark_attempt *attempt, struct json_t 
                              struct json_t *mounts);
 void spark_files_add_env(const struct spark_attempt *attempt, struct json_t *env);
 
-/* The driver's configuration folder: add the items of its volume, or the data of its map. */
+/* The driver's configuration folder: add the items of its volume, the properties among them, or
+ * the data of its map, without these. */
 void spark_files_add_items(const struct spark_app *app, struct json_t *items);
 void spark_files_add_data(const struct spark_app *app, struct json_t *data);
 

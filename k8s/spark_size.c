@@ -232,6 +232,7 @@ static int resolve_dynamic_count(struct spark_app *app, int64_t instances,
                                max_key, most->value, initial);
     }
     app->executor_count = initial;
+    app->executor_count_min = least;
     return OK;
 }
 
@@ -258,6 +259,7 @@ static int resolve_count(struct spark_app *app, struct field_error *error) {
         r = spark_conf_set(&app->conf, key, "1", "spec.executor.instances");
     }
     app->executor_count = instances;
+    app->executor_count_min = instances;
     app->executor_count_max = instances;
     return r;
 }

@@ -53,7 +53,10 @@ struct demand *demand_copy(const struct demand *demand) {
     for (size_t i = 0; i < demand->group_count; i++) {
         const struct pod_group *group = &demand->groups[i];
 
-        pod_demand_copy(&group->pod, &demand_add_group(copy, group->role, group->count)->pod);
+        struct pod_group *twin = demand_add_group(copy, group->role, group->count);
+
+        twin->least = group->least;
+        pod_demand_copy(&group->pod, &twin->pod);
     }
     for (size_t i = 0; i < demand->object_count; i++) {
         demand_add_object(copy, demand->objects[i].key, demand->objects[i].amount);
@@ -157,6 +160,7 @@ static uint64_t compute_hash(const struct demand *demand) {
 
         hash_number(&hash, group->role);
         hash_number(&hash, group->count);
+        hash_number(&hash, group->least);
         for (size_t kind = 0; kind < RESOURCE_KIND_MAX; kind++) {
             hash_number(&hash, (uint64_t)group->requests.amount[kind]);
             hash_number(&hash, (uint64_t)group->limits.amount[kind]);
@@ -212,6 +216,7 @@ bool demand_equal(const struct demand *a, const struct demand *b) {
     }
     for (size_t i = 0; i < a->group_count; i++) {
         if (a->groups[i].role != b->groups[i].role || a->groups[i].count != b->groups[i].count ||
+            a->groups[i].least != b->groups[i].least ||
             !pod_demand_equal(&a->groups[i].pod, &b->groups[i].pod)) {
             return false;
         }

@@ -128,6 +128,7 @@ const char *pod_role_text(enum pod_role role); /* "pod", "driver", "executor" */
 struct pod_group {
     enum pod_role role;
     uint32_t count;
+    uint32_t least; /* of executors: so many are there for as long as it runs; 0: not always any */
     struct pod_demand pod;
     /* By demand_settle(): */
     struct resources requests; /* effective, of one pod; RESOURCE_PODS is 1 */

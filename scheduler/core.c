@@ -151,6 +151,7 @@ void core_load_job(struct core *core, const struct job *job, struct demand *dema
     ENSURE(job->id < core->next_id);
     if (attempt != NULL) {
         entry->run = load_run(attempt);
+        entry->run->had_executors = entry->state == JOB_RUNNING; /* We don't remember. */
     }
     if (job_state_is_active(job->state)) {
         ENSURE(entry->run != NULL);
@@ -815,6 +816,28 @@ static int verify_reasons(const struct core *core, struct counted *counted, stru
     return OK;
 }
 
+/* The executors that are counted are those that are known to run. */
+static int verify_executors(const struct core *core, struct error *error) {
+    const struct entry *entry;
+    const struct map_entry *item;
+    size_t counted = 0;
+    size_t known = 0;
+
+    for (uint64_t id = 0; (entry = entries_next(&core->entries, id)) != NULL; id = entry->id) {
+        counted += entry->run != NULL ? entry->run->executors : 0;
+    }
+    for (size_t at = 0; (item = map_next(&core->pods, &at)) != NULL;) {
+        const struct pod_note *note = item->value;
+
+        entry = note->works && !note->is_main ? view_entry(core, note->job_id) : NULL;
+        known += entry != NULL && entry->run != NULL && entry->run->attempt.number == note->attempt;
+    }
+    return counted == known
+               ? OK
+               : error_set(error, ERR_CORRUPT, "%zu executors are counted, %zu known to run",
+                           counted, known);
+}
+
 int core_verify(const struct core *core, struct error *error) {
     struct counted counted = {0};
     const struct entry *entry;
@@ -831,6 +854,9 @@ int core_verify(const struct core *core, struct error *error) {
     }
     if (r == OK) {
         r = verify_reasons(core, &counted, error);
+    }
+    if (r == OK) {
+        r = verify_executors(core, error);
     }
     if (r < 0) {
         return r;

@@ -185,8 +185,9 @@ struct synced_event {
 /* What a reload may change. */
 struct core_settings {
     size_t starts_per_turn_max;
-    int64_t start_timeout_us; /* pod made to pod running */
-    int64_t backoff_first_us; /* between tries of our own calls to the cluster */
+    int64_t start_timeout_us;    /* pod made to pod running */
+    int64_t executor_timeout_us; /* a driver runs without a running executor; 0: for ever */
+    int64_t backoff_first_us;    /* between tries of our own calls to the cluster */
     int64_t backoff_max_us;
     int64_t history_age_us; /* finished jobs are forgotten after it */
     size_t history_count;   /* and beyond so many */

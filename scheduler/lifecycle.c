@@ -1,5 +1,6 @@
 #include "scheduler/lifecycle.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/ensure.h"
@@ -259,6 +260,55 @@ static void tick_starting(struct core *core, struct entry *entry) {
     }
 }
 
+/* The executors that it is to have; NULL: none. */
+static const struct pod_group *executors_of(const struct entry *entry) {
+    const struct demand *demand = entry->shape != NULL ? entry->shape->demand : NULL;
+
+    for (size_t i = 0; demand != NULL && i < demand->group_count; i++) {
+        if (demand->groups[i].role == POD_ROLE_EXECUTOR) {
+            return &demand->groups[i];
+        }
+    }
+    return NULL;
+}
+
+/* Does its driver run, and none of the executors that should? One that allocates them as it needs
+ * them may come to need none, once it has had some. */
+static bool lacks_executors(const struct core *core, const struct entry *entry) {
+    const struct pod_group *executors = executors_of(entry);
+
+    return core->settings.executor_timeout_us > 0 && executors != NULL &&
+           entry->run->executors == 0 && (executors->least > 0 || !entry->run->had_executors);
+}
+
+/* True if its driver ran for too long without an executor, and was stopped. */
+static bool starved(struct core *core, struct entry *entry) {
+    struct run *run = entry->run;
+    char limit[32];
+    int64_t due_us;
+
+    if (!lacks_executors(core, entry)) {
+        return false;
+    }
+    run->alone_mono_us = run->alone_mono_us != 0 ? run->alone_mono_us : core->instant.mono_us;
+    due_us = run->alone_mono_us + core->settings.executor_timeout_us;
+    if (due_us <= core->instant.mono_us && core->counts.lost[CLUSTER_PODS]) {
+        due_us = core->instant.mono_us + BLIND_US; /* They may run, unseen. */
+    }
+    if (due_us > core->instant.mono_us) {
+        lifecycle_wake_at(core, entry->id, due_us);
+        return false;
+    }
+    text_print_duration(core->settings.executor_timeout_us, limit);
+    attempt_delete_pod(core, entry);
+    attempt_finish(core, entry, FAILURE_EXECUTOR_STARVED, -1,
+                   outbox_format(&core->outbox,
+                                 "its driver ran for %s without a running executor, and was "
+                                 "stopped; it asks for %" PRIu32,
+                                 limit, executors_of(entry)->count));
+    return true;
+}
+
 static void tick_running(struct core *core, struct entry *entry) {
     const int64_t limit_us = entry->terms->max_runtime_us;
     const int64_t warn_us = entry->terms->warn_runtime_us;
@@ -271,6 +321,10 @@ static void tick_running(struct core *core, struct entry *entry) {
     }
     if (is_being_stopped(entry)) {
         go_on_stopping(core, entry);
+        return;
+    }
+    if (starved(core, entry)) {
+        lifecycle_tick(core, entry);
         return;
     }
     alarms_ran(core, entry, core->instant.now_us - started_us);

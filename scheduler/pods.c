@@ -88,8 +88,27 @@ static void unlink_main_pod(struct core *core, struct pod_note *note) {
     }
 }
 
+/* Executors of the current attempt are counted while they run. */
+static void count_executor(struct core *core, struct pod_note *note, bool works) {
+    struct entry *entry = note->is_main ? NULL : view_entry(core, note->job_id);
+    struct run *run = entry != NULL ? entry->run : NULL;
+    bool worked = note->works;
+
+    note->works = works;
+    if (worked == works || run == NULL || run->attempt.number != note->attempt) {
+        return;
+    }
+    if (works) {
+        run->executors++;
+        run->had_executors = true;
+    } else if (--run->executors == 0) {
+        run->alone_mono_us = core->instant.mono_us;
+    }
+}
+
 static void note_destroy(struct core *core, struct pod_note *note) {
     unlink_main_pod(core, note);
+    count_executor(core, note, false);
     core->counts.pods--;
     ledger_remove_pod(core->ledger, note->uid);
     free(note->key);
@@ -121,6 +140,7 @@ static bool keep_pod(struct core *core, const struct pod_event *pod, bool finish
     }
     has_ended = finished && !note->finished;
     note->finished = finished;
+    count_executor(core, note, pod->standing == POD_STANDS_RUNNING);
     ledger_put_pod(core->ledger,
                    &(struct ledger_pod){.uid = pod->uid,
                                         .namespace = pod->namespace,
@@ -173,6 +193,13 @@ static void release_if_over(struct core *core, struct entry *entry) {
     }
 }
 
+/* It may have been the last one that ran, or the first. */
+static void executor_changed(struct core *core, struct entry *entry) {
+    if (entry->state == JOB_RUNNING) {
+        lifecycle_tick(core, entry);
+    }
+}
+
 void pods_put(struct core *core, const struct pod_event *pod) {
     bool finished = pod->standing == POD_STANDS_SUCCEEDED || pod->standing == POD_STANDS_FAILED;
     struct entry *entry = pod->job_id != 0 ? view_entry(core, pod->job_id) : NULL;
@@ -180,11 +207,15 @@ void pods_put(struct core *core, const struct pod_event *pod) {
 
     has_ended = keep_pod(core, pod, finished);
     core->pass_needed = true;
-    if (entry != NULL && !pod->is_main && has_ended && pod->standing == POD_STANDS_FAILED &&
-        attempt_is_current(entry, pod->attempt)) {
-        entry->run->executor_ends[pod->failure]++;
+    if (entry == NULL) {
+        return;
     }
-    if (entry == NULL || !pod->is_main) {
+    if (!pod->is_main) {
+        if (has_ended && pod->standing == POD_STANDS_FAILED &&
+            attempt_is_current(entry, pod->attempt)) {
+            entry->run->executor_ends[pod->failure]++;
+        }
+        executor_changed(core, entry);
         return;
     }
     if (attempt_is_current(entry, pod->attempt)) {
@@ -206,19 +237,24 @@ void pods_gone(struct core *core, const char *namespace, const char *name, uint6
     struct pod_note *note = map_remove(&core->pods, key);
     struct entry *entry;
     uint32_t attempt;
+    bool is_main;
 
     free(key);
     if (note == NULL) {
         return;
     }
     core->pass_needed = true;
-    entry = note->is_main ? view_entry(core, note->job_id) : NULL;
+    entry = view_entry(core, note->job_id);
+    is_main = note->is_main;
     attempt = note->attempt;
     if (version != 0) {
         ledger_remove_pod_at(core->ledger, note->uid, version);
     }
     note_destroy(core, note);
-    if (entry == NULL) {
+    if (entry == NULL || !is_main) {
+        if (entry != NULL) {
+            executor_changed(core, entry);
+        }
         return;
     }
     if (attempt_is_current(entry, attempt)) {

@@ -35,8 +35,11 @@ struct run {
      * clock on the wall does not move; 0: not known yet, as after a restart. */
     int64_t eligible_mono_us;
     int64_t created_mono_us;
-    bool seen; /* its pod was in the watch */
-    bool gone; /* and has left it, or could not be found after a restart */
+    uint32_t executors;    /* of this attempt, that run */
+    bool had_executors;    /* or may have had, before a restart */
+    int64_t alone_mono_us; /* monotonic: its driver has run without any since then; 0: not known */
+    bool seen;             /* its pod was in the watch */
+    bool gone;             /* and has left it, or could not be found after a restart */
     enum pod_standing standing;
     enum failure standing_failure;
     int32_t standing_exit_code;
@@ -117,6 +120,7 @@ struct pod_note {
     uint32_t attempt;
     bool is_main;
     bool finished;
+    bool works; /* it runs */
     char *uid;
 };
 

@@ -202,7 +202,13 @@ static void group(struct words *words, struct demand *demand) {
     pods = demand_add_group(demand, role_of(words, first), (uint32_t)count);
     (void)pod_demand_add_container(&pods->pod, CONTAINER_MAIN);
     while ((word = next(words)) != NULL) {
-        pod_word(words, &pods->pod, word);
+        char *least = after(word, "least=");
+
+        if (least != NULL) {
+            pods->least = (uint32_t)number(words, least);
+        } else {
+            pod_word(words, &pods->pod, word);
+        }
     }
 }
 
@@ -738,6 +744,8 @@ static void read_settings(struct words *words, struct core_settings *settings) {
             settings->starts_per_turn_max = (size_t)number(words, value);
         } else if (strcmp(word, "start-timeout") == 0) {
             settings->start_timeout_us = duration_us(words, value);
+        } else if (strcmp(word, "executor-timeout") == 0) {
+            settings->executor_timeout_us = duration_us(words, value);
         } else if (strcmp(word, "backoff-first") == 0) {
             settings->backoff_first_us = duration_us(words, value);
         } else if (strcmp(word, "backoff-max") == 0) {
