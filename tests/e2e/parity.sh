@@ -18,17 +18,15 @@ refuse() {
     exit 2
 }
 
+# shellcheck source=tests/e2e/pyspark.sh
+source "$root/tests/e2e/pyspark.sh"
+
 command -v java >/dev/null || refuse "java is not installed: apt-get install openjdk-17-jre-headless"
 for word in kubesim nightshiftd nightshift; do
     [[ -x $programs/$word ]] || refuse "$programs/$word is not built: ./run build"
 done
 for version in "${versions[@]}"; do
-    folder=$root/bin/spark/${version//[^0-9.]/x}
-    if [[ ! -x $folder/bin/python3 ]]; then
-        python3 -m venv "$folder" || refuse "python3-venv is not installed"
-    fi
-    "$folder/bin/pip" install --quiet "pyspark==$version" || refuse "PyPI has no pyspark $version"
-    home=$("$folder/bin/python3" -c 'import os, pyspark; print(os.path.dirname(pyspark.__file__))')
+    home=$(pyspark_home "$version")
     python3 "$root/tests/e2e/spark_parity.py" "$programs/kubesim" "$programs/nightshiftd" \
         "$programs/nightshift" "$home" || status=1
 done

@@ -1,0 +1,12 @@
+"""Counts the words of a text: words.py FILE. Prints the five most frequent, and how many there are."""
+import sys
+
+from pyspark.sql import SparkSession
+
+spark = SparkSession.builder.getOrCreate()
+words = (spark.sparkContext.textFile(sys.argv[1], 4).flatMap(str.split)
+         .map(lambda word: (word.lower(), 1)).reduceByKey(lambda a, b: a + b).cache())
+for word, count in words.takeOrdered(5, key=lambda pair: (-pair[1], pair[0])):
+    print("%s: %d" % (word, count))
+print("words: %d" % words.values().sum())
+spark.stop()

@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+"""A real Spark runs through nightshiftd and kubesim's process runtime, to its real result.
+
+Usage: spark_e2e.py KUBESIM NIGHTSHIFTD NIGHTSHIFT SPARK_HOME [PART OF A ROW'S NAME]
+
+The image is SPARK_HOME laid over the machine. The driver's process asks kubesim's API for its executors,
+which run as processes too and find the driver by its Service's name. Checked are results, exit codes,
+logs, retries and events.
+"""
+import collections
+import glob
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import zipfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "integration"))
+from nightshift_process import FINAL, World, batch_job  # noqa: E402  pylint: disable=wrong-import-position
+
+PATIENCE_S = 600  # A JVM takes its time on a busy machine.
+IMAGE = "local/spark:%s"
+TEXT = "/usr/share/common-licenses/GPL-3"
+ROWS = []
+
+
+def row(what):
+    def keep(function):
+        ROWS.append((what, function))
+        return function
+    return keep
+
+
+# --- The image ----------------------------------------------------------------------------------
+
+def compile_pi(home, folder):
+    """SparkPi as a jar. The compiler is a part of Debian's JRE, without a command of its own."""
+    classes = tempfile.mkdtemp(dir=folder)
+    jars = ":".join(glob.glob(os.path.join(home, "jars", "*.jar")))
+    subprocess.run(["java", "-m", "jdk.compiler/com.sun.tools.javac.Main", "-nowarn", "-proc:none",
+                    "-cp", jars, "-d", classes,
+                    os.path.join(HERE, "spark", "SparkPi.java")], check=True)
+    with zipfile.ZipFile(os.path.join(folder, "spark-pi.jar"), "w") as jar:
+        for name in os.listdir(classes):
+            jar.write(os.path.join(classes, name), name)
+    shutil.rmtree(classes)
+
+
+def make_image(home, folder):
+    jobs = os.path.join(folder, "opt", "jobs")
+    os.makedirs(jobs)
+    for name in os.listdir(os.path.join(HERE, "spark")):
+        shutil.copy(os.path.join(HERE, "spark", name), jobs)
+    compile_pi(home, jobs)
+    os.symlink(home, os.path.join(folder, "opt", "spark"))
+    python = os.path.join(sys.prefix, "bin", "python3")
+    # The venv that holds this pyspark.
+    found = re.match(r"(.*)/lib/python[^/]*/site-packages/pyspark$", home)
+    if found:
+        python = os.path.join(found.group(1), "bin", "python3")
+    config = {"Entrypoint": ["/opt/jobs/entrypoint.sh"], "WorkingDir": "/tmp",
+              "Env": ["SPARK_HOME=/opt/spark", "PYSPARK_PYTHON=" + python,
+                      "PYSPARK_DRIVER_PYTHON=" + python]}
+    with open(os.path.join(folder, "image.json"), "w", encoding="utf-8") as file:
+        json.dump({"config": config}, file)
+
+
+# --- A world with Spark in it -------------------------------------------------------------------
+
+class Spark:
+    """The world, the command, and applications."""
+
+    def __init__(self, world, programs, version):
+        self.world = world
+        self.daemon = world.daemon
+        self.command = programs["nightshift"]
+        self.version = version
+        self.image = IMAGE % version
+
+    def nightshift(self, *words):
+        """(exit status, stdout, stderr)"""
+        ran = subprocess.run([self.command, *words],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
+                             timeout=PATIENCE_S, env={
+                                 "PATH": os.environ["PATH"], "HOME": "/nowhere",
+                                 "NIGHTSHIFT_SERVER": "unix:" + self.daemon.socket})
+        return ran.returncode, ran.stdout, ran.stderr
+
+    def application(self, name, file, arguments, **fields):
+        spark = {"type": "Python", "sparkVersion": self.version, "image": self.image,
+                 "mainApplicationFile": "local:///opt/jobs/" + file, "arguments": arguments,
+                 "driver": {"cores": 1, "memory": "512m"},
+                 "executor": {"instances": 2, "cores": 1, "memory": "512m"}}
+        spark.update(fields.pop("spark", {}))
+        return self.daemon.submit(batch_job(name, {"spark": spark}, **fields))
+
+    def finish(self, job_id, state):
+        """The job, once it has ended in this state."""
+        job = self.daemon.wait_state(job_id, *FINAL, seconds=PATIENCE_S)
+        if job["state"] != state:
+            raise AssertionError("%s\n%s\n%s" % (job, self.daemon.events(job_id), self.log(job_id)))
+        return job
+
+    def log(self, job_id, *options):
+        status, out, err = self.nightshift("logs", str(job_id), *options)
+        if status != 0:
+            raise AssertionError("logs: %d %s" % (status, err))
+        return out
+
+    def executors(self, job_id):
+        """{pod's name: [its phases]} of all executors that this job ever had."""
+        seen = {}
+        connection, response = self.world.sim.open(
+            "GET", "/api/v1/pods?watch=1&resourceVersion=1&timeoutSeconds=1", timeout=PATIENCE_S)
+        for line in response:
+            pod = json.loads(line)["object"]
+            labels = pod["metadata"].get("labels", {})
+            if (labels.get("spark-role"), labels.get("nightshift/job-id")) == ("executor", str(job_id)):
+                seen.setdefault(pod["metadata"]["name"], []).append(pod["status"].get("phase"))
+        connection.close()
+        return seen
+
+    def ran_executors(self, job_id):
+        return [name for name, phases in self.executors(job_id).items() if "Running" in phases]
+
+
+def equal(got, want, what=""):
+    if got != want:
+        raise AssertionError("got  %r\nwant %r\n%s" % (got, want, what))
+
+
+def contains(text, pattern):
+    if not re.search(pattern, text, re.M):
+        raise AssertionError("%r is not in:\n%s" % (pattern, text[-6000:]))
+
+
+# --- Rows ---------------------------------------------------------------------------------------
+
+@row("SparkPi, a JVM application, by spark-submit's own command line")
+def spark_pi(spark):
+    status, out, err = spark.nightshift(
+        "spark-submit", "--master", "k8s://https://unused:443", "--deploy-mode", "cluster", "--name", "pi",
+        "--class", "SparkPi", "--driver-memory", "512m", "--executor-memory", "512m", "--num-executors", "2",
+        "--conf", "spark.kubernetes.container.image=" + spark.image,
+        "local:///opt/jobs/spark-pi.jar", "20")
+    equal(status, 0, out + err)
+    job = spark.daemon.get("/v1/jobs?limit=1")["items"][0]
+    equal((job["state"], job.get("exitCode", 0)), ("SUCCEEDED", 0))
+    contains(spark.log(job["id"]), r"^Pi is roughly 3\.1[34]")
+    equal(len(spark.ran_executors(job["id"])), 2)
+    equal(spark.daemon.kinds(job["id"]),
+          ["submitted", "admitted", "starting", "running", "succeeded"])
+
+
+@row("a PySpark word count over a real text")
+def words(spark):
+    with open(TEXT, encoding="utf-8") as file:
+        counts = collections.Counter(word.lower() for word in file.read().split())
+    job_id = spark.application("words", "words.py", [TEXT])
+    spark.finish(job_id, "SUCCEEDED")
+    most = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:5]
+    log = spark.log(job_id)
+    for word, count in most:
+        contains(log, "^%s: %d$" % (re.escape(word), count))
+    contains(log, "^words: %d$" % sum(counts.values()))
+
+
+@row("dynamic allocation: executors come as there is work")
+def dynamic(spark):
+    job_id = spark.application("dynamic", "slow.py", ["12", "2"], spark={
+        "executor": {"cores": 1, "memory": "512m"},
+        "dynamicAllocation": {"enabled": True, "initialExecutors": 1, "minExecutors": 1,
+                              "maxExecutors": 3, "shuffleTrackingTimeout": 1000},
+        "sparkConf": {"spark.dynamicAllocation.schedulerBacklogTimeout": "1s",
+                      "spark.dynamicAllocation.sustainedSchedulerBacklogTimeout": "1s"}})
+    spark.finish(job_id, "SUCCEEDED")
+    contains(spark.log(job_id), r"^executors: \d$")
+    count = len(spark.ran_executors(job_id))
+    if not 2 <= count <= 3:
+        raise AssertionError("%d executors, of 1 to 3" % count)
+
+
+@row("one that fails: its code, its words, and another try")
+def fails(spark):
+    job_id = spark.application("fails", "fails.py", ["3"], retry={"maxRetries": 1})
+    job = spark.finish(job_id, "FAILED")
+    equal(job["exitCode"], 3)
+    equal([one["exitCode"] for one in job["attemptList"]], [3, 3])
+    for number in ("1", "2"):
+        log = spark.log(job_id, "--attempt", number)
+        contains(log, r"^sum: 4950$")
+        contains(log, r"^and now it fails$")
+    equal(spark.nightshift("wait", str(job_id))[0] != 0, True)
+
+
+@row("a driver above its memory limit is OOMKilled, and told as that")
+def hungry(spark):
+    job_id = spark.application("hungry", "hungry.py", ["2048"], retry={"maxRetries": 0})
+    job = spark.finish(job_id, "FAILED")
+    equal(job["exitCode"], 137)
+    contains(json.dumps(spark.daemon.events(job_id)), "oom|OOMKilled")
+
+
+# --- Running ------------------------------------------------------------------------------------
+
+def run_row(entry, spark):
+    what, function = entry
+    began = time.monotonic()
+    try:
+        function(spark)
+    except Exception:  # pylint: disable=broad-except
+        print(traceback.format_exc(), flush=True)
+        print("test failed: Spark %s: %s" % (spark.version, what), flush=True)
+        return False
+    print("test ok: Spark %s: %s (%.0f s)" % (spark.version, what, time.monotonic() - began), flush=True)
+    return True
+
+
+def main():
+    programs = dict(zip(("kubesim", "nightshiftd", "nightshift"), map(os.path.abspath, sys.argv[1:4])))
+    home = os.path.realpath(sys.argv[4])
+    only = sys.argv[5] if len(sys.argv) > 5 else ""
+    with open(os.path.join(home, "version.py"), encoding="utf-8") as file:
+        version = re.search(r"__version__[^=]*=\s*['\"](.*)['\"]", file.read()).group(1)
+    with tempfile.TemporaryDirectory(prefix="spark-e2e-", dir="/tmp") as folder:
+        make_image(home, folder)
+        with World(programs, sim=("--nodes", "2", "--node-cpu", "8", "--runtime", "process",
+                                  "--image", "local/spark:*=" + folder)) as world:
+            world.daemon.start()
+            spark = Spark(world, programs, version)
+            good = [run_row(entry, spark) for entry in ROWS if only in entry[0]]
+            if not all(good):
+                print(world.daemon.log()[-8000:])
+    sys.exit(0 if good and all(good) else 1)
+
+
+if __name__ == "__main__":
+    main()
