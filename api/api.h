@@ -91,6 +91,7 @@ struct api_call {
     int64_t after_sequence; /* EVENTS: those beyond; -1: all */
     uint32_t attempt;       /* LOGS; 0: the last one */
     int64_t tail_lines;     /* LOGS; -1: all */
+    uint32_t executor;      /* LOGS; 0: the driver, or the only pod */
 
     void *context; /* the owner's, NULL at first */
 };

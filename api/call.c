@@ -142,6 +142,14 @@ static int take_tail(struct api_call *call, const char *value, struct error *err
     return take_number("tail", value, 0, INT32_MAX, &call->tail_lines, error);
 }
 
+static int take_executor(struct api_call *call, const char *value, struct error *error) {
+    int64_t executor = 0;
+    int status = take_number("executor", value, 1, UINT32_MAX, &executor, error);
+
+    call->executor = (uint32_t)executor;
+    return status;
+}
+
 static const struct parameter {
     const char *name;
     uint32_t routes;
@@ -163,6 +171,7 @@ static const struct parameter {
     {"after", ON(API_EVENTS), take_after},
     {"attempt", ON(API_LOGS), take_attempt},
     {"tail", ON(API_LOGS), take_tail},
+    {"executor", ON(API_LOGS), take_executor},
 };
 
 static const struct parameter *parameter_of(enum api_route route, const char *name) {

@@ -41,8 +41,8 @@ struct cli_options {
     enum cli_output output;
     const char *namespace, *team, *state, *name, *add, *rows;
     bool all, watch, wait, hold, follow, utc, help, dry_run;
-    int64_t limit, tail, attempt; /* -1: not given */
-    int64_t timeout_us;           /* -1: for ever */
+    int64_t limit, tail, attempt, executor; /* -1: not given */
+    int64_t timeout_us;                     /* -1: for ever */
     const char *const *operands;
     size_t operand_count;
 };

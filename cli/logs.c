@@ -58,6 +58,7 @@ int verb_logs(struct cli *cli) {
     buf_add_format(&path, "/v1/jobs/%" PRIu64 "/logs", id);
     buf_init(&body, LIMIT_API_ANSWER_BYTES);
     add_number(&path, "attempt", cli->options.attempt);
+    add_number(&path, "executor", cli->options.executor);
     add_number(&path, "tail", cli->options.tail);
     http_add_query(&path, "follow", cli->options.follow ? "true" : "");
     call.path = buf_text(&path);

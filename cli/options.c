@@ -27,6 +27,7 @@ enum option_bit {
     O_FOLLOW,
     O_ATTEMPT,
     O_TAIL,
+    O_EXECUTOR,
     O_TIMEOUT,
     O_ADD,
     O_ROWS,
@@ -69,6 +70,8 @@ static const struct option_row {
     [O_FOLLOW] = {"follow", 'f', FLAG, FIELD(follow), NULL, "go on until the end"},
     [O_ATTEMPT] = {"attempt", 0, NUMBER, FIELD(attempt), "N", "of this attempt, not the last"},
     [O_TAIL] = {"tail", 0, NUMBER, FIELD(tail), "N", "only the last N lines"},
+    [O_EXECUTOR] = {"executor", 0, NUMBER, FIELD(executor), "N",
+                    "of this executor, not the driver"},
     [O_TIMEOUT] = {"timeout", 0, DURATION, FIELD(timeout_us), "TIME",
                    "give up after it (90s, 15m, 2h)"},
     [O_ADD] = {"add", 0, TEXT, FIELD(add), "FILE", "manifests to be thought of as submitted"},
@@ -107,8 +110,8 @@ static const struct verb verbs[] = {
     {"simulate", "--add FILE", "when new jobs would start, and whom they would delay",
      SHOWS | BIT(O_ADD) | BIT(O_NAMESPACE) | BIT(O_TEAM), 0, 0, false, verb_simulate},
     {"logs", "JOB", "what its driver printed",
-     REMOTE | BIT(O_NAMESPACE) | BIT(O_FOLLOW) | BIT(O_ATTEMPT) | BIT(O_TAIL), 1, 1, false,
-     verb_logs},
+     REMOTE | BIT(O_NAMESPACE) | BIT(O_FOLLOW) | BIT(O_ATTEMPT) | BIT(O_EXECUTOR) | BIT(O_TAIL), 1,
+     1, false, verb_logs},
     {"events", "JOB", "what happened to it, and why", SHOWS | BIT(O_NAMESPACE) | BIT(O_FOLLOW), 1,
      1, false, verb_events},
     {"cancel", "JOB...", "end jobs for good", REMOTE | BIT(O_NAMESPACE) | BIT(O_OUTPUT), 1,
@@ -223,7 +226,8 @@ static int check_operands(const struct verb *verb, const struct cli_options *opt
 }
 
 int cli_parse(const struct verb *verb, int argc, char **argv, struct cli_options *out_options) {
-    struct cli_options options = {.limit = -1, .tail = -1, .attempt = -1, .timeout_us = -1};
+    struct cli_options options = {
+        .limit = -1, .tail = -1, .attempt = -1, .executor = -1, .timeout_us = -1};
     struct getopt_tables tables;
     int found, status = CLI_OK;
 

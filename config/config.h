@@ -94,6 +94,11 @@ struct config {
     int64_t jobs_waiting_max;
     int64_t history_age_us;
     int64_t history_count;
+    char *logs_collect; /* none, drivers or all */
+    int64_t logs_file_bytes;
+    int64_t logs_total_bytes;
+    int64_t logs_age_us;
+    int64_t logs_timeout_us;
     char *log_level; /* error, warn, info or debug */
 
     char *zoneinfo_dir;

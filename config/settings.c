@@ -32,6 +32,7 @@
         .initial = (initial_), .about = (about_)                                       \
     }
 
+static const char *const log_collections[] = {"none", "drivers", "all", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const modes[] = {"fifo", "priority", "fair", NULL};
 static const char *const preemptions[] = {"off", "lower-tier", "reclaim", NULL};
@@ -202,6 +203,26 @@ const struct setting config_settings[] = {
 
     TIME("history.age", history_age_us, "30d", "finished jobs are forgotten after it"),
     COUNT("history.count", history_count, 0, 10000000, "100000", "finished jobs kept at most"),
+
+    {.field = {.name = "logs.collect", .type = FIELD_WORD, .words = log_collections},
+     .store = STORE_TEXT,
+     AT(logs_collect),
+     .initial = "drivers",
+     .about = "whose logs are stored before their pods go: none, drivers (and plain pods), or all: "
+              "executors too"},
+    {.field = {.name = "logs.fileBytes", .type = FIELD_QUANTITY, .max = LIMIT_LOG_FILE_BYTES},
+     .store = STORE_BYTES,
+     AT(logs_file_bytes),
+     .initial = "8Mi",
+     .about = "kept of one log: of a longer one its first quarter and its last three"},
+    {.field = {.name = "logs.totalBytes", .type = FIELD_QUANTITY, .max = INT64_MAX},
+     .store = STORE_BYTES,
+     AT(logs_total_bytes),
+     .initial = "10Gi",
+     .about = "all stored logs together, compressed; the oldest go"},
+    TIME("logs.age", logs_age_us, "30d", "stored logs are removed after it"),
+    TIME("logs.timeout", logs_timeout_us, "10s",
+         "the deletion of a pod waits no longer for its log"),
 
     {.field = {.name = "log.level", .type = FIELD_WORD, .words = log_levels},
      .store = STORE_TEXT,

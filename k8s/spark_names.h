@@ -15,7 +15,8 @@
 #define LABEL_JOB_UID "nightshift/job-uid"
 #define LABEL_ATTEMPT "nightshift/attempt"
 
-#define CONTAINER_SPARK_DRIVER "spark-kubernetes-driver"
+#define CONTAINER_SPARK_DRIVER   "spark-kubernetes-driver"
+#define CONTAINER_SPARK_EXECUTOR "spark-kubernetes-executor"
 /* Names the main container of a pod to kubectl, and to us where it is not called as above. */
 #define ANNOTATION_MAIN_CONTAINER "kubectl.kubernetes.io/default-container"
 

@@ -22,6 +22,7 @@
 #include "queue/queue.h"
 #include "scheduler/daemon.h"
 #include "scheduler/leader.h"
+#include "scheduler/log_collector.h"
 #include "scheduler/loop.h"
 #include "scheduler/notifier.h"
 #include "scheduler/starter.h"
@@ -128,6 +129,9 @@ static int add_pod(struct daemon *daemon, const struct reflector_event *event,
         return r;
     }
     ours = is_ours(daemon, pod);
+    if (ours) {
+        log_collector_see(daemon->logs, pod);
+    }
     outcome_judge(pod, pod->role == POD_ROLE_DRIVER ? JOB_KIND_SPARK : JOB_KIND_POD,
                   &work->outcome);
     out.pod = (struct pod_event){
@@ -335,6 +339,9 @@ static void on_event(void *context, const struct reflector_event *event) {
         }
         break;
     case REFLECTOR_DELETE:
+        if (watch->part == CLUSTER_PODS) {
+            log_collector_gone(watch->daemon->logs, event->namespace_, event->name);
+        }
         add_gone(watch->daemon, watch->part, event);
         break;
     case REFLECTOR_SYNCED:
@@ -466,7 +473,7 @@ void cluster_command(struct daemon *daemon, const struct command *command) {
         start(daemon, command);
         break;
     case COMMAND_DELETE:
-        starter_delete(daemon->starter, command->namespace, command->pod_name, command->pod_uid);
+        log_collector_delete(daemon->logs, command);
         break;
     case COMMAND_NOTIFY:
         notifier_send(daemon->notifier, command->notice);
@@ -568,6 +575,8 @@ void cluster_close(struct daemon *daemon) {
     daemon->notifier = NULL;
     kube_close(daemon->kube); /* Ends the orders that are under way. */
     starter_destroy(daemon->starter);
+    log_collector_close(daemon->logs);
+    daemon->logs = NULL;
     free(cluster->watches);
     free(cluster->server);
     free(cluster->namespace);

@@ -25,6 +25,7 @@
 #include "scheduler/daemon_main.h"
 #include "scheduler/demand_classes.h"
 #include "scheduler/leader.h"
+#include "scheduler/log_collector.h"
 #include "scheduler/loop.h"
 #include "scheduler/settings.h"
 #include "scheduler/starter.h"
@@ -246,7 +247,8 @@ static void finish_turn(struct daemon *daemon) {
 static bool is_drained(const struct daemon *daemon) {
     return daemon->draining && daemon->front_drained &&
            (daemon->core == NULL ||
-            (daemon->inbox.count == 0 && starter_in_flight(daemon->starter) == 0));
+            (daemon->inbox.count == 0 && starter_in_flight(daemon->starter) == 0 &&
+             log_collector_figures(daemon->logs).deletions == 0));
 }
 
 /* Did the last look at the sockets bring something? Then who else is about to ask shares the turn,
@@ -750,6 +752,7 @@ static int reload(struct daemon *daemon, struct error *error) {
     known_texts_finish(&daemon->known_texts); /* Defaults are written into what was read. */
     (void)!log_level_parse(next.log_level, &daemon->log.level);
     if (daemon->core != NULL) {
+        log_collector_reload(daemon->logs);
         inbox_add(
             &daemon->inbox,
             &(struct event){.kind = EVENT_SETTINGS, .settings = core_settings_of(&daemon->config)},
@@ -861,6 +864,7 @@ static int open_queue(struct daemon *daemon, struct error *error) {
 int daemon_begin_work(struct daemon *daemon, struct error *error) {
     int r = open_queue(daemon, error);
 
+    r = r == OK ? log_collector_open(daemon, error) : r;
     if (r == OK) {
         cluster_begin(daemon);
         daemon_wake(daemon);
@@ -884,6 +888,7 @@ static int open_alone(struct daemon *daemon, struct error *error) {
     if (r == OK) {
         r = cluster_open(daemon, error);
     }
+    r = r == OK ? log_collector_open(daemon, error) : r;
     if (r == OK) {
         cluster_begin(daemon);
         daemon_wake(daemon);

@@ -27,6 +27,7 @@ struct field_error;
 struct front;
 struct kube;
 struct leader;
+struct log_collector;
 struct loop;
 struct notifier;
 struct payload;
@@ -52,7 +53,8 @@ struct daemon {
     struct notifier *notifier;
     struct cluster *cluster;
     struct front *front;
-    struct poller_timer wake; /* the next turn that time asks for */
+    struct log_collector *logs; /* NULL without a queue */
+    struct poller_timer wake;   /* the next turn that time asks for */
     struct poller_timer look_at_zones;
     uint64_t zones_stamp;           /* of the time zones' files when the configuration was read */
     struct poller_timer stop_after; /* draining: then we stop whatever is still under way */

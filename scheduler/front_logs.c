@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,27 +8,76 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "k8s/codec_json.h"
+#include "k8s/json_scan.h"
 #include "k8s/kube.h"
 #include "k8s/payload.h"
 #include "k8s/resource.h"
+#include "k8s/spark_names.h"
 #include "queue/queue.h"
 #include "scheduler/daemon.h"
 #include "scheduler/front_view.h"
+#include "scheduler/log_collector.h"
+#include "scheduler/log_file.h"
 
 #define LOG_FETCH_BYTES (16 * LIMIT_MIB)
 
 /* A log on its way from the API server to a client. Hangs on the call. */
 struct log_fetch {
+    struct daemon *daemon;
     struct api_call *call;
     uint64_t request;
     bool began;
+    struct log_key key;
+    char namespace[LIMIT_NAME_BYTES + 1];
+    char container[LIMIT_LABEL_BYTES + 1];
 };
+
+/* --- From the store --------------------------------------------------------------------------- */
+
+static const char *last_lines(const struct buf *text, int64_t lines) {
+    size_t at = text->bytes;
+
+    if (lines < 0 || at == 0) {
+        return buf_text(text);
+    }
+    at -= text->data[at - 1] == '\n' ? 1 : 0;
+    while (at > 0 && (text->data[at - 1] != '\n' || --lines > 0)) {
+        at--;
+    }
+    return lines == 0 && at == text->bytes ? text->data + text->bytes : text->data + at;
+}
+
+/* False when there is none: the call is then still to be answered. */
+static bool reply_stored(const struct log_fetch *fetch) {
+    char *path = log_shelf_path(log_collector_shelf(fetch->daemon->logs), &fetch->key);
+    struct buf text;
+    const char *from;
+    int r;
+
+    buf_init(&text, 2 * LIMIT_LOG_FILE_BYTES);
+    r = log_file_read(path, &text);
+    free(path);
+    if (r == OK) {
+        from = last_lines(&text, fetch->call->tail_lines);
+        api_reply_text(fetch->call, 200, "text/plain; charset=utf-8", from,
+                       text.bytes - (size_t)(from - buf_text(&text)));
+    } else if (r != ERR_NOT_FOUND) {
+        api_reply_error(fetch->call, r, "the stored log of the pod can't be read: it is damaged");
+    }
+    buf_finish(&text);
+    return r != ERR_NOT_FOUND;
+}
+
+/* --- From the API server ---------------------------------------------------------------------- */
 
 static void end_without(struct log_fetch *fetch, const struct kube_status *status) {
     struct error error = {0};
 
+    if (reply_stored(fetch)) {
+        return;
+    }
     (void)kube_status_error(status, "the pod's log", &error);
-    api_reply_error(fetch->call, error.code, "%s", error.text);
+    api_reply_error(fetch->call, error.code, "%s; no log of it is stored", error.text);
 }
 
 static void on_done(void *context, const struct kube_answer *answer) {
@@ -57,8 +107,107 @@ static int on_bytes(void *context, const char *bytes, size_t count) {
     return api_stream_write(fetch->call, bytes, count); /* Too slow a reader ends the stream. */
 }
 
+static void ask(struct log_fetch *fetch, const char *pod) {
+    const struct api_call *call = fetch->call;
+    struct buf path;
+    struct buf query;
+
+    buf_init(&path, LIMIT_HTTP_URL_BYTES);
+    buf_init(&query, LIMIT_HTTP_URL_BYTES);
+    resource_add_path(&path, &(struct resource_path){.resource = KUBE_PODS,
+                                                     .namespace_ = fetch->namespace,
+                                                     .name = pod,
+                                                     .subresource = "log"});
+    resource_add_log_query(&query, &(struct resource_log_query){
+                                       .container = fetch->container,
+                                       .tail_lines = call->tail_lines > 0 ? call->tail_lines : 0,
+                                       .limit_bytes = call->follow ? 0 : LOG_FETCH_BYTES,
+                                       .follow = call->follow});
+    fetch->request = kube_request(fetch->daemon->kube,
+                                  &(struct kube_call){
+                                      .method = KUBE_GET,
+                                      .priority = KUBE_PRIORITY_LIST,
+                                      .path = buf_text(&path),
+                                      .query = buf_text(&query),
+                                      .deadline_us = call->follow ? KUBE_DEADLINE_NONE : 0,
+                                      .answer_bytes_max = LOG_FETCH_BYTES + LIMIT_MIB,
+                                      .on_bytes = call->follow ? on_bytes : NULL,
+                                  },
+                                  on_done, fetch);
+    buf_finish(&path);
+    buf_finish(&query);
+}
+
+/* --- Executors -------------------------------------------------------------------------------- */
+
+/* The name of the first pod in a list. */
+static bool first_name(const struct kube_answer *answer, char *out_name, size_t room) {
+    struct json_slice list, items, key, pod, meta, name;
+    struct json_cursor cursor;
+
+    if (json_scan_text(answer->body, answer->body_bytes, &list) != OK ||
+        !json_scan_member(list, "items", &items)) {
+        return false;
+    }
+    cursor = json_scan_members(items);
+    return json_scan_next(&cursor, &key, &pod) && json_scan_member(pod, "metadata", &meta) &&
+           json_scan_member(meta, "name", &name) && json_scan_copy_text(name, out_name, room);
+}
+
+static void executor_found(void *context, const struct kube_answer *answer) {
+    struct log_fetch *fetch = context;
+    struct api_call *call = fetch->call;
+    char name[LIMIT_NAME_BYTES + 1];
+
+    if (answer->status.outcome == KUBE_OK && first_name(answer, name, sizeof name)) {
+        ask(fetch, name);
+        return;
+    }
+    call->context = NULL;
+    if (answer->status.outcome != KUBE_OK) {
+        end_without(fetch, &answer->status);
+    } else if (!reply_stored(fetch)) {
+        api_reply_error(call, ERR_NOT_FOUND,
+                        "attempt %" PRIu32 " of job %" PRIu64 " has no executor %" PRIu32
+                        " now, and no log of it is stored (logs.collect: all would)",
+                        fetch->key.attempt, fetch->key.job_id, fetch->key.executor);
+    }
+    free(fetch);
+}
+
+/* Executors are named by their driver: this one is found by its labels. */
+static void find_executor(struct log_fetch *fetch) {
+    char labels[160];
+    struct buf path;
+    struct buf query;
+
+    (void)snprintf(labels, sizeof labels,
+                   "nightshift/job-id=%" PRIu64 ",nightshift/attempt=%" PRIu32
+                   ",spark-exec-id=%" PRIu32,
+                   fetch->key.job_id, fetch->key.attempt, fetch->key.executor);
+    buf_init(&path, LIMIT_HTTP_URL_BYTES);
+    buf_init(&query, LIMIT_HTTP_URL_BYTES);
+    resource_add_path(
+        &path, &(struct resource_path){.resource = KUBE_PODS, .namespace_ = fetch->namespace});
+    resource_add_query(&query, "labelSelector", labels);
+    (void)snprintf(fetch->container, sizeof fetch->container, "%s", CONTAINER_SPARK_EXECUTOR);
+    fetch->request = kube_request(fetch->daemon->kube,
+                                  &(struct kube_call){
+                                      .method = KUBE_GET,
+                                      .priority = KUBE_PRIORITY_LIST,
+                                      .path = buf_text(&path),
+                                      .query = buf_text(&query),
+                                  },
+                                  executor_found, fetch);
+    buf_finish(&path);
+    buf_finish(&query);
+}
+
+/* --- The call --------------------------------------------------------------------------------- */
+
 struct find_pod {
-    uint32_t attempt;
+    uint32_t attempt; /* wanted; 0: the last. Then the one that was found */
+    uint32_t found;
     char name[LIMIT_NAME_BYTES + 1];
 };
 
@@ -66,6 +215,7 @@ static int match_attempt(void *context, const struct attempt *attempt) {
     struct find_pod *find = context;
 
     if (find->attempt == 0 || attempt->number == find->attempt) {
+        find->found = attempt->number;
         (void)snprintf(find->name, sizeof find->name, "%s", attempt->pod_name);
     }
     return OK;
@@ -76,8 +226,6 @@ void front_logs(struct daemon *daemon, struct api_call *call, const struct job *
     struct payload *payload = NULL;
     struct field_error error = {0};
     struct log_fetch *fetch;
-    struct buf path;
-    struct buf query;
 
     if (queue_each_attempt(daemon->queue, job->id, match_attempt, &find) < 0 ||
         find.name[0] == '\0') {
@@ -90,33 +238,19 @@ void front_logs(struct daemon *daemon, struct api_call *call, const struct job *
         return;
     }
     fetch = mem_alloc(1, sizeof *fetch);
-    *fetch = (struct log_fetch){.call = call};
-    call->context = fetch;
-    buf_init(&path, LIMIT_HTTP_URL_BYTES);
-    buf_init(&query, LIMIT_HTTP_URL_BYTES);
-    resource_add_path(&path, &(struct resource_path){.resource = KUBE_PODS,
-                                                     .namespace_ = job->namespace,
-                                                     .name = find.name,
-                                                     .subresource = "log"});
-    resource_add_log_query(&query, &(struct resource_log_query){
-                                       .container = payload_log_container(payload),
-                                       .tail_lines = call->tail_lines > 0 ? call->tail_lines : 0,
-                                       .limit_bytes = call->follow ? 0 : LOG_FETCH_BYTES,
-                                       .follow = call->follow});
-    fetch->request = kube_request(daemon->kube,
-                                  &(struct kube_call){
-                                      .method = KUBE_GET,
-                                      .priority = KUBE_PRIORITY_LIST,
-                                      .path = buf_text(&path),
-                                      .query = buf_text(&query),
-                                      .deadline_us = call->follow ? KUBE_DEADLINE_NONE : 0,
-                                      .answer_bytes_max = LOG_FETCH_BYTES + LIMIT_MIB,
-                                      .on_bytes = call->follow ? on_bytes : NULL,
-                                  },
-                                  on_done, fetch);
+    *fetch = (struct log_fetch){
+        .daemon = daemon,
+        .call = call,
+        .key = {.job_id = job->id, .attempt = find.found, .executor = call->executor}};
+    (void)snprintf(fetch->namespace, sizeof fetch->namespace, "%s", job->namespace);
+    (void)snprintf(fetch->container, sizeof fetch->container, "%s", payload_log_container(payload));
     payload_destroy(payload);
-    buf_finish(&path);
-    buf_finish(&query);
+    call->context = fetch;
+    if (call->executor != LOG_EXECUTOR_NONE) {
+        find_executor(fetch);
+    } else {
+        ask(fetch, find.name);
+    }
 }
 
 void front_logs_gone(struct daemon *daemon, struct api_call *call) {

@@ -19,6 +19,7 @@
 #include "queue/queue.h"
 #include "scheduler/daemon.h"
 #include "scheduler/leader.h"
+#include "scheduler/log_collector.h"
 
 #define TEAM_TEXT_BYTES  256
 #define AHEAD_NAMED      5 /* in a why */
@@ -606,6 +607,24 @@ static void waiting_metrics(const struct daemon *daemon, struct buf *out_text) {
     }
 }
 
+static void log_metrics(const struct daemon *daemon, struct buf *out) {
+    struct log_collector_figures logs = {0};
+
+    if (daemon->logs != NULL) {
+        logs = log_collector_figures(daemon->logs);
+    }
+    metric(out, "nightshift_logs_stored_total", "counter", "Logs of pods stored.", logs.stored);
+    metric(out, "nightshift_logs_failed_total", "counter",
+           "Logs given up: their pods went, or could not be read.", logs.failed);
+    metric(out, "nightshift_logs_removed_total", "counter",
+           "Stored logs removed for their age or the room they took.", logs.shelf.removed);
+    metric(out, "nightshift_logs_files", "gauge", "Stored logs.", logs.shelf.files);
+    metric(out, "nightshift_logs_bytes", "gauge", "Bytes of all stored logs.",
+           (uint64_t)logs.shelf.bytes);
+    metric(out, "nightshift_logs_fetching", "gauge", "Logs being fetched, or waiting for it.",
+           logs.fetching);
+}
+
 void front_metrics(struct daemon *daemon, const struct api_stats *stats, struct buf *out_text) {
     struct core_counts counts = counts_of(daemon);
     struct kube_figures kube = kube_figures(daemon->kube);
@@ -643,6 +662,7 @@ void front_metrics(struct daemon *daemon, const struct api_stats *stats, struct 
            store.file_bytes);
     metric(out_text, "nightshift_queue_quarantined_records", "gauge",
            "Damaged records moved aside: nightshift admin quarantine ls.", store.quarantined);
+    log_metrics(daemon, out_text);
     kube_metrics(&kube, out_text);
     api_metrics(stats, out_text);
 }

@@ -351,6 +351,8 @@ expect("events -f", ["events", "-f", "7"], 0,
        out="2026-11-22 22:00:00  1  RUNNING  started  on n1\n" * 2)
 expect("logs", ["logs", "7", "--tail", "5", "--attempt=2", "-f"], 0,
        [("GET /v1/jobs/7/logs?attempt=2&tail=5&follow=true", 200, "one\ntwo\n")], out="one\ntwo\n")
+expect("logs of an executor", ["logs", "7", "--executor", "3"], 0,
+       [("GET /v1/jobs/7/logs?executor=3", 200, "x\n")], out="x\n")
 expect("logs -f waits for their beginning", ["logs", "7", "-f"], 0,
        [("GET /v1/jobs/7", 200, job(7)), ("GET /v1/jobs/7", 200, job(7, "STARTING")),
         ("GET /v1/jobs/7", 200, job(7, "RUNNING")),

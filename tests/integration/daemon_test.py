@@ -710,6 +710,104 @@ def listing(world):
     same(daemon.ask("PUT", "/v1/jobs")[0], 405)
 
 
+def stored_logs(world):
+    """{name: mode} of the files in dataDir/logs."""
+    top = os.path.join(world.folder.name, "data", "logs")
+    return {name: os.stat(os.path.join(folder, name)).st_mode & 0o777
+            for folder, _, names in os.walk(top) for name in names}
+
+
+def metric(daemon, name):
+    return int(re.search(r"^%s (\d+)$" % name, daemon.ask("GET", "/metrics")[1], re.M).group(1))
+
+
+def pods_are_gone(world, job_id):
+    until("its pods are gone", lambda: not world.pods(job_id=job_id))
+
+
+@row("logs are stored before their pods go, of each attempt")
+def logs_stored(world):
+    daemon = world.daemon
+    job_id = daemon.submit(pod_job(sim={"exit-code": "3"}, ttlSecondsAfterFinished=0,
+                                   retry={"maxRetries": 1}))
+    daemon.wait_final(job_id, "FAILED")
+    pods_are_gone(world, job_id)
+    for attempt in (1, 2):
+        log = daemon.get("/v1/jobs/%d/logs?attempt=%d" % (job_id, attempt))
+        holds(log, "ended with exit code 3")
+        same(daemon.get("/v1/jobs/%d/logs?attempt=%d&tail=1" % (job_id, attempt)),
+             log.splitlines()[-1] + "\n")
+    same(daemon.get("/v1/jobs/%d/logs" % job_id), log, "the last attempt's")
+    same(stored_logs(world), {"%d.%d.driver.zst" % (job_id, n): 0o600 for n in (1, 2)})
+    same(metric(daemon, "nightshift_logs_stored_total"), 2)
+    same(metric(daemon, "nightshift_logs_files"), 2)
+
+
+@row("a log is stored when its pod is cancelled, and found after a crash")
+def logs_cancelled(world):
+    daemon = world.daemon
+    cancelled = daemon.submit(pod_job(sim={"runtime": "100s"}, ttlSecondsAfterFinished=0))
+    daemon.wait_state(cancelled, "RUNNING")
+    daemon.post("/v1/jobs/%d/cancel" % cancelled)
+    pods_are_gone(world, cancelled)
+    holds(daemon.get("/v1/jobs/%d/logs" % cancelled), "started")
+    unseen = daemon.submit(pod_job(sim={"runtime": "300ms"}, ttlSecondsAfterFinished=3600))
+    daemon.wait_state(unseen, "RUNNING")
+    daemon.kill()
+    until("it has ended", lambda: world.pods(job_id=unseen)[0]["status"]["phase"] == "Succeeded")
+    folder = os.path.join(world.folder.name, "data", "logs", "0")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "%d.1.driver.zst.part" % unseen), "wb") as file:
+        file.write(b"half")
+    daemon.start()
+    until("its log is stored", lambda: "%d.1.driver.zst" % unseen in stored_logs(world))
+    same([name for name in stored_logs(world) if name.endswith(".part")], [])
+
+
+@row("a deletion waits for the log, but not for ever", config={"logs": {"timeout": "1s"}})
+def logs_timeout(world):
+    daemon = world.daemon
+    world.sim.fault(fault="hang", verb="get", subresource="log", count=-1)
+    job_id = daemon.submit(pod_job(ttlSecondsAfterFinished=0))
+    daemon.wait_final(job_id, "SUCCEEDED")
+    pods_are_gone(world, job_id)
+    until("nothing half is left", lambda: stored_logs(world) == {})
+    until("it is given up", lambda: metric(daemon, "nightshift_logs_failed_total") > 0)
+    world.kube("DELETE", "/sim/faults")
+    status, answer, _ = daemon.ask("GET", "/v1/jobs/%d/logs" % job_id)
+    same(status, 404)
+    holds(json.dumps(answer), "no log of it is stored")
+    holds(daemon.log(), "event=log_not_stored")
+
+
+@row("logs of executors, live and stored", config={"logs": {"collect": "all"}})
+def logs_executors(world):
+    daemon = world.daemon
+    job = spark_job(executors=2, sim={"runtime": "1500ms"})
+    job["spec"]["spark"]["sparkConf"] = {"spark.kubernetes.executor.annotation.kubesim/stop-delay": "3s"}
+    job_id = daemon.submit(job)
+    until("its executors run", lambda: [pod["status"].get("phase") for pod in world.pods(job_id=job_id)
+                                        ].count("Running") == 3)
+    holds(daemon.get("/v1/jobs/%d/logs?executor=2" % job_id), "exec-2")
+    daemon.wait_final(job_id, "SUCCEEDED")
+    until("they are stored", lambda: {"%d.1.%s.zst" % (job_id, who) for who in (
+        "driver", "executor-1", "executor-2")} <= set(stored_logs(world)))
+    until("they are gone", lambda: len(world.pods(job_id=job_id)) == 1)
+    holds(daemon.get("/v1/jobs/%d/logs?executor=1" % job_id), "exec-1")
+    status, answer, _ = daemon.ask("GET", "/v1/jobs/%d/logs?executor=9" % job_id)
+    same(status, 404)
+    holds(json.dumps(answer), "has no executor 9")
+
+
+@row("no log is stored where none is wanted", config={"logs": {"collect": "none"}})
+def logs_none(world):
+    daemon = world.daemon
+    job_id = daemon.submit(pod_job(ttlSecondsAfterFinished=0))
+    daemon.wait_final(job_id, "SUCCEEDED")
+    pods_are_gone(world, job_id)
+    same(stored_logs(world), {})
+
+
 @row("logs are the driver's, whole or followed or its last lines")
 def logs(world):
     daemon = world.daemon
