@@ -340,7 +340,7 @@ class Lane(threading.Thread):
     def run(self):
         try:
             with World(self.programs, sim=self.sim,
-                       config={**self.config, "kubernetes": {
+                       config={"logs": {"collect": "none"}, **self.config, "kubernetes": {
                            **QUICK, **self.config.get("kubernetes", {})}}) as world:
                 world.daemon.start()
                 for what, act in self.rows:
