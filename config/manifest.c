@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "config/arena.h"
 #include "config/job_schema.h"
+#include "config/kube_job.h"
 #include "config/pod_schema.h"
 #include "config/queue_fields.h"
 #include "config/schema.h"
@@ -259,6 +260,40 @@ static void read_pod(const struct job_text *job) {
     build_payload(job, NULL, node_member(job->object, "spec"));
 }
 
+/* The name of a job leaves room for the index. */
+static void check_row_names(const struct job_text *job) {
+    const struct rows *rows = &job->manifest->rows;
+
+    if (rows->count > 0 &&
+        strlen(job->manifest->name) + rows_suffix_bytes(rows) > LIMIT_LABEL_BYTES) {
+        problems_add(job->reader->problems, node_place(job->object), "metadata.name",
+                     "\"%s\" with an index would have more than %d characters", job->manifest->name,
+                     LIMIT_LABEL_BYTES);
+    }
+}
+
+/* The pods of a batch/v1 Job, each a job. */
+static void read_kube_job(const struct job_text *job) {
+    struct reader *reader = job->reader;
+    struct manifest *manifest = job->manifest;
+    const struct text_node *spec = node_member(job->object, "spec");
+    const struct text_node *pod = node_member(spec, "template");
+    const struct trail trail = {job->trail, "spec", 0};
+    const char *array = kube_job_read(spec, &trail, reader->texts, reader->problems, manifest);
+
+    manifest->metadata_prefix = path_of(job, "spec.template.metadata");
+    manifest->spec_prefix = path_of(job, "spec.template.spec");
+    queue_template_check(pod, job->trail, reader->problems);
+    if (array != NULL && manifest->rows.count > 0) {
+        problems_add_at(reader->problems, node_place(node_member(spec, "completions")), &trail,
+                        "its completions are an array; leave out the annotation nightshift/array");
+    } else if (array != NULL) {
+        rows_of_indices(array, node_place(spec), reader->texts, reader->problems, &manifest->rows);
+        check_row_names(job);
+    }
+    build_payload(job, node_member(pod, "metadata"), kube_job_pod_spec(spec, reader->texts));
+}
+
 /* Exactly one of the two ways to say what runs. */
 static void check_batch_job(const struct job_text *job) {
     const struct text_node *spec = node_member(job->object, "spec");
@@ -303,7 +338,7 @@ static const struct kind {
     {"v1", "Pod", JOB_KIND_POD, &schema_pod, check_nothing, read_pod},
     {"nightshift/v1", "Schedule", JOB_KIND_SPARK, NULL, NULL, NULL},
     {"sparkoperator.k8s.io/v1beta2", "ScheduledSparkApplication", JOB_KIND_SPARK, NULL, NULL, NULL},
-    {"batch/v1", "Job", JOB_KIND_POD, NULL, NULL, NULL},
+    {"batch/v1", "Job", JOB_KIND_POD, &schema_kube_job, check_nothing, read_kube_job},
     {"batch/v1", "CronJob", JOB_KIND_POD, NULL, NULL, NULL},
 };
 
@@ -361,8 +396,7 @@ static void read_template(const struct job_text *job, const struct kind *kind) {
     rows_read(reader->rows, reader->texts, reader->problems, &job->manifest->rows);
 }
 
-/* Either the rows behind it or the indices of its array make it many jobs; its name leaves room
- * for the index. */
+/* Either the rows behind it or the indices of its array make it many jobs. */
 static void read_job_rows(const struct job_text *job, const struct kind *kind) {
     struct reader *reader = job->reader;
     struct rows *rows = &job->manifest->rows;
@@ -377,12 +411,7 @@ static void read_job_rows(const struct job_text *job, const struct kind *kind) {
     } else if (array != NULL && (array->kind == NODE_TEXT || array->kind == NODE_INT)) {
         rows_of_indices(array->text, array->place, reader->texts, reader->problems, rows);
     }
-    if (rows->count > 0 &&
-        strlen(job->manifest->name) + rows_suffix_bytes(rows) > LIMIT_LABEL_BYTES) {
-        problems_add(reader->problems, node_place(job->object), "metadata.name",
-                     "\"%s\" with an index would have more than %d characters", job->manifest->name,
-                     LIMIT_LABEL_BYTES);
-    }
+    check_row_names(job);
 }
 
 /* A warning after the end would never come. */
@@ -458,9 +487,9 @@ static void complain_kind(const struct text_node *node, const struct trail *trai
         problems_add_at(problems, node_place(node), trail,
                         "\"%s\" is not known (did you mean \"%s\"?)", text, meant);
     } else {
-        problems_add_at(problems, node_place(node), trail,
-                        "\"%s\" is not known; taken are BatchJob, SparkApplication, Pod and List",
-                        text);
+        problems_add_at(
+            problems, node_place(node), trail,
+            "\"%s\" is not known; taken are BatchJob, SparkApplication, Pod, Job and List", text);
     }
 }
 

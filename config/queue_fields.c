@@ -270,7 +270,7 @@ void queue_annotations_check(const struct text_node *metadata, const struct trai
 void queue_template_check(const struct text_node *pod, const struct trail *trail,
                           struct problems *problems) {
     struct trail in_spec = {trail, "spec", 0};
-    struct trail in_pod = {&in_spec, "pod", 0};
+    struct trail in_pod = {&in_spec, pod != NULL ? pod->key : "", 0};
     struct trail in_metadata = {&in_pod, "metadata", 0};
     const struct text_node *metadata = node_member(pod, "metadata");
 

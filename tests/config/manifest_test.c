@@ -263,13 +263,13 @@ TEST(manifest__says_file_line_column_path_and_what_was_meant) {
          POD NAMED "spec: {containers: [{name: c, resources: {limits: {memroy: 1Gi, a/b: 1}}}]}\n",
          "job.yaml:4:52: spec.containers[0].resources.limits.memroy: unknown field (did you mean "
          "\"memory\"?)\n"},
-        {"kinds of later versions", "apiVersion: batch/v1\nkind: Job\n",
-         "job.yaml:2:7: kind: Job is not supported by this version\n"},
+        {"kinds of later versions", "apiVersion: batch/v1\nkind: CronJob\n",
+         "job.yaml:2:7: kind: CronJob is not supported by this version\n"},
         {"a kind's typo", "apiVersion: nightshift/v1\nkind: BatchJbo\n",
          "job.yaml:2:7: kind: \"BatchJbo\" is not known (did you mean \"BatchJob\"?)\n"},
         {"a kind that is none of ours", "apiVersion: apps/v1\nkind: Deployment\n",
          "job.yaml:2:7: kind: \"Deployment\" is not known; taken are BatchJob, SparkApplication, "
-         "Pod and List\n"},
+         "Pod, Job and List\n"},
         {"an old version", "apiVersion: sparkoperator.k8s.io/v1beta1\nkind: SparkApplication\n",
          "job.yaml:1:13: apiVersion: SparkApplication is of \"sparkoperator.k8s.io/v1beta2\", not "
          "\"sparkoperator.k8s.io/v1beta1\"\n"},
@@ -287,7 +287,7 @@ TEST(manifest__says_file_line_column_path_and_what_was_meant) {
          "job.yaml:7:3: items[0].spec.containers: missing; it is required\n"
          "job.yaml:7:10: items[0].spec.container: unknown field (did you mean \"containers\"?)\n"
          "job.yaml:8:26: items[1].kind: \"List\" is not known; taken are BatchJob, "
-         "SparkApplication, Pod and List\n"
+         "SparkApplication, Pod, Job and List\n"
          "job.yaml:9:3: items[2]: must be an object (key: value), not 5\n"},
         {"YAML itself", "a: [1\n",
          "job.yaml:2:1: not valid YAML: did not find expected ',' or ']', while parsing a flow "
@@ -331,6 +331,89 @@ TEST(manifest_set_parse_with__gives_an_image_to_applications_without) {
                   rows[i].text);
         manifest_set_destroy(&set);
     }
+}
+
+#define KUBE_JOB "apiVersion: batch/v1\nkind: Job\nmetadata: {name: j, labels: {a: b}}\n"
+#define TEMPLATE "template: {spec: {restartPolicy: OnFailure, containers: [{name: c, image: i}]}}"
+
+TEST(manifest_of_a_job__is_a_pod_or_an_array_of_them) {
+    static const struct {
+        const char *what;
+        const char *text;
+        size_t jobs;
+        const char *indices;
+        int64_t retries;
+        int64_t ttl_s;
+        int64_t runtime_us;
+        bool hold;
+    } rows[] = {
+        {"Kubernetes' defaults", KUBE_JOB "spec: {" TEMPLATE "}", 1, NULL, 6, MANIFEST_UNSET, 0,
+         false},
+        {"its limits",
+         KUBE_JOB "spec: {backoffLimit: 2, activeDeadlineSeconds: 60, ttlSecondsAfterFinished: 5, "
+                  "suspend: true, " TEMPLATE "}",
+         1, NULL, 2, 5, 60000000, true},
+        {"one completion", KUBE_JOB "spec: {completions: 1, parallelism: 1, " TEMPLATE "}", 1, NULL,
+         6, MANIFEST_UNSET, 0, false},
+        {"one after the other", KUBE_JOB "spec: {completions: 3, " TEMPLATE "}", 3, "0-2%1", 6,
+         MANIFEST_UNSET, 0, false},
+        {"some at once", KUBE_JOB "spec: {completions: 4, parallelism: 2, " TEMPLATE "}", 4,
+         "0-3%2", 6, MANIFEST_UNSET, 0, false},
+        {"all at once", KUBE_JOB "spec: {completions: 4, parallelism: 9, " TEMPLATE "}", 4, "0-3",
+         6, MANIFEST_UNSET, 0, false},
+        {"one with an index",
+         KUBE_JOB "spec: {completions: 1, completionMode: Indexed, backoffLimitPerIndex: 1, "
+                  "backoffLimit: 9, " TEMPLATE "}",
+         1, "0", 1, MANIFEST_UNSET, 0, false},
+        {"what the server wrote",
+         KUBE_JOB "spec: {selector: {matchLabels: {a: b}}, manualSelector: true, managedBy: "
+                  "kubernetes.io/job-controller, podReplacementPolicy: Failed, " TEMPLATE "}\n"
+                  "status: {active: 1}\n",
+         1, NULL, 6, MANIFEST_UNSET, 0, false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct problems problems = {0};
+        struct manifest_set set;
+        const struct manifest *job;
+
+        CHECK_OK(manifest_set_parse(rows[i].text, strlen(rows[i].text), &set, &problems),
+                 rows[i].what);
+        job = &set.items[0];
+        CHECK_EQ(job->kind, JOB_KIND_POD, rows[i].what);
+        CHECK_EQ(manifest_job_count(job), rows[i].jobs, rows[i].what);
+        CHECK_STR(job->rows.indices, rows[i].indices, rows[i].what);
+        CHECK_EQ(job->retries_max, rows[i].retries, rows[i].what);
+        CHECK_EQ(job->ttl_s, rows[i].ttl_s, rows[i].what);
+        CHECK_EQ(job->max_runtime_us, rows[i].runtime_us, rows[i].what);
+        CHECK_EQ(job->hold, rows[i].hold, rows[i].what);
+        CHECK(strstr(job->payload, "\"labels\":{\"a\":\"b\"}") != NULL, "the Job's labels");
+        CHECK(strstr(job->payload, "\"restartPolicy\":\"Never\"") != NULL, "restarts are retries");
+        manifest_set_destroy(&set);
+    }
+}
+
+TEST(manifest_of_a_job__refuses_what_has_no_meaning_here) {
+    static const struct row rows[] = {
+        {"a queue of its own", KUBE_JOB "spec: {parallelism: 3, " TEMPLATE "}\n",
+         "job.yaml:4:21: spec.parallelism: pods that share a queue of their own end together; say "
+         "completions, and each is a job\n"},
+        {"an index without a number", KUBE_JOB "spec: {completionMode: Indexed, " TEMPLATE "}\n",
+         "job.yaml:4:24: spec.completionMode: Indexed needs completions\n"},
+        {"rules of failures", KUBE_JOB "spec: {podFailurePolicy: {rules: []}, " TEMPLATE "}\n",
+         "job.yaml:4:8: spec.podFailurePolicy: its rules are not read; say spec.retry of a "
+         "BatchJob\n"},
+        {"a label of ours",
+         KUBE_JOB "spec: {template: {metadata: {labels: {nightshift/x: y}}, spec: {containers: "
+                  "[{name: c, image: i}]}}}\n",
+         "job.yaml:4:39: spec.template.metadata.labels.nightshift/x: labels nightshift/... are "
+         "given "
+         "by the scheduler\n"},
+        {"no template", KUBE_JOB "spec: {}\n",
+         "job.yaml:4:1: spec.template: missing; it is required\n"},
+    };
+
+    check_rows(rows, ARRAY_LEN(rows));
 }
 
 TEST(manifest__canonical_json_of_itself_is_itself) {
@@ -429,5 +512,7 @@ TEST(manifest__examples_are_taken) {
                   "spark spark/daily-report team=reporting priority=5 retries=2 first=60000000 "
                   "ttl=86400 expected=2700000000");
     check_example("examples/pyspark.yaml", "spark spark/etl-daily team=etl hold");
+    check_example("examples/job.yaml",
+                  "pod spark/thumbnails priority=5 retries=1 longest=3600000000");
     check_example("examples/pod.yaml", "pod ops/nightly-backup team=ops retries=1 ttl=3600");
 }

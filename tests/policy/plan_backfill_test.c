@@ -8,7 +8,7 @@
 #include "tests/policy/samples.h"
 #include "tests/test.h"
 
-#define SEEDS     60  /* of each kind */
+#define SEEDS     60 /* of each kind */
 #define JOBS_MAX  40
 #define NODES_MAX 4
 #define MINUTE    INT64_C(60000000)
