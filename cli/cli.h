@@ -97,6 +97,7 @@ int verb_hold(struct cli *cli);
 int verb_release(struct cli *cli);
 int verb_wait(struct cli *cli);
 int verb_teams(struct cli *cli);
+int verb_usage(struct cli *cli);
 int verb_windows(struct cli *cli);
 int verb_notifications(struct cli *cli);
 int verb_status(struct cli *cli);

@@ -124,6 +124,8 @@ static const struct verb verbs[] = {
      SHOWS | BIT(O_NAMESPACE) | BIT(O_TIMEOUT), 1, ANY_OPERANDS, false, verb_wait},
     {"teams", "", "the tree of teams: shares, what runs and waits, limits", SHOWS, 0, 0, false,
      verb_teams},
+    {"usage", "", "who used what, teams and their users, the largest first", SHOWS, 0, 0, false,
+     verb_usage},
     {"windows", "", "which windows are open, and what waits for them", SHOWS, 0, 0, false,
      verb_windows},
     {"notifications", "[ls | retry ID... | drop ID...]",

@@ -266,6 +266,28 @@ TEAM   WEIGHT  SHARE   RUNNING  USED    OF   JOBS  WAITING  HOLDS   LIMITS
 (all)  1       0.3500  0.2000   0.1500  cpu  3     12       cpu 20  -
 The order is "fifo": shares do not count (scheduling.mode).
 """)
+used = dict(teams, items=[
+    dict(team, used="0.2000"), dict(team, name="a", kind="team", depth=1, used="0.0500"),
+    dict(team, name="ann", parent="a", kind="user", depth=2, used="0.0500"),
+    dict(team, name="b", kind="team", depth=1, used="0.1500", running="0.0000", holds="", weight="2"),
+    dict(team, name="bo", parent="b", kind="user", depth=2, used="0.0500", runningJobs=0),
+    dict(team, name="al", parent="b", kind="user", depth=2, used="0.1000", runningJobs=0)])
+expect("usage: the largest first", ["usage"], 0, [("GET /v1/teams", 200, used)], out="""\
+TEAM   USER  USED    OF ALL   RUNNING  OF ALL   JOBS
+(all)  -     0.2000  100.0 %  0.2000   100.0 %  3
+b      -     0.1500  75.0 %   0.0000   0.0 %    3
+b      al    0.1000  50.0 %   0.2000   100.0 %  0
+b      bo    0.0500  25.0 %   0.2000   100.0 %  0
+a      -     0.0500  25.0 %   0.2000   100.0 %  3
+a      ann   0.0500  25.0 %   0.2000   100.0 %  3
+""")
+expect("usage of nothing", ["usage", "-o", "wide"], 0,
+       [("GET /v1/teams", 200, dict(teams, mode="fifo", items=[dict(team, used="0.0000")]))], out="""\
+TEAM   USER  USED    OF ALL  RUNNING  OF ALL   JOBS  WEIGHT  HOLDS
+(all)  -     0.0000  -       0.2000   100.0 %  3     1       cpu 20
+The order is "fifo": what was used before a restart is not known.
+""")
+expect("usage -o name", ["usage", "-o", "name"], 0, [("GET /v1/teams", 200, used)], out="b\na\n")
 expect("windows", ["windows", "--utc"], 0, [("GET /v1/windows", 200, listed)], out="""\
 NAME     STATE   NEXT CHANGE                    LASTS  ZONE           AT CLOSE  WAITING  FREEZE
 nightly  closed  2026-11-22 21:30:00Z (in 30m)  7h30m  Europe/Berlin  kill      12       release
