@@ -19,7 +19,7 @@
 #define CORES   1000
 #define JOB_MAX 4 /* cores */
 #define USERS   6
-#define RUNNING 1024
+#define RUNNING 2048
 
 /* A user has one shape for each size of job; its queue never ends unless it is idle. */
 struct user {
@@ -47,6 +47,7 @@ struct week {
     struct order *order;
     int64_t now_us;
     int64_t counted_from_us;
+    int64_t cores;
     int64_t free_cores;
     uint64_t next_id;
     struct user users[USERS];
@@ -136,14 +137,14 @@ static void run_until(struct week *week, int64_t until_us) {
 }
 
 static void week_init(struct week *week, const struct share_team *teams, size_t team_count,
-                      int64_t half_life_us, uint64_t seed) {
-    const struct resources capacity = {{[RESOURCE_CPU] = CORES * CORE}};
+                      int64_t half_life_us, int64_t cores, uint64_t seed) {
+    const struct resources capacity = {{[RESOURCE_CPU] = cores * CORE}};
 
     memset(week, 0, sizeof *week);
     rng_init(&week->rng, seed);
     week->now_us = T0;
     week->next_id = 1;
-    week->free_cores = CORES;
+    week->cores = week->free_cores = cores;
     week->ends.before = ends_before;
     week->share = share_create();
     share_configure(week->share,
@@ -175,7 +176,7 @@ static void week_finish(struct week *week) {
 }
 
 /* Three teams of weights 1, 2 and 5; users of the second weigh 1 and 3. */
-static void three_teams(struct week *week, uint64_t seed) {
+static void three_teams(struct week *week, int64_t cores, uint64_t seed) {
     static const struct share_user users[] = {{.name = "light", .weight = 1},
                                               {.name = "heavy", .weight = 3}};
     const struct share_team teams[] = {
@@ -186,7 +187,7 @@ static void three_teams(struct week *week, uint64_t seed) {
         {.name = "d", .parent = "top", .weight = 4, .limits = SHARE_LIMITS_NONE},
     };
 
-    week_init(week, teams, ARRAY_LEN(teams), DAY / 2, seed);
+    week_init(week, teams, ARRAY_LEN(teams), DAY / 2, cores, seed);
     add_user(week, "a", "one", 1.0 / 8);
     add_user(week, "b", "light", 2.0 / 8 / 4);
     add_user(week, "b", "heavy", 2.0 / 8 * 3 / 4);
@@ -202,7 +203,7 @@ TEST(order__honours_weights_over_a_week) {
         double most = 0;
         double least = 1e300;
 
-        three_teams(week, seed);
+        three_teams(week, CORES, seed);
         week->counted_from_us = T0 + DAY;
         run_pass(week);
         run_until(week, T0 + 8 * DAY);
@@ -227,6 +228,36 @@ TEST(order__honours_weights_over_a_week) {
     }
 }
 
+/* What a user's average is off by is a part of a job, whatever the cluster's size: of 200 cores the
+ * lightest user's twelve and a half are few jobs, and 2 % of them less than a core. */
+TEST(order__is_off_by_a_part_of_a_job_whatever_the_size) {
+    static const int64_t sizes[] = {100, 200, 500, 1000, 3000};
+    double off[ARRAY_LEN(sizes)] = {0};
+
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        struct week *week = mem_alloc(1, sizeof *week);
+        double all = 0;
+
+        three_teams(week, sizes[i], 7);
+        week->counted_from_us = T0 + DAY;
+        run_pass(week);
+        run_until(week, T0 + 8 * DAY);
+        for (size_t u = 0; u < week->user_count; u++) {
+            all += week->users[u].core_seconds;
+        }
+        for (size_t u = 0; u < week->user_count; u++) {
+            const struct user *user = &week->users[u];
+            const double cores = (user->core_seconds - all * user->weight) / (7 * 86400);
+
+            CHECK(fabs(cores) < JOB_MAX / 4.0, "a quarter of the largest job at most");
+            off[i] = fmax(off[i], fabs(user->core_seconds / all / user->weight - 1));
+        }
+        week_finish(week);
+        free(week);
+    }
+    CHECK(off[3] < 0.02 && off[4] < 0.01, "so it is within 2 % where jobs are small");
+}
+
 TEST(order__lends_what_is_idle_and_gets_it_back) {
     struct week *week = mem_alloc(1, sizeof *week);
     const struct share_team teams[] = {
@@ -235,7 +266,7 @@ TEST(order__lends_what_is_idle_and_gets_it_back) {
     };
     int64_t of_a;
 
-    week_init(week, teams, 2, HOUR, 9);
+    week_init(week, teams, 2, HOUR, CORES, 9);
     add_user(week, "a", "one", 0.5);
     add_user(week, "b", "one", 0.5);
     order_withdraw(week->order, 1);
