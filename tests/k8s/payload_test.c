@@ -1334,6 +1334,44 @@ TEST(payload_of_a_pod__is_the_users_under_our_name) {
     payload_destroy(payload);
 }
 
+TEST(payload_demand__has_the_overhead_of_a_runtime_class_told) {
+    static const struct {
+        const char *what;
+        const char *spec;
+        int want;
+        int64_t cpu_milli;
+    } rows[] = {
+        {"no class", "", OK, 500},
+        {"a class, and nobody knows its overhead", ",'runtimeClassName':'gvisor'", ERR_INVALID, 0},
+        {"told", ",'runtimeClassName':'gvisor','overhead':{'cpu':'250m'}", OK, 750},
+        {"told that there is none", ",'runtimeClassName':'nvidia','overhead':{}", OK, 500},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[256];
+        struct payload *payload = NULL;
+        struct field_error error = {0};
+        struct resource_names names = {0};
+        struct demand *demand = NULL;
+
+        (void)snprintf(text, sizeof text,
+                       "{'spec':{'containers':[{'name':'m','image':'i','resources':{'requests':"
+                       "{'cpu':'500m'}}}]%s}}",
+                       rows[i].spec);
+        CHECK_OK(read_pod(text, &payload, &error), rows[i].what);
+        CHECK_EQ(payload_demand(payload, &names, &demand, &error), rows[i].want, rows[i].what);
+        if (rows[i].want == OK) {
+            CHECK_EQ(demand->groups[0].requests.amount[RESOURCE_CPU], rows[i].cpu_milli,
+                     rows[i].what);
+        } else {
+            CHECK_STR(error.path, "spec.runtimeClassName", rows[i].what);
+        }
+        demand_destroy(demand);
+        resource_names_finish(&names);
+        payload_destroy(payload);
+    }
+}
+
 TEST(payload_of_a_pod__refuses_what_a_job_cannot_be) {
 #define CONTAINER "'containers':[{'name':'m','image':'i'}]"
     static const struct {
