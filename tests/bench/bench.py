@@ -90,10 +90,10 @@ def bench_submit(programs, runs):
             waits[what].append(measured["p99_us"] / 1000)
             costs[what].append(measured["cpu_us"])
         with Rig(programs) as rig:
-            syncs.append(rig.raw(0.5, "fsync"))
+            syncs += rig.raw(0.5, "fsync")
             for batch in peers:
                 bulk_word = ["bulk"] if batch == BULK else []
-                peers[batch].append(rig.raw(1, "commit", batch, *bulk_word))
+                peers[batch].append(rig.raw(1, "commit", batch, *bulk_word)[1])
     figure("submit", "the disk: write and fdatasync of 4 KiB", "syncs/s", syncs)
     for what, _, _, _, _, batch in cases:
         figure("submit", what, "jobs/s", rates[what],

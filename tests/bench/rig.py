@@ -175,11 +175,17 @@ class Rig:
         return json.loads(done.stdout)
 
     def raw(self, *arguments):
-        """Runs raw_lmdb in a folder of its own on the same disk; returns its rate."""
+        """Runs raw_lmdb in a folder of its own on the same disk; returns its rates."""
         with tempfile.TemporaryDirectory(prefix="nightshift-raw-", dir=bench_folder()) as folder:
             said = subprocess.run([self.program("bench/raw_lmdb"), folder, *map(str, arguments)],
                                   check=True, capture_output=True, text=True)
-            return float(said.stdout)
+            return list(map(float, said.stdout.split()))
+
+    def parse(self, body, seconds):
+        """Runs parse_json; returns how often it parses the body, a second."""
+        said = subprocess.run([self.program("bench/parse_json"), self.write("body", body),
+                               str(seconds)], check=True, capture_output=True, text=True)
+        return float(said.stdout)
 
     def rss_kib(self):
         with open("/proc/%d/status" % self.daemon.pid) as file:
