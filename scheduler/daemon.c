@@ -33,7 +33,8 @@
 
 #define STALL_RETRY_US     (1 * CLOCK_US_PER_SECOND)
 #define STALL_TELL_US      (3 * CLOCK_US_PER_SECOND) /* clients of the turn wait no longer */
-#define TURN_EVENTS_ENOUGH 32                        /* for a turn that is worth its sync */
+#define COMMITS_REMEMBERED 8
+#define TURN_EVENTS_ENOUGH 32 /* for a turn that is worth its sync */
 #define DRAIN_US           (20 * CLOCK_US_PER_SECOND)
 #define LOOK_AT_ZONES_US   (15 * CLOCK_US_PER_SECOND)
 
@@ -157,6 +158,10 @@ static void act(struct daemon *daemon) {
 
 /* The commit has come to its end. */
 static void end_turn(struct daemon *daemon, int r, const struct error *error) {
+    int64_t took_us = daemon_now(daemon).mono_us - daemon->committing_since_us;
+
+    histogram_add(&daemon->commit_times, took_us);
+    daemon->commit_us += (took_us - daemon->commit_us) / COMMITS_REMEMBERED;
     if (r == OK) {
         if (daemon->stalled) {
             log_warn(&daemon->log, daemon_now(daemon).now_us, "event=commit_recovered");
@@ -217,7 +222,6 @@ static void on_slow_disk(struct poller_timer *timer) {
 
 static void begin_waiting(struct daemon *daemon) {
     daemon->committing = true;
-    daemon->committing_since_us = daemon_now(daemon).mono_us;
     if (!daemon->slow_disk.armed) {
         poller_timer_set(loop_poller(daemon->loop), &daemon->slow_disk, STALL_TELL_US);
     }
@@ -230,6 +234,7 @@ static void finish_turn(struct daemon *daemon) {
     bool is_writing = false;
     int r;
 
+    daemon->committing_since_us = daemon_now(daemon).mono_us;
     if (daemon->turn_events >= TURN_EVENTS_ENOUGH && !daemon->stalled) {
         r = queue_commit_begin(daemon->queue, daemon->turn.changes, daemon->turn.change_count,
                                &is_writing, &error);
@@ -252,12 +257,24 @@ static bool is_drained(const struct daemon *daemon) {
 }
 
 /* Did the last look at the sockets bring something? Then who else is about to ask shares the turn,
- * and its sync, for one more look. */
+ * and its sync: for one more look, while it is small or a slow disk makes each turn dear. */
 static bool is_growing(struct daemon *daemon) {
     bool grows = daemon->inbox.count > daemon->inbox_seen;
+    int64_t now_us = daemon_now(daemon).mono_us;
 
+    if (daemon->inbox_seen == 0) {
+        daemon->looks_since_us = now_us;
+    }
     daemon->inbox_seen = daemon->inbox.count;
-    return grows && daemon->inbox.count < TURN_EVENTS_ENOUGH;
+    return grows && (daemon->inbox.count < TURN_EVENTS_ENOUGH ||
+                     now_us - daemon->looks_since_us < daemon->commit_us / 2);
+}
+
+static void compute_turn(struct daemon *daemon) {
+    struct instant now = daemon_now(daemon);
+
+    scheduler_turn(daemon->core, now, daemon->inbox.events, daemon->turn_events, &daemon->turn);
+    histogram_add(&daemon->turn_times, daemon_now(daemon).mono_us - now.mono_us);
 }
 
 /* True: more work waits. */
@@ -282,8 +299,7 @@ static bool take_turn(struct daemon *daemon) {
     daemon->inbox_seen = 0;
     daemon->turn_events =
         daemon->inbox.count < LIMIT_TURN_EVENTS ? daemon->inbox.count : LIMIT_TURN_EVENTS;
-    scheduler_turn(daemon->core, daemon_now(daemon), daemon->inbox.events, daemon->turn_events,
-                   &daemon->turn);
+    compute_turn(daemon);
     finish_turn(daemon);
     return daemon->inbox.count > 0 && !daemon->stalled && !daemon->committing;
 }

@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "scheduler/core.h"
 #include "scheduler/demands.h"
+#include "scheduler/histogram.h"
 #include "scheduler/inbox.h"
 #include "scheduler/known_manifests.h"
 
@@ -45,7 +46,9 @@ struct daemon {
     struct queue *queue;   /* NULL, as core and starter are, while this daemon stands by */
     struct core *core;
     struct inbox inbox;
-    size_t inbox_seen; /* events in it, at the last look */
+    size_t inbox_seen;      /* events in it, at the last look */
+    int64_t looks_since_us; /* monotonic, of the first of these looks */
+    int64_t commit_us;      /* how long commits take, the later the more */
     struct demands demands;
     struct known_texts known_texts;
     struct kube *kube;
@@ -61,12 +64,14 @@ struct daemon {
     bool turn_due;                  /* wake fired */
     bool has_room;                  /* on the disk, when it was last looked at in this round */
     bool committing;                /* the disk writes the last turn: no other one is taken */
-    int64_t committing_since_us;    /* monotonic */
+    int64_t committing_since_us;    /* monotonic; of the last commit */
     struct poller_fd written;       /* it has; fd is 0 while there is no thread to tell */
     struct poller_timer slow_disk;  /* looks whether it does */
     bool stalled;                   /* the last turn could not be committed yet */
     struct turn turn;               /* of the last turn: waits for its commit */
     size_t turn_events;             /* how many events it was made of */
+    struct histogram turn_times;    /* computing them */
+    struct histogram commit_times;  /* and writing them to disk */
     struct error stall;
     int64_t stalled_since_us; /* monotonic */
     bool draining;

@@ -642,6 +642,10 @@ void front_metrics(struct daemon *daemon, const struct api_stats *stats, struct 
     waiting_metrics(daemon, out_text);
     front_team_metrics(daemon, out_text);
     metric(out_text, "nightshift_turns_total", "counter", "Turns of the scheduler.", counts.turns);
+    histogram_print(&daemon->turn_times, "nightshift_turn_seconds",
+                    "How long turns take to compute.", out_text);
+    histogram_print(&daemon->commit_times, "nightshift_commit_seconds",
+                    "How long turns take to get to the disk.", out_text);
     metric(out_text, "nightshift_admissions_total", "counter", "Attempts admitted.",
            counts.admissions);
     metric(out_text, "nightshift_preemptions_total", "counter", "Jobs stopped for other jobs.",

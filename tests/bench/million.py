@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 
-from rig import Rig, figure, spark_job
+from rig import NAMESPACE_WITHOUT_ROOM, Rig, figure, pod_job, spark_job
 
 BULK = 1000
 SHAPES = 10000
@@ -135,6 +135,69 @@ def measure(programs, case, jobs):
         answers(rig, case, jobs)
 
 
+# --- While jobs arrive and finish, in the daemon ---------------------------------------------
+
+CLUSTER = ["--nodes", "50", "--node-cpu", "64", "--node-memory", "256Gi", "--start-delay", "1ms",
+           "--quota-lag", "0s"]
+WIDE = """\
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: wide}
+---
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: some, namespace: wide}
+spec: {hard: {pods: "200"}}
+"""
+BUSY_SECONDS = 10
+TIMES = ("nightshift_turn_seconds", "nightshift_commit_seconds")
+
+
+def buckets(rig, name):
+    """[(bound in seconds, how many took at most that)] of one of the daemon's histograms."""
+    said = subprocess.run(["curl", "-s", "--unix-socket", rig.socket, "http://localhost/metrics"],
+                          check=True, capture_output=True, text=True).stdout
+    return [(float(bound), int(count)) for bound, count in
+            re.findall(name + r'_bucket\{le="([^"]+)"\} (\d+)', said)]
+
+
+def least_bound(before, after, share):
+    """The least bound, in ms, that so many of those between two looks stayed within."""
+    counts = [(bound, late - early) for (bound, late), (_, early) in zip(after, before)]
+    return next(bound for bound, count in counts if count >= share * counts[-1][1]) * 1000
+
+
+def succeeded(rig):
+    said = subprocess.run(["curl", "-s", "--unix-socket", rig.socket, "http://localhost/metrics"],
+                          check=True, capture_output=True, text=True).stdout
+    return int(re.search(r'nightshift_jobs\{state="SUCCEEDED"\} (\d+)', said).group(1))
+
+
+def busy(programs, jobs, shapes):
+    """Turns of the daemon with so many jobs waiting, while others arrive, start and finish."""
+    goal_ms = 10 if jobs <= 100000 else 50
+    case = "{:,} waiting jobs of {:,} shapes, while others come and end".format(jobs, shapes)
+    with Rig(programs, NAMESPACE_WITHOUT_ROOM + WIDE, CLUSTER, level="warn") as rig:
+        texts = bodies("one spec" if shapes == 1 else "10,000 shapes")
+        for at, text in enumerate(texts):
+            rig.load(text, requests=jobs // BULK // len(texts), key="run%d" % at, first=at * jobs)
+        before = {name: buckets(rig, name) for name in TIMES}
+        ended = succeeded(rig)
+        job = json.dumps(pod_job("busy-@@@@@@@@", namespace="wide", runtime="100ms"))
+        came = rig.load(job, key="busy", seconds=BUSY_SECONDS, clients=2)
+        figure("million", case + ": jobs that came", "jobs/s",
+               [came["requests"] / came["seconds"]])
+        figure("million", case + ": jobs that ended", "jobs/s",
+               [(succeeded(rig) - ended) / came["seconds"]])
+        for name, what, goal in ((TIMES[0], "a turn", goal_ms), (TIMES[1], "its commit", None)):
+            goals = {"goal": ("<= %d ms" % goal, lambda ms, most=goal: ms <= most)} if goal else {}
+            figure("million", "%s: %s, p99 is at most" % (case, what), "ms",
+                   [least_bound(before[name], buckets(rig, name), 0.99)], **goals)
+
+
+# --- The core alone --------------------------------------------------------------------------
+
 def turns(programs, jobs, shapes):
     said = subprocess.run([os.path.join(programs, "bench/turn_times"), str(jobs), str(shapes),
                            "quota", "100"], check=True, capture_output=True, text=True)
@@ -147,6 +210,10 @@ def bench(programs, jobs, say):
     for case in ("one spec", "distinct specs", "10,000 shapes"):
         say("million: %d jobs, %s" % (jobs, case))
         measure(programs, case, jobs)
+    for size in (jobs // 10, jobs):
+        for shapes in (1, SHAPES):
+            say("million: %d waiting jobs of %d shapes, while others come and end" % (size, shapes))
+            busy(programs, size, shapes)
     for shapes in (10, SHAPES):
         say("million: turns, %d shapes" % shapes)
         turns(programs, jobs, shapes)
