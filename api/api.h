@@ -45,6 +45,8 @@ struct wire_detail;
     X(API_NOTICES, "GET", "/v1/notifications", API_LOOKS)                 \
     X(API_NOTICE_RETRY, "POST", "/v1/notifications/{id}/retry", API_ACTS) \
     X(API_NOTICE_DROP, "POST", "/v1/notifications/{id}/drop", API_ACTS)   \
+    X(API_REPORT, "GET", "/v1/report", API_LOOKS)                         \
+    X(API_REPORT_SEND, "POST", "/v1/report", API_ACTS)                    \
     X(API_STATUS, "GET", "/v1/status", API_LOOKS)                         \
     X(API_METRICS, "GET", "/metrics", API_LOOKS)                          \
     X(API_READY, "GET", "/readyz", API_LOOKS)   /* for anybody */         \
@@ -83,6 +85,10 @@ struct api_call {
     uint32_t states;                     /* bits 1 << enum job_state; 0: any */
     uint64_t after_id;                   /* ?continue= */
     size_t limit;                        /* 1 to LIMIT_API_LIST_ITEMS */
+
+    /* REPORT, REPORT_SEND; name is the window's */
+    const char *since, *until;
+    int report_form; /* enum report_form */
 
     bool forecast; /* WHY: with the expected start, which takes longer */
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/report.h"
 #include "base/digest.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -150,6 +151,24 @@ static int take_executor(struct api_call *call, const char *value, struct error 
     return status;
 }
 
+static int take_since(struct api_call *call, const char *value, struct error *error) {
+    return take_text("since", value, &call->since, error);
+}
+
+static int take_until(struct api_call *call, const char *value, struct error *error) {
+    return take_text("until", value, &call->until, error);
+}
+
+static int take_format(struct api_call *call, const char *value, struct error *error) {
+    for (int i = 0; report_form_texts[i] != NULL; i++) {
+        if (strcmp(report_form_texts[i], value) == 0) {
+            call->report_form = i;
+            return 0;
+        }
+    }
+    return bad(error, "format", "json, text or html");
+}
+
 static const struct parameter {
     const char *name;
     uint32_t routes;
@@ -172,6 +191,10 @@ static const struct parameter {
     {"attempt", ON(API_LOGS), take_attempt},
     {"tail", ON(API_LOGS), take_tail},
     {"executor", ON(API_LOGS), take_executor},
+    {"window", ON(API_REPORT) | ON(API_REPORT_SEND), take_name},
+    {"since", ON(API_REPORT) | ON(API_REPORT_SEND), take_since},
+    {"until", ON(API_REPORT) | ON(API_REPORT_SEND), take_until},
+    {"format", ON(API_REPORT) | ON(API_REPORT_SEND), take_format},
 };
 
 static const struct parameter *parameter_of(enum api_route route, const char *name) {
@@ -240,7 +263,7 @@ static bool takes_answer(enum api_route route, const char *accept) {
             return true;
         }
     }
-    return accept[0] == '\0';
+    return accept[0] == '\0' || (ON(route) & (ON(API_REPORT) | ON(API_REPORT_SEND))) != 0;
 }
 
 /* YAML or JSON: the parser of manifests takes one for the other, so no type is fine too. */
@@ -303,6 +326,7 @@ int call_decode(struct api_call *call, const struct http_request *request, struc
 
     call->body = call->file = call->default_namespace = call->default_team = "";
     call->idempotency_key = call->namespace = call->team = call->name = "";
+    call->since = call->until = "";
     call->limit = LIST_DEFAULT;
     call->after_sequence = -1;
     call->tail_lines = -1;

@@ -39,6 +39,8 @@ struct cli_options {
     const char *token_file, *ca_file;
     const char *output_text;
     enum cli_output output;
+    const char *window, *since, *until, *form; /* report */
+    bool email;
     const char *namespace, *team, *state, *name, *add, *rows;
     bool all, watch, wait, hold, follow, utc, help, dry_run;
     int64_t limit, tail, attempt, executor; /* -1: not given */
@@ -100,6 +102,7 @@ int verb_teams(struct cli *cli);
 int verb_usage(struct cli *cli);
 int verb_windows(struct cli *cli);
 int verb_notifications(struct cli *cli);
+int verb_report(struct cli *cli);
 int verb_status(struct cli *cli);
 int verb_admin(struct cli *cli);
 int verb_config(struct cli *cli);

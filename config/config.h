@@ -102,6 +102,11 @@ struct config {
     char *log_level; /* error, warn, info or debug */
 
     char *zoneinfo_dir;
+    char *price_cpu_hour; /* a decimal */
+    char *price_gib_hour;
+    char *currency;
+    char *report_pool_label; /* of nodes; "": pools are not told apart */
+    char *report_job_label;
     char *zone; /* at home: of business dates */
     struct notification_set notifications;
     struct window_set *windows; /* shared by who needs it longer */

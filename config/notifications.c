@@ -268,10 +268,8 @@ static void read_routes(struct reader *reader, const struct text_node *list,
     }
 }
 
-/* A report goes where a route of its own says. */
 static void read_reports(struct reader *reader, const struct text_node *list,
                          const struct trail *trail) {
-    struct notice_routes *routes = reader->set->routes;
     struct trail in_list = {trail, "reports", 0};
     size_t count = list != NULL ? list->count : 0;
 
@@ -286,12 +284,11 @@ static void read_reports(struct reader *reader, const struct text_node *list,
             problems_add_at(reader->problems, node_member(node, "at")->place, &in_item,
                             "a report is due each day at a time such as 07:00");
         }
-        routes->routes[routes->route_count++] = (struct notice_route){
-            .classes = 1u << NOTICE_REPORT,
+        reader->set->reports[reader->set->report_count++] = (struct report_setting){
+            .time_s = at.time_s,
             .receivers = read_names(reader, node_member(node, "receivers"), &in_item),
+            .window = text_of(node, "window"),
         };
-        reader->set->reports[reader->set->report_count++] =
-            (struct report_setting){.time_s = at.time_s, .window = text_of(node, "window")};
     }
 }
 
@@ -299,15 +296,13 @@ static void read_all(struct reader *reader, const struct text_node *node,
                      const struct trail *trail) {
     const struct text_node *give_up = node_member(node, "giveUp");
     const struct text_node *list = node_member(node, "routes");
-    const struct text_node *reports = node_member(node, "reports");
     struct notice_routes *routes = reader->set->routes;
 
     read_receivers(reader, node_member(node, "receivers"), trail);
-    routes->routes = mem_alloc((list != NULL ? list->count : 0) +
-                                   (reports != NULL ? reports->count : 0) + (size_t)1,
-                               sizeof *routes->routes);
+    routes->routes =
+        mem_alloc((list != NULL ? list->count : 0) + (size_t)1, sizeof *routes->routes);
     read_routes(reader, list, trail);
-    read_reports(reader, reports, trail);
+    read_reports(reader, node_member(node, "reports"), trail);
     routes->receivers = mem_alloc(reader->set->receiver_count + 1, sizeof *routes->receivers);
     for (size_t i = 0; i < reader->set->receiver_count; i++) {
         routes->receivers[routes->receiver_count++] = mem_copy_text(reader->set->receivers[i].name);

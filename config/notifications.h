@@ -57,8 +57,9 @@ struct receiver_setting {
 
 /* A report of the 24 hours before it, each day. */
 struct report_setting {
-    int32_t time_s; /* on the wall clock at home */
-    char *window;   /* of this window's jobs; "": of all */
+    int32_t time_s;     /* on the wall clock at home */
+    uint64_t receivers; /* bits, by their place in the list */
+    char *window;       /* of this window's jobs; "": of all */
 };
 
 struct notification_set {

@@ -46,6 +46,16 @@ const struct setting config_settings[] = {
     TEXT("zone", zone, "UTC",
          "the time zone of business dates, so of deadlines such as 06:00, and of reports"),
 
+    NAME("prices.cpuHour", price_cpu_hour, FIELD_NUMBER_TEXT, "0",
+         "of a core reserved for an hour, for reports; 0 with the next: no cost is told"),
+    NAME("prices.gibHour", price_gib_hour, FIELD_NUMBER_TEXT, "0",
+         "of a GiB of memory reserved for an hour"),
+    TEXT("prices.currency", currency, "", "what prices are in, such as EUR"),
+    TEXT("report.nodePoolLabel", report_pool_label, "",
+         "label of nodes that names their pool; empty: reports don't tell pools apart"),
+    TEXT("report.jobLabel", report_job_label, "",
+         "label of jobs by which reports sum up what they used; empty: none"),
+
     TEXT("listen.unix.path", unix_path, "/run/nightshift/nightshift.sock",
          "socket for this machine; empty: none"),
     {.field = {.name = "listen.unix.mode", .type = FIELD_TEXT},

@@ -69,7 +69,7 @@ void notice_routes_destroy(struct notice_routes *routes) {
 }
 
 static bool is_for(const struct notice_route *route, enum notice_class class, const char *team) {
-    bool found = route->team_count == 0 || class == NOTICE_REPORT;
+    bool found = route->team_count == 0;
 
     for (size_t i = 0; !found && i < route->team_count; i++) {
         found = strcmp(route->teams[i], team) == 0;

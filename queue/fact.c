@@ -84,6 +84,7 @@ static const struct field notice_fields[] = {
     FIELD(16, FIELD_TEXT, struct fact_notice, pod_name),
     FIELD(17, FIELD_TEXT, struct fact_notice, pod_uid),
     FIELD(18, FIELD_TEXT, struct fact_notice, error),
+    FIELD_TIME(19, struct fact_notice, from_us, at_us, 0),
 };
 
 static const struct field_table notice_table = {notice_fields, ARRAY_LEN(notice_fields),

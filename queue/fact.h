@@ -80,6 +80,7 @@ struct fact_notice {
     uint32_t attempt;
     enum job_state state;
     int64_t at_us;
+    int64_t from_us;  /* of a report: it begins there, and ends at at_us */
     int64_t since_us; /* it is tried */
     int64_t dead_us;  /* it was put aside; 0: it was not */
     uint32_t tries;

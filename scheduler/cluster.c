@@ -25,6 +25,7 @@
 #include "scheduler/log_collector.h"
 #include "scheduler/loop.h"
 #include "scheduler/notifier.h"
+#include "scheduler/reporter.h"
 #include "scheduler/starter.h"
 
 /* A page of a list may take so many times as long as another request: a server without its store
@@ -536,6 +537,7 @@ int cluster_open(struct daemon *daemon, struct error *error) {
 }
 
 void cluster_begin(struct daemon *daemon) {
+    daemon->reporter = reporter_create(daemon);
     daemon->notifier = notifier_create(daemon);
     daemon->starter = starter_create(&(struct starter_options){
         .kube = daemon->kube,
@@ -573,6 +575,8 @@ void cluster_close(struct daemon *daemon) {
     }
     notifier_destroy(daemon->notifier);
     daemon->notifier = NULL;
+    reporter_destroy(daemon->reporter);
+    daemon->reporter = NULL;
     kube_close(daemon->kube); /* Ends the orders that are under way. */
     starter_destroy(daemon->starter);
     log_collector_close(daemon->logs);

@@ -287,7 +287,7 @@ static void on_notice_drop(struct core *core, struct event *event) {
 }
 
 static void on_report(struct core *core, struct event *event) {
-    notices_report(core, event->report);
+    notices_report(core, &event->report);
 }
 
 static void on_drain(struct core *core, struct event *event) {

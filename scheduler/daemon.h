@@ -31,6 +31,7 @@ struct leader;
 struct log_collector;
 struct loop;
 struct notifier;
+struct reporter;
 struct payload;
 struct queue;
 struct starter;
@@ -54,6 +55,7 @@ struct daemon {
     struct kube *kube;
     struct starter *starter;
     struct notifier *notifier;
+    struct reporter *reporter;
     struct cluster *cluster;
     struct front *front;
     struct log_collector *logs; /* NULL without a queue */

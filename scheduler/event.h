@@ -230,6 +230,14 @@ struct notice_sent_event {
     int64_t retry_after_us; /* the receiver's wish; 0: none */
 };
 
+/* Of this stretch of time, and of this window's jobs ("": of all). */
+struct report_event {
+    const char *window;
+    int64_t from_us;
+    int64_t until_us;
+    uint64_t receivers; /* bits, by their place in the routes' list */
+};
+
 struct event {
     enum event_kind kind;
     uint64_t token; /* of the client that waits for a reply; 0: nobody */
@@ -254,8 +262,8 @@ struct event {
         bool lease_held;
         struct outlook_event outlook;
         struct notice_sent_event notice_sent;
-        uint64_t notice;    /* of NOTICE_RETRY, NOTICE_DROP */
-        const char *report; /* what it is of */
+        uint64_t notice; /* of NOTICE_RETRY, NOTICE_DROP */
+        struct report_event report;
     };
 };
 

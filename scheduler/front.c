@@ -18,6 +18,7 @@
 #include "scheduler/front_view.h"
 #include "scheduler/leader.h"
 #include "scheduler/loop.h"
+#include "scheduler/reporter.h"
 #include "scheduler/submission.h"
 
 /* A client that follows a job's events. */
@@ -528,6 +529,10 @@ static void on_notices(struct daemon *daemon, struct api_call *call) {
     reply_buf(call, 200, &json);
 }
 
+static void on_report(struct daemon *daemon, struct api_call *call) {
+    reporter_call(daemon->reporter, call);
+}
+
 /* --- Calls ----------------------------------------------------------------------------------- */
 
 static void (*const handlers[API_ROUTE_COUNT])(struct daemon *daemon, struct api_call *call) = {
@@ -552,6 +557,8 @@ static void (*const handlers[API_ROUTE_COUNT])(struct daemon *daemon, struct api
     [API_NOTICES] = on_notices,
     [API_NOTICE_RETRY] = front_decide_notice,
     [API_NOTICE_DROP] = front_decide_notice,
+    [API_REPORT] = on_report,
+    [API_REPORT_SEND] = on_report,
 };
 
 /* A standby has no queue to ask. */

@@ -219,11 +219,10 @@ static void add(struct core *core, const struct fact_notice *value) {
     store(core, notice);
 }
 
-static void add_for_all(struct core *core, struct fact_notice *value, const char *team) {
+static void add_for_all(struct core *core, struct fact_notice *value, uint64_t receivers) {
     const struct notice_routes *routes = core->settings.notices;
-    uint64_t receivers = notice_receivers(routes, (enum notice_class)value->class, team);
 
-    for (size_t i = 0; receivers != 0; i++, receivers >>= 1) {
+    for (size_t i = 0; receivers != 0 && i < routes->receiver_count; i++, receivers >>= 1) {
         if ((receivers & 1) != 0) {
             value->receiver = routes->receivers[i];
             add(core, value);
@@ -254,14 +253,20 @@ void notices_take(struct core *core, const struct entry *entry, const char *kind
         return;
     }
     value.class = (uint32_t) class;
-    add_for_all(core, &value, value.team);
+    add_for_all(core, &value, notice_receivers(core->settings.notices, class, value.team));
 }
 
-void notices_report(struct core *core, const char *text) {
-    struct fact_notice value = {
-        .class = NOTICE_REPORT, .at_us = core->instant.now_us, .kind = "report", .text = text};
+void notices_report(struct core *core, const struct report_event *report) {
+    struct fact_notice value = {.class = NOTICE_REPORT,
+                                .at_us = report->until_us,
+                                .from_us = report->from_us,
+                                .kind = "report",
+                                .text = "",
+                                .name = report->window};
 
-    add_for_all(core, &value, "");
+    if (core->settings.notices != NULL) {
+        add_for_all(core, &value, report->receivers);
+    }
 }
 
 int core_load_notice(struct core *core, const struct fact *fact) {

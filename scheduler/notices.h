@@ -53,7 +53,7 @@ void notices_sent(struct core *core, const struct notice_sent_event *sent);
 bool notices_retry(struct core *core, uint64_t number);
 bool notices_drop(struct core *core, uint64_t number);
 
-/* The daemon asks for a report to be told of. */
-void notices_report(struct core *core, const char *text);
+/* Its receivers are to be told of a report: the daemon makes it when it is sent. */
+void notices_report(struct core *core, const struct report_event *report);
 
 #endif

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/base64.h"
+#include "api/report.h"
 #include "base/buf.h"
 #include "base/ensure.h"
 #include "base/limits.h"
@@ -21,6 +21,7 @@
 #include "queue/queue.h"
 #include "scheduler/daemon.h"
 #include "scheduler/loop.h"
+#include "scheduler/reporter.h"
 
 #define SECRET_BYTES_MAX 4096
 #define HEADERS_MAX      4
@@ -334,6 +335,54 @@ static void make_event(struct notify_order *order, const struct core_notice *not
     buf_finish(&body);
 }
 
+/* --- A report --------------------------------------------------------------------------------- */
+
+/* Made anew for each try: its notice holds no more than what it is of. */
+static void on_report(void *context, const struct report *report) {
+    struct notify_order *order = context;
+    struct daemon *daemon = order->notifier->daemon;
+    const struct zone *zone = daemon->config.windows->home;
+    const struct receiver_setting *setting = NULL;
+    struct notify_message message;
+    struct core_notice notice;
+    struct buf html, text;
+    char *id;
+
+    if (report != NULL && core_notice(daemon->core, order->number, &notice)) {
+        setting = notifications_find(&daemon->config.notifications, notice.value.receiver);
+    }
+    if (setting == NULL) {
+        finish(order, NOTICE_FAILED_NOW, "the configuration has changed", 0);
+        return;
+    }
+    buf_init(&html, LIMIT_NOTICE_BYTES);
+    buf_init(&text, LIMIT_NOTICE_BYTES);
+    report_print(report, REPORT_HTML, zone, &html);
+    report_print(report, REPORT_TEXT, zone, &text);
+    id = id_of(daemon, &notice);
+    message = message_of(&notice, id);
+    message.text = buf_text(&text);
+    message.html = buf_text(&html);
+    send_out(order, setting, &message);
+    free(id);
+    buf_finish(&html);
+    buf_finish(&text);
+}
+
+static void make_report(struct notify_order *order, const struct core_notice *notice) {
+    struct error error = {0};
+
+    if (reporter_ask(order->notifier->daemon->reporter,
+                     &(struct report_question){.from_us = notice->value.from_us,
+                                               .until_us = notice->value.at_us,
+                                               .window = notice->value.name,
+                                               .on_report = on_report,
+                                               .context = order},
+                     &error) < 0) {
+        finish(order, NOTICE_FAILED_NOW, error.text, 0);
+    }
+}
+
 void notifier_send(struct notifier *notifier, uint64_t number) {
     struct daemon *daemon = notifier->daemon;
     struct notify_order *order = begin(notifier, number);
@@ -349,6 +398,10 @@ void notifier_send(struct notifier *notifier, uint64_t number) {
     setting = notifications_find(&daemon->config.notifications, notice.value.receiver);
     if (setting == NULL) {
         finish(order, NOTICE_REFUSED, "the configuration has no receiver of that name any more", 0);
+        return;
+    }
+    if (notice.value.class == NOTICE_REPORT) {
+        make_report(order, &notice);
         return;
     }
     id = id_of(daemon, &notice);

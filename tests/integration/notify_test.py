@@ -269,6 +269,72 @@ def _(world):
                 raise AssertionError(kinds)
 
 
+@row("the report: figures as the attempts have them, by team, pool and label; sent by mail and clock")
+def _(world):
+    with Mail() as mail, Web() as web:
+        configure(world, [
+            {"name": "mail", "email": {"server": mail.url(), "from": "n@example.com",
+                                       "to": ["a@example.com"], "allowPlain": True}},
+            {"name": "hook", "webhook": {"url": web.url()}}])
+        settings = world.daemon.settings
+        due = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=7)
+        settings["notifications"]["routes"] = []
+        settings["notifications"]["reports"] = [
+            {"at": "00:00", "receivers": ["mail"]},
+            {"at": due.strftime("%H:%M:%S"), "receivers": ["hook"]}]
+        settings["prices"] = {"cpuHour": "3600", "gibHour": "0", "currency": "EUR"}
+        settings["report"] = {"nodePoolLabel": "kubernetes.io/hostname", "jobLabel": "cost"}
+        settings["teams"] = [{"name": "red"}, {"name": "blue"}]
+        world.daemon.write_config(settings)
+        world.daemon.start()
+        jobs = [world.daemon.submit(pod_job("red%d" % i, cpu="500m", team="red",
+                                            sim={"runtime": "300ms"})) for i in range(3)]
+        bad = failing("bad", team="blue")
+        bad["metadata"]["labels"] = {"cost": "shop"}
+        jobs.append(world.daemon.submit(bad))
+        for job in jobs:
+            world.daemon.wait_state(job, "SUCCEEDED", "FAILED")
+        report = world.daemon.get("/v1/report?since=1h")
+        attempts = {job: world.daemon.get("/v1/jobs/%d/attempts" % job)["items"] for job in jobs}
+
+        def seconds(items):
+            times = [[datetime.datetime.fromisoformat(item[key].replace("Z", "+00:00"))
+                      for key in ("admittedAt", "finishedAt")] for item in items]
+            return sum((end - begin).total_seconds() for begin, end in times)
+
+        used = {team["name"]: team for team in report["teams"]}
+        red = sum(seconds(attempts[job]) for job in jobs[:3]) * 0.5
+        if abs(used["red"]["cost"] - red) > 0.02 * red + 0.02 or used["red"]["jobs"] != 3 or \
+                used["blue"]["jobs"] != 1:
+            raise AssertionError((used, red))
+        if report["ran"] != 4 or report["states"]["SUCCEEDED"] != 3 or \
+                [job["name"] for job in report["failed"]["jobs"]] != ["bad"] or \
+                [label["name"] for label in report["labels"]] != ["shop"] or \
+                sum(pool["jobs"] for pool in report["nodePools"]) != 4:
+            raise AssertionError(report)
+        text = cli(world, "report", "--since", "today")
+        if "4 jobs ran: 3 succeeded, 1 failed" not in text or "default/bad" not in text:
+            raise AssertionError(text)
+        page = cli(world, "report", "-o", "html", "--since", "yesterday")
+        if not page.startswith("<!DOCTYPE html>") or "default/bad" not in page:
+            raise AssertionError(page)
+        for query in ("since=never", "since=1h&until=2h", "window=none", "format=pdf"):
+            status = world.daemon.ask("GET", "/v1/report?" + query)[0]
+            if status not in (400, 404, 422):
+                raise AssertionError((query, status))
+        cli(world, "report", "--email")
+        until("both receivers got what was asked for", lambda: len(mail.got) == 1 and web.got)
+        message = mail.got[0][2]
+        if message.get_content_type() != "text/html" or \
+                "default/bad" not in message.get_payload(decode=True).decode():
+            raise AssertionError(message.as_string())
+        until("and the one that was due by the clock", lambda: len(web.got) == 2)
+        if {message["event"] for message in web.messages()} != {"report"} or \
+                "4 jobs ran" not in web.messages()[0]["text"]:
+            raise AssertionError(web.messages())
+        until("nothing is left", lambda: listed(world) == [])
+
+
 if __name__ == "__main__":
     PROGRAMS, REST = table.programs_of(sys.argv[1:])
     sys.exit(ROWS.run(PROGRAMS, *REST, workers=5))

@@ -18,7 +18,7 @@ static struct notice_routes *sample(void) {
                                               .team_count = 1,
                                               .receivers = 6};
     routes->routes[1].teams[0] = mem_copy_text("red");
-    routes->routes[2] = (struct notice_route){.classes = BIT(NOTICE_RISK) | BIT(NOTICE_REPORT),
+    routes->routes[2] = (struct notice_route){.classes = BIT(NOTICE_RISK),
                                               .teams = mem_alloc(2, sizeof(char *)),
                                               .team_count = 2,
                                               .receivers = 2};
@@ -41,7 +41,6 @@ TEST(notice_receivers__follows_class_and_team) {
         {"not of another one's", NOTICE_MISSED, "blue", 0},
         {"one of several teams", NOTICE_RISK, "blue", 2},
         {"a class that nobody asked for", NOTICE_SUCCEEDED, "red", 0},
-        {"a report is of no team", NOTICE_REPORT, "", 2},
     };
     struct notice_routes *routes = sample();
 
