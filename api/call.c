@@ -13,6 +13,8 @@
 #define LIST_DEFAULT 100
 #define WORD_BYTES   64
 
+_Static_assert(API_ROUTE_COUNT <= 32, "a bit for each route");
+
 static int bad(struct error *error, const char *name, const char *wanted) {
     (void)error_set(error, ERR_INVALID, "parameter %s: expected %s", name, wanted);
     return 400;

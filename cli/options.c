@@ -50,6 +50,7 @@ enum option_bit {
 #define REMOTE       (BIT(O_SERVER) | BIT(O_TOKEN_FILE) | BIT(O_CA_FILE) | BIT(O_HELP))
 #define SHOWS        (REMOTE | BIT(O_OUTPUT) | BIT(O_UTC))
 #define RAW          (1u << 31) /* its arguments are its own affair: all are operands */
+_Static_assert(O_COUNT <= 31, "a bit for each option, and RAW");
 #define FIELD(name)  offsetof(struct cli_options, name)
 #define ANY_OPERANDS SIZE_MAX
 
