@@ -37,6 +37,7 @@ struct wire_detail;
     X(API_ATTEMPTS, "GET", "/v1/jobs/{id}/attempts", API_LOOKS)           \
     X(API_EVENTS, "GET", "/v1/jobs/{id}/events", API_LOOKS)               \
     X(API_LOGS, "GET", "/v1/jobs/{id}/logs", API_ACTS)                    \
+    X(API_UI, "GET", "/v1/jobs/{id}/ui", API_ACTS)                        \
     X(API_OUTLOOK, "GET", "/v1/jobs/{id}/forecast", API_LOOKS)            \
     X(API_FORECAST, "GET", "/v1/forecast", API_LOOKS)                     \
     X(API_SIMULATE, "POST", "/v1/forecast", API_LOOKS)                    \
@@ -97,6 +98,7 @@ struct api_call {
     int64_t after_sequence; /* EVENTS: those beyond; -1: all */
     uint32_t attempt;       /* LOGS; 0: the last one */
     int64_t tail_lines;     /* LOGS; -1: all */
+    const char *ui_path;    /* UI; "": the first page. With its query */
     uint32_t executor;      /* LOGS; 0: the driver, or the only pod */
 
     void *context; /* the owner's, NULL at first */

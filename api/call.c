@@ -145,6 +145,14 @@ static int take_tail(struct api_call *call, const char *value, struct error *err
     return take_number("tail", value, 0, INT32_MAX, &call->tail_lines, error);
 }
 
+static int take_ui_path(struct api_call *call, const char *value, struct error *error) {
+    if (value[0] != '/' || strstr(value, "..") != NULL) {
+        return bad(error, "path", "a path that begins with / and holds no ..");
+    }
+    call->ui_path = value;
+    return OK;
+}
+
 static int take_executor(struct api_call *call, const char *value, struct error *error) {
     int64_t executor = 0;
     int status = take_number("executor", value, 1, UINT32_MAX, &executor, error);
@@ -197,6 +205,7 @@ static const struct parameter {
     {"since", ON(API_REPORT) | ON(API_REPORT_SEND), take_since},
     {"until", ON(API_REPORT) | ON(API_REPORT_SEND), take_until},
     {"format", ON(API_REPORT) | ON(API_REPORT_SEND), take_format},
+    {"path", ON(API_UI), take_ui_path},
 };
 
 static const struct parameter *parameter_of(enum api_route route, const char *name) {
@@ -332,6 +341,7 @@ int call_decode(struct api_call *call, const struct http_request *request, struc
     call->limit = LIST_DEFAULT;
     call->after_sequence = -1;
     call->tail_lines = -1;
+    call->ui_path = "";
     if (!takes_answer(call->route, header_or_empty(request, "Accept"))) {
         (void)error_set(error, ERR_INVALID, "there is no answer in a type that Accept lists");
         return 406;

@@ -43,8 +43,8 @@ struct cli_options {
     bool email;
     const char *namespace, *team, *state, *name, *add, *rows;
     bool all, watch, wait, hold, follow, utc, help, dry_run;
-    int64_t limit, tail, attempt, executor; /* -1: not given */
-    int64_t timeout_us;                     /* -1: for ever */
+    int64_t limit, tail, attempt, executor, port; /* -1: not given */
+    int64_t timeout_us;                           /* -1: for ever */
     const char *const *operands;
     size_t operand_count;
 };
@@ -93,6 +93,7 @@ int verb_why(struct cli *cli);
 int verb_forecast(struct cli *cli);
 int verb_simulate(struct cli *cli);
 int verb_logs(struct cli *cli);
+int verb_ui(struct cli *cli);
 int verb_events(struct cli *cli);
 int verb_cancel(struct cli *cli);
 int verb_hold(struct cli *cli);

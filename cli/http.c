@@ -216,6 +216,15 @@ static int tell_failure(const struct http *http, CURLcode code, const struct buf
                                               : curl_easy_strerror(code));
 }
 
+static void tell_type(const struct http *http, const struct http_call *call) {
+    const char *type = NULL;
+
+    (void)curl_easy_getinfo(http->curl, CURLINFO_CONTENT_TYPE, &type);
+    if (call->out_content_type != NULL && type != NULL) {
+        (void)snprintf(call->out_content_type, HTTP_TYPE_BYTES, "%s", type);
+    }
+}
+
 int http_perform(struct http *http, const struct http_call *call, int *out_status,
                  struct buf *out_body, struct error *error) {
     struct receiver receiver = {.http = http, .call = call, .body = out_body};
@@ -235,6 +244,7 @@ int http_perform(struct http *http, const struct http_call *call, int *out_statu
         r = tell_failure(http, code, out_body, error);
     } else {
         *out_status = (int)status;
+        tell_type(http, call);
     }
     curl_slist_free_all(headers);
     free(url);

@@ -13,6 +13,8 @@
 
 struct http;
 
+#define HTTP_TYPE_BYTES 128
+
 struct http_place {
     const char *server;     /* "unix:PATH", "unix://PATH", "https://HOST:PORT" */
     const char *token_file; /* NULL: none */
@@ -34,6 +36,7 @@ struct http_call {
     /* Given: the body of a good answer goes here piece by piece. false: enough. */
     bool (*on_bytes)(void *context, const char *bytes, size_t count);
     void *context;
+    char *out_content_type; /* given: room for HTTP_TYPE_BYTES; kept where none was told */
 };
 
 /* *out_status is the HTTP status; out_body is cleared first. ERR_IO: no answer;

@@ -28,6 +28,7 @@ enum option_bit {
     O_ATTEMPT,
     O_TAIL,
     O_EXECUTOR,
+    O_PORT,
     O_TIMEOUT,
     O_ADD,
     O_ROWS,
@@ -78,6 +79,7 @@ static const struct option_row {
     [O_TAIL] = {"tail", 0, NUMBER, FIELD(tail), "N", "only the last N lines"},
     [O_EXECUTOR] = {"executor", 0, NUMBER, FIELD(executor), "N",
                     "of this executor, not the driver"},
+    [O_PORT] = {"port", 0, NUMBER, FIELD(port), "N", "of this machine (4040, or one that is free)"},
     [O_TIMEOUT] = {"timeout", 0, DURATION, FIELD(timeout_us), "TIME",
                    "give up after it (90s, 15m, 2h)"},
     [O_ADD] = {"add", 0, TEXT, FIELD(add), "FILE", "manifests to be thought of as submitted"},
@@ -124,6 +126,8 @@ static const struct verb verbs[] = {
     {"logs", "JOB", "what its driver printed",
      REMOTE | BIT(O_NAMESPACE) | BIT(O_FOLLOW) | BIT(O_ATTEMPT) | BIT(O_EXECUTOR) | BIT(O_TAIL), 1,
      1, false, verb_logs},
+    {"ui", "JOB", "show the pages of its driver at a port of this machine",
+     REMOTE | BIT(O_NAMESPACE) | BIT(O_PORT), 1, 1, false, verb_ui},
     {"events", "JOB", "what happened to it, and why", SHOWS | BIT(O_NAMESPACE) | BIT(O_FOLLOW), 1,
      1, false, verb_events},
     {"cancel", "JOB...", "end jobs for good", REMOTE | BIT(O_NAMESPACE) | BIT(O_OUTPUT), 1,
@@ -244,7 +248,7 @@ static int check_operands(const struct verb *verb, const struct cli_options *opt
 
 int cli_parse(const struct verb *verb, int argc, char **argv, struct cli_options *out_options) {
     struct cli_options options = {
-        .limit = -1, .tail = -1, .attempt = -1, .executor = -1, .timeout_us = -1};
+        .limit = -1, .tail = -1, .attempt = -1, .executor = -1, .port = -1, .timeout_us = -1};
     struct getopt_tables tables;
     int found, status = CLI_OK;
 

@@ -163,13 +163,14 @@ static void wake(struct kube *kube) {
 /* Tell the caller and forget the call. */
 static void finish(struct call *call, const struct kube_status *status) {
     struct kube *kube = call->kube;
-    struct kube_answer answer = {.status = *status, .body = ""};
+    struct kube_answer answer = {.status = *status, .body = "", .content_type = ""};
 
     if (call->state == CALL_ACTIVE) {
         count_active(call, -1);
     }
     if (call->transfer != NULL) {
         answer.body = kube_transfer_body(call->transfer, &answer.body_bytes);
+        answer.content_type = kube_transfer_content_type(call->transfer);
     }
     stop_timers(call);
     (void)map_remove_id(&kube->calls, call->id);

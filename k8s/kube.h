@@ -75,8 +75,9 @@ void kube_close(struct kube *kube);
 
 struct kube_answer {
     struct kube_status status;
-    const char *body;  /* borrowed until the callback returns; "" if none; NUL-ended */
-    size_t body_bytes; /* 0 for a stream: its bytes went to on_bytes */
+    const char *body;         /* borrowed until the callback returns; "" if none; NUL-ended */
+    size_t body_bytes;        /* 0 for a stream: its bytes went to on_bytes */
+    const char *content_type; /* borrowed, too; "" if none was said */
 };
 
 typedef void kube_done(void *context, const struct kube_answer *answer);

@@ -447,6 +447,13 @@ const char *kube_transfer_body(const struct kube_transfer *transfer, size_t *out
     return buf_text(&transfer->body);
 }
 
+const char *kube_transfer_content_type(struct kube_transfer *transfer) {
+    const char *type = NULL;
+
+    (void)curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &type);
+    return type == NULL ? "" : type;
+}
+
 int kube_transfer_http_version(struct kube_transfer *transfer) {
     long version = 0;
 

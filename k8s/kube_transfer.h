@@ -47,6 +47,9 @@ bool kube_transfer_heard(const struct kube_transfer *transfer);
 /* The body so far; not for streams that succeed. Borrowed. */
 const char *kube_transfer_body(const struct kube_transfer *transfer, size_t *out_bytes);
 
+/* As the server said it; "" if it did not. Borrowed. */
+const char *kube_transfer_content_type(struct kube_transfer *transfer);
+
 /* 11 or 20; 0: no answer. */
 int kube_transfer_http_version(struct kube_transfer *transfer);
 

@@ -496,6 +496,14 @@ static void on_logs(struct daemon *daemon, struct api_call *call) {
     }
 }
 
+static void on_ui(struct daemon *daemon, struct api_call *call) {
+    struct job job;
+
+    if (permitted_job(daemon, call, &job)) {
+        front_ui(daemon, call, &job);
+    }
+}
+
 /* --- Looking ahead --------------------------------------------------------------------------- */
 
 struct api_call *front_find_call(const struct daemon *daemon, uint64_t number) {
@@ -546,6 +554,7 @@ static void (*const handlers[API_ROUTE_COUNT])(struct daemon *daemon, struct api
     [API_ATTEMPTS] = on_attempts,
     [API_EVENTS] = on_events,
     [API_LOGS] = on_logs,
+    [API_UI] = on_ui,
     [API_STATUS] = on_status,
     [API_METRICS] = on_metrics,
     [API_READY] = on_ready,
@@ -591,7 +600,11 @@ static void on_gone(struct api_call *call, void *owner) {
             return;
         }
     }
-    front_logs_gone(daemon, call);
+    if (call->route == API_UI) {
+        front_ui_gone(daemon, call);
+    } else {
+        front_logs_gone(daemon, call);
+    }
 }
 
 static void on_drained(void *owner) {

@@ -57,6 +57,10 @@ void front_dry_run(struct daemon *daemon, const struct submit_event *submit,
 void front_status(struct daemon *daemon, struct buf *out_json);
 void front_metrics(struct daemon *daemon, const struct api_stats *stats, struct buf *out_text);
 
+/* front_ui.c: a page of the driver's own web interface, through the API server. */
+void front_ui(struct daemon *daemon, struct api_call *call, const struct job *job);
+void front_ui_gone(struct daemon *daemon, struct api_call *call);
+
 /* front_logs.c: a pod's log from the API server to the client. */
 void front_logs(struct daemon *daemon, struct api_call *call, const struct job *job);
 void front_logs_gone(struct daemon *daemon, struct api_call *call);

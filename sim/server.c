@@ -1,6 +1,7 @@
 #include "sim/server.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@
 #include "sim/control.h"
 #include "sim/json.h"
 #include "sim/pod.h"
+#include "sim/pod_proxy.h"
 #include "sim/rest.h"
 #include "sim/status.h"
 #include "sim/watch.h"
@@ -33,6 +35,7 @@ enum stage {
     STAGE_HALF_SENT, /* its second half waits, or is never sent */
     STAGE_WATCHING,  /* a stream of events */
     STAGE_FOLLOWING, /* a stream of log lines */
+    STAGE_PROXYING,  /* a pod is asked */
     STAGE_HUNG,      /* never answered */
 };
 
@@ -55,6 +58,8 @@ struct exchange {
     int64_t bookmark_us;
     int64_t speak_us; /* says nothing before; 0: may speak */
     size_t log_sent;
+    struct pod_proxy *proxy;
+    char proxy_type[128];
 };
 
 struct sim_server {
@@ -137,6 +142,7 @@ static void exchange_destroy(struct exchange *exchange) {
     if (exchange->next != NULL) {
         exchange->next->link = exchange->link;
     }
+    pod_proxy_destroy(exchange->proxy);
     sim_response_finish(&exchange->response);
     buf_finish(&exchange->pending);
     buf_finish(&exchange->late);
@@ -583,6 +589,81 @@ static void answer_fault(struct exchange *exchange) {
     }
 }
 
+/* Pods' own pages. */
+
+static void refuse_proxy(struct exchange *exchange, const char *ip, unsigned port,
+                         const char *reason) {
+    refuse(exchange,
+           sim_status(503, "ServiceUnavailable", NULL, NULL,
+                      "error trying to reach service: dial tcp %s:%u: %s", ip, port, reason));
+}
+
+static void on_page(void *context, const struct pod_proxy_answer *answer) {
+    struct exchange *exchange = context;
+
+    http_on_close(exchange->request, NULL, NULL);
+    if (answer->status == 0) {
+        refuse_proxy(exchange, exchange->target.name, 0, answer->reason);
+    } else {
+        buf_init(&exchange->response.body, LIMIT_SIM_BODY_BYTES);
+        buf_add(&exchange->response.body, answer->body, answer->bytes);
+        (void)text_copy(exchange->proxy_type, sizeof exchange->proxy_type, answer->content_type);
+        exchange->response.code = answer->status;
+        exchange->response.content_type = exchange->proxy_type;
+    }
+    sim_stats_count(&exchange->server->stats, &exchange->target, &exchange->response);
+    reply(exchange);
+}
+
+/* .../pods/NAME:PORT/proxy/PATH: false when it is no such path. */
+static bool read_proxy_path(const char *target, char namespace[64], char name[256],
+                            unsigned *out_port, const char **out_rest) {
+    int end = 0;
+
+    if (sscanf(target, "/api/v1/namespaces/%63[^/]/pods/%255[^/:]:%u/proxy%n", namespace, name,
+               out_port, &end) != 3 ||
+        end == 0 || *out_port == 0 || *out_port > 65535) {
+        return false;
+    }
+    *out_rest = target[end] == '/' ? target + end : "/";
+    return true;
+}
+
+/* True: the request is about a pod's page, and answered now or later. */
+static bool proxy(struct exchange *exchange) {
+    struct sim_server *server = exchange->server;
+    struct pod_proxy_request request = {.poller = server->config.poller,
+                                        .method = http_method(exchange->request),
+                                        .on_done = on_page,
+                                        .context = exchange};
+    struct error error = {0};
+    char namespace[64];
+    char name[256];
+    const json_t *pod;
+    unsigned port;
+
+    if (!read_proxy_path(http_target(exchange->request), namespace, name, &port, &request.target)) {
+        return false;
+    }
+    pod = sim_store_get(server->config.rest->store, SIM_PODS, namespace, name);
+    request.ip = sim_json_text(pod, "status.podIP");
+    request.port = (uint16_t)port;
+    if (pod == NULL) {
+        refuse(exchange, sim_status_not_found(sim_resource(SIM_PODS), name));
+    } else if (request.ip == NULL || !text_starts_with(request.ip, "127.")) {
+        refuse_proxy(exchange, request.ip == NULL ? "" : request.ip, port, "connection refused");
+    } else if (pod_proxy_start(&request, &exchange->proxy, &error) != OK) {
+        refuse_proxy(exchange, request.ip, port, error.text);
+    } else {
+        exchange->stage = STAGE_PROXYING;
+        http_on_close(exchange->request, on_gone, exchange);
+        return true;
+    }
+    sim_stats_count(&server->stats, &exchange->target, &exchange->response);
+    reply(exchange);
+    return true;
+}
+
 static void run_control(struct exchange *exchange, const struct sim_request *request) {
     const struct sim_server *server = exchange->server;
     struct sim_control control = {
@@ -616,6 +697,9 @@ static void execute(struct exchange *exchange) {
     struct sim_request request = request_of(exchange, parameters);
     struct sim_server *server = exchange->server;
 
+    if (exchange->plan.code == 0 && proxy(exchange)) {
+        return;
+    }
     if (exchange->plan.code != 0) {
         answer_fault(exchange);
     } else if (text_starts_with(request.path, "/sim/")) {
@@ -667,6 +751,7 @@ static void on_time(struct poller_timer *timer) {
     case STAGE_FOLLOWING:
         follow(exchange);
         break;
+    case STAGE_PROXYING:
     case STAGE_HUNG:
         break;
     }

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import traceback
+import urllib.request
 import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -184,6 +185,27 @@ def dynamic(spark):
     count = len(spark.ran_executors(job_id))
     if not 2 <= count <= 3:
         raise AssertionError("%d executors, of 1 to 3" % count)
+
+
+@row("the driver's own web interface, through nightshift ui")
+def web(spark):
+    job_id = spark.application("web", "slow.py", ["8", "8"])
+    until = time.monotonic() + PATIENCE_S
+    while "Spark Jobs" not in str(spark.daemon.ask("GET", "/v1/jobs/%d/ui" % job_id)[1]):
+        if time.monotonic() > until:
+            raise AssertionError("no page: %s" % spark.log(job_id))
+        time.sleep(0.5)
+    with subprocess.Popen([spark.command, "ui", str(job_id), "--port", "0"], stdout=subprocess.PIPE,
+                          text=True, env={"NIGHTSHIFT_SERVER": "unix:" + spark.daemon.socket}) as ui:
+        try:
+            address = ui.stdout.readline().strip()
+            with urllib.request.urlopen(address, timeout=60) as page:
+                contains(page.read().decode(), "Spark Jobs")
+            with urllib.request.urlopen(address + "static/webui.css", timeout=60) as page:
+                equal(page.headers["Content-Type"].split(";")[0], "text/css")
+        finally:
+            ui.kill()
+    spark.finish(job_id, "SUCCEEDED")
 
 
 @row("one that fails: its code, its words, and another try")
