@@ -327,6 +327,7 @@ static struct call *call_create(struct api *api, struct http_request *request,
     call->began_us = api->config.clock(api->config.owner).mono_us;
     call->shown.route = match->route;
     call->shown.job_id = match->job_id;
+    call->shown.job_index = match->job_index;
     call->shown.peer = http_peer(request);
     call->shown.identity = *identity;
     if (identity->local) {

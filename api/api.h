@@ -64,8 +64,9 @@ const char *api_route_text(enum api_route route); /* "GET /v1/jobs/{id}", for me
 /* Texts are never NULL; "" is "not said". All of it lives until the call is ended. */
 struct api_call {
     enum api_route route;
-    uint64_t number; /* from 1, never twice: for whoever answers later, see api_find() */
-    uint64_t job_id; /* of routes with {id} */
+    uint64_t number;   /* from 1, never twice: for whoever answers later, see api_find() */
+    uint64_t job_id;   /* of routes with {id} */
+    int64_t job_index; /* of "12_7", an array's id and an index; -1: none was given */
     struct api_identity identity;
     const struct http_peer *peer;
 

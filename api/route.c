@@ -51,7 +51,23 @@ static bool parse_id(const char *text, size_t length, uint64_t *out_id) {
     return true;
 }
 
-static bool path_matches(const char *pattern, const char *path, uint64_t *out_id) {
+/* "12", or an array's id and an index: "12_7". */
+static bool parse_job(const char *text, size_t length, struct route_match *out_match) {
+    const char *line = memchr(text, '_', length);
+    size_t id_bytes = line != NULL ? (size_t)(line - text) : length;
+    uint64_t index = 0;
+
+    if (line != NULL && length == id_bytes + 2 && line[1] == '0') {
+        out_match->job_index = 0;
+    } else if (line != NULL && !parse_id(line + 1, length - id_bytes - 1, &index)) {
+        return false;
+    } else {
+        out_match->job_index = line != NULL ? (int64_t)index : -1;
+    }
+    return parse_id(text, id_bytes, &out_match->job_id);
+}
+
+static bool path_matches(const char *pattern, const char *path, struct route_match *out_match) {
     const char *hole = strstr(pattern, "{id}");
     size_t before, length;
 
@@ -63,7 +79,8 @@ static bool path_matches(const char *pattern, const char *path, uint64_t *out_id
         return false;
     }
     length = strcspn(path + before, "/");
-    return strcmp(hole + 4, path + before + length) == 0 && parse_id(path + before, length, out_id);
+    return strcmp(hole + 4, path + before + length) == 0 &&
+           parse_job(path + before, length, out_match);
 }
 
 static void add_allowed(char allow[ROUTE_ALLOW_BYTES], const char *method) {
@@ -78,7 +95,7 @@ int route_find(const char *method, const char *path, struct route_match *out_mat
     struct route_match match = {.route = API_ROUTE_COUNT};
 
     for (int i = 0; i < API_ROUTE_COUNT; i++) {
-        if (!path_matches(routes[i].path, path, &match.job_id)) {
+        if (!path_matches(routes[i].path, path, &match)) {
             continue;
         }
         if (strcmp(routes[i].method, wanted) == 0) {

@@ -16,6 +16,7 @@ enum route_access {
 struct route_match {
     enum api_route route;
     uint64_t job_id;
+    int64_t job_index;             /* behind the id, "12_7"; -1: none */
     char allow[ROUTE_ALLOW_BYTES]; /* of 405: "GET, HEAD, POST" */
 };
 

@@ -40,6 +40,27 @@ static const struct wire_field attempt_fields[] = {
 };
 SHAPE(attempt, attempt_fields);
 
+static const struct wire_field elements_fields[] = {
+    FIELD(WIRE_TEXT, wire_elements, state, "state"),
+    FIELD(WIRE_NUMBER, wire_elements, count, "count"),
+    FIELD(WIRE_TEXT, wire_elements, indices, "indices"),
+};
+SHAPE(elements, elements_fields);
+
+static const struct wire_field relation_fields[] = {
+    FIELD(WIRE_KNOWN, wire_relation, id, "id"),
+    FIELD(WIRE_OPTIONAL, wire_relation, name, "name"),
+    FIELD(WIRE_OPTIONAL, wire_relation, state, "state"),
+    FIELD(WIRE_OPTIONAL, wire_relation, on, "on"),
+    FIELD(WIRE_OPTIONAL, wire_relation, otherwise, "otherwise"),
+    FIELD(WIRE_OPTIONAL, wire_relation, stands, "stands"),
+    FIELD(WIRE_NUMBER, wire_relation, done, "done"),
+    FIELD(WIRE_NUMBER, wire_relation, total, "total"),
+    FIELD(WIRE_BOOL, wire_relation, each, "each"),
+    FIELD(WIRE_SECONDS, wire_relation, expected_us, "expectedSeconds"),
+};
+SHAPE(relation, relation_fields);
+
 static const struct wire_field job_fields[] = {
     FIELD(WIRE_ID, wire_job, id, "id"),
     FIELD(WIRE_TEXT, wire_job, name, "name"),
@@ -51,6 +72,9 @@ static const struct wire_field job_fields[] = {
     FIELD(WIRE_OPTIONAL, wire_job, occurrence, "occurrence"),
     FIELD(WIRE_TIME, wire_job, occurrence_us, "occurrenceAt"),
     FIELD(WIRE_OPTIONAL, wire_job, business_date, "businessDate"),
+    FIELD(WIRE_OPTIONAL, wire_job, array, "array"),
+    FIELD(WIRE_KNOWN, wire_job, array_id, "arrayId"),
+    FIELD(WIRE_KNOWN, wire_job, array_index, "arrayIndex"),
     FIELD(WIRE_TEXT, wire_job, kind, "kind"),
     FIELD(WIRE_TEXT, wire_job, state, "state"),
     NESTED(wire_job, reason, "reason", reason_shape),
@@ -75,6 +99,12 @@ static const struct wire_field job_fields[] = {
     FIELD(WIRE_OPTIONAL, wire_job, pod_name, "podName"),
     FIELD(WIRE_OPTIONAL, wire_job, node, "node"),
     FIELD(WIRE_BOOL, wire_job, cancel_requested, "cancelRequested"),
+    ITEMS(WIRE_EXTRA, wire_job, elements, element_count, "elements", &elements_shape),
+    ITEMS(WIRE_EXTRA, wire_job, predecessors, predecessor_count, "predecessors", &relation_shape),
+    ITEMS(WIRE_EXTRA, wire_job, successors, successor_count, "successors", &relation_shape),
+    ITEMS(WIRE_EXTRA, wire_job, critical, critical_count, "criticalPath", &relation_shape),
+    FIELD(WIRE_KNOWN, wire_job, critical_seconds, "criticalPathSeconds"),
+    FIELD(WIRE_KNOWN, wire_job, slack_seconds, "slackSeconds"),
     ITEMS(WIRE_EXTRA, wire_job, attempt_list, attempt_list_count, "attemptList", &attempt_shape),
 };
 SHAPE(job, job_fields);

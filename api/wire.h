@@ -39,6 +39,27 @@ struct wire_attempt {
     int64_t driver_memory_bytes, executor_memory_bytes; /* requests of one such pod; 0: none */
 };
 
+/* Elements of an array that are in one state. */
+struct wire_elements {
+    const char *state;
+    int64_t count;
+    const char *indices; /* "0-3,7"; those that are known */
+};
+
+/* A job, an array or a schedule's runs beside a job: before it, behind it, or on its way. */
+struct wire_relation {
+    int64_t id;        /* WIRE_UNKNOWN: none yet */
+    const char *name;  /* "": forgotten */
+    const char *state; /* of a job; "": of several */
+    const char *on;    /* "success" */
+    const char *otherwise;
+    const char *stands; /* "met", "waits", "never" */
+    int64_t done;       /* of `total` elements or runs */
+    int64_t total;
+    bool each;           /* element by element */
+    int64_t expected_us; /* what is left of its run; 0: nothing, or unknown */
+};
+
 struct wire_job {
     uint64_t id;
     const char *name, *namespace, *team, *submitter;
@@ -47,6 +68,9 @@ struct wire_job {
     const char *occurrence;    /* "2026-12-24T22:00:00" on the wall clock of its zone */
     int64_t occurrence_us;     /* that instant */
     const char *business_date; /* "2026-12-24" */
+    const char *array;         /* "0-999%50": the indices of its array; "": it is of none */
+    int64_t array_id;          /* or WIRE_UNKNOWN */
+    int64_t array_index;       /* the same */
     const char *kind;          /* "Spark", "Pod" */
     const char *state;         /* "QUEUED" */
     struct wire_reason reason;
@@ -65,6 +89,17 @@ struct wire_job {
     int64_t preemptions;
     const char *pod_name, *node;
     bool cancel_requested;
+    /* Only of one job that is shown; NULL: left out. */
+    const struct wire_elements *elements; /* of an array: of each state */
+    size_t element_count;
+    const struct wire_relation *predecessors;
+    size_t predecessor_count;
+    const struct wire_relation *successors;
+    size_t successor_count;
+    const struct wire_relation *critical; /* the longest way that it is on, or beside */
+    size_t critical_count;
+    int64_t critical_seconds;                /* what is left of it; or WIRE_UNKNOWN */
+    int64_t slack_seconds;                   /* the job may take so much longer; or WIRE_UNKNOWN */
     const struct wire_attempt *attempt_list; /* only of one job that is shown; NULL: left out */
     size_t attempt_list_count;
 };

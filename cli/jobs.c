@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "cli/print.h"
 #include "cli/remote.h"
+#include "policy/indices.h"
 #include "policy/job.h"
 
 #define LIMIT_DEFAULT  500
@@ -148,12 +149,61 @@ static void add_age(struct table *table, int64_t from_us, int64_t to_us) {
     table_add(table, span);
 }
 
+/* Elements of one array that wait for the same are one row; how many from this one on. */
+static size_t count_alike(const struct job_set *set, size_t at) {
+    const struct wire_job *first = &set->items[at];
+    size_t count = 1;
+
+    while (first->array_id != WIRE_UNKNOWN && first->attempts == 0 && !job_is_finished(first) &&
+           at + count < set->count) {
+        const struct wire_job *job = &set->items[at + count];
+
+        if (job->array_id != first->array_id || job->attempts > 0 ||
+            strcmp(job->state, first->state) != 0 ||
+            strcmp(job->reason.code, first->reason.code) != 0) {
+            break;
+        }
+        count++;
+    }
+    return count;
+}
+
+/* "12", of an element "12_7", of several "12_[7-9,12]". */
+static void add_id(struct table *table, const struct wire_job *jobs, size_t count) {
+    struct indices indices = {.count = 0};
+    struct buf text;
+    bool fits = true;
+
+    if (jobs->array_id == WIRE_UNKNOWN) {
+        table_add_format(table, "%" PRIu64, jobs->id);
+        return;
+    }
+    for (size_t i = 0; fits && i < count; i++) {
+        fits = indices_add(&indices, jobs[i].array_index);
+    }
+    buf_init(&text, INDICES_TEXT_BYTES);
+    indices_print(&indices, &text);
+    table_add_format(table, count > 1 ? "%" PRId64 "_[%s%s]" : "%" PRId64 "_%s%s", jobs->array_id,
+                     buf_text(&text), fits ? "" : ",...");
+    buf_finish(&text);
+}
+
+/* Of several elements, the array's. */
+static void add_name(struct table *table, const struct wire_job *job, size_t count) {
+    const char *dash = strrchr(job->name, '-');
+
+    table_add_format(
+        table, "%.*s",
+        (int)(count > 1 && dash != NULL ? (size_t)(dash - job->name) : strlen(job->name)),
+        job->name);
+}
+
 static void add_row(struct table *table, const struct cli *cli, const struct wire_job *job,
-                    int64_t now_us) {
+                    size_t count, int64_t now_us) {
     char started[40];
 
-    table_add_format(table, "%" PRIu64, job->id);
-    table_add(table, job->name);
+    add_id(table, job, count);
+    add_name(table, job, count);
     table_add(table, job->namespace);
     table_add(table, job->team);
     table_add(table, job->state);
@@ -188,8 +238,9 @@ static void print_table(const struct cli *cli, const struct job_set *set) {
         table_add(&table, wide[i]);
     }
     table_add(&table, "REASON");
-    for (size_t i = 0; i < set->count; i++) {
-        add_row(&table, cli, &set->items[i], now_us);
+    for (size_t i = 0, count; i < set->count; i += count) {
+        count = count_alike(set, i);
+        add_row(&table, cli, &set->items[i], count, now_us);
     }
     table_print(&table, cli, 4);
     table_finish(&table);

@@ -212,11 +212,24 @@ int remote_find_job(struct cli *cli, const char *name, uint64_t *out_id) {
     return find_by_name(cli, name, out_id);
 }
 
+/* "12_7": an array's id and an index. */
+static bool is_element(const char *name) {
+    size_t digits = strspn(name, "0123456789");
+
+    return digits > 0 && name[digits] == '_' && name[digits + 1] != '\0' &&
+           strspn(name + digits + 1, "0123456789") == strlen(name + digits + 1);
+}
+
 int remote_job_path(struct cli *cli, const char *name, const char *suffix, struct buf *out_path) {
     uint64_t id = 0;
-    int status = remote_find_job(cli, name, &id);
+    int status;
 
     buf_init(out_path, LIMIT_HTTP_URL_BYTES);
+    if (is_element(name)) {
+        buf_add_format(out_path, "/v1/jobs/%s%s", name, suffix);
+        return CLI_OK;
+    }
+    status = remote_find_job(cli, name, &id);
     buf_add_format(out_path, "/v1/jobs/%" PRIu64 "%s", id, suffix);
     return status;
 }

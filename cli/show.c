@@ -54,6 +54,67 @@ static void print_attempts(const struct cli *cli, const struct wire_job *job) {
     table_finish(&table);
 }
 
+/* "load (12, RUNNING)", "parts (20, 3 of 10)" */
+static void print_relation(const char *head, const struct wire_relation *relation) {
+    printf("%-12s", head);
+    print_clean(stdout, relation->name[0] != '\0' ? relation->name : "?");
+    if (relation->id == WIRE_UNKNOWN) {
+        printf(" (no run yet");
+    } else if (relation->state[0] != '\0') {
+        printf(" (%" PRId64 ", %s", relation->id, relation->state);
+    } else {
+        printf(" (%" PRId64 ", %" PRId64 " of %" PRId64, relation->id, relation->done,
+               relation->total);
+    }
+    printf("): %s%s: %s", relation->each ? "each its own, " : "", relation->on, relation->stands);
+    printf(strcmp(relation->stands, "met") == 0 ? "\n" : ", else %s\n", relation->otherwise);
+}
+
+static void print_seconds(const char *name, int64_t seconds) {
+    char span[32] = "unknown";
+
+    if (seconds != WIRE_UNKNOWN) {
+        print_span(CLOCK_US_PER_SECOND, (seconds + 1) * CLOCK_US_PER_SECOND, span);
+    }
+    line(name, seconds == 0 ? "none" : span);
+}
+
+/* Who is before it and behind it, and the way that ends last. */
+static void print_graph(const struct wire_job *job) {
+    for (size_t i = 0; i < job->predecessor_count; i++) {
+        print_relation(i == 0 ? "after" : "", &job->predecessors[i]);
+    }
+    for (size_t i = 0; i < job->successor_count; i++) {
+        print_relation(i == 0 ? "before" : "", &job->successors[i]);
+    }
+    if (job->critical_count == 0) {
+        return;
+    }
+    printf("%-12s", "longest way");
+    for (size_t i = 0; i < job->critical_count; i++) {
+        printf(i > 0 ? " -> " : "");
+        print_clean(stdout, job->critical[i].name);
+    }
+    (void)putchar('\n');
+    print_seconds("  is left", job->critical_seconds);
+    print_seconds("slack", job->slack_seconds);
+}
+
+static void print_array(const struct wire_job *job) {
+    char text[64];
+
+    if (job->array_id == WIRE_UNKNOWN) {
+        return;
+    }
+    (void)snprintf(text, sizeof text, "%" PRId64 "_%" PRId64, job->array_id, job->array_index);
+    line("element", text);
+    line("array", job->array);
+    for (size_t i = 0; i < job->element_count; i++) {
+        printf("  %-10s%" PRId64 ": %s\n", job->elements[i].state, job->elements[i].count,
+               job->elements[i].indices);
+    }
+}
+
 static void print_job(const struct cli *cli, const struct wire_job *job) {
     char number[32];
 
@@ -89,6 +150,8 @@ static void print_job(const struct cli *cli, const struct wire_job *job) {
     if (job->finish_by_us != 0) {
         time_line(cli, "finish by", job->finish_by_us);
     }
+    print_array(job);
+    print_graph(job);
     line("pod", job->pod_name);
     line("node", job->node);
     if (job->attempt_list_count > 0) {

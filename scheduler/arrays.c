@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "scheduler/breakers.h"
 #include "scheduler/conditions.h"
+#include "scheduler/lifecycle.h"
 #include "scheduler/view.h"
 
 /* --- Those that want to run ------------------------------------------------------------------ */
@@ -89,6 +90,65 @@ void arrays_fill(struct core *core, struct group *group) {
             view_list(core, entry);
         }
     }
+}
+
+/* --- Whole arrays ---------------------------------------------------------------------------- */
+
+#define ELEMENTS_PER_TURN 2000
+
+void arrays_order(struct core *core, const struct event *event) {
+    const struct entry *first = view_entry(core, event->job_id);
+    const struct group *group = first != NULL ? groups_array(first) : NULL;
+    struct array_order *order;
+
+    if (core->order_count == core->order_room) {
+        core->order_room = core->order_room > 0 ? 2 * core->order_room : 4;
+        core->orders = mem_grow(core->orders, core->order_room, sizeof *core->orders);
+    }
+    order = &core->orders[core->order_count++];
+    *order =
+        (struct array_order){.event = *event,
+                             .token = event->token,
+                             .next_id = event->job_id,
+                             .first_id = event->job_id,
+                             .end_id = event->job_id + (group != NULL ? group->tally.total : 0)};
+    order->event.token = 0;
+    order->event.whole = false;
+}
+
+/* What is over already, or can't be held, is left as it is. */
+static void carry_out(struct core *core, const struct event *event) {
+    static void (*const does[EVENT_KIND_COUNT])(struct core *, const struct event *) = {
+        [EVENT_CANCEL] = requests_cancel,
+        [EVENT_HOLD] = requests_hold,
+        [EVENT_RELEASE] = requests_release,
+    };
+
+    does[event->kind](core, event);
+}
+
+bool arrays_go_on(struct core *core) {
+    size_t done = 0;
+
+    while (core->order_count > 0) {
+        struct array_order *order = &core->orders[0];
+
+        for (; order->next_id < order->end_id && done < ELEMENTS_PER_TURN; done++) {
+            order->event.job_id = order->next_id++;
+            if (view_entry(core, order->event.job_id) != NULL) {
+                carry_out(core, &order->event);
+            }
+        }
+        if (order->next_id < order->end_id) {
+            return true;
+        }
+        outbox_add_reply(&core->outbox, &(struct reply){.token = order->token,
+                                                        .first_id = order->first_id,
+                                                        .count = 1,
+                                                        .text = ""});
+        memmove(core->orders, core->orders + 1, --core->order_count * sizeof *core->orders);
+    }
+    return false;
 }
 
 struct reason arrays_reason(const struct entry *entry) {

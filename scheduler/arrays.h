@@ -8,7 +8,17 @@
 #define SCHEDULER_ARRAYS_H
 
 #include "policy/reason.h"
+#include "scheduler/event.h"
 #include "scheduler/groups.h"
+
+/* A change to each element of an array, and how far it has come. */
+struct array_order {
+    struct event event; /* of one element; without a client */
+    uint64_t token;     /* the client's */
+    uint64_t next_id;
+    uint64_t end_id;
+    uint64_t first_id;
+};
 
 /* A queued job whose time has come: it is listed, or parked with the reason why not. */
 void arrays_offer(struct core *core, struct entry *entry);
@@ -18,6 +28,13 @@ void arrays_take(struct core *core, const struct entry *entry, int times);
 
 /* Offer elements in the places that have become free. */
 void arrays_fill(struct core *core, struct group *group);
+
+/* To cancel, hold or release all elements, some in this turn and the others in those to come: the
+ * client is answered when it is done. */
+void arrays_order(struct core *core, const struct event *event);
+
+/* Go on with that. True: there is more to do. */
+bool arrays_go_on(struct core *core);
 
 /* Of an element that is parked. */
 struct reason arrays_reason(const struct entry *entry);

@@ -225,7 +225,7 @@ static void on_deleted(struct core *core, struct event *event) {
 }
 
 static void on_cancel(struct core *core, struct event *event) {
-    requests_cancel(core, event);
+    (event->whole ? arrays_order : requests_cancel)(core, event);
 }
 
 static void on_retry(struct core *core, struct event *event) {
@@ -237,11 +237,11 @@ static void on_forget(struct core *core, struct event *event) {
 }
 
 static void on_hold(struct core *core, struct event *event) {
-    requests_hold(core, event);
+    (event->whole ? arrays_order : requests_hold)(core, event);
 }
 
 static void on_release(struct core *core, struct event *event) {
-    requests_release(core, event);
+    (event->whole ? arrays_order : requests_release)(core, event);
 }
 
 /* The start time-out may be shorter now. */
@@ -405,7 +405,7 @@ static int64_t wake_after_us(const struct core *core) {
     const int64_t notice_us = notices_wake_after_us(core);
     int64_t after_us = gates_wake_after_us(core);
 
-    if (core->pass_needed || conditions_are_due(core)) {
+    if (core->pass_needed || core->settle_again || conditions_are_due(core)) {
         return 0;
     }
     after_us = alarm_us < after_us ? alarm_us : after_us;
@@ -431,7 +431,9 @@ static int64_t wake_after_us(const struct core *core) {
 
 /* What jobs wait for has come, or can't any more. */
 static void settle(struct core *core) {
-    core->settle_again = conditions_settle(core);
+    const bool go_on = arrays_go_on(core);
+
+    core->settle_again = conditions_settle(core) || go_on;
     if (!core->is_settled) {
         core->is_settled = true;
         groups_sweep(core);

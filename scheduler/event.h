@@ -243,7 +243,10 @@ struct event {
     uint64_t token; /* of the client that waits for a reply; 0: nobody */
     union {
         struct submit_event submit;
-        uint64_t job_id; /* of CANCEL, HOLD, RELEASE */
+        struct {
+            uint64_t job_id; /* of CANCEL, HOLD, RELEASE */
+            bool whole;      /* it is an array's first: all its elements */
+        };
         struct retry_event retry;
         struct forget_event forget;
         struct pod_event pod;

@@ -13,6 +13,7 @@
 #include "config/tokens.h"
 #include "queue/queue.h"
 #include "scheduler/daemon.h"
+#include "scheduler/front_beside.h"
 #include "scheduler/front_forecast.h"
 #include "scheduler/front_team.h"
 #include "scheduler/front_view.h"
@@ -55,6 +56,9 @@ static struct buf answer_buf(void) {
 
 /* The call's job, if it exists and the caller may do this to it; otherwise the call is ended. */
 static bool permitted_job(struct daemon *daemon, struct api_call *call, struct job *out_job) {
+    if (!front_find_element(daemon, call)) {
+        return false;
+    }
     if (!core_job(daemon->core, call->job_id, out_job)) {
         api_reply_error(call, ERR_NOT_FOUND, "there is no job %" PRIu64, call->job_id);
         return false;
@@ -200,8 +204,11 @@ static void on_change(struct daemon *daemon, struct api_call *call) {
         return;
     }
     inbox_add(&daemon->inbox,
-              &(struct event){.kind = kind, .token = call->number, .job_id = call->job_id}, NULL,
-              NULL);
+              &(struct event){.kind = kind,
+                              .token = call->number,
+                              .job_id = call->job_id,
+                              .whole = front_means_array(call, &job)},
+              NULL, NULL);
 }
 
 static void reply_job(struct daemon *daemon, struct api_call *call, uint64_t id) {
@@ -304,6 +311,7 @@ static void on_list(struct daemon *daemon, struct api_call *call) {
 static void on_show(struct daemon *daemon, struct api_call *call) {
     struct job job;
     struct front_attempts attempts = {.now_us = daemon_now(daemon).now_us};
+    struct front_beside beside;
     struct front_job shown;
     struct buf json;
 
@@ -315,7 +323,9 @@ static void on_show(struct daemon *daemon, struct api_call *call) {
     (void)!queue_each_attempt(daemon->queue, job.id, front_attempt_add, &attempts);
     shown.wire.attempt_list = attempts.items;
     shown.wire.attempt_list_count = attempts.count;
+    front_beside_fill(daemon, call, &job, &beside, &shown.wire);
     wire_encode_job(&json, &shown.wire);
+    front_beside_finish(&beside);
     reply_buf(call, 200, &json);
     front_attempts_finish(&attempts);
 }

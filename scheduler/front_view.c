@@ -14,6 +14,7 @@
 #include "k8s/codec_json.h"
 #include "k8s/kube.h"
 #include "k8s/payload.h"
+#include "policy/indices.h"
 #include "policy/ledger.h"
 #include "policy/share.h"
 #include "queue/queue.h"
@@ -57,6 +58,21 @@ static void fill_occurrence(const struct job *job, struct front_job *out_job) {
     out_job->wire.business_date = out_job->business_date;
 }
 
+static void fill_array(const struct job *job, struct wire_job *wire) {
+    struct indices indices;
+    struct error error = {0};
+
+    wire->array_id = wire->array_index = WIRE_UNKNOWN;
+    wire->critical_seconds = wire->slack_seconds = WIRE_UNKNOWN;
+    if (job->array != NULL && job->array[0] != '\0' &&
+        indices_parse(job->array, &indices, &error) == OK &&
+        job->id - job->array_id < indices.count) {
+        wire->array = job->array;
+        wire->array_id = (int64_t)job->array_id;
+        wire->array_index = indices_at(&indices, job->id - job->array_id);
+    }
+}
+
 void front_job_fill(const struct daemon *daemon, const struct job *job, struct front_job *out_job) {
     const struct attempt *attempt = core_attempt(daemon->core, job->id);
 
@@ -93,6 +109,7 @@ void front_job_fill(const struct daemon *daemon, const struct job *job, struct f
         .cancel_requested = job->cancel_requested,
     };
     fill_occurrence(job, out_job);
+    fill_array(job, &out_job->wire);
 }
 
 /* --- Attempts and events --------------------------------------------------------------------- */

@@ -340,22 +340,30 @@ static struct group *make_runs(struct core *core, const struct after_item *item)
     return group;
 }
 
-struct group *groups_find(struct core *core, const struct after_item *item) {
-    struct group *group;
+const struct group *groups_peek(const struct core *core, const struct after_item *item) {
+    const struct group *group;
     char *key;
 
     if (item->count > 0) {
-        group =
-            map_get_id(item->is_array ? &core->groups.arrays : &core->groups.jobs, item->first_id);
-        if (group != NULL) {
-            return group;
-        }
-        return item->is_array ? make_array(core, item) : make_job(core, item);
+        return map_get_id(item->is_array ? &core->groups.arrays : &core->groups.jobs,
+                          item->first_id);
     }
     key = key_of(item);
     group = map_get(&core->groups.runs, key);
     free(key);
-    return group != NULL ? group : make_runs(core, item);
+    return group;
+}
+
+struct group *groups_find(struct core *core, const struct after_item *item) {
+    const struct group *group = groups_peek(core, item);
+
+    if (group != NULL) {
+        return (struct group *)(uintptr_t)group;
+    }
+    if (item->count == 0) {
+        return make_runs(core, item);
+    }
+    return item->is_array ? make_array(core, item) : make_job(core, item);
 }
 
 int core_load_group(struct core *core, const struct fact *fact) {

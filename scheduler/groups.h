@@ -71,6 +71,9 @@ void groups_ran(struct core *core, const struct entry *entry);
 /* The group that an item of a condition looks at; made if there is none. */
 struct group *groups_find(struct core *core, const struct after_item *item);
 
+/* The same, if there is one. */
+const struct group *groups_peek(const struct core *core, const struct after_item *item);
+
 void groups_watch(struct group *group, struct condition *condition, bool each);
 void groups_unwatch(struct core *core, struct group *group, struct condition *condition, bool each);
 

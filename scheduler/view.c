@@ -409,6 +409,7 @@ void view_finish(struct core *core) {
         free(cleanup);
     }
     groups_finish(core);
+    free(core->orders);
     entries_finish(&core->entries);
     names_finish(&core->job_names);
     map_finish(&core->terms);

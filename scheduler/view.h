@@ -168,6 +168,9 @@ struct core {
     struct map cleanups; /* namespace/name -> struct cleanup */
     struct gates gates;
     struct groups groups;
+    struct array_order *orders; /* what is to be done to whole arrays, one after the other */
+    size_t order_count;
+    size_t order_room;
     struct condition **unsettled_conditions;
     size_t unsettled_condition_count;
     size_t unsettled_condition_room;

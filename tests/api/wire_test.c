@@ -13,6 +13,10 @@ static const struct wire_attempt attempts[] = {
     {.number = 2, .pod_name = "etl-7-2-driver", .exit_code = WIRE_UNKNOWN, .admitted_us = 5000000},
 };
 
+static const struct wire_elements elements[] = {{"FAILED", 2, "3-4"}};
+static const struct wire_relation relations[] = {
+    {3, "load", "RUNNING", "success", "skip", "waits", 0, 1, true, 60000000}};
+
 static const struct wire_job shown = {
     .id = 7,
     .name = "etl",
@@ -24,6 +28,9 @@ static const struct wire_job shown = {
     .occurrence = "2026-11-22T23:00:00",
     .occurrence_us = 1795384800000000,
     .business_date = "2026-11-22",
+    .array = "0-9%2",
+    .array_id = 5,
+    .array_index = 2,
     .kind = "Spark",
     .state = "RUNNING",
     .reason = {"Quota", "needs \"24Gi\",\nfree 10Gi \xe2\x80\x93 \\"},
@@ -43,6 +50,12 @@ static const struct wire_job shown = {
     .preemptions = 2,
     .pod_name = "etl-7-2-driver",
     .cancel_requested = true,
+    .elements = elements,
+    .element_count = ARRAY_LEN(elements),
+    .predecessors = relations,
+    .predecessor_count = ARRAY_LEN(relations),
+    .critical_seconds = 90,
+    .slack_seconds = WIRE_UNKNOWN,
     .attempt_list = attempts,
     .attempt_list_count = ARRAY_LEN(attempts),
 };
@@ -58,7 +71,8 @@ TEST(wire_encode_job__is_what_the_reference_says) {
         "\"submitter\":\"uid:1000(alice)\",\"window\":\"nightly\",\"schedule\":\"etl\","
         "\"occurrence\":\"2026-11-22T23:00:00\","
         "\"occurrenceAt\":\"2026-11-22T22:00:00.000000Z\","
-        "\"businessDate\":\"2026-11-22\",\"kind\":\"Spark\",\"state\":"
+        "\"businessDate\":\"2026-11-22\",\"array\":\"0-9%2\",\"arrayId\":5,"
+        "\"arrayIndex\":2,\"kind\":\"Spark\",\"state\":"
         "\"RUNNING\","
         "\"reason\":{\"code\":\"Quota\",\"message\":\"needs \\\"24Gi\\\",\\nfree 10Gi "
         "\xe2\x80\x93 \\\\\"},"
@@ -69,7 +83,12 @@ TEST(wire_encode_job__is_what_the_reference_says) {
         "\"warnRuntimeSeconds\":1800,\"startBy\":\"2026-11-22T22:00:00.000000Z\","
         "\"onStartMiss\":\"skip\",\"finishBy\":null,\"preemptible\":true,"
         "\"preemptions\":2,\"podName\":\"etl-7-2-driver\",\"node\":null,"
-        "\"cancelRequested\":true,\"attemptList\":["
+        "\"cancelRequested\":true,"
+        "\"elements\":[{\"state\":\"FAILED\",\"count\":2,\"indices\":\"3-4\"}],"
+        "\"predecessors\":[{\"id\":3,\"name\":\"load\",\"state\":\"RUNNING\",\"on\":\"success\","
+        "\"otherwise\":\"skip\",\"stands\":\"waits\",\"done\":0,\"total\":1,\"each\":true,"
+        "\"expectedSeconds\":60}],\"criticalPathSeconds\":90,\"slackSeconds\":null,"
+        "\"attemptList\":["
         "{\"number\":1,\"podName\":\"etl-7-1-driver\",\"podUid\":\"uid-1\",\"node\":\"node-a\","
         "\"admittedAt\":\"1970-01-01T00:00:01.000001Z\","
         "\"createdAt\":\"1970-01-01T00:00:02.000000Z\","

@@ -1183,6 +1183,24 @@ def graphs_and_arrays(world):
     ids = [job["id"] for job in answer["jobs"]]
     same(len(ids), 8)
     holds(daemon.job(ids[0])["reason"]["message"], "array %d (parts-0): 0 of 4 did" % ids[1])
+    array = "/v1/jobs/%d" % ids[1]
+    same(daemon.get(array + "_2")["id"], ids[3])
+    same(daemon.ask("GET", array + "_4")[0], 404)
+    same(daemon.get(array)["elements"], [{"state": "QUEUED", "count": 4, "indices": "0-3"}])
+    daemon.post(array + "/hold")
+    daemon.post(array + "_1/release")
+    same(daemon.get(array)["elements"], [{"state": "HELD", "count": 3, "indices": "0,2-3"},
+                                         {"state": "QUEUED", "count": 1, "indices": "1"}])
+    daemon.post(array + "/release")
+    parts = daemon.get(array)
+    same([(one["name"], one["stands"]) for one in parts["predecessors"]], [("first", "waits")])
+    same([(one["name"], one["each"]) for one in parts["successors"]],
+         [("last", False), ("own-1", True)])
+    same([one["name"] for one in parts["criticalPath"]][0], "first")
+    same(parts["slackSeconds"], None, "no run time is known")
+    run = [world.programs["nightshift"], "ls", "--server", "unix:" + daemon.socket]
+    holds(subprocess.run(run, text=True, capture_output=True, check=True).stdout,
+          "%d_[0-3]" % ids[1], "%d_[1-2]" % ids[5])
     same(daemon.job(ids[1])["reason"]["code"], "Dependency")
     daemon.kill()
     daemon.start()

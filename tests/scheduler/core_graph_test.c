@@ -1,0 +1,174 @@
+/* Who waits for whom, and whole arrays, between turns of the core. */
+#include "scheduler/graph.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "policy/demand.h"
+#include "tests/test.h"
+
+struct fixture {
+    struct core *core;
+    struct demand *demand;
+    struct instant now;
+    struct turn turn;
+};
+
+static void turn(struct fixture *fixture, struct event *events, size_t count) {
+    struct error error = {0};
+
+    fixture->now.now_us += CLOCK_US_PER_SECOND;
+    fixture->now.mono_us += CLOCK_US_PER_SECOND;
+    scheduler_turn(fixture->core, fixture->now, events, count, &fixture->turn);
+    CHECK_EQ(core_verify(fixture->core, &error), OK, error.text);
+}
+
+static struct fixture make(void) {
+    struct fixture fixture = {.now = {.now_us = INT64_C(1800000000000000), .mono_us = 1}};
+
+    fixture.core = core_create(&(struct core_options){
+        .next_id = 1,
+        .settings = {.history_age_us = INT64_MAX / 4,
+                     .history_count = 1000000,
+                     .jobs_waiting_max = 1000000},
+    });
+    fixture.demand = demand_create();
+    (void)demand_add_group(fixture.demand, POD_ROLE_POD, 1);
+    demand_settle(fixture.demand);
+    return fixture;
+}
+
+static void finish(struct fixture *fixture) {
+    core_destroy(fixture->core);
+    demand_destroy(fixture->demand);
+}
+
+/* One job, or an array of `count`, that waits for what the text says. */
+static void submit(struct fixture *fixture, const char *name, int64_t seconds, const char *after,
+                   const char *array, size_t count) {
+    struct new_job *jobs = mem_alloc(count, sizeof *jobs);
+    struct new_after items[8] = {{.is_here = false}};
+    struct after_reader reader = {.at = after};
+    struct event event = {.kind = EVENT_SUBMIT,
+                          .submit = {.jobs = jobs, .count = count, .submitter = "ann"}};
+    size_t item_count = 0;
+
+    while (after_next(&reader, &items[item_count].item)) {
+        item_count++;
+    }
+    for (size_t i = 0; i < count; i++) {
+        jobs[i] = (struct new_job){.name = name,
+                                   .namespace = "red",
+                                   .team = "red",
+                                   .window = "",
+                                   .ttl_s = JOB_TTL_NEVER,
+                                   .expected_runtime_us = seconds * CLOCK_US_PER_SECOND,
+                                   .after = items,
+                                   .after_count = item_count,
+                                   .array = array,
+                                   .array_place = i,
+                                   .demand = fixture->demand,
+                                   .spec = {.text = "{}", .bytes = 2}};
+    }
+    turn(fixture, &event, 1);
+    free(jobs);
+}
+
+TEST(graph_around__knows_the_longest_way_and_the_slack) {
+    struct fixture fixture = make();
+    static const struct {
+        const char *what;
+        uint64_t id;
+        size_t predecessors;
+        size_t successors;
+        const char *way;
+        int64_t way_s; /* -1: unknown */
+        int64_t slack_s;
+    } rows[] = {
+        {"the long load is on it", 1, 0, 1, "long,parts,report", 200 + 60 * 2 + 10, 0},
+        {"the short one has time", 2, 0, 1, "long,parts,report", 200 + 60 * 2 + 10, 150},
+        {"four elements, two at once", 3, 2, 2, "long,parts,report", 200 + 60 * 2 + 10, 0},
+        {"what is behind", 7, 1, 0, "long,parts,report", 200 + 60 * 2 + 10, 0},
+        {"an alarm ends sooner", 8, 1, 0, "long,parts,alarm", 200 + 60 * 2 + 5, 0},
+        {"who is for himself", 9, 0, 0, "", -1, -1},
+        {"a time that is not known", 11, 1, 0, "unknown,behind", -1, -1},
+    };
+
+    submit(&fixture, "long", 200, "", NULL, 1);
+    submit(&fixture, "short", 50, "", NULL, 1);
+    submit(&fixture, "parts", 60, "1-2", "0-3%2", 4);
+    submit(&fixture, "report", 10, "3+4", NULL, 1);
+    submit(&fixture, "alarm", 5, "3+4:failure", NULL, 1);
+    submit(&fixture, "alone", 5, "", NULL, 1);
+    submit(&fixture, "unknown", 0, "", NULL, 1);
+    submit(&fixture, "behind", 5, "10", NULL, 1);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char way[128] = "";
+        struct graph graph;
+
+        graph_around(fixture.core, rows[i].id, &graph);
+        CHECK_EQ(graph.predecessor_count, rows[i].predecessors, rows[i].what);
+        CHECK_EQ(graph.successor_count, rows[i].successors, rows[i].what);
+        for (size_t k = 0; k < graph.way_count; k++) {
+            (void)strncat(way, k > 0 ? "," : "", sizeof way - strlen(way) - 1);
+            (void)strncat(way, graph.way[k].name, sizeof way - strlen(way) - 1);
+        }
+        CHECK_STR(way, rows[i].way, rows[i].what);
+        CHECK_EQ(graph.way_us, rows[i].way_s < 0 ? -1 : rows[i].way_s * CLOCK_US_PER_SECOND,
+                 rows[i].what);
+        CHECK_EQ(graph.slack_us, rows[i].slack_s < 0 ? -1 : rows[i].slack_s * CLOCK_US_PER_SECOND,
+                 rows[i].what);
+        graph_finish(&graph);
+    }
+    finish(&fixture);
+}
+
+static size_t count_in(const struct fixture *fixture, enum job_state state) {
+    return core_counts(fixture->core).jobs[state];
+}
+
+/* However long it is, a turn does so much of it, and the client hears when it is done. */
+TEST(arrays__are_cancelled_held_and_let_go_a_part_in_each_turn) {
+    struct fixture fixture = make();
+    struct event hold = {.kind = EVENT_HOLD, .token = 7, .job_id = 1, .whole = true};
+    struct event cancel = {.kind = EVENT_CANCEL, .token = 8, .job_id = 1, .whole = true};
+    unsigned turns = 0;
+
+    submit(&fixture, "part", 5, "", "0-4999", 5000);
+    submit(&fixture, "behind", 5, "1+5000:any", NULL, 1);
+    turn(&fixture, &hold, 1);
+    CHECK_EQ(count_in(&fixture, JOB_HELD), 2000, "a part of them");
+    CHECK_EQ(fixture.turn.reply_count, 0, "and no answer yet");
+    CHECK_EQ(fixture.turn.wake_after_us, 0, "it goes on at once");
+    while (fixture.turn.reply_count == 0 && ++turns < 10) {
+        turn(&fixture, NULL, 0);
+    }
+    CHECK_EQ(count_in(&fixture, JOB_HELD), 5000, "all of them");
+    CHECK_EQ(fixture.turn.replies[0].token, 7, "and the answer");
+    for (turns = 0, turn(&fixture, &cancel, 1); fixture.turn.reply_count == 0 && ++turns < 10;) {
+        turn(&fixture, NULL, 0);
+    }
+    CHECK_EQ(count_in(&fixture, JOB_CANCELLED), 5000, "cancelled");
+    CHECK_EQ(fixture.turn.replies[0].token, 8, "answered");
+    CHECK_EQ(count_in(&fixture, JOB_QUEUED), 1, "who waits for their end");
+    finish(&fixture);
+}
+
+/* What waits for an array is let go, and skipped, a part in each turn too. */
+TEST(conditions__end_many_jobs_within_bounds) {
+    struct fixture fixture = make();
+    struct event cancel = {.kind = EVENT_CANCEL, .token = 1, .job_id = 1};
+    unsigned turns = 0;
+
+    submit(&fixture, "load", 5, "", NULL, 1);
+    submit(&fixture, "part", 5, "1", "0-9999", 10000);
+    submit(&fixture, "behind", 5, "2+10000", NULL, 1);
+    turn(&fixture, &cancel, 1);
+    CHECK(count_in(&fixture, JOB_SKIPPED) < 10000, "not all at once");
+    while (fixture.turn.wake_after_us == 0 && ++turns < 100) {
+        turn(&fixture, NULL, 0);
+    }
+    CHECK_EQ(count_in(&fixture, JOB_SKIPPED), 10001, "but all of them");
+    finish(&fixture);
+}
