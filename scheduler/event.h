@@ -241,12 +241,11 @@ struct report_event {
 struct event {
     enum event_kind kind;
     uint64_t token; /* of the client that waits for a reply; 0: nobody */
+    bool
+        whole; /* of CANCEL, HOLD, RELEASE, RETRY: the job is an array's first, and all are meant */
     union {
         struct submit_event submit;
-        struct {
-            uint64_t job_id; /* of CANCEL, HOLD, RELEASE */
-            bool whole;      /* it is an array's first: all its elements */
-        };
+        uint64_t job_id; /* of CANCEL, HOLD, RELEASE */
         struct retry_event retry;
         struct forget_event forget;
         struct pod_event pod;
