@@ -245,6 +245,11 @@ static uint32_t read_classes(struct reader *reader, const struct text_node *list
                 bits |= 1u << class;
             }
         }
+        if ((bits & 1u << NOTICE_REPORT) != 0) {
+            problems_add_at(reader->problems, list->items[i].place, &at,
+                            "reports go where notifications.reports says");
+            bits &= ~(1u << NOTICE_REPORT);
+        }
     }
     return bits;
 }

@@ -19,11 +19,25 @@
 
 /* --- JSON ------------------------------------------------------------------------------------- */
 
-/* What is no UTF-8 is left out. */
-static void put(json_t *object, const char *key, const char *text) {
+/* What a program said may be no UTF-8: the bytes that are not ASCII become question marks then. */
+static json_t *text_of(const char *text) {
     json_t *value = json_string(text);
+    char *ascii;
 
-    (void)json_object_set_new(object, key, value != NULL ? value : json_null());
+    if (value != NULL) {
+        return value;
+    }
+    ascii = mem_copy_text(text);
+    for (char *at = ascii; *at != '\0'; at++) {
+        *at = (unsigned char)*at < 0x80 ? *at : '?';
+    }
+    value = json_string(ascii);
+    free(ascii);
+    return value;
+}
+
+static void put(json_t *object, const char *key, const char *text) {
+    (void)json_object_set_new(object, key, text_of(text));
 }
 
 static void put_time(json_t *object, const char *key, int64_t time_us) {

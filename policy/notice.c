@@ -23,7 +23,7 @@ bool notice_class_of(const char *event_kind, enum notice_class *out_class) {
         {"finish_risk", NOTICE_RISK},    {"finish_safe", NOTICE_RISK},
         {"runtime_long", NOTICE_LONG},   {"skipped", NOTICE_SKIPPED},
         {"retry", NOTICE_RETRIED},       {"succeeded", NOTICE_SUCCEEDED},
-        {"cancelled", NOTICE_CANCELLED},
+        {"cancelled", NOTICE_CANCELLED}, {"breaker_open", NOTICE_HALTED},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {

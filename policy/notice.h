@@ -11,15 +11,16 @@
 #include <stdint.h>
 
 /* name, text in configurations and messages. Stored, so the order stays. */
-#define NOTICE_CLASS_LIST(X)                                                             \
-    X(NOTICE_FAILED, "failed") /* failed for good, or rejected */                        \
-    X(NOTICE_MISSED, "missed") /* a deadline */                                          \
-    X(NOTICE_RISK, "risk")     /* a deadline will be missed, or will not be after all */ \
-    X(NOTICE_LONG, "long")     /* a run takes longer than maxRuntime.warn */             \
-    X(NOTICE_SKIPPED, "skipped")                                                         \
-    X(NOTICE_RETRIED, "retried") /* an attempt failed, and there will be another */      \
-    X(NOTICE_SUCCEEDED, "succeeded")                                                     \
-    X(NOTICE_CANCELLED, "cancelled")                                                     \
+#define NOTICE_CLASS_LIST(X)                                                                 \
+    X(NOTICE_FAILED, "failed") /* failed for good, or rejected */                            \
+    X(NOTICE_MISSED, "missed") /* a deadline */                                              \
+    X(NOTICE_RISK, "risk")     /* a deadline will be missed, or will not be after all */     \
+    X(NOTICE_LONG, "long")     /* a run takes longer than maxRuntime.warn */                 \
+    X(NOTICE_SKIPPED, "skipped")                                                             \
+    X(NOTICE_RETRIED, "retried") /* an attempt failed, and there will be another */          \
+    X(NOTICE_SUCCEEDED, "succeeded")                                                         \
+    X(NOTICE_CANCELLED, "cancelled")                                                         \
+    X(NOTICE_HALTED, "halted") /* too many failures in a row stopped its team or schedule */ \
     X(NOTICE_REPORT, "report") /* the report that was asked for is due; not of a job */
 
 enum notice_class {

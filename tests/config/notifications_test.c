@@ -75,7 +75,10 @@ TEST(notifications_read__says_what_is_wrong_and_where) {
          "notifications: {routes: [{receivers: [b], events: [fail]}]}",
          "f:1:39: notifications.routes[0].receivers[0]: there is no receiver \"b\"\n"
          "f:1:52: notifications.routes[0].events[0]: must be failed, missed, risk, long, skipped, "
-         "retried, succeeded, cancelled or report, not \"fail\"\n"},
+         "retried, succeeded, cancelled, halted or report, not \"fail\"\n"},
+        {"a route for reports", "notifications: {routes: [{receivers: [], events: [report]}]}",
+         "f:1:51: notifications.routes[0].events[0]: reports go where notifications.reports "
+         "says\n"},
         {"a report that is not of every day",
          "notifications: {reports: [{at: +1d 07:00, receivers: []}]}",
          "f:1:32: notifications.reports[0]: a report is due each day at a time such as 07:00\n"},

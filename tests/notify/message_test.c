@@ -33,6 +33,20 @@ TEST(notify_json__holds_all_of_it) {
     buf_finish(&out);
 }
 
+TEST(notify_json__takes_any_bytes) {
+    struct notify_message message = {.id = "u", .class_text = "failed", .kind = "failed"};
+    struct buf out;
+
+    message.text = "\xff\xc3\xa4 \x01";
+    buf_init(&out, 65536);
+    notify_json(&message, &out);
+    CHECK_STR(buf_text(&out),
+              "{\"id\":\"u\",\"at\":\"1970-01-01T00:00:00Z\",\"class\":\"failed\",\"event\":"
+              "\"failed\",\"text\":\"??? \\u0001\"}",
+              "no UTF-8");
+    buf_finish(&out);
+}
+
 TEST(notify_slack__escapes_its_marks) {
     struct buf out;
 
