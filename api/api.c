@@ -26,7 +26,8 @@ struct call {
     struct http_request *request;
     struct api_auth *auth; /* held; NULL of a local caller */
     char user[USER_BYTES]; /* of a local caller */
-    int64_t began_us;      /* monotonic */
+    char schedule[2 * LIMIT_NAME_BYTES + 2];
+    int64_t began_us; /* monotonic */
     bool streaming;
 };
 
@@ -328,6 +329,8 @@ static struct call *call_create(struct api *api, struct http_request *request,
     call->shown.route = match->route;
     call->shown.job_id = match->job_id;
     call->shown.job_index = match->job_index;
+    memcpy(call->schedule, match->schedule, sizeof call->schedule);
+    call->shown.schedule = call->schedule;
     call->shown.peer = http_peer(request);
     call->shown.identity = *identity;
     if (identity->local) {

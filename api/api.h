@@ -24,33 +24,40 @@ struct log;
 struct poller;
 struct wire_detail;
 
-/* name, method, path ({id}: a job's or notification's), what it is to a team: it looks or acts */
-#define API_ROUTE_LIST(X)                                                 \
-    X(API_SUBMIT, "POST", "/v1/jobs", API_ACTS)                           \
-    X(API_LIST, "GET", "/v1/jobs", API_LOOKS)                             \
-    X(API_SHOW, "GET", "/v1/jobs/{id}", API_LOOKS)                        \
-    X(API_CANCEL, "POST", "/v1/jobs/{id}/cancel", API_ACTS)               \
-    X(API_DELETE, "DELETE", "/v1/jobs/{id}", API_ACTS)                    \
-    X(API_HOLD, "POST", "/v1/jobs/{id}/hold", API_ACTS)                   \
-    X(API_RELEASE, "POST", "/v1/jobs/{id}/release", API_ACTS)             \
-    X(API_WHY, "GET", "/v1/jobs/{id}/why", API_LOOKS)                     \
-    X(API_ATTEMPTS, "GET", "/v1/jobs/{id}/attempts", API_LOOKS)           \
-    X(API_EVENTS, "GET", "/v1/jobs/{id}/events", API_LOOKS)               \
-    X(API_LOGS, "GET", "/v1/jobs/{id}/logs", API_ACTS)                    \
-    X(API_UI, "GET", "/v1/jobs/{id}/ui", API_ACTS)                        \
-    X(API_OUTLOOK, "GET", "/v1/jobs/{id}/forecast", API_LOOKS)            \
-    X(API_FORECAST, "GET", "/v1/forecast", API_LOOKS)                     \
-    X(API_SIMULATE, "POST", "/v1/forecast", API_LOOKS)                    \
-    X(API_WINDOWS, "GET", "/v1/windows", API_LOOKS)                       \
-    X(API_TEAMS, "GET", "/v1/teams", API_LOOKS)                           \
-    X(API_NOTICES, "GET", "/v1/notifications", API_LOOKS)                 \
-    X(API_NOTICE_RETRY, "POST", "/v1/notifications/{id}/retry", API_ACTS) \
-    X(API_NOTICE_DROP, "POST", "/v1/notifications/{id}/drop", API_ACTS)   \
-    X(API_REPORT, "GET", "/v1/report", API_LOOKS)                         \
-    X(API_REPORT_SEND, "POST", "/v1/report", API_ACTS)                    \
-    X(API_STATUS, "GET", "/v1/status", API_LOOKS)                         \
-    X(API_METRICS, "GET", "/metrics", API_LOOKS)                          \
-    X(API_READY, "GET", "/readyz", API_LOOKS)   /* for anybody */         \
+/* name, method, path ({id}: a job's or notification's, {schedule}: namespace/name), what it is to a
+ * team: it looks or acts */
+#define API_ROUTE_LIST(X)                                                         \
+    X(API_SUBMIT, "POST", "/v1/jobs", API_ACTS)                                   \
+    X(API_LIST, "GET", "/v1/jobs", API_LOOKS)                                     \
+    X(API_SHOW, "GET", "/v1/jobs/{id}", API_LOOKS)                                \
+    X(API_CANCEL, "POST", "/v1/jobs/{id}/cancel", API_ACTS)                       \
+    X(API_DELETE, "DELETE", "/v1/jobs/{id}", API_ACTS)                            \
+    X(API_HOLD, "POST", "/v1/jobs/{id}/hold", API_ACTS)                           \
+    X(API_RELEASE, "POST", "/v1/jobs/{id}/release", API_ACTS)                     \
+    X(API_WHY, "GET", "/v1/jobs/{id}/why", API_LOOKS)                             \
+    X(API_ATTEMPTS, "GET", "/v1/jobs/{id}/attempts", API_LOOKS)                   \
+    X(API_EVENTS, "GET", "/v1/jobs/{id}/events", API_LOOKS)                       \
+    X(API_LOGS, "GET", "/v1/jobs/{id}/logs", API_ACTS)                            \
+    X(API_UI, "GET", "/v1/jobs/{id}/ui", API_ACTS)                                \
+    X(API_OUTLOOK, "GET", "/v1/jobs/{id}/forecast", API_LOOKS)                    \
+    X(API_FORECAST, "GET", "/v1/forecast", API_LOOKS)                             \
+    X(API_SIMULATE, "POST", "/v1/forecast", API_LOOKS)                            \
+    X(API_WINDOWS, "GET", "/v1/windows", API_LOOKS)                               \
+    X(API_TEAMS, "GET", "/v1/teams", API_LOOKS)                                   \
+    X(API_NOTICES, "GET", "/v1/notifications", API_LOOKS)                         \
+    X(API_NOTICE_RETRY, "POST", "/v1/notifications/{id}/retry", API_ACTS)         \
+    X(API_NOTICE_DROP, "POST", "/v1/notifications/{id}/drop", API_ACTS)           \
+    X(API_REPORT, "GET", "/v1/report", API_LOOKS)                                 \
+    X(API_REPORT_SEND, "POST", "/v1/report", API_ACTS)                            \
+    X(API_SCHEDULES, "GET", "/v1/schedules", API_LOOKS)                           \
+    X(API_SCHEDULE, "GET", "/v1/schedules/{schedule}", API_LOOKS)                 \
+    X(API_SCHEDULE_DELETE, "DELETE", "/v1/schedules/{schedule}", API_ACTS)        \
+    X(API_SCHEDULE_PAUSE, "POST", "/v1/schedules/{schedule}/pause", API_ACTS)     \
+    X(API_SCHEDULE_RESUME, "POST", "/v1/schedules/{schedule}/resume", API_ACTS)   \
+    X(API_SCHEDULE_TRIGGER, "POST", "/v1/schedules/{schedule}/trigger", API_ACTS) \
+    X(API_STATUS, "GET", "/v1/status", API_LOOKS)                                 \
+    X(API_METRICS, "GET", "/metrics", API_LOOKS)                                  \
+    X(API_READY, "GET", "/readyz", API_LOOKS)   /* for anybody */                 \
     X(API_HEALTH, "GET", "/healthz", API_LOOKS) /* for anybody; never handed out */
 
 enum api_route {
@@ -64,9 +71,13 @@ const char *api_route_text(enum api_route route); /* "GET /v1/jobs/{id}", for me
 /* Texts are never NULL; "" is "not said". All of it lives until the call is ended. */
 struct api_call {
     enum api_route route;
-    uint64_t number;   /* from 1, never twice: for whoever answers later, see api_find() */
-    uint64_t job_id;   /* of routes with {id} */
-    int64_t job_index; /* of "12_7", an array's id and an index; -1: none was given */
+    uint64_t number;       /* from 1, never twice: for whoever answers later, see api_find() */
+    uint64_t job_id;       /* of routes with {id} */
+    int64_t job_index;     /* of "12_7", an array's id and an index; -1: none was given */
+    const char *schedule;  /* of those with {schedule}: "namespace/name" */
+    int64_t next_count;    /* SCHEDULE: so many occurrences to come */
+    bool has_date;         /* SCHEDULE_TRIGGER: ?date= */
+    int32_t business_date; /* that, in days since 1970-01-01 */
     struct api_identity identity;
     const struct http_peer *peer;
 

@@ -4,12 +4,13 @@
 #include <strings.h>
 
 #include "api/report.h"
+#include "base/civil.h"
 #include "base/digest.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "policy/job.h"
 
-#define ON(route)    (1u << (route))
+#define ON(route)    (UINT64_C(1) << (route))
 #define LIST_DEFAULT 100
 #define WORD_BYTES   64
 
@@ -179,15 +180,33 @@ static int take_format(struct api_call *call, const char *value, struct error *e
     return bad(error, "format", "json, text or html");
 }
 
+static int take_next(struct api_call *call, const char *value, struct error *error) {
+    return take_number("next", value, 0, LIMIT_API_LIST_ITEMS, &call->next_count, error);
+}
+
+static int take_date(struct api_call *call, const char *value, struct error *error) {
+    int64_t days;
+
+    if (civil_parse_date(value, &days) != OK) {
+        return bad(error, "date", "a date such as 2026-12-24");
+    }
+    call->business_date = (int32_t)days;
+    call->has_date = true;
+    return 0;
+}
+
 static const struct parameter {
     const char *name;
-    uint32_t routes;
+    uint64_t routes;
     int (*take)(struct api_call *call, const char *value, struct error *error);
 } parameters[] = {
     {"file", ON(API_SUBMIT) | ON(API_SIMULATE), take_file},
-    {"namespace", ON(API_SUBMIT) | ON(API_SIMULATE) | ON(API_LIST) | ON(API_FORECAST),
+    {"namespace",
+     ON(API_SUBMIT) | ON(API_SIMULATE) | ON(API_LIST) | ON(API_FORECAST) | ON(API_SCHEDULES),
      take_namespace},
     {"team", ON(API_SUBMIT) | ON(API_SIMULATE) | ON(API_LIST) | ON(API_FORECAST), take_team},
+    {"next", ON(API_SCHEDULE), take_next},
+    {"date", ON(API_SCHEDULE_TRIGGER), take_date},
     {"brief", ON(API_SUBMIT), take_brief},
     {"hold", ON(API_SUBMIT), take_hold},
     {"dryRun", ON(API_SUBMIT), take_dry_run},

@@ -67,10 +67,40 @@ static bool parse_job(const char *text, size_t length, struct route_match *out_m
     return parse_id(text, id_bytes, &out_match->job_id);
 }
 
+/* "namespace/name" between what stands before and behind it in the pattern. */
+static bool schedule_matches(const char *pattern, const char *hole, const char *path,
+                             char *out_schedule, size_t room) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-.";
+    size_t before = (size_t)(hole - pattern);
+    size_t namespace, name;
+
+    if (strncmp(pattern, path, before) != 0) {
+        return false;
+    }
+    path += before;
+    namespace = strspn(path, letters);
+    if (namespace == 0 || path[namespace] != '/') {
+        return false;
+    }
+    name = strspn(path + namespace + 1, letters);
+    if (name == 0 || namespace + name + 2 > room ||
+        strcmp(hole + strlen("{schedule}"), path + namespace + 1 + name) != 0) {
+        return false;
+    }
+    memcpy(out_schedule, path, namespace + 1 + name);
+    out_schedule[namespace + 1 + name] = '\0';
+    return true;
+}
+
 static bool path_matches(const char *pattern, const char *path, struct route_match *out_match) {
     const char *hole = strstr(pattern, "{id}");
+    const char *schedule = strstr(pattern, "{schedule}");
     size_t before, length;
 
+    if (schedule != NULL) {
+        return schedule_matches(pattern, schedule, path, out_match->schedule,
+                                sizeof out_match->schedule);
+    }
     if (hole == NULL) {
         return strcmp(pattern, path) == 0;
     }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "api/api.h"
+#include "base/limits.h"
 
 #define ROUTE_ALLOW_BYTES 64
 
@@ -16,8 +17,9 @@ enum route_access {
 struct route_match {
     enum api_route route;
     uint64_t job_id;
-    int64_t job_index;             /* behind the id, "12_7"; -1: none */
-    char allow[ROUTE_ALLOW_BYTES]; /* of 405: "GET, HEAD, POST" */
+    int64_t job_index;                       /* behind the id, "12_7"; -1: none */
+    char schedule[2 * LIMIT_NAME_BYTES + 2]; /* "namespace/name"; "": a route without */
+    char allow[ROUTE_ALLOW_BYTES];           /* of 405: "GET, HEAD, POST" */
 };
 
 /* 0, or the status to refuse with: 404 (also for an id that is no number), 405 with allow. HEAD

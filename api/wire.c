@@ -213,8 +213,16 @@ static const struct wire_field submitted_fields[] = {
 };
 SHAPE(submitted, submitted_fields);
 
+static const struct wire_field put_fields[] = {
+    FIELD(WIRE_TEXT, wire_put, name, "name"),
+    FIELD(WIRE_TEXT, wire_put, namespace, "namespace"),
+    FIELD(WIRE_TEXT, wire_put, result, "result"),
+};
+SHAPE(put, put_fields);
+
 static const struct wire_field submit_answer_fields[] = {
     ITEMS(WIRE_ARRAY, wire_submit_answer, jobs, job_count, "jobs", &submitted_shape),
+    ITEMS(WIRE_EXTRA, wire_submit_answer, schedules, schedule_count, "schedules", &put_shape),
     FIELD(WIRE_ID, wire_submit_answer, first_id, "firstId"),
     FIELD(WIRE_NUMBER, wire_submit_answer, count, "count"),
     FIELD(WIRE_BOOL, wire_submit_answer, replayed, "replayed"),
@@ -253,6 +261,47 @@ static const struct wire_field status_fields[] = {
     ITEMS(WIRE_COUNTS, wire_status, store, store_count, "store", NULL),
 };
 SHAPE(status, status_fields);
+
+static const struct wire_field upcoming_fields[] = {
+    FIELD(WIRE_TEXT, wire_upcoming, occurrence, "occurrence"),
+    FIELD(WIRE_TIME, wire_upcoming, at_us, "at"),
+    FIELD(WIRE_TEXT, wire_upcoming, business_date, "businessDate"),
+    FIELD(WIRE_TEXT, wire_upcoming, verdict, "verdict"),
+};
+SHAPE(upcoming, upcoming_fields);
+
+static const struct wire_field schedule_fields[] = {
+    FIELD(WIRE_TEXT, wire_schedule, name, "name"),
+    FIELD(WIRE_TEXT, wire_schedule, namespace, "namespace"),
+    FIELD(WIRE_TEXT, wire_schedule, team, "team"),
+    FIELD(WIRE_TEXT, wire_schedule, submitter, "submitter"),
+    FIELD(WIRE_TEXT, wire_schedule, kind, "kind"),
+    FIELD(WIRE_TEXT, wire_schedule, cron, "cron"),
+    FIELD(WIRE_TEXT, wire_schedule, zone, "zone"),
+    FIELD(WIRE_TEXT, wire_schedule, overlap, "overlap"),
+    FIELD(WIRE_TEXT, wire_schedule, misfire, "misfire"),
+    FIELD(WIRE_TEXT, wire_schedule, state, "state"),
+    FIELD(WIRE_OPTIONAL, wire_schedule, window, "window"),
+    FIELD(WIRE_TIME, wire_schedule, created_us, "createdAt"),
+    FIELD(WIRE_TIME, wire_schedule, changed_us, "changedAt"),
+    FIELD(WIRE_OPTIONAL, wire_schedule, last, "last"),
+    FIELD(WIRE_TIME, wire_schedule, last_us, "lastAt"),
+    FIELD(WIRE_NUMBER, wire_schedule, last_job, "lastJob"),
+    FIELD(WIRE_OPTIONAL, wire_schedule, next, "next"),
+    FIELD(WIRE_TIME, wire_schedule, next_us, "nextAt"),
+    FIELD(WIRE_NUMBER, wire_schedule, active, "active"),
+    FIELD(WIRE_NUMBER, wire_schedule, runs, "runs"),
+    FIELD(WIRE_NUMBER, wire_schedule, skipped, "skipped"),
+    ITEMS(WIRE_EXTRA, wire_schedule, upcoming, upcoming_count, "upcoming", &upcoming_shape),
+    FIELD(WIRE_OPTIONAL, wire_schedule, definition, "definition"),
+};
+SHAPE(schedule, schedule_fields);
+
+static const struct wire_field schedule_list_fields[] = {
+    ITEMS(WIRE_ARRAY, wire_schedule_list, items, item_count, "items", &schedule_shape),
+    FIELD(WIRE_TIME, wire_schedule_list, now_us, "now"),
+};
+SHAPE(schedule_list, schedule_list_fields);
 
 static const struct wire_field window_fields[] = {
     FIELD(WIRE_TEXT, wire_window, name, "name"),
@@ -343,6 +392,8 @@ CODEC(status)
 CODEC(team_list)
 CODEC(notice_list)
 CODEC(window_list)
+CODEC(schedule)
+CODEC(schedule_list)
 
 void wire_encode_error(struct buf *out, const struct wire_error *error) {
     struct wire_error_answer answer = {*error};

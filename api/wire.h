@@ -187,9 +187,17 @@ struct wire_submitted {
     const char *name, *namespace, *state;
 };
 
+/* A schedule that was submitted. */
+struct wire_put {
+    const char *name, *namespace;
+    const char *result; /* "created", "changed", "unchanged" */
+};
+
 struct wire_submit_answer {
     const struct wire_submitted *jobs;
     size_t job_count;
+    const struct wire_put *schedules; /* NULL: left out */
+    size_t schedule_count;
     uint64_t first_id; /* of all jobs of the request, whose ids are in a row */
     int64_t count;     /* of them, also where no jobs are named */
     bool replayed;     /* this idempotency key had been answered before */
@@ -231,6 +239,40 @@ struct wire_status {
     size_t kube_count;
     const struct wire_count *store; /* and of the queue's file */
     size_t store_count;
+};
+
+/* An occurrence that is to come. */
+struct wire_upcoming {
+    const char *occurrence; /* "2026-12-24T22:00:00" on the wall clock of the schedule's zone */
+    int64_t at_us;
+    const char *business_date;
+    const char *verdict; /* "run", "gap", "suspended" */
+};
+
+struct wire_schedule {
+    const char *name, *namespace, *team, *submitter, *kind;
+    const char *cron, *zone;
+    const char *overlap; /* "Allow", "Forbid", "Replace" */
+    const char *misfire; /* "none", "last", "all" */
+    const char *state;   /* "active", "paused", "suspended", "over" */
+    const char *window;
+    int64_t created_us, changed_us;
+    const char *last; /* occurrence that was dealt with; "": none yet */
+    int64_t last_us;
+    int64_t last_job; /* 0: none yet */
+    const char *next; /* occurrence; "": none */
+    int64_t next_us;
+    int64_t active; /* runs that are not over */
+    int64_t runs, skipped;
+    const struct wire_upcoming *upcoming; /* only of one that is shown; NULL: left out */
+    size_t upcoming_count;
+    const char *definition; /* the same; "": left out */
+};
+
+struct wire_schedule_list {
+    const struct wire_schedule *items;
+    size_t item_count;
+    int64_t now_us;
 };
 
 struct wire_window {
@@ -309,6 +351,8 @@ void wire_encode_submit_answer(struct buf *out, const struct wire_submit_answer 
 void wire_encode_status(struct buf *out, const struct wire_status *status);
 void wire_encode_team_list(struct buf *out, const struct wire_team_list *list);
 void wire_encode_notice_list(struct buf *out, const struct wire_notice_list *list);
+void wire_encode_schedule(struct buf *out, const struct wire_schedule *schedule);
+void wire_encode_schedule_list(struct buf *out, const struct wire_schedule_list *list);
 void wire_encode_window_list(struct buf *out, const struct wire_window_list *list);
 
 /* --- Decoding: texts and arrays live in memory until wire_memory_finish(). -------------------- */
@@ -343,6 +387,10 @@ int wire_decode_team_list(const char *text, size_t bytes, struct wire_memory *me
                           struct wire_team_list *out_list, struct error *error) MUST_CHECK;
 int wire_decode_notice_list(const char *text, size_t bytes, struct wire_memory *memory,
                             struct wire_notice_list *out_list, struct error *error) MUST_CHECK;
+int wire_decode_schedule(const char *text, size_t bytes, struct wire_memory *memory,
+                         struct wire_schedule *out_schedule, struct error *error) MUST_CHECK;
+int wire_decode_schedule_list(const char *text, size_t bytes, struct wire_memory *memory,
+                              struct wire_schedule_list *out_list, struct error *error) MUST_CHECK;
 int wire_decode_window_list(const char *text, size_t bytes, struct wire_memory *memory,
                             struct wire_window_list *out_list, struct error *error) MUST_CHECK;
 int wire_decode_status(const char *text, size_t bytes, struct wire_memory *memory,

@@ -41,7 +41,7 @@ struct cli_options {
     enum cli_output output;
     const char *window, *since, *until, *form; /* report */
     bool email;
-    const char *namespace, *team, *state, *name, *add, *rows;
+    const char *namespace, *team, *state, *name, *add, *rows, *date;
     bool all, watch, wait, hold, follow, utc, help, dry_run;
     int64_t limit, tail, attempt, executor, port; /* -1: not given */
     int64_t timeout_us;                           /* -1: for ever */
@@ -104,6 +104,7 @@ int verb_usage(struct cli *cli);
 int verb_windows(struct cli *cli);
 int verb_notifications(struct cli *cli);
 int verb_report(struct cli *cli);
+int verb_schedules(struct cli *cli);
 int verb_status(struct cli *cli);
 int verb_admin(struct cli *cli);
 int verb_config(struct cli *cli);

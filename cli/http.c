@@ -183,6 +183,9 @@ static void set_up(struct http *http, const struct http_call *call, struct recei
     if (http->ca_file != NULL) {
         (void)curl_easy_setopt(curl, CURLOPT_CAINFO, http->ca_file);
     }
+    if (strcmp(call->method, "DELETE") == 0) {
+        (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call->method);
+    }
     if (strcmp(call->method, "POST") == 0) {
         (void)curl_easy_setopt(curl, CURLOPT_POST, 1L);
         (void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body_bytes);

@@ -38,6 +38,7 @@ enum option_bit {
     O_UNTIL,
     O_EMAIL,
     O_FORM,
+    O_DATE,
     O_OUTPUT,
     O_UTC,
     O_SERVER,
@@ -47,10 +48,10 @@ enum option_bit {
     O_COUNT,
 };
 
-#define BIT(option)  (1u << (option))
-#define REMOTE       (BIT(O_SERVER) | BIT(O_TOKEN_FILE) | BIT(O_CA_FILE) | BIT(O_HELP))
-#define SHOWS        (REMOTE | BIT(O_OUTPUT) | BIT(O_UTC))
-#define RAW          (1u << 31) /* its arguments are its own affair: all are operands */
+#define BIT(option) (1u << (option))
+#define REMOTE      (BIT(O_SERVER) | BIT(O_TOKEN_FILE) | BIT(O_CA_FILE) | BIT(O_HELP))
+#define SHOWS       (REMOTE | BIT(O_OUTPUT) | BIT(O_UTC))
+#define RAW         (1u << 31) /* its arguments are its own affair: all are operands */
 _Static_assert(O_COUNT <= 31, "a bit for each option, and RAW");
 #define FIELD(name)  offsetof(struct cli_options, name)
 #define ANY_OPERANDS SIZE_MAX
@@ -93,6 +94,8 @@ static const struct option_row {
     [O_UNTIL] = {"until", 0, TEXT, FIELD(until), "WHEN", "the same (now)"},
     [O_EMAIL] = {"email", 0, FLAG, FIELD(email), NULL, "send it to who gets reports, too"},
     [O_FORM] = {"output", 'o', TEXT, FIELD(form), "FORM", "text, json, html"},
+    [O_DATE] = {"date", 0, TEXT, FIELD(date), "DATE",
+                "of schedules trigger: the business date, such as 2026-12-24"},
     [O_OUTPUT] = {"output", 'o', TEXT, FIELD(output_text), "FORM", "table, wide, json, yaml, name"},
     [O_UTC] = {"utc", 0, FLAG, FIELD(utc), NULL, "times in UTC, not in local time"},
     [O_SERVER] = {"server", 0, TEXT, FIELD(server), "URL",
@@ -150,6 +153,9 @@ static const struct verb verbs[] = {
     {"report", "", "what ran, failed, was late or skipped, and what it used",
      REMOTE | BIT(O_WINDOW) | BIT(O_SINCE) | BIT(O_UNTIL) | BIT(O_EMAIL) | BIT(O_FORM), 0, 0, false,
      verb_report},
+    {"schedules", "[VERB NAME]",
+     "what makes jobs again and again: ls, show, next NAME [N], pause, resume, trigger, delete",
+     SHOWS | BIT(O_NAMESPACE) | BIT(O_DATE), 0, 3, false, verb_schedules},
     {"status", "", "how the daemon is", SHOWS, 0, 0, false, verb_status},
     {"admin", "VERB...", "the operator's tools on the queue: nightshift admin --help", BIT(O_HELP),
      0, ANY_OPERANDS, true, verb_admin},

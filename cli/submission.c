@@ -12,6 +12,7 @@
 
 void accepted_finish(struct accepted *accepted) {
     free(accepted->jobs);
+    free(accepted->schedules);
     wire_memory_finish(&accepted->memory);
 }
 
@@ -35,6 +36,12 @@ static int accept(struct accepted *accepted, const struct buf *body) {
         mem_grow(accepted->jobs, accepted->count + answer.job_count + 1, sizeof *accepted->jobs);
     for (size_t i = 0; i < answer.job_count; i++) {
         accepted->jobs[accepted->count++] = answer.jobs[i];
+    }
+    accepted->schedules =
+        mem_grow(accepted->schedules, accepted->schedule_count + answer.schedule_count + 1,
+                 sizeof *accepted->schedules);
+    for (size_t i = 0; i < answer.schedule_count; i++) {
+        accepted->schedules[accepted->schedule_count++] = answer.schedules[i];
     }
     accepted->replayed = accepted->replayed || answer.replayed;
     return CLI_OK;

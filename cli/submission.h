@@ -13,6 +13,8 @@
 struct accepted {
     struct wire_submitted *jobs;
     size_t count;
+    struct wire_put *schedules;
+    size_t schedule_count;
     bool replayed;
     struct wire_memory memory;
 };

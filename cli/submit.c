@@ -128,6 +128,8 @@ static int submit_template(struct cli *cli, const char *path, struct accepted *a
 static int print_accepted_document(const struct cli *cli, const struct accepted *accepted) {
     struct wire_submit_answer answer = {.jobs = accepted->jobs,
                                         .job_count = accepted->count,
+                                        .schedules = accepted->schedules,
+                                        .schedule_count = accepted->schedule_count,
                                         .first_id = accepted->count > 0 ? accepted->jobs[0].id : 0,
                                         .count = (int64_t)accepted->count,
                                         .replayed = accepted->replayed};
@@ -141,12 +143,27 @@ static int print_accepted_document(const struct cli *cli, const struct accepted 
     return status;
 }
 
+static void print_puts(const struct cli *cli, const struct accepted *accepted) {
+    for (size_t i = 0; i < accepted->schedule_count; i++) {
+        const struct wire_put *put = &accepted->schedules[i];
+
+        printf("schedule %s/%s%s%s\n", put->namespace, put->name,
+               cli->options.output == CLI_NAME ? "" : " ",
+               cli->options.output == CLI_NAME ? "" : put->result);
+    }
+}
+
 static int print_accepted(const struct cli *cli, const struct accepted *accepted) {
     static const char *const heads[] = {"ID", "NAME", "NAMESPACE", "STATE"};
     struct table table;
 
     if (print_is_document(cli)) {
         return print_accepted_document(cli, accepted);
+    }
+    print_puts(cli, accepted);
+    if (accepted->count == 0) {
+        (void)fflush(stdout);
+        return CLI_OK;
     }
     table_init(&table, ARRAY_LEN(heads));
     for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
@@ -198,7 +215,7 @@ int verb_submit(struct cli *cli) {
                      ? submit_template(cli, cli->options.operands[i], &accepted)
                      : submit_file(cli, cli->options.operands[i], &accepted);
     }
-    if (accepted.count > 0) {
+    if (accepted.count + accepted.schedule_count > 0) {
         printed = print_accepted(cli, &accepted);
     }
     status = status != CLI_OK ? status : printed;

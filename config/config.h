@@ -84,6 +84,7 @@ struct config {
     int64_t body_bytes_max;
     int64_t bodies_bytes_max;
     int64_t header_bytes_max;
+    int64_t catch_up_per_s;
     int64_t jobs_per_request_max;
     int64_t connections_max;
     int64_t unix_connections_max;

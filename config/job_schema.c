@@ -55,7 +55,7 @@ static const struct field batch_job_spec_fields[] = {
     /* Later versions know these; a job that asks for one must not run without it. */
     FIELD("sparkApplication", FIELD_REFUSED),
 };
-static const struct schema batch_job_spec = SCHEMA(batch_job_spec_fields);
+const struct schema schema_batch_job_spec = SCHEMA(batch_job_spec_fields);
 
 /* apiVersion and kind chose the table; metadata.name is checked by whoever reads it. */
 #define OBJECT_FIELDS                                                         \
@@ -65,7 +65,7 @@ static const struct schema batch_job_spec = SCHEMA(batch_job_spec_fields);
 #define SPEC_OF(schema_) \
     { .name = "spec", .type = FIELD_OBJECT, .object = &(schema_), .required = true }
 
-static const struct field batch_job_fields[] = {OBJECT_FIELDS, SPEC_OF(batch_job_spec)};
+static const struct field batch_job_fields[] = {OBJECT_FIELDS, SPEC_OF(schema_batch_job_spec)};
 const struct schema schema_batch_job = SCHEMA(batch_job_fields);
 
 static const struct field spark_application_fields[] = {

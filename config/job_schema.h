@@ -5,6 +5,7 @@
 #include "config/schema.h"
 
 extern const struct schema schema_batch_job;
+extern const struct schema schema_batch_job_spec;
 extern const struct schema schema_spark_application;
 extern const struct schema schema_pod;
 extern const struct schema schema_list; /* its items are looked at one by one */

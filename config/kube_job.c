@@ -39,13 +39,13 @@ static const struct field kube_job_spec_fields[] = {
     {.name = "template", .type = FIELD_OBJECT, .object = &schema_pod_template, .required = true},
     FIELD_RANGE("ttlSecondsAfterFinished", 0, UINT32_MAX - 1),
 };
-static const struct schema kube_job_spec = SCHEMA(kube_job_spec_fields);
+const struct schema schema_kube_job_spec = SCHEMA(kube_job_spec_fields);
 
 static const struct field kube_job_fields[] = {
     FIELD_NEEDED("apiVersion", FIELD_TEXT),
     FIELD_NEEDED("kind", FIELD_TEXT),
     FIELD_OF("metadata", FIELD_OBJECT, schema_object_meta),
-    {.name = "spec", .type = FIELD_OBJECT, .object = &kube_job_spec, .required = true},
+    {.name = "spec", .type = FIELD_OBJECT, .object = &schema_kube_job_spec, .required = true},
     FIELD("status", FIELD_IGNORED),
 };
 const struct schema schema_kube_job = SCHEMA(kube_job_fields);

@@ -12,6 +12,7 @@ struct arena;
 struct manifest;
 
 extern const struct schema schema_kube_job;
+extern const struct schema schema_kube_job_spec;
 
 /* Read a spec that the schema let pass: limits and retries into the manifest. Returns the indices
  * of its array as spec.array of a BatchJob has them, in the arena; NULL: it is one pod, or there

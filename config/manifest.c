@@ -294,6 +294,103 @@ static void read_kube_job(const struct job_text *job) {
     build_payload(job, node_member(pod, "metadata"), kube_job_pod_spec(spec, reader->texts));
 }
 
+/* Schedules: a template in the place of an object of its own. */
+
+static struct schedule_text *add_schedule(const struct job_text *job) {
+    struct schedule_text *schedule = arena_take(job->reader->texts, 1, sizeof *schedule);
+
+    job->manifest->schedule = schedule;
+    return schedule;
+}
+
+/* What is kept of it: the object as it was written. */
+static void keep_document(const struct job_text *job, struct schedule_text *schedule) {
+    struct buf out;
+
+    buf_init(&out, LIMIT_SCHEDULE_BYTES);
+    node_print_json(job->object, &out);
+    if (out.full) {
+        problems_add_at(job->reader->problems, node_place(job->object), job->trail,
+                        "too large: as JSON more than %d bytes", LIMIT_SCHEDULE_BYTES);
+    }
+    schedule->document = arena_text(job->reader->texts, buf_text(&out), out.bytes);
+    schedule->document_bytes = out.bytes;
+    buf_finish(&out);
+}
+
+/* One occurrence is one job. */
+static void refuse_array(const struct job_text *job, struct position place,
+                         const struct trail *trail) {
+    problems_add_at(job->reader->problems, place, trail,
+                    "a schedule makes one job at a time, not an array");
+}
+
+/* The template of a Schedule, as if it were a BatchJob. */
+static struct job_text template_of(const struct job_text *job, struct text_node *template) {
+    struct job_text inner = *job;
+
+    inner.object = template;
+    inner.prefix = path_of(job, "spec.template.");
+    return inner;
+}
+
+static void read_schedule(const struct job_text *job) {
+    const struct text_node *spec = node_member(job->object, "spec");
+    const struct trail trail = {job->trail, "spec", 0};
+    const struct trail in_template = {&trail, "template", 0};
+    struct schedule_text *schedule = add_schedule(job);
+    struct text_node *mutable_spec = node_member_mutable(job->object, "spec");
+    struct job_text inner = template_of(job, node_member_mutable(mutable_spec, "template"));
+
+    schedule_read(spec, &trail, job->reader->problems, schedule);
+    read_batch_job(&inner);
+    if (job->manifest->rows.count > 0) {
+        refuse_array(job, node_place(inner.object), &in_template);
+    }
+    keep_document(job, schedule);
+}
+
+static void read_cron_job(const struct job_text *job) {
+    struct manifest *manifest = job->manifest;
+    const struct text_node *spec = node_member(job->object, "spec");
+    const struct trail trail = {job->trail, "spec", 0};
+    const struct trail in_template = {&trail, "jobTemplate", 0};
+    const struct trail in_spec = {&in_template, "spec", 0};
+    struct schedule_text *schedule = add_schedule(job);
+    struct text_node *mutable_spec = node_member_mutable(job->object, "spec");
+    struct job_text inner = template_of(job, node_member_mutable(mutable_spec, "jobTemplate"));
+    const struct text_node *job_spec = node_member(inner.object, "spec");
+    const struct text_node *pod = node_member(job_spec, "template");
+
+    schedule_read_cron_job(spec, &trail, job->reader->problems, schedule);
+    manifest->metadata_prefix = path_of(job, "spec.jobTemplate.spec.template.metadata");
+    manifest->spec_prefix = path_of(job, "spec.jobTemplate.spec.template.spec");
+    queue_template_check(pod, &in_template, job->reader->problems);
+    if (kube_job_read(job_spec, &in_spec, job->reader->texts, job->reader->problems, manifest) !=
+        NULL) {
+        refuse_array(job, node_place(node_member(job_spec, "completions")), &in_spec);
+    }
+    build_payload(&inner, node_member(pod, "metadata"),
+                  kube_job_pod_spec(job_spec, job->reader->texts));
+    keep_document(job, schedule);
+}
+
+static void read_scheduled_spark_application(const struct job_text *job) {
+    const struct text_node *spec = node_member(job->object, "spec");
+    const struct text_node *template = node_member(spec, "template");
+    const struct trail trail = {job->trail, "spec", 0};
+    struct schedule_text *schedule = add_schedule(job);
+    struct text_node with_defaults =
+        spark_defaults_add(job->reader->defaults, template, job->reader->texts);
+
+    schedule_read_scheduled_spark(spec, &trail, job->reader->problems, schedule);
+    job->manifest->metadata_prefix = path_of(job, "metadata");
+    job->manifest->spec_prefix = path_of(job, "spec.template");
+    read_spark_spec(job->manifest, template);
+    build_payload(job, NULL, &with_defaults);
+    keep_document(job, schedule);
+}
+
 /* Exactly one of the two ways to say what runs. */
 static void check_batch_job(const struct job_text *job) {
     const struct text_node *spec = node_member(job->object, "spec");
@@ -319,6 +416,23 @@ static void check_batch_job(const struct job_text *job) {
     }
 }
 
+static void check_schedule(const struct job_text *job) {
+    struct text_node *spec = node_member_mutable(job->object, "spec");
+    struct text_node *template = node_member_mutable(spec, "template");
+    const struct trail in_spec = {job->trail, "spec", 0};
+    const struct trail trail = {&in_spec, "template", 0};
+    struct job_text inner = *job;
+
+    if (template == NULL || template->kind != NODE_OBJECT) {
+        return;
+    }
+    inner.object = template;
+    inner.trail = &trail;
+    check_batch_job(&inner);
+    queue_template_check(node_member(node_member(template, "spec"), "pod"), &trail,
+                         job->reader->problems);
+}
+
 static void check_nothing(const struct job_text *job) {
     (void)job;
 }
@@ -326,8 +440,8 @@ static void check_nothing(const struct job_text *job) {
 static const struct kind {
     const char *api_version;
     const char *name;
-    enum job_kind job_kind;      /* a BatchJob may turn out to be a pod */
-    const struct schema *schema; /* NULL: known, not supported */
+    enum job_kind job_kind; /* a BatchJob may turn out to be a pod */
+    const struct schema *schema;
     void (*check)(const struct job_text *job);
     void (*read)(const struct job_text *job);
 } kinds[] = {
@@ -336,10 +450,11 @@ static const struct kind {
     {"sparkoperator.k8s.io/v1beta2", "SparkApplication", JOB_KIND_SPARK, &schema_spark_application,
      check_nothing, read_spark_application},
     {"v1", "Pod", JOB_KIND_POD, &schema_pod, check_nothing, read_pod},
-    {"nightshift/v1", "Schedule", JOB_KIND_SPARK, NULL, NULL, NULL},
-    {"sparkoperator.k8s.io/v1beta2", "ScheduledSparkApplication", JOB_KIND_SPARK, NULL, NULL, NULL},
+    {"nightshift/v1", "Schedule", JOB_KIND_SPARK, &schema_schedule, check_schedule, read_schedule},
+    {"sparkoperator.k8s.io/v1beta2", "ScheduledSparkApplication", JOB_KIND_SPARK,
+     &schema_scheduled_spark_application, check_nothing, read_scheduled_spark_application},
     {"batch/v1", "Job", JOB_KIND_POD, &schema_kube_job, check_nothing, read_kube_job},
-    {"batch/v1", "CronJob", JOB_KIND_POD, NULL, NULL, NULL},
+    {"batch/v1", "CronJob", JOB_KIND_POD, &schema_cron_job, check_nothing, read_cron_job},
 };
 
 /* Growing moves them: nobody keeps the pointer beyond the next. */
@@ -510,11 +625,6 @@ static const struct kind *find_kind(const struct text_node *api_version,
             problems_add_at(problems, node_place(api_version), &at_version,
                             "%s is of \"%s\", not \"%s\"", row->name, row->api_version,
                             api_version->text);
-            return NULL;
-        }
-        if (row->schema == NULL) {
-            problems_add_at(problems, node_place(kind), &at_kind,
-                            "%s is not supported by this version", row->name);
             return NULL;
         }
         return row;

@@ -1,11 +1,11 @@
 /* config/manifest.h - what people submit, read into values the scheduler understands.
  *
- * Taken: nightshift/v1 BatchJob and Rows, sparkoperator.k8s.io/v1beta2 SparkApplication, v1 Pod,
- * and v1 List of these; YAML or JSON, several documents. docs/manual/manifests.md is
- * the reference. Every field is checked against the tables; what a later version will
- * know is refused by name, never ignored. Knows nothing of the cluster: whether the
- * work can be built and fits is asked elsewhere, and manifest_explain() turns such
- * answers back into a place in the text.
+ * Taken: nightshift/v1 BatchJob, Rows and Schedule, sparkoperator.k8s.io/v1beta2 SparkApplication
+ * and ScheduledSparkApplication, v1 Pod, batch/v1 CronJob, and v1 List of these; YAML or JSON,
+ * several documents. docs/manual/manifests.md is the reference. Every field is checked against the
+ * tables; what a later version will know is refused by name, never ignored. Knows nothing of the
+ * cluster: whether the work can be built and fits is asked elsewhere, and manifest_explain() turns
+ * such answers back into a place in the text.
  */
 #ifndef CONFIG_MANIFEST_H
 #define CONFIG_MANIFEST_H
@@ -20,6 +20,7 @@
 #include "config/document.h"
 #include "config/problem.h"
 #include "config/rows.h"
+#include "config/schedule_fields.h"
 #include "policy/deadline.h"
 #include "policy/job.h"
 
@@ -58,6 +59,8 @@ struct manifest {
      * are left out; so are annotations of ours (nightshift/...) and of kubectl's. */
     const char *payload;
     size_t payload_bytes;
+
+    const struct schedule_text *schedule; /* which makes such jobs; NULL: it is one by itself */
 
     struct rows rows; /* each a job like this one: see manifest_job() */
 

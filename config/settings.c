@@ -194,6 +194,8 @@ const struct setting config_settings[] = {
      .about = "all requests that are being read or answered, together"},
     COUNT("limits.headerBytes", header_bytes_max, 1024, 65536, "8192",
           "a request's line and headers"),
+    COUNT("limits.catchUpPerSecond", catch_up_per_s, 1, 1000, "10",
+          "runs of schedules made in a second of those that were missed"),
     COUNT("limits.jobsPerRequest", jobs_per_request_max, 1, LIMIT_MANIFEST_DOCUMENTS, "10000",
           "jobs of one request, rows of templates included"),
     COUNT("limits.connections", connections_max, 1, 100000, "10240",

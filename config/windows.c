@@ -10,9 +10,8 @@
 #include "base/rfc3339.h"
 #include "base/text.h"
 #include "config/calendars.h"
-#include "config/file.h"
 #include "config/pod_schema.h"
-#include "config/zone_file.h"
+#include "config/zones.h"
 #include "policy/zone.h"
 
 #define MINUTE_S 60
@@ -60,50 +59,23 @@ static const struct schema freeze_schema = SCHEMA(freeze_fields);
 
 /* Zones. */
 
-static bool is_zone_name(const char *name) {
-    return name[0] != '\0' && name[0] != '/' && strstr(name, "..") == NULL &&
-           strlen(name) <= LIMIT_NAME_BYTES;
-}
-
-static const struct zone *load_zone(const struct reader *reader, const struct text_node *name,
-                                    const struct trail *trail) {
-    char *path = mem_format("%s/%s", reader->zoneinfo_dir, name->text);
-    struct problems of_file = {0};
-    struct error error = {0};
-    struct zone *zone = NULL;
-    struct buf bytes;
-
-    buf_init(&bytes, LIMIT_ZONE_BYTES);
-    if (file_read(path, FILE_ANY_MODE, &bytes, &of_file) != OK) {
-        problems_add_at(reader->problems, name->place, trail, "time zone \"%s\": %s: %s",
-                        name->text, path,
-                        of_file.count > 0 ? of_file.items[0].message : "can't be read");
-    } else if (zone_file_parse(name->text, bytes.data, bytes.bytes, &error, &zone) != OK) {
-        problems_add_at(reader->problems, name->place, trail, "time zone \"%s\": %s: %s",
-                        name->text, path, error.text);
-    } else {
-        reader->set->zones[reader->set->zone_count++] = zone;
-    }
-    problems_finish(&of_file);
-    buf_finish(&bytes);
-    free(path);
-    return zone;
-}
-
 /* Each is read once. NULL after complaining. */
 static const struct zone *find_zone(const struct reader *reader, const struct text_node *name,
                                     const struct trail *trail) {
+    struct error error = {0};
+    struct zone *zone;
+
     for (size_t i = 0; i < reader->set->zone_count; i++) {
         if (strcmp(zone_name(reader->set->zones[i]), name->text) == 0) {
             return reader->set->zones[i];
         }
     }
-    if (!is_zone_name(name->text)) {
-        problems_add_at(reader->problems, name->place, trail,
-                        "\"%s\" is not a time zone; write it like Europe/Berlin", name->text);
+    if (zones_load(reader->zoneinfo_dir, name->text, &error, &zone) < 0) {
+        problems_add_at(reader->problems, name->place, trail, "%s", error.text);
         return NULL;
     }
-    return load_zone(reader, name, trail);
+    reader->set->zones[reader->set->zone_count++] = zone;
+    return zone;
 }
 
 static const struct zone *read_zone(const struct reader *reader, const struct text_node *object,
@@ -429,14 +401,6 @@ static void read_home(struct reader *reader, const struct text_node *root, const
     struct text_node named = {.kind = NODE_TEXT, .text = name};
     struct trail trail = {NULL, "zone", 0};
 
-    if (strcmp(name, "UTC") == 0) {
-        struct zone *zone = zone_create(name);
-
-        zone_add_period(zone, INT64_MIN, 0, name);
-        reader->set->zones[reader->set->zone_count++] = zone;
-        reader->set->home = zone;
-        return;
-    }
     named.place = node != NULL ? node->place : named.place;
     reader->set->home = find_zone(reader, &named, &trail);
 }
@@ -470,10 +434,7 @@ uint64_t windows_zones_stamp(const struct window_set *set, const char *zoneinfo_
     uint64_t stamp = 0;
 
     for (size_t i = 0; set != NULL && i < set->zone_count; i++) {
-        char *path = mem_format("%s/%s", zoneinfo_dir, zone_name(set->zones[i]));
-
-        stamp = stamp * 31 + file_stamp(path);
-        free(path);
+        stamp = stamp * 31 + zones_stamp(zoneinfo_dir, zone_name(set->zones[i]));
     }
     return stamp;
 }

@@ -16,23 +16,26 @@
 #define KUBERNETES_INDEX  "JOB_COMPLETION_INDEX" /* as in an indexed Job's pods */
 #define VARIABLE_BYTES    (sizeof ENVIRONMENT_VALUE + LIMIT_LABEL_BYTES)
 
-/* A row under its columns' names. */
+/* What a payload is filled with. */
 struct row {
-    json_t *names;
-    json_t *values; /* the index first */
-    char index[24];
+    const struct payload_value *values;
+    size_t count;
 };
 
-/* The value that stands for a name of so many bytes; NULL: none does. */
+/* The value that stands for what is between braces; NULL: none does. */
 static const char *find_value(const struct row *row, const char *name, size_t bytes) {
-    if (bytes == strlen("index") && memcmp(name, "index", bytes) == 0) {
-        return row->index;
+    while (bytes > 0 && name[0] == ' ') {
+        name++;
+        bytes--;
     }
-    for (size_t i = 0; i < json_array_size(row->names); i++) {
-        const char *column = json_string_value(json_array_get(row->names, i));
+    while (bytes > 0 && name[bytes - 1] == ' ') {
+        bytes--;
+    }
+    for (size_t i = 0; i < row->count; i++) {
+        const char *known = row->values[i].name;
 
-        if (strlen(column) == bytes && memcmp(column, name, bytes) == 0) {
-            return json_string_value(json_array_get(row->values, i + 1));
+        if (strlen(known) == bytes && memcmp(known, name, bytes) == 0) {
+            return row->values[i].text;
         }
     }
     return NULL;
@@ -120,15 +123,6 @@ static void fill_values(const struct row *row, json_t *environment) {
     }
 }
 
-static void name_of(const struct row *row, size_t column, char out_name[VARIABLE_BYTES]) {
-    (void)snprintf(out_name, VARIABLE_BYTES, "%s%s", ENVIRONMENT_VALUE,
-                   json_string_value(json_array_get(row->names, column)));
-}
-
-static const char *value_of(const struct row *row, size_t column) {
-    return json_string_value(json_array_get(row->values, column + 1));
-}
-
 /* In the member env of a container or of a driver. */
 static void fill_environment(const struct row *row, json_t *owner) {
     json_t *environment = json_object_get(owner, "env");
@@ -138,13 +132,10 @@ static void fill_environment(const struct row *row, json_t *owner) {
         environment = json_array();
         (void)json_object_set_new(owner, "env", environment);
     }
-    add_variable(environment, ENVIRONMENT_INDEX, row->index);
-    add_variable(environment, KUBERNETES_INDEX, row->index);
-    for (size_t i = 0; i < json_array_size(row->names); i++) {
-        char name[VARIABLE_BYTES];
-
-        name_of(row, i, name);
-        add_variable(environment, name, value_of(row, i));
+    for (size_t i = 0; i < row->count; i++) {
+        if (row->values[i].variable != NULL) {
+            add_variable(environment, row->values[i].variable, row->values[i].text);
+        }
     }
 }
 
@@ -171,13 +162,10 @@ static void fill_executors(const struct row *row, json_t *executor) {
 
     fill_map(row, map);
     fill_values(row, json_object_get(executor, "env"));
-    set_variable(map, ENVIRONMENT_INDEX, row->index);
-    set_variable(map, KUBERNETES_INDEX, row->index);
-    for (size_t i = 0; i < json_array_size(row->names); i++) {
-        char name[VARIABLE_BYTES];
-
-        name_of(row, i, name);
-        set_variable(map, name, value_of(row, i));
+    for (size_t i = 0; i < row->count; i++) {
+        if (row->values[i].variable != NULL) {
+            set_variable(map, row->values[i].variable, row->values[i].text);
+        }
     }
 }
 
@@ -216,48 +204,95 @@ static bool all_texts(json_t *list, size_t from) {
     return json_is_array(list);
 }
 
-static bool make_row(json_t *root, json_t *values, struct row *out) {
-    json_t *names = json_object_get(root, "row");
+static int fill(enum job_kind kind, json_t *root, const struct row *row,
+                struct field_error *error) {
+    json_t *spec = json_object_get(root, "spec");
 
-    *out = (struct row){.names = names, .values = values};
-    (void)snprintf(out->index, sizeof out->index, "%" JSON_INTEGER_FORMAT,
-                   json_integer_value(json_array_get(values, 0)));
+    if (!json_is_object(spec)) {
+        return error_set(&error->error, ERR_INVALID, "it has no spec");
+    }
+    if (kind == JOB_KIND_SPARK) {
+        fill_spark(row, spec);
+    } else {
+        fill_pod(row, spec);
+    }
+    (void)json_object_del(root, "row");
+    return OK;
+}
+
+static int replace(enum job_kind kind, struct buf *payload, json_t *root, const struct row *row,
+                   struct field_error *error) {
+    char *text;
+    int r = fill(kind, root, row, error);
+
+    if (r < 0) {
+        return r;
+    }
+    text = json_print(root);
+    buf_clear(payload);
+    buf_add_text(payload, text);
+    free(text);
+    return payload->full ? ERR_FULL : OK;
+}
+
+int payload_fill_values(enum job_kind kind, struct buf *payload, const struct payload_value *values,
+                        size_t count, struct field_error *error) {
+    const struct row row = {values, count};
+    json_t *root = NULL;
+    int r = json_parse_object(payload->data, payload->bytes, LIMIT_SPEC_BYTES, &root, error);
+
+    r = r < 0 ? r : replace(kind, payload, root, &row, error);
+    json_drop(root);
+    return r;
+}
+
+static bool fits(json_t *names, json_t *values) {
     return all_texts(names, 0) && all_texts(values, 1) &&
            json_is_integer(json_array_get(values, 0)) &&
            json_array_size(values) == json_array_size(names) + 1;
 }
 
-static int fill(enum job_kind kind, json_t *root, json_t *values, struct field_error *error) {
-    json_t *spec = json_object_get(root, "spec");
-    struct row row;
+static int fill_row(enum job_kind kind, struct buf *payload, json_t *root, json_t *values,
+                    struct field_error *error) {
+    json_t *names = json_object_get(root, "row");
+    size_t count = json_array_size(values) + 1; /* The index has two variables. */
+    struct payload_value *items = mem_alloc(count, sizeof *items);
+    char(*variables)[VARIABLE_BYTES] = mem_alloc(count, sizeof *variables);
+    const struct row row = {items, count};
+    char index[24];
+    int r;
 
-    if (!json_is_object(spec) || !make_row(root, values, &row)) {
-        return error_set(&error->error, ERR_INVALID, "its row does not fit its template");
+    if (!fits(names, values)) {
+        r = error_set(&error->error, ERR_INVALID, "its row does not fit its template");
+        goto out;
     }
-    if (kind == JOB_KIND_SPARK) {
-        fill_spark(&row, spec);
-    } else {
-        fill_pod(&row, spec);
+    (void)snprintf(index, sizeof index, "%" JSON_INTEGER_FORMAT,
+                   json_integer_value(json_array_get(values, 0)));
+    items[0] = (struct payload_value){"index", ENVIRONMENT_INDEX, index};
+    items[1] = (struct payload_value){"index", KUBERNETES_INDEX, index};
+    for (size_t i = 2; i < count; i++) {
+        const char *name = json_string_value(json_array_get(names, i - 2));
+
+        (void)snprintf(variables[i], VARIABLE_BYTES, "%s%s", ENVIRONMENT_VALUE, name);
+        items[i] = (struct payload_value){name, variables[i],
+                                          json_string_value(json_array_get(values, i - 1))};
     }
-    (void)json_object_del(root, "row");
-    return OK;
+    json_incref(names); /* Its texts are used after it is taken out. */
+    r = replace(kind, payload, root, &row, error);
+    json_decref(names);
+out:
+    free(variables);
+    free(items);
+    return r;
 }
 
 int payload_fill(enum job_kind kind, struct buf *payload, const char *row,
                  struct field_error *error) {
     json_t *values = json_loads(row, 0, NULL);
     json_t *root = NULL;
-    char *text = NULL;
     int r = json_parse_object(payload->data, payload->bytes, LIMIT_SPEC_BYTES, &root, error);
 
-    r = r < 0 ? r : fill(kind, root, values, error);
-    if (r == OK) {
-        text = json_print(root);
-        buf_clear(payload);
-        buf_add_text(payload, text);
-        r = payload->full ? ERR_FULL : OK;
-    }
-    free(text);
+    r = r < 0 ? r : fill_row(kind, payload, root, values, error);
     json_drop(root);
     json_decref(values);
     return r;

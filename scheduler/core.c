@@ -97,6 +97,7 @@ struct core *core_create(const struct core_options *options) {
     core->plan = plan_create(core->share, eligible_us, core);
     core->pass_needed = true;
     core->pass_due_us = CLOCK_NEVER_US;
+    schedules_init(core);
     apply_settings(core, &options->settings);
     return core;
 }
@@ -106,6 +107,7 @@ void core_destroy(struct core *core) {
         return;
     }
     view_finish(core);
+    schedules_finish(core);
     gates_finish(core);
     breakers_finish(core);
     learnt_finish(core);
@@ -296,6 +298,10 @@ static void on_drain(struct core *core, struct event *event) {
     core->pass_needed = true;
 }
 
+static void on_schedule(struct core *core, struct event *event) {
+    schedules_act(core, event);
+}
+
 static void (*const handlers[EVENT_KIND_COUNT])(struct core *core, struct event *event) = {
     [EVENT_SUBMIT] = requests_submit,
     [EVENT_CANCEL] = on_cancel,
@@ -323,6 +329,8 @@ static void (*const handlers[EVENT_KIND_COUNT])(struct core *core, struct event 
     [EVENT_NOTICE_RETRY] = on_notice_retry,
     [EVENT_NOTICE_DROP] = on_notice_drop,
     [EVENT_REPORT] = on_report,
+    [EVENT_SCHEDULE] = on_schedule,
+    [EVENT_ZONE] = schedules_replace_zone,
 };
 
 /* --- The turn -------------------------------------------------------------------------------- */
@@ -403,6 +411,7 @@ static int64_t wake_after_us(const struct core *core) {
     const int64_t due_us = books_us < core->pass_due_us ? books_us : core->pass_due_us;
     const int64_t alarm_us = alarms_wake_after_us(core);
     const int64_t notice_us = notices_wake_after_us(core);
+    const int64_t schedules_us = schedules_wake_after_us(core);
     int64_t after_us = gates_wake_after_us(core);
 
     if (core->pass_needed || core->settle_again || conditions_are_due(core)) {
@@ -410,6 +419,7 @@ static int64_t wake_after_us(const struct core *core) {
     }
     after_us = alarm_us < after_us ? alarm_us : after_us;
     after_us = notice_us < after_us ? notice_us : after_us;
+    after_us = schedules_us < after_us ? schedules_us : after_us;
     if (next_us != CLOCK_NEVER_US) {
         const int64_t left_us =
             next_us > core->instant.mono_us ? next_us - core->instant.mono_us : 0;
@@ -445,6 +455,7 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
     core->instant = instant;
     core->counts.turns++;
     outbox_clear(&core->outbox);
+    schedules_begin(core);
     expire_submissions(core);
     if (ledger_advance(core->ledger, instant.now_us) || instant.now_us >= core->pass_due_us) {
         core->pass_needed = true;
@@ -456,12 +467,14 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
     if (!core->is_loaded) {
         share_settle(core->share, instant.now_us);
         tick_loaded(core);
+        schedules_loaded(core);
     }
     tick_all_due(core);
     alarms_tick(core);
     settle(core);
     gates_tick(core);
     breakers_tick(core);
+    schedules_tick(core);
     view_settle(core);
     if (core->pass_needed) {
         pass_run(core);
@@ -471,6 +484,7 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
     teams_store(core);
     lifecycle_forget(core);
     notices_tick(core);
+    schedules_forget(core);
     core->counts.nodes = ledger_node_count(core->ledger);
     *out_turn = (struct turn){
         .changes = core->outbox.changes,
@@ -868,6 +882,9 @@ int core_verify(const struct core *core, struct error *error) {
         return error_set(error, ERR_CORRUPT, "the counts by state are wrong");
     }
     r = conditions_verify(core, error);
+    if (r == OK) {
+        r = schedules_verify(core, error);
+    }
     ledger_verify(core->ledger);
     share_verify(core->share, core->instant.now_us);
     return r;

@@ -71,6 +71,10 @@ int core_load_breaker(struct core *core, const struct fact *fact) MUST_CHECK;
 
 /* The same for what receivers are still to be told (FACT_NOTICE). ERR_CORRUPT: it is left out. */
 int core_load_notice(struct core *core, const struct fact *fact) MUST_CHECK;
+/* The same for schedules (FACT_SCHEDULE): the zone is taken and the demand shared; and then for how
+ * far they have come (FACT_SCHEDULE_STATE). ERR_NOT_FOUND: there is no such schedule. */
+void core_load_schedule(struct core *core, struct new_schedule *stored);
+int core_load_schedule_state(struct core *core, const struct fact *fact) MUST_CHECK;
 
 /* The interned resource names that demands, nodes and quotas given to the core must use. */
 struct resource_names *core_resource_names(struct core *core);
@@ -195,6 +199,29 @@ void core_each_notice(const struct core *core, core_notice_fn *tell, void *conte
 
 /* The configured windows; NULL: none. Borrowed until the next turn. */
 const struct window_set *core_windows(const struct core *core);
+
+/* A schedule as it is now. All is borrowed until the next turn. */
+struct core_schedule {
+    const char *key; /* namespace/name */
+    const struct new_schedule *made;
+    const char *creator;
+    struct fact_schedule_state state;
+    struct cron_time next; /* if has_next */
+    bool has_next;
+    bool suspended;
+    size_t active; /* runs that are not over */
+};
+bool core_schedule(const struct core *core, const char *key, struct core_schedule *out_schedule);
+
+/* Those there are, one after the other from *at = 0. */
+bool core_next_schedule(const struct core *core, size_t *at, struct core_schedule *out_schedule);
+size_t core_schedule_count(const struct core *core);
+
+/* How many occurrences were dealt with in that way, since the start. */
+uint64_t core_schedule_verdicts(const struct core *core, enum schedule_verdict verdict);
+
+/* The zones of schedules, one after the other from *at = 0; NULL: no more. */
+const struct zone *core_next_zone(const struct core *core, size_t *at);
 
 /* Could such a job ever run here, as the cluster is now? ERR_INVALID with the nearest miss or the
  * limit it breaks; OK also while the cluster is not known yet. demand is settled. */

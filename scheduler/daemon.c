@@ -10,17 +10,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/civil.h"
 #include "base/ensure.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "base/rfc3339.h"
 #include "config/problem.h"
 #include "config/windows.h"
+#include "config/zones.h"
 #include "k8s/codec_json.h"
 #include "k8s/kube.h"
 #include "k8s/payload.h"
 #include "k8s/payload_fill.h"
 #include "policy/plan.h"
 #include "policy/room.h"
+#include "policy/zone.h"
 #include "queue/queue.h"
 #include "scheduler/daemon_main.h"
 #include "scheduler/demand_classes.h"
@@ -29,6 +33,7 @@
 #include "scheduler/loop.h"
 #include "scheduler/settings.h"
 #include "scheduler/starter.h"
+#include "scheduler/submission.h"
 #include "scheduler/team_settings.h"
 
 #define STALL_RETRY_US     (1 * CLOCK_US_PER_SECOND)
@@ -356,6 +361,30 @@ static int keep_attempt(void *context, const struct attempt *attempt) {
     return OK;
 }
 
+/* A run knows for when it is. */
+static int fill_occurrence(const struct job *job, struct buf *text, struct field_error *error) {
+    char occurrence[CIVIL_TIME_BYTES];
+    char date[CIVIL_DATE_BYTES];
+    char packed[CIVIL_DATE_BYTES];
+    char instant[RFC3339_BYTES_MAX];
+    const struct payload_value values[] = {
+        {"schedule", "NIGHTSHIFT_SCHEDULE", job->schedule},
+        {"occurrence", "NIGHTSHIFT_OCCURRENCE", occurrence},
+        {"occurrenceTime", "NIGHTSHIFT_OCCURRENCE_TIME", instant},
+        {"businessDate", "NIGHTSHIFT_BUSINESS_DATE", date},
+        {"businessDateNoDash", NULL, packed},
+    };
+
+    if (job->occurrence.time_us == 0) {
+        return OK;
+    }
+    civil_print_time(job->occurrence.civil_s, occurrence);
+    civil_print_date(job->occurrence.business_date, date);
+    (void)snprintf(packed, sizeof packed, "%.4s%.2s%.2s", date, date + 5, date + 8);
+    rfc3339_print(job->occurrence.time_us, instant);
+    return payload_fill_values(job->kind, text, values, ARRAY_LEN(values), error);
+}
+
 /* The demand of a stored spec; NULL if it can't be read any more. */
 int daemon_read_payload(struct daemon *daemon, const struct job *job, struct payload **out_payload,
                         struct field_error *error) {
@@ -367,6 +396,7 @@ int daemon_read_payload(struct daemon *daemon, const struct job *job, struct pay
     r = queue_get_spec(daemon->queue, job->id, &text);
     r = r < 0 ? r : queue_get_row(daemon->queue, job->id, &row);
     r = r < 0 || row.bytes == 0 ? r : payload_fill(job->kind, &text, buf_text(&row), error);
+    r = r < 0 ? r : fill_occurrence(job, &text, error);
     r = r < 0 ? r
               : payload_read(job->kind, text.data, text.bytes, job->namespace, out_payload, error);
     buf_finish(&row);
@@ -581,6 +611,37 @@ static int load_notice(void *context, const struct fact *fact) {
     return OK;
 }
 
+/* One that can't be read any more stays in the queue, and makes nothing. */
+static int load_schedule(void *context, const struct fact *fact) {
+    struct daemon *daemon = context;
+    struct error error = {0};
+
+    if (submission_load_schedule(daemon, fact, &error) < 0) {
+        daemon->unreadable_schedules++;
+        log_error(&daemon->log, daemon->started_us,
+                  "event=schedule_unreadable schedule=%s error=\"%s\" action=\"it makes no runs: "
+                  "submit it again\"",
+                  fact->key, error.text);
+    }
+    return OK;
+}
+
+static int load_schedule_state(void *context, const struct fact *fact) {
+    struct daemon *daemon = context;
+
+    (void)!core_load_schedule_state(daemon->core, fact); /* Not found: see above. */
+    return OK;
+}
+
+static int load_schedules(struct daemon *daemon) {
+    uint64_t damaged = 0;
+    int r = queue_each_fact(daemon->queue, FACT_SCHEDULE, load_schedule, daemon, &damaged);
+
+    return r < 0 ? r
+                 : queue_each_fact(daemon->queue, FACT_SCHEDULE_STATE, load_schedule_state, daemon,
+                                   &damaged);
+}
+
 static int load_queue(struct daemon *daemon, struct error *error) {
     struct load load = {.daemon = daemon};
     uint64_t damaged = 0;
@@ -604,6 +665,9 @@ static int load_queue(struct daemon *daemon, struct error *error) {
     }
     if (r == OK) {
         r = queue_each_fact(daemon->queue, FACT_NOTICE, load_notice, daemon, &damaged_runs);
+    }
+    if (r == OK) {
+        r = load_schedules(daemon);
     }
     if (r == OK) {
         r = queue_each_demand(daemon->queue, load_class, &load);
@@ -797,11 +861,51 @@ static void on_hangup(int signal_number, void *owner) {
     reload_and_tell(owner);
 }
 
-/* An update of tzdata moves windows: nobody thinks of telling us. */
+/* Of schedules. One that has gone stays as it was. */
+static void reload_zone(struct daemon *daemon, const char *name) {
+    struct zone *zone = NULL;
+    struct error error = {0};
+
+    if (zones_load(daemon->config.zoneinfo_dir, name, &error, &zone) == OK) {
+        inbox_add(&daemon->inbox, &(struct event){.kind = EVENT_ZONE, .zone = zone}, NULL, NULL);
+    } else {
+        log_error(&daemon->log, daemon_now(daemon).now_us,
+                  "event=zone_lost zone=%s action=\"schedules go on by what was read before\" "
+                  "error=\"%s\"",
+                  name, error.text);
+    }
+}
+
+static uint64_t schedule_zones_stamp(const struct daemon *daemon) {
+    const struct zone *zone;
+    uint64_t stamp = 0;
+
+    for (size_t at = 0;
+         daemon->core != NULL && (zone = core_next_zone(daemon->core, &at)) != NULL;) {
+        stamp += zones_stamp(daemon->config.zoneinfo_dir, zone_name(zone));
+    }
+    return stamp;
+}
+
+static void look_at_schedule_zones(struct daemon *daemon) {
+    uint64_t stamp = schedule_zones_stamp(daemon);
+    const struct zone *zone;
+
+    if (stamp == daemon->schedule_zones_stamp) {
+        return;
+    }
+    daemon->schedule_zones_stamp = stamp;
+    for (size_t at = 0; (zone = core_next_zone(daemon->core, &at)) != NULL;) {
+        reload_zone(daemon, zone_name(zone));
+    }
+}
+
+/* An update of tzdata moves windows and schedules: nobody thinks of telling us. */
 static void on_look_at_zones(struct poller_timer *timer) {
     struct daemon *daemon = timer->owner;
     uint64_t stamp = windows_zones_stamp(daemon->config.windows, daemon->config.zoneinfo_dir);
 
+    look_at_schedule_zones(daemon);
     if (stamp != daemon->zones_stamp) {
         daemon->zones_stamp = stamp; /* Once, even if it is refused. */
         log_info(&daemon->log, daemon_now(daemon).now_us, "event=tzdata_changed folder=%s",

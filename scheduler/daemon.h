@@ -61,7 +61,9 @@ struct daemon {
     struct log_collector *logs; /* NULL without a queue */
     struct poller_timer wake;   /* the next turn that time asks for */
     struct poller_timer look_at_zones;
-    uint64_t zones_stamp;           /* of the time zones' files when the configuration was read */
+    size_t unreadable_schedules; /* of the queue */
+    uint64_t zones_stamp;        /* of the time zones' files when the configuration was read */
+    uint64_t schedule_zones_stamp;
     struct poller_timer stop_after; /* draining: then we stop whatever is still under way */
     bool turn_due;                  /* wake fired */
     bool has_room;                  /* on the disk, when it was last looked at in this round */

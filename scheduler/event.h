@@ -12,11 +12,13 @@
 #include <stdint.h>
 
 #include "policy/after.h"
+#include "policy/deadline.h"
 #include "policy/demand.h"
 #include "policy/job.h"
 #include "policy/order_settings.h"
 #include "policy/plan_settings.h"
 #include "policy/retry.h"
+#include "policy/schedule.h"
 #include "queue/change.h"
 
 struct limit_range;
@@ -24,6 +26,7 @@ struct notice_routes;
 struct node;
 struct quota;
 struct window_set;
+struct zone;
 
 enum event_kind {
     EVENT_SUBMIT,
@@ -50,8 +53,10 @@ enum event_kind {
     EVENT_NOTICE_SENT,  /* COMMAND_NOTIFY is over */
     EVENT_NOTICE_RETRY, /* a person says so */
     EVENT_NOTICE_DROP,
-    EVENT_REPORT,  /* a report is due: its receivers are to be told */
-    EVENT_OUTLOOK, /* what a forecast says of jobs with deadlines */
+    EVENT_REPORT,   /* a report is due: its receivers are to be told */
+    EVENT_OUTLOOK,  /* what a forecast says of jobs with deadlines */
+    EVENT_SCHEDULE, /* a schedule is paused, resumed, triggered or deleted */
+    EVENT_ZONE,     /* a time zone's rules have changed */
     EVENT_KIND_COUNT,
 };
 
@@ -90,13 +95,47 @@ struct new_job {
     struct spec spec;
 };
 
+/* A schedule that is put in the place of the one of its name. Its zone is taken (and NULL then). */
+struct new_schedule {
+    const char *namespace;
+    const char *name;
+    const char *cron;
+    struct schedule rule; /* whose zone does not matter */
+    struct zone *zone;
+    struct deadline start_by; /* of each run */
+    struct deadline finish_by;
+    int64_t succeeded_max; /* runs that are kept; negative: as many as of other jobs */
+    int64_t failed_max;
+    struct new_job job;  /* what it makes, but for the name and the occurrence */
+    const char *text;    /* the definition, as it is stored */
+    const char *creator; /* of a stored one; NULL: who submits it */
+    int64_t created_us;  /* the same; 0: now */
+    int64_t changed_us;
+};
+
 /* All of them or none. */
 struct submit_event {
     struct new_job *jobs;
     size_t count;
+    struct new_schedule *schedules;
+    size_t schedule_count;
     const char *submitter;
     const char *key; /* idempotency; NULL: none */
     unsigned char request_hash[SPEC_HASH_BYTES];
+};
+
+enum schedule_action {
+    SCHEDULE_PAUSE,
+    SCHEDULE_RESUME,
+    SCHEDULE_TRIGGER, /* one run now, beside its occurrences */
+    SCHEDULE_DELETE,
+};
+
+struct schedule_event {
+    enum schedule_action action;
+    const char *key; /* "namespace/name" */
+    bool has_date;
+    int32_t business_date; /* of TRIGGER, if it is not today's */
 };
 
 /* How a pod stands, for its job. */
@@ -201,6 +240,7 @@ struct core_settings {
     struct window_set *windows;         /* the core shares it; NULL: none */
     const struct retry_settings *retry; /* copied; NULL: the defaults */
     struct notice_routes *notices;      /* as windows */
+    size_t catch_up_per_s;              /* runs of schedules that are late, in a second; 0: all */
 };
 
 /* When a job will start: half of the futures keep p50_us, nine in ten p90_us. CLOCK_NEVER_US: not
@@ -266,6 +306,8 @@ struct event {
         struct notice_sent_event notice_sent;
         uint64_t notice; /* of NOTICE_RETRY, NOTICE_DROP */
         struct report_event report;
+        struct schedule_event schedule;
+        struct zone *zone; /* taken, and NULL then */
     };
 };
 
@@ -293,7 +335,14 @@ struct reply {
     int code;          /* OK or an error */
     uint64_t first_id; /* of SUBMIT */
     size_t count;
+    const char *puts; /* of SUBMIT: a letter for each schedule, of enum schedule_put; NULL: none */
     const char *text; /* why not, for people; "" with OK */
+};
+
+enum schedule_put {
+    SCHEDULE_CREATED = 'c',
+    SCHEDULE_CHANGED = 'm',
+    SCHEDULE_UNCHANGED = 'u',
 };
 
 #endif

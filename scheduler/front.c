@@ -38,7 +38,7 @@ struct front {
 
 /* --- Answers --------------------------------------------------------------------------------- */
 
-static void reply_buf(struct api_call *call, int status, struct buf *json) {
+void front_reply_buf(struct api_call *call, int status, struct buf *json) {
     if (json->full) {
         api_reply_error(call, ERR_FULL, "the answer is larger than this server sends");
     } else {
@@ -73,8 +73,23 @@ static bool permitted_job(struct daemon *daemon, struct api_call *call, struct j
 
 /* --- Submitting ------------------------------------------------------------------------------ */
 
+/* In the order of the event that the reply answers. */
+static void name_puts(const struct submit_event *submit, const char *puts,
+                      struct wire_put *out_puts) {
+    for (size_t i = 0; i < submit->schedule_count; i++) {
+        out_puts[i] = (struct wire_put){
+            .name = submit->schedules[i].name,
+            .namespace = submit->schedules[i].namespace,
+            .result = puts[i] == SCHEDULE_CREATED   ? "created"
+                      : puts[i] == SCHEDULE_CHANGED ? "changed"
+                                                    : "unchanged",
+        };
+    }
+}
+
 static void reply_submitted(struct daemon *daemon, struct api_call *call, uint64_t first_id,
-                            size_t count, bool replayed) {
+                            size_t count, bool replayed, const struct wire_put *puts,
+                            size_t put_count) {
     size_t named = call->brief ? 0 : count;
     struct wire_submitted *jobs = mem_alloc(named, sizeof *jobs);
     struct buf json = answer_buf();
@@ -93,10 +108,12 @@ static void reply_submitted(struct daemon *daemon, struct api_call *call, uint64
     }
     wire_encode_submit_answer(&json, &(struct wire_submit_answer){.jobs = jobs,
                                                                   .job_count = named,
+                                                                  .schedules = puts,
+                                                                  .schedule_count = put_count,
                                                                   .first_id = first_id,
                                                                   .count = (int64_t)count,
                                                                   .replayed = replayed});
-    reply_buf(call, replayed ? 200 : 201, &json);
+    front_reply_buf(call, replayed ? 200 : 201, &json);
     free(jobs);
 }
 
@@ -121,7 +138,7 @@ static bool replay(struct daemon *daemon, struct api_call *call) {
     } else if (memcmp(submission.request_hash, call->body_sha256, SPEC_HASH_BYTES) != 0) {
         api_reply_error(call, ERR_EXISTS, "this idempotency key was used for another request");
     } else {
-        reply_submitted(daemon, call, submission.first_id, submission.count, true);
+        reply_submitted(daemon, call, submission.first_id, submission.count, true, NULL, 0);
     }
     return true;
 }
@@ -139,7 +156,7 @@ static void show_submission(struct daemon *daemon, struct api_call *call) {
     submit = submission_event(work);
     front_dry_run(daemon, &submit, &json);
     submission_destroy(work);
-    reply_buf(call, 200, &json);
+    front_reply_buf(call, 200, &json);
 }
 
 static void on_submit(struct daemon *daemon, struct api_call *call) {
@@ -175,13 +192,34 @@ static void on_submit(struct daemon *daemon, struct api_call *call) {
               work, submission_destroy);
 }
 
+/* The event of the turn that was committed; NULL: of another one. */
+static const struct submit_event *find_submit(const struct daemon *daemon, uint64_t token) {
+    for (size_t i = 0; i < daemon->turn_events; i++) {
+        const struct event *event = &daemon->inbox.events[i];
+
+        if (event->kind == EVENT_SUBMIT && event->token == token) {
+            return &event->submit;
+        }
+    }
+    return NULL;
+}
+
 static void submit_answered(struct daemon *daemon, struct api_call *call,
                             const struct reply *reply) {
     if (call->idempotency_key[0] != '\0') {
         (void)map_remove(&daemon->front->keys, call->idempotency_key);
     }
     if (reply->code == OK) {
-        reply_submitted(daemon, call, reply->first_id, reply->count, false);
+        const struct submit_event *submit = find_submit(daemon, reply->token);
+        struct wire_put *puts = NULL;
+
+        if (submit != NULL && reply->puts != NULL) {
+            puts = mem_alloc(submit->schedule_count, sizeof *puts);
+            name_puts(submit, reply->puts, puts);
+        }
+        reply_submitted(daemon, call, reply->first_id, reply->count, false, puts,
+                        puts != NULL ? submit->schedule_count : 0);
+        free(puts);
     } else {
         api_reply_error(call, reply->code, "%s", reply->text);
     }
@@ -211,7 +249,7 @@ static void on_change(struct daemon *daemon, struct api_call *call) {
               NULL, NULL);
 }
 
-static void reply_job(struct daemon *daemon, struct api_call *call, uint64_t id) {
+void front_reply_job(struct daemon *daemon, struct api_call *call, uint64_t id) {
     struct buf json = answer_buf();
     struct front_job shown;
     struct job job;
@@ -222,7 +260,7 @@ static void reply_job(struct daemon *daemon, struct api_call *call, uint64_t id)
     }
     front_job_fill(daemon, &job, &shown);
     wire_encode_job(&json, &shown.wire);
-    reply_buf(call, 200, &json);
+    front_reply_buf(call, 200, &json);
 }
 
 static void on_notices(struct daemon *daemon, struct api_call *call);
@@ -238,8 +276,10 @@ void front_reply(struct daemon *daemon, const struct reply *reply) {
     } else if (reply->code == OK &&
                (call->route == API_NOTICE_RETRY || call->route == API_NOTICE_DROP)) {
         on_notices(daemon, call);
+    } else if (call->schedule[0] != '\0') {
+        front_schedule_acted(daemon, call, reply);
     } else if (reply->code == OK) {
-        reply_job(daemon, call, call->job_id);
+        front_reply_job(daemon, call, call->job_id);
     } else {
         api_reply_error(call, reply->code, "%s", reply->text);
     }
@@ -303,7 +343,7 @@ static void on_list(struct daemon *daemon, struct api_call *call) {
     }
     wire_encode_job_list(
         &json, &(struct wire_job_list){.items = wires, .item_count = count, .next = next});
-    reply_buf(call, 200, &json);
+    front_reply_buf(call, 200, &json);
     free(wires);
     free(jobs);
 }
@@ -326,7 +366,7 @@ static void on_show(struct daemon *daemon, struct api_call *call) {
     front_beside_fill(daemon, call, &job, &beside, &shown.wire);
     wire_encode_job(&json, &shown.wire);
     front_beside_finish(&beside);
-    reply_buf(call, 200, &json);
+    front_reply_buf(call, 200, &json);
     front_attempts_finish(&attempts);
 }
 
@@ -342,7 +382,7 @@ static void on_attempts(struct daemon *daemon, struct api_call *call) {
     (void)!queue_each_attempt(daemon->queue, job.id, front_attempt_add, &attempts);
     wire_encode_attempt_list(
         &json, &(struct wire_attempt_list){.items = attempts.items, .item_count = attempts.count});
-    reply_buf(call, 200, &json);
+    front_reply_buf(call, 200, &json);
     front_attempts_finish(&attempts);
 }
 
@@ -359,28 +399,28 @@ static void on_why(struct daemon *daemon, struct api_call *call) {
     }
     json = answer_buf();
     front_why(daemon, &job, NULL, 0, &json);
-    reply_buf(call, 200, &json);
+    front_reply_buf(call, 200, &json);
 }
 
 static void on_status(struct daemon *daemon, struct api_call *call) {
     struct buf json = answer_buf();
 
     front_status(daemon, &json);
-    reply_buf(call, 200, &json);
+    front_reply_buf(call, 200, &json);
 }
 
 static void on_windows(struct daemon *daemon, struct api_call *call) {
     struct buf json = answer_buf();
 
     front_windows(daemon, &json);
-    reply_buf(call, 200, &json);
+    front_reply_buf(call, 200, &json);
 }
 
 static void on_teams(struct daemon *daemon, struct api_call *call) {
     struct buf json = answer_buf();
 
     front_teams(daemon, &json);
-    reply_buf(call, 200, &json);
+    front_reply_buf(call, 200, &json);
 }
 
 static void on_metrics(struct daemon *daemon, struct api_call *call) {
@@ -494,7 +534,7 @@ static void on_events(struct daemon *daemon, struct api_call *call) {
                             &events);
     wire_encode_event_list(
         &json, &(struct wire_event_list){.items = events.items, .item_count = events.count});
-    reply_buf(call, 200, &json);
+    front_reply_buf(call, 200, &json);
     front_events_finish(&events);
 }
 
@@ -535,7 +575,11 @@ static void on_outlook(struct daemon *daemon, struct api_call *call) {
 static void on_simulate(struct daemon *daemon, struct api_call *call) {
     struct submission_work *work = submission_read(daemon, call);
 
-    if (work != NULL) {
+    if (work != NULL && submission_event(work).count == 0) {
+        api_reply_error(call, ERR_INVALID,
+                        "there is no job in it: of a schedule, simulate what it makes");
+        submission_destroy(work);
+    } else if (work != NULL) {
         front_simulate(daemon->front->forecasts, call, work);
     }
 }
@@ -544,7 +588,7 @@ static void on_notices(struct daemon *daemon, struct api_call *call) {
     struct buf json = answer_buf();
 
     front_notices(daemon, call, &json);
-    reply_buf(call, 200, &json);
+    front_reply_buf(call, 200, &json);
 }
 
 static void on_report(struct daemon *daemon, struct api_call *call) {
@@ -578,6 +622,12 @@ static void (*const handlers[API_ROUTE_COUNT])(struct daemon *daemon, struct api
     [API_NOTICE_DROP] = front_decide_notice,
     [API_REPORT] = on_report,
     [API_REPORT_SEND] = on_report,
+    [API_SCHEDULES] = front_schedules,
+    [API_SCHEDULE] = front_schedule,
+    [API_SCHEDULE_DELETE] = front_schedule_act,
+    [API_SCHEDULE_PAUSE] = front_schedule_act,
+    [API_SCHEDULE_RESUME] = front_schedule_act,
+    [API_SCHEDULE_TRIGGER] = front_schedule_act,
 };
 
 /* A standby has no queue to ask. */

@@ -98,9 +98,13 @@ static void add_job(struct daemon *daemon, const struct new_job *job, const stru
 }
 
 void front_dry_run(struct daemon *daemon, const struct submit_event *submit, struct buf *out_json) {
+    size_t count = submit->count + submit->schedule_count;
+
     buf_add_text(out_json, "{\"items\":[");
-    for (size_t i = 0; i < submit->count; i++) {
-        const struct new_job *job = &submit->jobs[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct new_job *job = i < submit->count
+                                        ? &submit->jobs[i]
+                                        : &submit->schedules[i - submit->count].job; /* A run. */
         struct payload *payload = NULL;
         struct field_error error = {0};
 

@@ -658,6 +658,9 @@ void front_metrics(struct daemon *daemon, const struct api_stats *stats, struct 
     }
     waiting_metrics(daemon, out_text);
     front_team_metrics(daemon, out_text);
+    if (daemon->core != NULL) {
+        front_schedule_metrics(daemon, out_text);
+    }
     metric(out_text, "nightshift_turns_total", "counter", "Turns of the scheduler.", counts.turns);
     histogram_print(&daemon->turn_times, "nightshift_turn_seconds",
                     "How long turns take to compute.", out_text);

@@ -16,6 +16,10 @@ struct api_stats;
 struct buf;
 struct daemon;
 
+/* Answer with what is in the buffer, which is finished; too large an answer is an error. */
+void front_reply_buf(struct api_call *call, int status, struct buf *json);
+void front_reply_job(struct daemon *daemon, struct api_call *call, uint64_t id);
+
 /* A job ready for the wire; wire points into the struct and the view. */
 struct front_job {
     struct wire_job wire;
@@ -51,7 +55,12 @@ void front_teams(struct daemon *daemon, struct buf *out_json); /* front_teams.c 
 void front_team_metrics(const struct daemon *daemon, struct buf *out_text);
 void front_notices(struct daemon *daemon, const struct api_call *call, struct buf *out_json);
 void front_decide_notice(struct daemon *daemon, struct api_call *call);
-void front_windows(struct daemon *daemon, struct buf *out_json); /* front_windows.c */
+void front_windows(struct daemon *daemon, struct buf *out_json);    /* front_windows.c */
+void front_schedules(struct daemon *daemon, struct api_call *call); /* front_schedules.c */
+void front_schedule(struct daemon *daemon, struct api_call *call);
+void front_schedule_act(struct daemon *daemon, struct api_call *call);
+void front_schedule_acted(struct daemon *daemon, struct api_call *call, const struct reply *reply);
+void front_schedule_metrics(const struct daemon *daemon, struct buf *out_text);
 void front_dry_run(struct daemon *daemon, const struct submit_event *submit,
                    struct buf *out_json); /* front_dry_run.c */
 void front_status(struct daemon *daemon, struct buf *out_json);

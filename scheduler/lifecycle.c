@@ -92,6 +92,7 @@ void lifecycle_move(struct core *core, struct entry *entry, enum job_state to, c
         entry_edit(entry)->finished_us = core->instant.now_us;
         view_release_shape(core, entry);
         view_note_finished(core, entry->id);
+        schedules_note_final(core, entry);
     }
     core->pass_needed = true;
     lifecycle_note(core, entry, kind, text);
@@ -350,10 +351,12 @@ static void tick_final(struct core *core, struct entry *entry) {
     int64_t due_us;
 
     if (entry_course(entry)->pods_deleted || entry_course(entry)->deletes_pending > 0 ||
-        entry->terms->ttl_s == JOB_TTL_NEVER) {
+        (entry->terms->ttl_s == JOB_TTL_NEVER && !entry_course(entry)->retired)) {
         return;
     }
-    due_us = entry_course(entry)->finished_us + entry->terms->ttl_s * CLOCK_US_PER_SECOND;
+    due_us = entry_course(entry)->retired
+                 ? 0
+                 : entry_course(entry)->finished_us + entry->terms->ttl_s * CLOCK_US_PER_SECOND;
     if (due_us > core->instant.now_us) {
         lifecycle_wake_at(core, entry->id, mono_of(core, due_us));
         return;
@@ -434,7 +437,10 @@ void lifecycle_forget(struct core *core) {
         struct entry *entry = view_entry(core, id);
         bool too_many = core->finished_end - core->finished_first > core->settings.history_count;
 
-        ENSURE(entry != NULL);
+        if (entry == NULL) { /* It went before, with its schedule's history. */
+            core->finished_first++;
+            continue;
+        }
         if (!too_many && entry_course(entry)->finished_us > before_us) {
             wake_to_forget(core, entry_course(entry)->finished_us);
             return;
@@ -454,4 +460,18 @@ void lifecycle_forget(struct core *core) {
     if (dropped > 0 && looks == FORGET_PER_TURN) {
         lifecycle_wake_at(core, 0, core->instant.mono_us); /* There may be more. */
     }
+}
+
+bool lifecycle_drop_now(struct core *core, struct entry *entry) {
+    if (!entry_course(entry)->retired) {
+        entry_edit(entry)->retired = true;
+        lifecycle_tick(core, entry);
+    }
+    if (entry->changed || !entry_course(entry)->pods_deleted) {
+        return false;
+    }
+    outbox_add_change(&core->outbox,
+                      &(struct queue_change){.kind = CHANGE_JOB_DROP, .job_id = entry->id});
+    view_drop(core, entry);
+    return true;
 }

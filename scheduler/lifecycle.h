@@ -41,7 +41,18 @@ void lifecycle_adopt(struct core *core);
 /* Forget old finished jobs, a few at a time. */
 void lifecycle_forget(struct core *core);
 
+/* Forget a finished job as soon as its pods are gone, which they are asked to; true: it is. */
+bool lifecycle_drop_now(struct core *core, struct entry *entry);
+
 /* --- requests.c: what people ask for ---------------------------------------------------------- */
+
+/* One job more, of new_job, which must stay until the turn is committed. after: what it waits for,
+ * as its record has it. */
+struct entry *requests_add(struct core *core, const struct new_job *new_job, const char *submitter,
+                           const char *after);
+
+/* How many jobs more may wait. */
+size_t requests_room(const struct core *core);
 
 void requests_submit(struct core *core, struct event *event);
 void requests_cancel(struct core *core, const struct event *event);

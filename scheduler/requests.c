@@ -54,9 +54,15 @@ static void print_after(const struct new_job *new_job, uint64_t first_id, struct
     }
 }
 
-/* after: what it waits for, as its record has it. */
-static void submit_one(struct core *core, const struct new_job *new_job, const char *submitter,
-                       const char *after) {
+size_t requests_room(const struct core *core) {
+    size_t waiting = waiting_count(core);
+
+    return waiting < core->settings.jobs_waiting_max ? core->settings.jobs_waiting_max - waiting
+                                                     : 0;
+}
+
+struct entry *requests_add(struct core *core, const struct new_job *new_job, const char *submitter,
+                           const char *after) {
     struct job job = {
         .id = core->next_id++,
         .name = new_job->name,
@@ -96,6 +102,7 @@ static void submit_one(struct core *core, const struct new_job *new_job, const c
         arrays_offer(core, entry);
     }
     lifecycle_note_first(core, entry, &job);
+    return entry;
 }
 
 /* Would a team or a namespace have too many waiting jobs? The first that says so is replied. All
@@ -147,7 +154,7 @@ static void submit_all(struct core *core, const struct submit_event *submit) {
             buf_clear(&after);
             print_after(&submit->jobs[i], first_id, &after);
         }
-        submit_one(core, &submit->jobs[i], submit->submitter, buf_text(&after));
+        (void)requests_add(core, &submit->jobs[i], submit->submitter, buf_text(&after));
     }
     buf_finish(&after);
 }
@@ -181,7 +188,13 @@ static bool may_wait_for(struct core *core, const struct event *event) {
 void requests_submit(struct core *core, struct event *event) {
     const struct submit_event *submit = &event->submit;
     uint64_t first_id = core->next_id;
+    const char *puts = NULL;
 
+    if (core->schedules.by_key.count + submit->schedule_count > LIMIT_SCHEDULES) {
+        reply(core, event->token, ERR_FULL,
+              outbox_format(&core->outbox, "more than %d schedules", LIMIT_SCHEDULES));
+        return;
+    }
     if (waiting_count(core) + submit->count > core->settings.jobs_waiting_max) {
         reply(core, event->token, ERR_FULL,
               outbox_format(&core->outbox,
@@ -197,7 +210,10 @@ void requests_submit(struct core *core, struct event *event) {
         return;
     }
     submit_all(core, submit);
-    if (submit->key != NULL) {
+    if (submit->schedule_count > 0) {
+        puts = schedules_put(core, submit);
+    }
+    if (submit->key != NULL && submit->count > 0) {
         struct queue_change change = {
             .kind = CHANGE_SUBMISSION_PUT,
             .submission = {.key = submit->key,
@@ -212,6 +228,7 @@ void requests_submit(struct core *core, struct event *event) {
     outbox_add_reply(&core->outbox, &(struct reply){.token = event->token,
                                                     .first_id = first_id,
                                                     .count = submit->count,
+                                                    .puts = puts,
                                                     .text = ""});
 }
 

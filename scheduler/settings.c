@@ -39,6 +39,7 @@ struct core_settings core_settings_of(const struct config *config) {
         .history_age_us = config->history_age_us,
         .history_count = (size_t)config->history_count,
         .jobs_waiting_max = (size_t)config->jobs_waiting_max,
+        .catch_up_per_s = (size_t)config->catch_up_per_s,
         .backfill = backfill_of(config),
         .preemption = preemption_of(config),
         .preempt_protection_us = config->preempt_protection_us,

@@ -11,8 +11,10 @@
 #include "base/memory.h"
 #include "base/rfc3339.h"
 #include "config/manifest.h"
+#include "config/zones.h"
 #include "k8s/payload.h"
 #include "policy/demand.h"
+#include "policy/zone.h"
 #include "scheduler/daemon.h"
 #include "scheduler/front_team.h"
 #include "scheduler/known_manifests.h"
@@ -24,6 +26,9 @@ struct submission_work {
     struct new_job *jobs;
     size_t job_count;
     bool is_new; /* a job's specification was not known */
+    struct new_schedule *schedules;
+    char **schedule_teams;
+    size_t schedule_count;
     char *texts; /* what the four below point to */
     const char *submitter;
     const char *key; /* NULL: none */
@@ -128,35 +133,34 @@ static int64_t resolve(const struct daemon *daemon, const struct deadline *deadl
     return 0;
 }
 
-static void read_job(struct daemon *daemon, const struct api_call *call,
-                     struct submission_work *work, const struct manifest *manifest,
+/* What the manifest says; a deadline that is not of a run of a schedule is an instant. */
+static void describe(struct daemon *daemon, const struct submission_work *work,
+                     const struct manifest *manifest, struct new_job *job,
                      struct problems *problems) {
     const struct config *config = &daemon->config;
-    size_t at = work->job_count++;
-    struct new_job *job = &work->jobs[at];
-    struct error error = {0};
+    bool is_run = manifest->schedule != NULL;
 
     *job = (struct new_job){
         .name = either(work->name, manifest->name),
         .namespace = either(manifest->namespace, work->namespace),
         .window = manifest->window,
         .kind = manifest->kind,
-        .hold = manifest->hold || call->hold,
+        .hold = manifest->hold,
         .ttl_s = ttl_s(manifest, config),
         .retry = retry_of(manifest, config),
         .expected_runtime_us = manifest->expected_runtime_us,
         .max_runtime_us = manifest->max_runtime_us,
         .warn_runtime_us = manifest->warn_runtime_us,
-        .start_by_us =
-            resolve(daemon, &manifest->start_by, "startBy", manifest->start_by_place, problems),
+        .start_by_us = is_run ? 0
+                              : resolve(daemon, &manifest->start_by, "startBy",
+                                        manifest->start_by_place, problems),
         .start_miss = manifest->start_miss,
-        .finish_by_us =
-            resolve(daemon, &manifest->finish_by, "finishBy", manifest->finish_by_place, problems),
+        .finish_by_us = is_run ? 0
+                               : resolve(daemon, &manifest->finish_by, "finishBy",
+                                         manifest->finish_by_place, problems),
         .preemptible = manifest->preemptible,
         .spec = {.text = manifest->payload, .bytes = manifest->payload_bytes},
     };
-    work->teams[at] = front_team_of(daemon, call, manifest, job->namespace);
-    job->team = work->teams[at];
     job->priority_class = either(manifest->priority_class, work->priority_class);
     job->priority = priority_of(manifest, job, config);
     if (work->name[0] != '\0') {
@@ -164,25 +168,46 @@ static void read_job(struct daemon *daemon, const struct api_call *call,
     } else {
         digest_sha256(job->spec.text, job->spec.bytes, job->spec.hash);
     }
+}
+
+static void keep_demand(struct new_job *job) {
+    if (job->demand != NULL) {
+        job->spec.demand = job->demand->origin;
+        job->spec.demand_bytes = sizeof job->demand->origin;
+    }
+}
+
+static bool is_served(const struct config *config, const char *namespace) {
+    for (size_t i = 0; i < config->namespace_count; i++) {
+        if (strcmp(config->namespaces[i], namespace) == 0) {
+            return true;
+        }
+    }
+    return config->namespace_count == 0;
+}
+
+/* out_team: the job's, to be freed with the work. */
+static void read_job(struct daemon *daemon, const struct api_call *call,
+                     struct submission_work *work, const struct manifest *manifest,
+                     struct problems *problems, struct new_job *job, char **out_team) {
+    struct error error = {0};
+
+    describe(daemon, work, manifest, job, problems);
+    job->hold = job->hold || call->hold;
+    *out_team = front_team_of(daemon, call, manifest, job->namespace);
+    job->team = *out_team;
     if (job->spec.bytes > LIMIT_SPEC_BYTES) {
         problems_add(problems, manifest->place, "",
                      "the job's specification has %zu bytes, more than %d", job->spec.bytes,
                      LIMIT_SPEC_BYTES);
         return;
     }
-    if (config->namespace_count > 0) {
-        bool known = false;
-
-        for (size_t i = 0; i < config->namespace_count; i++) {
-            known = known || strcmp(config->namespaces[i], job->namespace) == 0;
-        }
-        if (!known) {
-            manifest_explain(manifest, "metadata.namespace",
-                             "this scheduler does not serve that namespace "
-                             "(kubernetes.namespaces of its configuration)",
-                             problems);
-            return;
-        }
+    if (!is_served(&daemon->config, job->namespace)) {
+        manifest_explain(manifest, "metadata.namespace",
+                         "this scheduler does not serve that namespace "
+                         "(kubernetes.namespaces of its configuration)",
+                         problems);
+        return;
     }
     if (!front_check_team(daemon, manifest, job, problems)) {
         return;
@@ -201,27 +226,59 @@ static void read_job(struct daemon *daemon, const struct api_call *call,
         return;
     }
     job->demand = read_demand(daemon, work, manifest, job, problems);
-    if (job->demand != NULL) {
-        job->spec.demand = job->demand->origin;
-        job->spec.demand_bytes = sizeof job->demand->origin;
-    }
+    keep_demand(job);
 }
 
-static void refuse(struct api_call *call, int code, struct problems *problems) {
-    struct wire_detail *details = mem_alloc(problems->count, sizeof *details);
+/* --- Schedules ------------------------------------------------------------------------------- */
 
-    problems_sort(problems);
-    for (size_t i = 0; i < problems->count; i++) {
-        details[i] = (struct wire_detail){.file = call->file,
-                                          .line = problems->items[i].place.line,
-                                          .column = problems->items[i].place.column,
-                                          .path = problems->items[i].path,
-                                          .message = problems->items[i].message};
+/* What it says beside what it makes. ERR_INVALID: there is no such time zone. */
+static int describe_schedule(const struct daemon *daemon, const struct manifest *manifest,
+                             struct error *error, struct new_schedule *out) {
+    const struct schedule_text *said = manifest->schedule;
+
+    out->namespace = out->job.namespace;
+    out->name = manifest->name;
+    out->cron = said->cron;
+    out->rule = said->rule;
+    out->start_by = manifest->start_by;
+    out->finish_by = manifest->finish_by;
+    out->succeeded_max = said->succeeded_max;
+    out->failed_max = said->failed_max;
+    out->text = said->document;
+    return zones_load(daemon->config.zoneinfo_dir, either(said->zone, daemon->config.zone), error,
+                      &out->zone);
+}
+
+/* One of another team's is not to be replaced by whoever can't delete it. */
+static void check_owner(const struct daemon *daemon, const struct api_call *call,
+                        struct submission_work *work, const struct manifest *manifest,
+                        struct problems *problems) {
+    const struct new_schedule *schedule = &work->schedules[work->schedule_count - 1];
+    char *key = mem_format("%s/%s", schedule->namespace, schedule->name);
+    struct core_schedule old;
+
+    if (core_schedule(daemon->core, key, &old) &&
+        !front_permits(daemon, call, old.made->job.team)) {
+        work->denied = true;
+        problems_add(problems, manifest->place, "",
+                     "there is a schedule %s of team %s, to which %s has no right", key,
+                     old.made->job.team, call->identity.user);
     }
-    api_reply_details(call, code, "the manifest is refused, nothing was submitted", details,
-                      problems->count);
-    free(details);
-    problems_finish(problems);
+    free(key);
+}
+
+static void read_schedule(struct daemon *daemon, const struct api_call *call,
+                          struct submission_work *work, const struct manifest *manifest,
+                          struct problems *problems) {
+    size_t at = work->schedule_count++;
+    struct new_schedule *schedule = &work->schedules[at];
+    struct error error = {0};
+
+    read_job(daemon, call, work, manifest, problems, &schedule->job, &work->schedule_teams[at]);
+    if (describe_schedule(daemon, manifest, &error, schedule) < 0) {
+        problems_add(problems, manifest->schedule->zone_place, "", "%s", error.text);
+    }
+    check_owner(daemon, call, work, manifest, problems);
 }
 
 /* What the call lends and the work needs for longer: in one piece. */
@@ -240,6 +297,83 @@ static void keep_texts(struct submission_work *work, const char *const texts[],
         memcpy(at, texts[i], bytes);
         at += bytes;
     }
+}
+
+static int load_schedule(struct daemon *daemon, struct submission_work *work,
+                         const struct fact *fact, struct error *error) {
+    const struct fact_schedule *stored = &fact->value.schedule;
+    const struct manifest *manifest = &work->known->set.items[0];
+    struct new_schedule schedule = {.creator = stored->submitter,
+                                    .created_us = stored->created_us,
+                                    .changed_us = stored->changed_us};
+    struct problems problems = {0};
+    int r;
+
+    describe(daemon, work, manifest, &schedule.job, &problems);
+    schedule.job.team = stored->team;
+    schedule.job.demand = demand_of(daemon, work, manifest, &schedule.job, &problems);
+    keep_demand(&schedule.job);
+    r = describe_schedule(daemon, manifest, error, &schedule);
+    if (r == OK && problems.count > 0) {
+        r = error_set(error, ERR_INVALID, "%s", problems.items[0].message);
+    }
+    if (r == OK) {
+        core_load_schedule(daemon->core, &schedule);
+    }
+    zone_destroy(schedule.zone);
+    demand_destroy(schedule.job.demand);
+    problems_finish(&problems);
+    return r;
+}
+
+static struct manifest_defaults defaults_of(const struct daemon *daemon) {
+    return (struct manifest_defaults){.spark_image = daemon->config.spark_image,
+                                      .spark_version = daemon->config.spark_version};
+}
+
+int submission_load_schedule(struct daemon *daemon, const struct fact *fact, struct error *error) {
+    const struct manifest_defaults defaults = defaults_of(daemon);
+    const char *text = fact->value.schedule.text;
+    struct submission_work *work = mem_alloc(1, sizeof *work);
+    struct problems problems = {0};
+    char *namespace = mem_copy_text_n(fact->key, strcspn(fact->key, "/"));
+    const char *const texts[] = {namespace, daemon->config.default_priority_class};
+    const char **const out[] = {&work->namespace, &work->priority_class};
+    int r;
+
+    work->known = known_manifests_create();
+    keep_texts(work, texts, out, ARRAY_LEN(texts));
+    free(namespace);
+    r = manifest_set_parse_with(&defaults, text, strlen(text), &work->known->set, &problems);
+    if (r < 0) {
+        r = error_set(error, r, "%s: %s", problems.items[0].path, problems.items[0].message);
+    } else if (work->known->set.count != 1 || work->known->set.items[0].schedule == NULL) {
+        r = error_set(error, ERR_CORRUPT, "its text is no schedule");
+    } else {
+        r = load_schedule(daemon, work, fact, error);
+    }
+    problems_finish(&problems);
+    submission_destroy(work);
+    return r;
+}
+
+/* --- Whole submissions ----------------------------------------------------------------------- */
+
+static void refuse(struct api_call *call, int code, struct problems *problems) {
+    struct wire_detail *details = mem_alloc(problems->count, sizeof *details);
+
+    problems_sort(problems);
+    for (size_t i = 0; i < problems->count; i++) {
+        details[i] = (struct wire_detail){.file = call->file,
+                                          .line = problems->items[i].place.line,
+                                          .column = problems->items[i].place.column,
+                                          .path = problems->items[i].path,
+                                          .message = problems->items[i].message};
+    }
+    api_reply_details(call, code, "the manifest is refused, nothing was submitted", details,
+                      problems->count);
+    free(details);
+    problems_finish(problems);
 }
 
 static struct submission_work *create_work(const struct daemon *daemon,
@@ -290,10 +424,14 @@ static void read_after(struct daemon *daemon, struct submission_work *work, size
 static void read_jobs(struct daemon *daemon, const struct api_call *call,
                       struct submission_work *work, struct problems *problems) {
     const struct manifest_set *set = &work->known->set;
+    size_t schedule_count = 0;
     size_t count = 0;
 
     for (size_t i = 0; i < set->count; i++) {
-        count += manifest_job_count(&set->items[i]);
+        bool is_schedule = set->items[i].schedule != NULL;
+
+        count += is_schedule ? 0 : manifest_job_count(&set->items[i]);
+        schedule_count += is_schedule ? 1 : 0;
     }
     if (count > (size_t)daemon->config.jobs_per_request_max) {
         problems_add(problems, set->items[set->count - 1].place, "",
@@ -305,8 +443,17 @@ static void read_jobs(struct daemon *daemon, const struct api_call *call,
     work->jobs = mem_alloc(count, sizeof *work->jobs);
     work->teams = mem_alloc(count, sizeof *work->teams);
     work->afters = mem_alloc(set->count, sizeof(struct new_after *));
+    work->schedules = mem_alloc(schedule_count, sizeof *work->schedules);
+    work->schedule_teams = mem_alloc(schedule_count, sizeof *work->schedule_teams);
     for (size_t i = 0; i < set->count; i++) {
-        read_job(daemon, call, work, &set->items[i], problems);
+        size_t at = work->job_count;
+
+        if (set->items[i].schedule != NULL) {
+            read_schedule(daemon, call, work, &set->items[i], problems);
+            continue;
+        }
+        work->job_count++;
+        read_job(daemon, call, work, &set->items[i], problems, &work->jobs[at], &work->teams[at]);
         read_after(daemon, work, i, problems);
         if (set->items[i].rows.count > 0) {
             repeat_job(work, &set->items[i]);
@@ -341,7 +488,8 @@ static void remember(struct daemon *daemon, const struct submission_work *work,
                      const struct named_text *named) {
     struct known_manifests *known = work->known;
 
-    if (known->set.count == 1 && known->set.documents.plain_json && !work->is_new) {
+    if (known->set.count == 1 && work->job_count == 1 && known->set.documents.plain_json &&
+        !work->is_new) {
         memcpy(known->spec_hash, work->jobs[0].spec.hash, sizeof known->spec_hash);
         known_texts_put(&daemon->known_texts, named, known);
     }
@@ -350,6 +498,7 @@ static void remember(struct daemon *daemon, const struct submission_work *work,
 struct submission_work *submission_read(struct daemon *daemon, struct api_call *call) {
     struct problems problems = {0};
     struct submission_work *work;
+    const struct manifest_defaults defaults = defaults_of(daemon);
     struct named_text named;
     bool has_name = named_text_find(call->body, call->body_bytes, &named);
 
@@ -359,10 +508,8 @@ struct submission_work *submission_read(struct daemon *daemon, struct api_call *
     }
     work = create_work(daemon, call);
     work->known = known_manifests_create();
-    if (manifest_set_parse_with(
-            &(struct manifest_defaults){.spark_image = daemon->config.spark_image,
-                                        .spark_version = daemon->config.spark_version},
-            call->body, call->body_bytes, &work->known->set, &problems) == OK) {
+    if (manifest_set_parse_with(&defaults, call->body, call->body_bytes, &work->known->set,
+                                &problems) == OK) {
         read_jobs(daemon, call, work, &problems);
     }
     if (problems.count > 0) {
@@ -379,6 +526,8 @@ struct submission_work *submission_read(struct daemon *daemon, struct api_call *
 struct submit_event submission_event(const struct submission_work *work) {
     struct submit_event event = {.jobs = work->jobs,
                                  .count = work->job_count,
+                                 .schedules = work->schedules,
+                                 .schedule_count = work->schedule_count,
                                  .submitter = work->submitter,
                                  .key = work->key};
 
@@ -397,6 +546,13 @@ void submission_destroy(void *value) {
         free(work->afters[i]);
     }
     free(work->afters);
+    for (size_t i = 0; i < work->schedule_count; i++) {
+        demand_destroy(work->schedules[i].job.demand);
+        zone_destroy(work->schedules[i].zone);
+        free(work->schedule_teams[i]);
+    }
+    free(work->schedules);
+    free(work->schedule_teams);
     free(work->jobs);
     free(work->teams);
     known_manifests_destroy(work->known);

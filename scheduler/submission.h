@@ -18,6 +18,11 @@ struct submission_work *submission_read(struct daemon *daemon, struct api_call *
 /* Borrows from the work. */
 struct submit_event submission_event(const struct submission_work *work);
 
+/* At start: a schedule of the queue goes into the core again. ERR_INVALID, ERR_CORRUPT: it can't be
+ * read any more. */
+int submission_load_schedule(struct daemon *daemon, const struct fact *fact,
+                             struct error *error) MUST_CHECK;
+
 void submission_destroy(void *work);
 
 #endif

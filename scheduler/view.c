@@ -134,6 +134,7 @@ struct entry *view_add(struct core *core, const struct job *job, struct demand *
     }
     conditions_join(core, entry);
     alarms_arm(core, entry);
+    schedules_note_job(core, entry);
     return entry;
 }
 
@@ -164,6 +165,7 @@ static void entry_finish(struct core *core, struct entry *entry) {
 }
 
 void view_drop(struct core *core, struct entry *entry) {
+    schedules_note_gone(core, entry);
     view_count(core, entry, -1);
     groups_drop(core, entry);
     ledger_release(core->ledger, entry->id); /* Of pods that nobody ever saw end. */

@@ -20,6 +20,7 @@
 #include "scheduler/names.h"
 #include "scheduler/notices.h"
 #include "scheduler/outbox.h"
+#include "scheduler/schedules.h"
 #include "scheduler/timers.h"
 
 /* The latest attempt of a job, and what its pod shows. Texts are owned. */
@@ -182,6 +183,7 @@ struct core {
     int64_t breakers_due_us; /* wall: when a pause is over */
     struct map learnt;       /* namespace/name -> struct learnt */
     struct timers timers;    /* monotonic; id 0 is the cleanups */
+    struct schedules schedules;
     struct alarms alarms;
     struct notices notices;
     uint64_t *finished; /* ids in the order they finished, from `finished_first` on */

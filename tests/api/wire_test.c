@@ -150,7 +150,35 @@ TEST(wire__comes_back_as_it_went) {
     struct wire_why why = {shown, checks, 2, 3, "expected", 3000000, 4000000, 9000000, 5};
     struct wire_error plain = {"NotFound", "no job 9", NULL, 0};
     struct wire_error detailed = {"Invalid", "1 problem", details, 1};
-    struct wire_submit_answer answer = {submitted, 2, 17, 2, true};
+    static const struct wire_put puts[] = {{"nightly", "n", "created"}};
+    struct wire_submit_answer answer = {submitted, 2, NULL, 0, 17, 2, true};
+    struct wire_submit_answer put = {submitted, 0, puts, 1, 17, 0, false};
+    static const struct wire_upcoming upcoming[] = {
+        {"2026-11-22T23:00:00", 1795384800000000, "2026-11-22", "run"}};
+    struct wire_schedule schedule = {
+        .name = "nightly",
+        .namespace = "n",
+        .team = "a",
+        .submitter = "alice",
+        .kind = "Pod",
+        .cron = "@daily",
+        .zone = "UTC",
+        .overlap = "Allow",
+        .misfire = "last",
+        .state = "active",
+        .created_us = 1000000,
+        .changed_us = 2000000,
+        .last = "2026-11-21T23:00:00",
+        .last_us = 3000000,
+        .last_job = 7,
+        .active = 1,
+        .runs = 2,
+        .skipped = 3,
+        .upcoming = upcoming,
+        .upcoming_count = 1,
+        .definition = "{}",
+    };
+    struct wire_schedule_list schedules = {&schedule, 1, 4000000};
     struct wire_status status = {
         .version = "0.1",
         .leader = "host-1",
@@ -172,6 +200,9 @@ TEST(wire__comes_back_as_it_went) {
         .kube_count = 1,
     };
 
+    ROUND_TRIP(submit_answer, put);
+    ROUND_TRIP(schedule, schedule);
+    ROUND_TRIP(schedule_list, schedules);
     ROUND_TRIP(job, shown);
     ROUND_TRIP(job_list, list);
     ROUND_TRIP(job_list, none);

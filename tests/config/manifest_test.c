@@ -33,6 +33,27 @@ static void print_deadline(const char *name, const struct deadline *deadline, st
     }
 }
 
+static void print_schedule(const struct schedule_text *schedule, struct buf *out) {
+    const struct schedule *rule = &schedule->rule;
+
+    buf_add_format(out, " [%s] zone=%s %s %s", schedule->cron, schedule->zone,
+                   schedule_overlap_texts[rule->overlap], schedule_misfire_texts[rule->misfire]);
+    print_number("gap", rule->clocks.gap, CRON_GAP_RUN, out);
+    print_number("repeat", rule->clocks.repeat, CRON_REPEAT_FIRST, out);
+    print_number("late", rule->late_us_max, 0, out);
+    print_number("count", rule->catch_up_max, 0, out);
+    print_number("jitter", rule->jitter_us, 0, out);
+    print_number("from", rule->from_civil_s, SCHEDULE_ANY_CIVIL, out);
+    print_number("until", rule->until_civil_s, SCHEDULE_ANY_CIVIL, out);
+    print_number("start", rule->day_start_s, 0, out);
+    print_number("offset", rule->day_offset, 0, out);
+    print_number("succeeded", schedule->succeeded_max, SCHEDULE_HISTORY_UNSET, out);
+    print_number("failed", schedule->failed_max, SCHEDULE_HISTORY_UNSET, out);
+    buf_add_format(out, "%s%s", rule->suspended ? " suspended" : "",
+                   rule->keeps_missed ? " keeps" : "");
+    CHECK_EQ(schedule->document_bytes, strlen(schedule->document), "the document's size");
+}
+
 static void print_manifest(const struct manifest *m, struct buf *out) {
     buf_add_format(out, "%s %s/%s", kind_text(m->kind), m->namespace, m->name);
     buf_add_format(out, "%s%s%s", m->team[0] != '\0' ? " team=" : "", m->team,
@@ -51,6 +72,9 @@ static void print_manifest(const struct manifest *m, struct buf *out) {
     buf_add_format(out, "%s", m->start_miss == START_MISS_SKIP ? " or-skip" : "");
     print_deadline("finish-by", &m->finish_by, out);
     buf_add_format(out, "%s", m->preemptible ? " preemptible" : "");
+    if (m->schedule != NULL) {
+        print_schedule(m->schedule, out);
+    }
     buf_add_format(out, " %s\n", m->payload);
     CHECK_EQ(m->payload_bytes, strlen(m->payload), "the payload's size");
 }
@@ -263,8 +287,6 @@ TEST(manifest__says_file_line_column_path_and_what_was_meant) {
          POD NAMED "spec: {containers: [{name: c, resources: {limits: {memroy: 1Gi, a/b: 1}}}]}\n",
          "job.yaml:4:52: spec.containers[0].resources.limits.memroy: unknown field (did you mean "
          "\"memory\"?)\n"},
-        {"kinds of later versions", "apiVersion: batch/v1\nkind: CronJob\n",
-         "job.yaml:2:7: kind: CronJob is not supported by this version\n"},
         {"a kind's typo", "apiVersion: nightshift/v1\nkind: BatchJbo\n",
          "job.yaml:2:7: kind: \"BatchJbo\" is not known (did you mean \"BatchJob\"?)\n"},
         {"a kind that is none of ours", "apiVersion: apps/v1\nkind: Deployment\n",
@@ -515,4 +537,89 @@ TEST(manifest__examples_are_taken) {
     check_example("examples/job.yaml",
                   "pod spark/thumbnails priority=5 retries=1 longest=3600000000");
     check_example("examples/pod.yaml", "pod ops/nightly-backup team=ops retries=1 ttl=3600");
+}
+
+#define SCHEDULE "apiVersion: nightshift/v1\nkind: Schedule\nmetadata: {name: s, labels: {a: b}}\n"
+#define CRON_JOB "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: s, labels: {a: b}}\n"
+#define SCHEDULED_SPARK                                                                     \
+    "apiVersion: sparkoperator.k8s.io/v1beta2\nkind: ScheduledSparkApplication\nmetadata: " \
+    "{name: s, labels: {a: b}}\n"
+#define OF_PODS  "template: {spec: {pod: {spec: {containers: [{name: c}]}}}}"
+#define OF_A_JOB "jobTemplate: {spec: {template: {spec: {containers: [{name: c}]}}}}"
+
+TEST(manifest__knows_three_kinds_of_schedules) {
+    static const struct row rows[] = {
+        {"the least of a schedule", SCHEDULE "spec: {cron: '@daily', " OF_PODS "}\n",
+         "pod /s [@daily] zone= Allow last "
+         "{\"metadata\":{},\"spec\":{\"containers\":[{\"name\":\"c\"}]}}\n"},
+        {"everything",
+         SCHEDULE
+         "spec:\n  cron: 30 22 * * mon-fri\n  zone: Europe/Berlin\n  semantics: kubernetes\n"
+         "  gap: run\n  repeat: last\n  jitter: 5m\n  overlap: Forbid\n  suspend: true\n"
+         "  misfire: {policy: all, maxLateness: 2h, maxCount: 9}\n"
+         "  from: 2026-12-01\n  until: 2026-12-31T06:00\n"
+         "  businessDate: {dayStart: '06:00', offsetDays: -1}\n"
+         "  history: {succeeded: 3, failed: 5}\n"
+         "  template: {metadata: {labels: {x: y}}, spec: {team: red, priority: 5, "
+         "pod: {spec: {containers: [{name: c}]}}}}\n",
+         "pod /s team=red priority=5 [30 22 * * mon-fri] zone=Europe/Berlin Forbid all repeat=1 "
+         "late=7200000000 count=9 jitter=300000000 from=1796083200 until=1798696800 start=21600 "
+         "offset=-1 succeeded=3 failed=5 suspended "
+         "{\"metadata\":{\"labels\":{\"x\":\"y\"}},\"spec\":{\"containers\":[{\"name\":\"c\"}]}}"
+         "\n"},
+        {"a Spark template", SCHEDULE "spec: {cron: '@daily', template: {spec: {spark: {}}}}\n",
+         "spark /s [@daily] zone= Allow last {\"metadata\":{},\"spec\":{}}\n"},
+        {"a CronJob and its defaults", CRON_JOB "spec: {schedule: '5/15 * * * *', " OF_A_JOB "}\n",
+         "pod /s retries=6 [5/15 * * * *] zone= Allow last gap=1 repeat=2 keeps "
+         "{\"metadata\":{},\"spec\":{\"containers\":[{\"name\":\"c\"}]}}\n"},
+        {"all of a CronJob",
+         CRON_JOB
+         "spec:\n  schedule: 0 1 * * *\n  timeZone: Asia/Tokyo\n  concurrencyPolicy: Replace\n"
+         "  startingDeadlineSeconds: 60\n  suspend: true\n  successfulJobsHistoryLimit: 3\n"
+         "  failedJobsHistoryLimit: 0\n"
+         "  jobTemplate:\n    metadata: {labels: {x: y}}\n    spec: {backoffLimit: 2, "
+         "activeDeadlineSeconds: 30, ttlSecondsAfterFinished: 7, template: {metadata: {labels: {z: "
+         "w}}, spec: {containers: [{name: c}]}}}\nstatus: {}\n",
+         "pod /s retries=2 ttl=7 longest=30000000 [0 1 * * *] zone=Asia/Tokyo Replace last gap=1 "
+         "repeat=2 late=60000000 succeeded=3 failed=0 suspended keeps "
+         "{\"metadata\":{\"labels\":{\"x\":\"y\",\"z\":\"w\"}},\"spec\":{\"containers\":[{"
+         "\"name\":\"c\"}]}}\n"},
+        {"all of a ScheduledSparkApplication",
+         SCHEDULED_SPARK
+         "spec:\n  schedule: '@hourly'\n  timeZone: Local\n  concurrencyPolicy: Forbid\n"
+         "  suspend: false\n  successfulRunHistoryLimit: 1\n  failedRunHistoryLimit: 2\n"
+         "  template: {restartPolicy: {type: Never}}\n",
+         "spark /s retries=0 [@hourly] zone= Forbid last gap=1 repeat=2 succeeded=1 failed=2 keeps "
+         "{\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"restartPolicy\":{\"type\":\"Never\"}"
+         "}"
+         "}\n"},
+        {"a line that is none", SCHEDULE "spec:\n  cron: 61 * * * *\n  " OF_PODS "\n",
+         "job.yaml:5:9: spec.cron: minute \"61\": not a value, range, list or step of this "
+         "field\n"},
+        {"dates that are none",
+         SCHEDULE "spec:\n  cron: '@daily'\n  from: 2026-13-01\n  until: 2026-12-01T25:00\n  "
+                  "businessDate: {dayStart: x}\n  " OF_PODS "\n",
+         "job.yaml:6:9: spec.from: not a date; write it like 2026-12-24 or 2026-12-24T22:00\n"
+         "job.yaml:7:10: spec.until: not a date; write it like 2026-12-24 or 2026-12-24T22:00\n"
+         "job.yaml:8:3: spec.businessDate: dayStart is not a time of day; write it like 06:00\n"},
+        {"a template with nothing to run",
+         SCHEDULE "spec:\n  cron: '@daily'\n  template: {spec: {team: a}}\n",
+         "job.yaml:6:14: spec.template.spec: nothing to run; it needs one of spark and pod\n"},
+        {"a mistake in the template has its path",
+         SCHEDULE "spec:\n  cron: '@daily'\n  template:\n    spec: {pod: {spec: {containers: "
+                  "[{name: c, imagee: x}]}}}\n",
+         "job.yaml:7:48: spec.template.spec.pod.spec.containers[0].imagee: unknown field (did you "
+         "mean \"image\"?)\n"},
+        {"Jobs of several pods",
+         CRON_JOB "spec: {schedule: '@daily', jobTemplate: {spec: "
+                  "{completions: 2, template: {spec: {containers: [{name: "
+                  "c}]}}}}}\n",
+         "job.yaml:4:62: spec.jobTemplate.spec: a schedule makes one job at a time, not an "
+         "array\n"},
+        {"a count without all",
+         SCHEDULE "spec:\n  cron: '@daily'\n  misfire: {maxCount: 3}\n  " OF_PODS "\n",
+         "job.yaml:6:3: spec.misfire: maxCount is of policy: all\n"},
+    };
+
+    check_rows(rows, ARRAY_LEN(rows));
 }

@@ -63,7 +63,7 @@ def reasons():
 
 def metrics():
     code = re.findall(r'"(?:# HELP )?(nightshift_[a-z_]+)[" ]', read("scheduler/front_view.c") +
-                      read("scheduler/front_teams.c"))
+                      read("scheduler/front_teams.c") + read("scheduler/front_schedules.c"))
     return differences(code, [name.split("{")[0] for name in
                               column(section(OPERATIONS, "Metrics"))])
 

@@ -1210,7 +1210,7 @@ static void take_over(struct world *world) {
 /* --- Clients --------------------------------------------------------------------------------- */
 
 /* Within so many minutes; 0: whenever. */
-static int64_t deadline_us(struct world *world, unsigned minutes) {
+static int64_t drawn_deadline_us(struct world *world, unsigned minutes) {
     return chance(world, 300)
                ? 0
                : world->now.now_us + (int64_t)rng_below(&world->rng, minutes * 60) * 1000000;
@@ -1335,9 +1335,9 @@ static void submit(struct world *world) {
         job.priority = 0; /* Nobody who comes later goes first. */
     }
     if (chance(world, world->options.deadlines)) {
-        job.start_by_us = deadline_us(world, 2);
+        job.start_by_us = drawn_deadline_us(world, 2);
         job.start_miss = chance(world, 300) ? START_MISS_SKIP : START_MISS_WARN;
-        job.finish_by_us = deadline_us(world, 10);
+        job.finish_by_us = drawn_deadline_us(world, 10);
         job.warn_runtime_us = chance(world, 500) ? MINUTE_US : 0;
         job.max_runtime_us = chance(world, 300) ? 2 * MINUTE_US : 0;
     }

@@ -52,7 +52,7 @@ TEST(payload_fill__puts_values_where_only_the_program_reads) {
          "{\"row\":[\"a\"],\"spec\":{\"containers\":[{\"args\":[\"{{APP_ID}} {{{{a}}}} {{a} {{\","
          "\"{{}}{{ a }}\"]}]}}",
          "[1,\"x\"]",
-         "{\"spec\":{\"containers\":[{\"args\":[\"{{APP_ID}} {{x}} {{a} {{\",\"{{}}{{ a }}\"],"
+         "{\"spec\":{\"containers\":[{\"args\":[\"{{APP_ID}} {{x}} {{a} {{\",\"{{}}x\"],"
          "\"env\":[{\"name\":\"NIGHTSHIFT_ARRAY_INDEX\",\"value\":\"1\"},"
          "{\"name\":\"JOB_COMPLETION_INDEX\",\"value\":\"1\"},"
          "{\"name\":\"NIGHTSHIFT_PARAM_a\",\"value\":\"x\"}]}]}}"},
