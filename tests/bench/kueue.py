@@ -163,7 +163,7 @@ def run(rig, name, scale):
     shape = SHAPES[name]
     client = Client(rig.socket)
     total = len(due(shape, scale))
-    cpu = rig.cpu_seconds()
+    cpu, peer_cpu = rig.cpu_seconds(), rig.kubesim_cpu_seconds()
     began = time.monotonic()
     failed = []
 
@@ -180,6 +180,7 @@ def run(rig, name, scale):
         raise failed[0]
     wait_until_done(client, total, 1800)
     cpu = rig.cpu_seconds() - cpu
+    peer_cpu = rig.kubesim_cpu_seconds() - peer_cpu
     waits = {c: [] for c in CLASSES}
     first, last = None, 0
     admitted = {c: [] for c in CLASSES}
@@ -191,6 +192,7 @@ def run(rig, name, scale):
         last = max(last, seconds_of(job["finishedAt"]))
         admitted[kind].append(started)
     return {"makespan": last - first, "ideal": ideal_seconds(shape), "jobs": total, "cpu": cpu,
+            "kubesim": peer_cpu,
             "late": failed[0], "waits": {c: sum(v) / len(v) for c, v in waits.items()},
             "admitted": {c: sum(v) / len(v) - first for c, v in admitted.items()}}
 
@@ -231,3 +233,7 @@ def tell(name, shape, found, scale):
            [1000 * run["cpu"] / jobs for run in found])
     figure("kueue", case + "the daemon's processor time, of one processor", "%",
            [100 * run["cpu"] / run["makespan"] for run in found])
+    figure("kueue", case + "kubesim's processor time", "ms/job",
+           [1000 * run["kubesim"] / jobs for run in found])
+    figure("kueue", case + "what kubesim could do with a processor of its own", "jobs/s",
+           [jobs / run["kubesim"] for run in found])

@@ -193,13 +193,20 @@ class Rig:
 
     def cpu_seconds(self):
         """Processor time of the daemon so far: the neighbours' noise hardly moves it."""
-        with open("/proc/%d/stat" % self.daemon.pid) as file:
-            fields = file.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds_of(self.daemon)
+
+    def kubesim_cpu_seconds(self):
+        return cpu_seconds_of(self.kubesim)
 
     def queue_bytes(self):
         """What the queue's file takes on the disk."""
         return os.stat(self.path("queue/data.mdb")).st_blocks * 512
+
+
+def cpu_seconds_of(process):
+    with open("/proc/%d/stat" % process.pid) as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def bench_folder():
