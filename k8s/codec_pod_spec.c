@@ -212,8 +212,8 @@ static int read_affinity(struct reading *reading, const struct json_at *at) {
     return r;
 }
 
-/* A RuntimeClass may add an overhead, which admission writes into the pod. Of a pod that is there it
- * can be read; of one to come it must be told, or the pod would need more than is kept for it. */
+/* A RuntimeClass may add an overhead, which admission writes into the pod. Of a pod that is there
+ * it can be read; of one to come it must be told, or the pod needs more than is kept for it. */
 static int check_runtime_class(const struct json_at *spec, const struct reading *reading) {
     struct json_at class = json_at_key(spec, "runtimeClassName");
     struct json_at overhead = json_at_key(spec, "overhead");

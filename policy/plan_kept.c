@@ -80,7 +80,7 @@ void plan_kept_begin(struct plan *plan, const struct plan_input *input) {
     kept->now_us = input->now_us;
 }
 
-/* --- Who goes first ---------------------------------------------------------------------------- */
+/* --- Who goes first -------------------------------------------------------------------------- */
 
 /* Does a promise yield to jobs of the shape `next`? */
 static bool yields(const struct plan *plan, const struct plan_promised *promised, uint32_t next) {
@@ -123,7 +123,7 @@ uint32_t plan_kept_due(struct plan *plan, uint32_t next) {
     return first->number;
 }
 
-/* --- Reserving --------------------------------------------------------------------------------- */
+/* --- Reserving ------------------------------------------------------------------------------- */
 
 /* Is the placement one on the nodes of this pass? Numbers of nodes that went may be others' now. */
 static bool is_placed(const struct plan *plan, const struct plan_input *input,
@@ -268,7 +268,7 @@ bool plan_kept_is_own(const struct plan *plan) {
     return plan->backfill.kept.has_own;
 }
 
-/* Is it this promise's turn to look for something earlier, and has anything changed since it did? */
+/* Is it this promise's turn to look for something earlier, and has anything changed since? */
 static bool has_its_turn(const struct plan_kept *kept, const struct plan_promised *as_of) {
     size_t before = 0;
 

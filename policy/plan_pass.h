@@ -1,8 +1,8 @@
 /* policy/plan_pass.h - what the files of policy/plan share: a pass under way.
  *
  * plan.c walks the order and asks limits, quotas and nodes; plan_blocked.c says what a job that
- * can't start means for those behind it; plan_backfill.c reserves in time; plan_kept.c keeps what was
- * promised from pass to pass; plan_check.c checks the outcome.
+ * can't start means for those behind it; plan_backfill.c reserves in time; plan_kept.c keeps what
+ * was promised from pass to pass; plan_check.c checks the outcome.
  */
 #ifndef POLICY_PLAN_PASS_H
 #define POLICY_PLAN_PASS_H
@@ -67,7 +67,7 @@ struct plan_namespace {
     struct plan_list waiting;
 };
 
-/* Jobs were stopped for it: it is promised an instant whether it is the first of its kind or not. */
+/* Jobs were stopped for it: it is promised an instant, first of its kind or not. */
 struct plan_favoured {
     uint64_t job_id;
     bool is_seen; /* in this pass */
@@ -200,8 +200,8 @@ enum plan_promise plan_promise_later(struct plan *plan, const struct plan_input 
 /* Of a shape whose first job has a promise: the job behind it. */
 void plan_promise_behind(struct plan *plan, const struct plan_input *input, uint32_t number);
 
-/* For plan_kept.c: the profile is filled; what is asked of it for a job; when a job of that run time
- * is through; and something is reserved for a job, or no more. */
+/* For plan_kept.c: the profile is filled; what is asked of it for a job; when a job of that run
+ * time is through; and something is reserved for a job, or no more. */
 void plan_backfill_load(struct plan *plan, const struct plan_input *input);
 struct profile_ask plan_backfill_ask(const struct plan *plan, const struct plan_input *input,
                                      const struct plan_state *state,

@@ -67,8 +67,8 @@ void profile_destroy(struct profile *profile); /* Accepts NULL. */
 void profile_begin(struct profile *profile, const struct place *now, int64_t now_us,
                    const struct profile_limits *limits);
 
-/* A new pass in which the same things end as in the last one for which profile_keep_ends() was called
- * when all ends were added: nothing is reserved. False: there is none, for one has passed. */
+/* A new pass in which the same things end as when profile_keep_ends() was called, and nothing is
+ * reserved. False: nothing was kept, or the first end has passed. */
 bool profile_begin_again(struct profile *profile, int64_t now_us);
 void profile_keep_ends(struct profile *profile);
 

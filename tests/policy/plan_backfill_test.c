@@ -416,7 +416,7 @@ static struct sums run_seeds(struct sim_options options, uint64_t seeds) {
 }
 
 /* With run times that are known, or no longer than expected, nobody who was promised an instant
- * starts later, or is told a later one, and everybody together waits much less than without backfill. */
+ * starts later, or is told a later one, and all together wait much less than without backfill. */
 static void check_kept(struct sim_options options) {
     const struct sums none = run_seeds(options, SEEDS);
 
