@@ -15,6 +15,7 @@ import kueue
 import million
 import peers_queue
 import replay
+import spark_submit
 import table
 from rig import Failed, Rig, figure, pod_job, say, spark_job
 
@@ -352,7 +353,7 @@ def bench_pass(programs, runs):
 
 BENCHES = {"submit": bench_submit, "turn": bench_turn, "pass": bench_pass, "latency": bench_latency,
            "memory": bench_memory, "peers_queue": peers_queue.bench,
-           "kueue": kueue.bench, "million": bench_million, "replay": replay.bench}
+           "kueue": kueue.bench, "spark_submit": spark_submit.bench, "million": bench_million, "replay": replay.bench}
 BY_NAME_ONLY = ("million", "replay")
 
 

@@ -2,7 +2,7 @@
 # Builds the benchmarks' programs as released, then runs those named, or all. ./run bench calls it.
 #
 #     run.sh [--runs N] [--table] [submit] [turn] [pass] [latency] [memory]
-#            [peers_queue] [kueue] [replay]
+#            [peers_queue] [kueue] [spark_submit] [replay]
 #
 # One line of JSON per figure goes to the standard output, progress to the standard error.
 # --table also writes the figures into docs/performance.md (of replay: into docs/scheduling.md).
