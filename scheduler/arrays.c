@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -96,6 +97,9 @@ void arrays_fill(struct core *core, struct group *group) {
 
 #define ELEMENTS_PER_TURN 2000
 
+_Static_assert(offsetof(struct event, job_id) == offsetof(struct event, retry.job_id),
+               "an order goes through its elements' ids");
+
 void arrays_order(struct core *core, const struct event *event) {
     const struct entry *first = view_entry(core, event->job_id);
     const struct group *group = first != NULL ? groups_array(first) : NULL;
@@ -112,19 +116,48 @@ void arrays_order(struct core *core, const struct event *event) {
                              .next_id = event->job_id,
                              .first_id = event->job_id,
                              .end_id = event->job_id + (group != NULL ? group->tally.total : 0)};
+    if (event->kind == EVENT_RETRY && event->retry.demand != NULL) {
+        order->event.retry.demand = demand_share(event->retry.demand);
+    }
     order->event.token = 0;
     order->event.whole = false;
 }
 
-/* What is over already, or can't be held, is left as it is. */
+/* What is over already, or can't be held, is left as it is; and tried again is what failed. */
 static void carry_out(struct core *core, const struct event *event) {
     static void (*const does[EVENT_KIND_COUNT])(struct core *, const struct event *) = {
         [EVENT_CANCEL] = requests_cancel,
         [EVENT_HOLD] = requests_hold,
         [EVENT_RELEASE] = requests_release,
+        [EVENT_RETRY] = requests_retry,
     };
+    const struct entry *entry = view_entry(core, event->job_id);
 
-    does[event->kind](core, event);
+    if (entry != NULL && (event->kind != EVENT_RETRY || entry->state == JOB_FAILED)) {
+        does[event->kind](core, event);
+    }
+}
+
+static void end_order(struct core *core) {
+    struct array_order *order = &core->orders[0];
+
+    outbox_add_reply(&core->outbox, &(struct reply){.token = order->token,
+                                                    .first_id = order->first_id,
+                                                    .count = 1,
+                                                    .text = ""});
+    if (order->event.kind == EVENT_RETRY) {
+        demand_destroy(order->event.retry.demand);
+    }
+    memmove(core->orders, core->orders + 1, --core->order_count * sizeof *core->orders);
+}
+
+void arrays_finish(struct core *core) {
+    for (size_t i = 0; i < core->order_count; i++) {
+        if (core->orders[i].event.kind == EVENT_RETRY) {
+            demand_destroy(core->orders[i].event.retry.demand);
+        }
+    }
+    free(core->orders);
 }
 
 bool arrays_go_on(struct core *core) {
@@ -135,18 +168,12 @@ bool arrays_go_on(struct core *core) {
 
         for (; order->next_id < order->end_id && done < ELEMENTS_PER_TURN; done++) {
             order->event.job_id = order->next_id++;
-            if (view_entry(core, order->event.job_id) != NULL) {
-                carry_out(core, &order->event);
-            }
+            carry_out(core, &order->event);
         }
         if (order->next_id < order->end_id) {
             return true;
         }
-        outbox_add_reply(&core->outbox, &(struct reply){.token = order->token,
-                                                        .first_id = order->first_id,
-                                                        .count = 1,
-                                                        .text = ""});
-        memmove(core->orders, core->orders + 1, --core->order_count * sizeof *core->orders);
+        end_order(core);
     }
     return false;
 }

@@ -231,7 +231,7 @@ static void on_cancel(struct core *core, struct event *event) {
 }
 
 static void on_retry(struct core *core, struct event *event) {
-    requests_retry(core, event);
+    (event->whole ? arrays_order : requests_retry)(core, event);
 }
 
 static void on_forget(struct core *core, struct event *event) {

@@ -411,7 +411,7 @@ void view_finish(struct core *core) {
         free(cleanup);
     }
     groups_finish(core);
-    free(core->orders);
+    arrays_finish(core);
     entries_finish(&core->entries);
     names_finish(&core->job_names);
     map_finish(&core->terms);

@@ -1,6 +1,7 @@
 /* Who waits for whom, and whole arrays, between turns of the core. */
 #include "scheduler/graph.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +30,9 @@ static struct fixture make(void) {
 
     fixture.core = core_create(&(struct core_options){
         .next_id = 1,
-        .settings = {.history_age_us = INT64_MAX / 4,
+        .settings = {.starts_per_turn_max = 8,
+                     .start_timeout_us = INT64_MAX / 4,
+                     .history_age_us = INT64_MAX / 4,
                      .history_count = 1000000,
                      .jobs_waiting_max = 1000000},
     });
@@ -37,6 +40,17 @@ static struct fixture make(void) {
     (void)demand_add_group(fixture.demand, POD_ROLE_POD, 1);
     demand_settle(fixture.demand);
     return fixture;
+}
+
+/* No nodes nor quotas to be seen: whatever comes starts. */
+static void denied(struct fixture *fixture) {
+    struct event events[CLUSTER_PART_COUNT];
+
+    for (size_t i = 0; i < CLUSTER_PART_COUNT; i++) {
+        events[i] = (struct event){.kind = EVENT_SYNCED,
+                                   .synced = {.part = (enum cluster_part)i, .denied = i > 0}};
+    }
+    turn(fixture, events, CLUSTER_PART_COUNT);
 }
 
 static void finish(struct fixture *fixture) {
@@ -152,6 +166,58 @@ TEST(arrays__are_cancelled_held_and_let_go_a_part_in_each_turn) {
     CHECK_EQ(count_in(&fixture, JOB_CANCELLED), 5000, "cancelled");
     CHECK_EQ(fixture.turn.replies[0].token, 8, "answered");
     CHECK_EQ(count_in(&fixture, JOB_QUEUED), 1, "who waits for their end");
+    finish(&fixture);
+}
+
+static void tell_pod(struct fixture *fixture, uint64_t id, enum pod_standing standing) {
+    char name[32];
+    struct event events[2] = {
+        {.kind = EVENT_STARTED,
+         .started = {.job_id = id,
+                     .attempt = 1,
+                     .result = START_DONE,
+                     .pod_name = name,
+                     .pod_uid = name,
+                     .message = ""}},
+        {.kind = EVENT_POD,
+         .pod = {.namespace = "red",
+                 .name = name,
+                 .uid = name,
+                 .node = "n",
+                 .job_id = id,
+                 .attempt = 1,
+                 .is_main = true,
+                 .standing = standing,
+                 .failure = standing == POD_STANDS_FAILED ? FAILURE_APP : FAILURE_NONE,
+                 .exit_code = standing == POD_STANDS_FAILED,
+                 .message = "",
+                 .demand = &fixture->demand->groups[0].pod}},
+    };
+
+    (void)snprintf(name, sizeof name, "p%u", (unsigned)id);
+    turn(fixture, events, 2);
+}
+
+TEST(arrays__try_again_the_elements_that_failed) {
+    struct fixture fixture = make();
+    struct event retry = {.kind = EVENT_RETRY,
+                          .token = 9,
+                          .whole = true,
+                          .retry = {.job_id = 1, .demand = fixture.demand}};
+
+    denied(&fixture);
+    submit(&fixture, "part", 5, "", "0-3", 4);
+    submit(&fixture, "behind", 5, "1+4:success:wait", NULL, 1);
+    for (uint64_t id = 1; id <= 4; id++) {
+        tell_pod(&fixture, id, id % 2 == 0 ? POD_STANDS_FAILED : POD_STANDS_SUCCEEDED);
+    }
+    CHECK_EQ(count_in(&fixture, JOB_FAILED), 2, "two failed");
+    turn(&fixture, &retry, 1);
+    CHECK_EQ(fixture.turn.replies[0].token, 9, "answered");
+    CHECK_EQ(count_in(&fixture, JOB_FAILED), 0, "none is left");
+    CHECK_EQ(count_in(&fixture, JOB_SUCCEEDED), 2, "what succeeded stays");
+    CHECK_EQ(count_in(&fixture, JOB_SUBMITTING) + count_in(&fixture, JOB_QUEUED), 3,
+             "two go again, and one waits for them");
     finish(&fixture);
 }
 
