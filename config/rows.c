@@ -220,9 +220,9 @@ void rows_print_names(const struct rows *rows, struct buf *out) {
     buf_add_char(out, ']');
 }
 
-/* "17": what a row's text begins with. */
+/* "17": what a row's text begins with; that of one that was refused is empty. */
 static int index_bytes(const struct rows *rows, size_t at) {
-    return (int)strcspn(rows->texts[at] + 1, ",]");
+    return rows->texts[at][0] != '\0' ? (int)strcspn(rows->texts[at] + 1, ",]") : 0;
 }
 
 size_t rows_suffix_bytes(const struct rows *rows) {
