@@ -40,6 +40,7 @@ static const struct field email_fields[] = {
 };
 static const struct schema email = SCHEMA(email_fields);
 
+/* Nothing yet: where to is the job's own cluster. */
 static const struct field kubernetes_fields[] = {FIELD("events", FIELD_REFUSED)};
 static const struct schema kubernetes = SCHEMA(kubernetes_fields);
 

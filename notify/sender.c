@@ -35,7 +35,6 @@ struct sending {
 struct sender {
     struct kube_pool *pool;
     struct sending *first;
-    size_t count;
 };
 
 /* --- Callbacks -------------------------------------------------------------------------------- */
@@ -74,7 +73,6 @@ static void sending_destroy(struct sending *sending) {
     if (sending->next != NULL) {
         sending->next->before = sending->before;
     }
-    sender->count--;
     curl_easy_cleanup(sending->easy);
     curl_slist_free_all(sending->headers);
     curl_slist_free_all(sending->recipients);
@@ -175,7 +173,6 @@ int sender_send(struct sender *sender, const struct send_order *order, send_done
         sender->first->before = sending;
     }
     sender->first = sending;
-    sender->count++;
     set_connection(&setup, sending, order);
     if (sending->is_mail) {
         set_mail(&setup, sending, order);
@@ -262,8 +259,4 @@ void sender_destroy(struct sender *sender) {
     }
     kube_pool_destroy(sender->pool);
     free(sender);
-}
-
-size_t sender_in_flight(const struct sender *sender) {
-    return sender->count;
 }

@@ -53,6 +53,4 @@ void sender_destroy(struct sender *sender);
 int sender_send(struct sender *sender, const struct send_order *order, send_done *done,
                 void *context, struct error *error) MUST_CHECK;
 
-size_t sender_in_flight(const struct sender *sender);
-
 #endif

@@ -74,6 +74,10 @@ void timers_keep(struct timers *timers, bool (*is_wanted)(void *context, uint64_
             timers_add(timers, timers->entries[i].due_us, timers->entries[i].id);
         }
     }
+    if (timers->count > timers->room / 2) {
+        timers->room *= 2;
+        timers->entries = mem_grow(timers->entries, timers->room, sizeof *timers->entries);
+    }
 }
 
 int64_t timers_next_us(const struct timers *timers) {

@@ -30,7 +30,8 @@ void timers_add(struct timers *timers, int64_t due_us, uint64_t id);
 /* Remove the first entry that is due at now_us; false when there is none. */
 bool timers_take_due(struct timers *timers, int64_t now_us, uint64_t *out_id);
 
-/* Leave out those that are no longer wanted. O(n log n). */
+/* Leave out those that are no longer wanted. O(n log n); called when there is no room, it costs
+ * O(log n) for each added one: half of the room is free then. */
 void timers_keep(struct timers *timers, bool (*is_wanted)(void *context, uint64_t id),
                  void *context);
 

@@ -696,7 +696,6 @@ static void do_notify(struct world *world, const struct command *command) {
     if (chance(world, 50)) {
         note.notified.result = NOTICE_REFUSED;
     } else if (!chance(world, 200)) {
-        world->totals.told_again += stored->got > 0;
         world->totals.told++;
         stored->got++;
         note.notified.result = chance(world, 100) ? NOTICE_FAILED_NOW : NOTICE_SENT;

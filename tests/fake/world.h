@@ -47,7 +47,6 @@ struct world_totals {
     unsigned preemptions;
     unsigned alarms; /* told of deadlines */
     unsigned told;   /* notifications that a receiver got, repeats included */
-    unsigned told_again;
     unsigned skips; /* jobs that had to start earlier */
     unsigned requests;
     unsigned turns;
