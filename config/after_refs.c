@@ -280,29 +280,50 @@ struct called {
     size_t count;
 };
 
-static void index_names(const struct manifest_set *set, struct called *called, struct map *names) {
+struct names {
+    struct map jobs; /* -> struct called */
+    struct map schedules;
+};
+
+static void index_names(const struct manifest_set *set, struct called *called,
+                        struct names *names) {
     for (size_t i = 0; i < set->count; i++) {
-        struct called *known = map_get(names, set->items[i].name);
+        const struct manifest *manifest = &set->items[i];
+        struct map *map = manifest->schedule != NULL ? &names->schedules : &names->jobs;
+        struct called *known = map_get(map, manifest->name);
 
         known = known != NULL ? known : &called[i];
         known->manifest = i;
         if (known->count++ == 0) {
-            (void)map_put(names, set->items[i].name, known);
+            (void)map_put(map, manifest->name, known);
         }
     }
 }
 
-static void find_here(const struct map *names, struct after_ref *ref, struct problems *problems) {
-    const struct called *called = ref->target == AFTER_OF_JOB ? map_get(names, ref->name) : NULL;
+static void find_here(const struct names *names, struct after_ref *ref, struct problems *problems) {
+    const bool is_job = ref->target == AFTER_OF_JOB;
+    const struct called *called =
+        ref->target == AFTER_OF_LABELS
+            ? NULL
+            : map_get(is_job ? &names->jobs : &names->schedules, ref->name);
 
     if (called == NULL) {
         return;
     }
     ref->here = called->manifest;
     if (called->count > 1) {
+        problems_add(problems, ref->place, "", "%zu %s of this file are called %s; which is meant?",
+                     called->count, is_job ? "jobs" : "schedules", ref->name);
+    }
+}
+
+/* Each of its runs would wait for the same job, which is over some day and then forgotten. */
+static void check_schedule(const struct manifest *manifest, const struct after_ref *ref,
+                           struct problems *problems) {
+    if (manifest->schedule != NULL && ref->target != AFTER_OF_SCHEDULE) {
         problems_add(problems, ref->place, "",
-                     "%zu jobs of this file are called %s; which is meant?", called->count,
-                     ref->name);
+                     "the runs of a schedule wait for runs of other schedules, not for jobs: "
+                     "write schedule: NAME");
     }
 }
 
@@ -397,7 +418,7 @@ static bool any_waits(const struct manifest_set *set) {
 }
 
 void after_refs_resolve(struct manifest_set *set, struct problems *problems) {
-    struct map names = {0};
+    struct names names = {0};
     struct called *called;
 
     if (!any_waits(set)) {
@@ -408,9 +429,11 @@ void after_refs_resolve(struct manifest_set *set, struct problems *problems) {
     for (size_t i = 0; i < set->count; i++) {
         for (size_t k = 0; k < set->items[i].after.count; k++) {
             find_here(&names, &set->items[i].after.items[k], problems);
+            check_schedule(&set->items[i], &set->items[i].after.items[k], problems);
         }
     }
-    map_finish(&names);
+    map_finish(&names.jobs);
+    map_finish(&names.schedules);
     free(called);
     find_circles(set, problems);
 }

@@ -54,8 +54,8 @@ struct after_refs {
 void after_refs_read(const struct text_node *value, const struct trail *trail, struct arena *arena,
                      struct problems *problems, struct after_refs *out_refs);
 
-/* Find the names that are jobs of the same file. Complains of names that several jobs have, and of
- * circles. */
+/* Find the names that are jobs or schedules of the same file. Complains of names that several have,
+ * of circles, and of schedules that wait for anything but schedules. */
 void after_refs_resolve(struct manifest_set *set, struct problems *problems);
 
 /* Does the object's metadata have all these labels? */

@@ -416,6 +416,18 @@ static void check_batch_job(const struct job_text *job) {
     }
 }
 
+static void check_no_array(const struct job_text *job, const struct trail *in_template,
+                           const struct text_node *template) {
+    const struct text_node *array = node_member(node_member(template, "spec"), "array");
+    const struct trail in_spec = {in_template, "spec", 0};
+    const struct trail trail = {&in_spec, "array", 0};
+
+    if (array != NULL) {
+        problems_add_at(job->reader->problems, node_place(array), &trail,
+                        "each run of a schedule is one job, not an array");
+    }
+}
+
 static void check_schedule(const struct job_text *job) {
     struct text_node *spec = node_member_mutable(job->object, "spec");
     struct text_node *template = node_member_mutable(spec, "template");
@@ -429,6 +441,7 @@ static void check_schedule(const struct job_text *job) {
     inner.object = template;
     inner.trail = &trail;
     check_batch_job(&inner);
+    check_no_array(job, &trail, template);
     queue_template_check(node_member(node_member(template, "spec"), "pod"), &trail,
                          job->reader->problems);
 }
@@ -544,9 +557,17 @@ static void check_warning(const struct job_text *job) {
 
 static void read_after(const struct job_text *job, const struct kind *kind) {
     const struct trail in_spec = {job->trail, "spec", 0};
-    const struct trail trail = {&in_spec, "after", 0};
+    const struct trail in_template = {&in_spec, "template", 0};
+    const struct trail in_template_spec = {&in_template, "spec", 0};
+    struct trail trail = {&in_spec, "after", 0};
     const struct text_node *value = annotated(job, kind, "after");
 
+    if (value == NULL && kind->read == read_schedule) {
+        value = node_member(
+            node_member(node_member(node_member(job->object, "spec"), "template"), "spec"),
+            "after");
+        trail.up = &in_template_spec;
+    }
     if (value != NULL) {
         after_refs_read(value, &trail, job->reader->texts, job->reader->problems,
                         &job->manifest->after);
@@ -580,7 +601,7 @@ static void read_job(struct reader *reader, const struct kind *kind, const struc
     queue_annotations_read(node_member(object, "metadata"), job.manifest);
     read_after(&job, kind);
     check_warning(&job);
-    reader->job_count += manifest_job_count(job.manifest);
+    reader->job_count += job.manifest->schedule != NULL ? 1 : manifest_job_count(job.manifest);
     if (reader->job_count > LIMIT_MANIFEST_DOCUMENTS) {
         problems_add_at(reader->problems, node_place(object), trail,
                         "more than %d jobs in one file", LIMIT_MANIFEST_DOCUMENTS);
@@ -737,6 +758,9 @@ int manifest_set_parse_with(const struct manifest_defaults *defaults, const char
 }
 
 size_t manifest_job_count(const struct manifest *manifest) {
+    if (manifest->schedule != NULL) {
+        return 0;
+    }
     return manifest->rows.count > 0 ? manifest->rows.count : 1;
 }
 

@@ -99,7 +99,7 @@ int manifest_set_parse_with(const struct manifest_defaults *defaults, const char
 
 void manifest_set_destroy(struct manifest_set *set);
 
-/* How many jobs a manifest stands for: one, or as many as it has rows. */
+/* How many jobs a manifest stands for: one, as many as it has rows, or none if it is a schedule. */
 size_t manifest_job_count(const struct manifest *manifest);
 
 /* The name and the row (NULL: none) of one of them; they live as long as the set. */

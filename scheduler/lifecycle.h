@@ -46,6 +46,10 @@ bool lifecycle_drop_now(struct core *core, struct entry *entry);
 
 /* --- requests.c: what people ask for ---------------------------------------------------------- */
 
+/* What a job waits for, as its record has it: places in the submission are the ids they get, and
+ * schedules' runs are of its own business date. */
+void requests_print_after(const struct new_job *new_job, uint64_t first_id, struct buf *out);
+
 /* One job more, of new_job, which must stay until the turn is committed. after: what it waits for,
  * as its record has it. */
 struct entry *requests_add(struct core *core, const struct new_job *new_job, const char *submitter,

@@ -29,8 +29,7 @@ static bool goes_on(const struct after_item *before, const struct after_item *it
            before->first_id + before->count == item->first_id;
 }
 
-/* What a job waits for, with places in the submission as the ids they get. */
-static void print_after(const struct new_job *new_job, uint64_t first_id, struct buf *out) {
+void requests_print_after(const struct new_job *new_job, uint64_t first_id, struct buf *out) {
     struct after_item run = {.count = 0};
 
     for (size_t i = 0; i < new_job->after_count; i++) {
@@ -152,7 +151,7 @@ static void submit_all(struct core *core, const struct submit_event *submit) {
     for (size_t i = 0; i < submit->count; i++) {
         if (i == 0 || submit->jobs[i].after != submit->jobs[i - 1].after) {
             buf_clear(&after);
-            print_after(&submit->jobs[i], first_id, &after);
+            requests_print_after(&submit->jobs[i], first_id, &after);
         }
         (void)requests_add(core, &submit->jobs[i], submit->submitter, buf_text(&after));
     }
@@ -170,7 +169,7 @@ static bool may_wait_for(struct core *core, const struct event *event) {
         if (submit->jobs[i].after_count > 0 &&
             (i == 0 || submit->jobs[i].after != submit->jobs[i - 1].after)) {
             buf_clear(&after);
-            print_after(&submit->jobs[i], core->next_id, &after);
+            requests_print_after(&submit->jobs[i], core->next_id, &after);
             fits = !after.full;
             if (!fits) {
                 reply(core, event->token, ERR_FULL,

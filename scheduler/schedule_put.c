@@ -19,6 +19,17 @@ static const char *copy_text(const char *text) {
     return mem_copy_text(text != NULL ? text : "");
 }
 
+static struct new_after *copy_after(const struct new_job *job) {
+    struct new_after *items = mem_alloc(job->after_count, sizeof *items);
+
+    for (size_t i = 0; i < job->after_count; i++) {
+        items[i] = job->after[i];
+        items[i].item.schedule =
+            mem_copy_text_n(items[i].item.schedule, items[i].item.schedule_bytes);
+    }
+    return items;
+}
+
 /* Its own texts; the zone is the core's, the demand is shared. */
 static struct new_schedule own(struct core *core, const struct new_schedule *put) {
     struct new_schedule made = *put;
@@ -37,6 +48,8 @@ static struct new_schedule own(struct core *core, const struct new_schedule *put
     job->team = copy_text(put->job.team);
     job->priority_class = copy_text(put->job.priority_class);
     job->window = copy_text(put->job.window);
+    job->retry.rules = copy_text(put->job.retry.rules);
+    job->after = copy_after(&put->job);
     job->demand = put->job.demand != NULL ? demand_share(put->job.demand) : NULL;
     job->spec.text = mem_copy_text_n(put->job.spec.text, put->job.spec.bytes);
     job->spec.demand = put->job.spec.demand_bytes > 0
@@ -54,6 +67,11 @@ static void disown(struct new_schedule *made) {
     free_text(made->job.team);
     free_text(made->job.priority_class);
     free_text(made->job.window);
+    free_text(made->job.retry.rules);
+    for (size_t i = 0; i < made->job.after_count; i++) {
+        free_text(made->job.after[i].item.schedule);
+    }
+    free((void *)(uintptr_t)made->job.after);
     free_text(made->job.spec.text);
     free((void *)(uintptr_t)made->job.spec.demand);
     demand_destroy(made->job.demand);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/civil.h"
 #include "base/ensure.h"
 #include "base/memory.h"
@@ -111,11 +112,15 @@ uint64_t schedules_make(struct core *core, struct schedule_entry *schedule,
     struct new_job *job = &schedule->made.job;
     const struct zone *zone = schedule->made.rule.zone;
     struct entry *entry;
+    struct buf after;
 
+    buf_init(&after, AFTER_TEXT_BYTES);
     job->occurrence = *occurrence;
     job->start_by_us = deadline_us(&schedule->made.start_by, occurrence->business_date, zone);
     job->finish_by_us = deadline_us(&schedule->made.finish_by, occurrence->business_date, zone);
-    entry = requests_add(core, job, schedule->creator, "");
+    requests_print_after(job, 0, &after);
+    entry = requests_add(core, job, schedule->creator, buf_text(&after));
+    buf_finish(&after);
     core->schedules.verdicts[verdict]++;
     schedule->state.last_job = entry->id;
     if (verdict == SCHEDULE_RUNS) {

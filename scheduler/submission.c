@@ -229,6 +229,16 @@ static void read_job(struct daemon *daemon, const struct api_call *call,
     keep_demand(job);
 }
 
+static void read_after(struct daemon *daemon, struct submission_work *work, size_t manifest,
+                       struct new_job *job, struct problems *problems) {
+    struct submission_afters afters = {.set = &work->known->set, .manifest = manifest};
+
+    submission_find_after(daemon, job->namespace, &afters, problems);
+    work->afters[work->after_count++] = afters.items;
+    job->after = afters.items;
+    job->after_count = afters.count;
+}
+
 /* --- Schedules ------------------------------------------------------------------------------- */
 
 /* What it says beside what it makes. ERR_INVALID: there is no such time zone. */
@@ -267,9 +277,25 @@ static void check_owner(const struct daemon *daemon, const struct api_call *call
     free(key);
 }
 
+/* A schedule's name is short beside what a record holds, but there may be a thousand of them. */
+static void check_after(const struct manifest *manifest, const struct new_job *job,
+                        struct problems *problems) {
+    struct buf text;
+
+    buf_init(&text, AFTER_TEXT_BYTES);
+    for (size_t i = 0; i < job->after_count; i++) {
+        after_print(&job->after[i].item, &text);
+    }
+    if (text.full) {
+        problems_add(problems, manifest->after.items[0].place, "",
+                     "waits for more than a job's record holds (%d bytes)", AFTER_TEXT_BYTES);
+    }
+    buf_finish(&text);
+}
+
 static void read_schedule(struct daemon *daemon, const struct api_call *call,
-                          struct submission_work *work, const struct manifest *manifest,
-                          struct problems *problems) {
+                          struct submission_work *work, size_t place, struct problems *problems) {
+    const struct manifest *manifest = &work->known->set.items[place];
     size_t at = work->schedule_count++;
     struct new_schedule *schedule = &work->schedules[at];
     struct error error = {0};
@@ -278,6 +304,8 @@ static void read_schedule(struct daemon *daemon, const struct api_call *call,
     if (describe_schedule(daemon, manifest, &error, schedule) < 0) {
         problems_add(problems, manifest->schedule->zone_place, "", "%s", error.text);
     }
+    read_after(daemon, work, place, &schedule->job, problems);
+    check_after(manifest, &schedule->job, problems);
     check_owner(daemon, call, work, manifest, problems);
 }
 
@@ -312,6 +340,8 @@ static int load_schedule(struct daemon *daemon, struct submission_work *work,
     describe(daemon, work, manifest, &schedule.job, &problems);
     schedule.job.team = stored->team;
     schedule.job.demand = demand_of(daemon, work, manifest, &schedule.job, &problems);
+    work->afters = mem_alloc(1, sizeof(struct new_after *));
+    read_after(daemon, work, 0, &schedule.job, &problems);
     keep_demand(&schedule.job);
     r = describe_schedule(daemon, manifest, error, &schedule);
     if (r == OK && problems.count > 0) {
@@ -409,18 +439,6 @@ static void repeat_job(struct submission_work *work, const struct manifest *mani
     }
 }
 
-/* What the job read last waits for. */
-static void read_after(struct daemon *daemon, struct submission_work *work, size_t manifest,
-                       struct problems *problems) {
-    struct new_job *job = &work->jobs[work->job_count - 1];
-    struct submission_afters afters = {.set = &work->known->set, .manifest = manifest};
-
-    submission_find_after(daemon, job->namespace, &afters, problems);
-    work->afters[work->after_count++] = afters.items;
-    job->after = afters.items;
-    job->after_count = afters.count;
-}
-
 static void read_jobs(struct daemon *daemon, const struct api_call *call,
                       struct submission_work *work, struct problems *problems) {
     const struct manifest_set *set = &work->known->set;
@@ -428,10 +446,8 @@ static void read_jobs(struct daemon *daemon, const struct api_call *call,
     size_t count = 0;
 
     for (size_t i = 0; i < set->count; i++) {
-        bool is_schedule = set->items[i].schedule != NULL;
-
-        count += is_schedule ? 0 : manifest_job_count(&set->items[i]);
-        schedule_count += is_schedule ? 1 : 0;
+        count += manifest_job_count(&set->items[i]);
+        schedule_count += set->items[i].schedule != NULL;
     }
     if (count > (size_t)daemon->config.jobs_per_request_max) {
         problems_add(problems, set->items[set->count - 1].place, "",
@@ -449,12 +465,12 @@ static void read_jobs(struct daemon *daemon, const struct api_call *call,
         size_t at = work->job_count;
 
         if (set->items[i].schedule != NULL) {
-            read_schedule(daemon, call, work, &set->items[i], problems);
+            read_schedule(daemon, call, work, i, problems);
             continue;
         }
         work->job_count++;
         read_job(daemon, call, work, &set->items[i], problems, &work->jobs[at], &work->teams[at]);
-        read_after(daemon, work, i, problems);
+        read_after(daemon, work, i, &work->jobs[at], problems);
         if (set->items[i].rows.count > 0) {
             repeat_job(work, &set->items[i]);
         }

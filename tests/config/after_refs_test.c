@@ -10,6 +10,10 @@
 #define JOB(name, more)                                                            \
     "---\napiVersion: nightshift/v1\nkind: BatchJob\nmetadata: {name: " name "}\n" \
     "spec:\n  pod: {spec: {containers: [{name: c, image: i}]}}\n" more
+#define SCHEDULE(name, more)                                                       \
+    "---\napiVersion: nightshift/v1\nkind: Schedule\nmetadata: {name: " name "}\n" \
+    "spec:\n  cron: 0 2 * * *\n  template:\n    spec:\n"                           \
+    "      pod: {spec: {containers: [{name: c, image: i}]}}\n" more
 #define POD(name, annotations)                                                              \
     "---\napiVersion: v1\nkind: Pod\nmetadata: {name: " name ", annotations: {" annotations \
     "}}\nspec: {containers: [{name: c, image: i}]}\n"
@@ -90,6 +94,17 @@ static const struct {
      "f:7:11: jobs wait for each other in a circle: a -> a\n"},
     {"a name of two", JOB("a", "") JOB("a", "") JOB("b", "  after: [a]\n"),
      "f:19:11: 2 jobs of this file are called a; which is meant?\n"},
+    {"schedules of one file, and a job of the same name",
+     JOB("s", "") SCHEDULE("s", "") SCHEDULE("t", "      after: [schedule/s, schedule/u:any]\n"),
+     "s\ns\nt schedule s:success:skip=s schedule u:any:skip\n"},
+    {"schedules in a circle",
+     SCHEDULE("s", "      after: [schedule/t]\n") SCHEDULE("t", "      after: [{schedule: s}]\n"),
+     "f:20:15: jobs wait for each other in a circle: s -> t -> s\n"},
+    {"a schedule behind a job", JOB("a", "") SCHEDULE("t", "      after: [a]\n"),
+     "f:16:15: the runs of a schedule wait for runs of other schedules, not for jobs: write "
+     "schedule: NAME\n"},
+    {"a schedule of arrays", SCHEDULE("t", "      array: 0-9\n"),
+     "f:10:14: spec.template.spec.array: each run of a schedule is one job, not an array\n"},
     {"no word of ours", JOB("b", "  after: [\"a:maybe\"]\n"),
      "f:7:11: spec.after[0]: \"a:maybe\" is not TARGET:ON:OTHERWISE, where ON is success, failure, "
      "any or start, and OTHERWISE skip, fail or wait\n"},
