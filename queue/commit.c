@@ -21,7 +21,8 @@ struct commit {
     MDB_txn *txn; /* the queue's */
     uint64_t next_id;
     struct shelf_desk desks[SHELF_COUNT];
-    struct buf terms; /* of the job being put */
+    struct buf terms;       /* of the job being put */
+    const struct job *like; /* whose terms were taken last; NULL: none, or some went since */
     struct buf row;
 };
 
@@ -50,14 +51,27 @@ static int take_stored(struct commit *commit, uint64_t id, struct stored_job *ou
     return r == MDB_NOTFOUND ? 0 : r;
 }
 
-/* Terms hardly ever change: those that the job has are looked at before any others. */
-static int share_terms(struct commit *commit, struct stored_job *stored) {
+static int take_terms(struct commit *commit, const struct job *job,
+                      const struct shelf_content *content, uint64_t *out_number) {
+    int r = shelf_take(&commit->desks[SHELF_TERMS], content, out_number);
+
+    commit->like = r == 0 ? job : NULL;
+    return r;
+}
+
+/* Terms hardly ever change: those that the job has are looked at before any others, and those of a
+ * new job are mostly the ones of the job before it. stored is to be the job. */
+static int share_terms(struct commit *commit, const struct job *job, struct stored_job *stored) {
     struct shelf_desk *desk = &commit->desks[SHELF_TERMS];
     struct shelf_content content;
     const void *known;
     size_t known_bytes;
     int r = 0;
 
+    if (stored->terms == 0 && commit->like != NULL && record_same_terms(commit->like, job)) {
+        stored->terms = shelf_take_again(desk);
+        return 0;
+    }
     buf_clear(&commit->terms);
     record_encode_terms(&commit->terms, &stored->job);
     ENSURE(!commit->terms.full);
@@ -66,18 +80,19 @@ static int share_terms(struct commit *commit, struct stored_job *stored) {
         .bytes = commit->terms.data,
         .count = commit->terms.bytes,
     };
-    if (stored->terms != 0) {
-        r = shelf_look(commit->queue, SHELF_TERMS, stored->terms, &known, &known_bytes);
-        if (r == MDB_NOTFOUND || r == MDB_CORRUPTED) {
-            return shelf_restore(desk, stored->terms, &content);
-        }
-        if (r != 0 ||
-            (known_bytes == content.count && memcmp(known, content.bytes, known_bytes) == 0)) {
-            return r;
-        }
-        r = shelf_drop(desk, stored->terms);
+    if (stored->terms == 0) {
+        return take_terms(commit, job, &content, &stored->terms);
     }
-    return r == 0 ? shelf_take(desk, &content, &stored->terms) : r;
+    r = shelf_look(commit->queue, SHELF_TERMS, stored->terms, &known, &known_bytes);
+    if (r == 0 && known_bytes == content.count && memcmp(known, content.bytes, known_bytes) == 0) {
+        return 0;
+    }
+    commit->like = NULL;
+    if (r == MDB_NOTFOUND || r == MDB_CORRUPTED) {
+        return shelf_restore(desk, stored->terms, &content);
+    }
+    r = r == 0 ? shelf_drop(desk, stored->terms) : r;
+    return r == 0 ? take_terms(commit, job, &content, &stored->terms) : r;
 }
 
 /* And its row, whose bytes are the store's until the next thing is put there. */
@@ -130,7 +145,7 @@ static int apply_job_put(struct commit *commit, const struct queue_change *chang
     }
     stored.job = *job;
     keep_row(commit, change->spec, &stored);
-    r = share_terms(commit, &stored);
+    r = share_terms(commit, job, &stored);
     if (r == 0 && change->spec != NULL) {
         r = share_spec(commit, change->spec, &stored);
     }
@@ -179,6 +194,7 @@ static int drop_shares(struct commit *commit, const struct stored_job *stored) {
     };
     int r = 0;
 
+    commit->like = NULL;
     for (size_t i = 0; i < SHELF_COUNT && r == 0; i++) {
         r = numbers[i] != 0 ? shelf_drop(&commit->desks[i], numbers[i]) : 0;
     }
@@ -406,6 +422,7 @@ static int run_commit(struct queue *queue, void *context) {
     commit->queue = queue;
     commit->txn = queue->txn;
     commit->next_id = queue->next_id;
+    commit->like = NULL;
     buf_init(&commit->terms, LIMIT_SPEC_BYTES);
     buf_init(&commit->row, LIMIT_RECORD_TEXT_BYTES);
     for (size_t i = 0; i < SHELF_COUNT; i++) {

@@ -198,6 +198,45 @@ void fields_encode(struct buf *out, const struct field_table *table, const void 
     }
 }
 
+static size_t bytes_of(const struct field *field) {
+    switch ((enum field_type)field->type) {
+    case FIELD_BOOL:
+        return sizeof(bool);
+    case FIELD_ENUM:
+    case FIELD_U32:
+    case FIELD_I32:
+        return sizeof(uint32_t);
+    case FIELD_BYTES:
+        return field->bound;
+    case FIELD_SERIES:
+        return field->bound * sizeof(int64_t);
+    case FIELD_TEXT:
+    case FIELD_LONG_TEXT:
+        return sizeof(char *);
+    default:
+        return sizeof(int64_t);
+    }
+}
+
+bool fields_same(const struct field_table *table, const void *a, const void *b) {
+    for (size_t i = 0; i < table->count; i++) {
+        const struct field *field = &table->rows[i];
+        const char *of_a = a;
+        const char *of_b = b;
+
+        if (memcmp(of_a + field->at, of_b + field->at, bytes_of(field)) != 0) {
+            return false;
+        }
+        if (field->type == FIELD_SERIES && load_u32(a, field->base) != load_u32(b, field->base)) {
+            return false;
+        }
+        if (field->type == FIELD_SINCE && load_i64(a, field->base) != load_i64(b, field->base)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* --- Decoding -------------------------------------------------------------------------------- */
 
 /* Reads forward; once something is wrong everything after is 0 or "" and ok is false. */

@@ -11,6 +11,7 @@
 #ifndef QUEUE_FIELDS_H
 #define QUEUE_FIELDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -63,6 +64,10 @@ struct field_table {
 
 /* Append the value's fields that are not absent. */
 void fields_encode(struct buf *out, const struct field_table *table, const void *value);
+
+/* Would both encode to the same bytes? Texts are compared by their addresses, and what does not
+ * count of a series counts here: false says nothing. */
+bool fields_same(const struct field_table *table, const void *a, const void *b);
 
 /* Fill the table's members of *out_value; others are left alone. Texts point into bytes.
  * ERR_CORRUPT for anything that no encoder wrote: an unknown or repeated tag, a number out of

@@ -267,6 +267,10 @@ void record_encode_terms(struct buf *out, const struct job *job) {
     fields_encode(out, &terms_table, job);
 }
 
+bool record_same_terms(const struct job *a, const struct job *b) {
+    return fields_same(&terms_table, a, b);
+}
+
 int record_decode_terms(const void *bytes, size_t count, struct job *job) {
     return fields_decode(&terms_table, bytes, count, job);
 }

@@ -56,6 +56,7 @@ int record_decode_fact(enum fact_kind kind, const char *key, const void *bytes, 
 
 /* A job's terms as content of their shelf; decoded, they are put into the job. */
 void record_encode_terms(struct buf *out, const struct job *job);
+bool record_same_terms(const struct job *a, const struct job *b); /* as fields_same() has it */
 int record_decode_terms(const void *bytes, size_t count, struct job *job) MUST_CHECK;
 
 /* Something on a shelf, and how many jobs share it, if it is more than one: two records, so that

@@ -355,6 +355,12 @@ int shelf_take(struct shelf_desk *desk, const struct shelf_content *content, uin
     return r;
 }
 
+uint64_t shelf_take_again(struct shelf_desk *desk) {
+    ENSURE(desk->number != 0);
+    desk->more++;
+    return desk->number;
+}
+
 static int remove_content(struct shelf_desk *desk, uint64_t number) {
     struct store_key room;
     uint64_t indexed = 0;

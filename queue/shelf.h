@@ -40,6 +40,9 @@ void shelf_desk_finish(struct shelf_desk *desk);
 int shelf_take(struct shelf_desk *desk, const struct shelf_content *content, uint64_t *out_number);
 int shelf_drop(struct shelf_desk *desk, uint64_t number);
 
+/* One more user of what was taken last; nothing was dropped since then. */
+uint64_t shelf_take_again(struct shelf_desk *desk);
+
 /* The content of a number is lost: give it this one. Its users stay. */
 int shelf_restore(struct shelf_desk *desk, uint64_t number, const struct shelf_content *content);
 

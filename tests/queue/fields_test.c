@@ -220,3 +220,28 @@ TEST(fields_encode__keeps_a_long_text_whole) {
     buf_finish(&bytes);
     free(text);
 }
+
+TEST(fields_same__sees_each_member_that_differs) {
+    struct sample base;
+    struct sample other;
+    struct buf a, b;
+
+    buf_init(&a, LIMIT_MIB);
+    buf_init(&b, LIMIT_MIB);
+    memset(&base, 0, sizeof base);
+    fields_encode(&a, &table, &base);
+    CHECK(fields_same(&table, &base, &base), "itself");
+    for (size_t i = 0; i < sizeof base; i++) { /* One is a number, a flag, and no address. */
+        memcpy(&other, &base, sizeof other);
+        ((char *)&other)[i] = 1;
+        if (!fields_same(&table, &base, &other)) {
+            continue;
+        }
+        buf_clear(&b);
+        fields_encode(&b, &table, &other);
+        CHECK_EQ(a.bytes, b.bytes, "what is the same encodes to the same bytes");
+        CHECK(a.bytes == 0 || memcmp(a.data, b.data, a.bytes) == 0, "all of them");
+    }
+    buf_finish(&b);
+    buf_finish(&a);
+}
