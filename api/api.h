@@ -34,6 +34,9 @@ struct wire_detail;
     X(API_DELETE, "DELETE", "/v1/jobs/{id}", API_ACTS)                            \
     X(API_HOLD, "POST", "/v1/jobs/{id}/hold", API_ACTS)                           \
     X(API_RELEASE, "POST", "/v1/jobs/{id}/release", API_ACTS)                     \
+    X(API_RETRY, "POST", "/v1/jobs/{id}/retry", API_ACTS)                         \
+    X(API_LEARNT, "GET", "/v1/learnt", API_LOOKS)                                 \
+    X(API_FORGET, "POST", "/v1/learnt/forget", API_ACTS)                          \
     X(API_WHY, "GET", "/v1/jobs/{id}/why", API_LOOKS)                             \
     X(API_ATTEMPTS, "GET", "/v1/jobs/{id}/attempts", API_LOOKS)                   \
     X(API_EVENTS, "GET", "/v1/jobs/{id}/events", API_LOOKS)                       \
@@ -94,7 +97,7 @@ struct api_call {
     bool dry_run;                  /* ?dryRun=true: show what would be created, submit nothing */
 
     /* LIST, FORECAST */
-    const char *namespace, *team, *name; /* filters */
+    const char *namespace, *team, *name; /* filters; FORGET: what */
     uint32_t states;                     /* bits 1 << enum job_state; 0: any */
     uint64_t after_id;                   /* ?continue= */
     size_t limit;                        /* 1 to LIMIT_API_LIST_ITEMS */

@@ -14,7 +14,7 @@
 #define LIST_DEFAULT 100
 #define WORD_BYTES   64
 
-_Static_assert(API_ROUTE_COUNT <= 32, "a bit for each route");
+_Static_assert(API_ROUTE_COUNT <= 64, "a bit for each route");
 
 static int bad(struct error *error, const char *name, const char *wanted) {
     (void)error_set(error, ERR_INVALID, "parameter %s: expected %s", name, wanted);
@@ -210,7 +210,7 @@ static const struct parameter {
     {"brief", ON(API_SUBMIT), take_brief},
     {"hold", ON(API_SUBMIT), take_hold},
     {"dryRun", ON(API_SUBMIT), take_dry_run},
-    {"name", ON(API_LIST), take_name},
+    {"name", ON(API_LIST) | ON(API_FORGET), take_name},
     {"state", ON(API_LIST), take_states},
     {"limit", ON(API_LIST) | ON(API_FORECAST), take_limit},
     {"continue", ON(API_LIST), take_continue},

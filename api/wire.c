@@ -346,6 +346,27 @@ static const struct wire_field notice_list_fields[] = {
 };
 SHAPE(notice_list, notice_list_fields);
 
+static const struct wire_field learnt_fields[] = {
+    FIELD(WIRE_TEXT, wire_learnt, kind, "kind"),
+    FIELD(WIRE_TEXT, wire_learnt, key, "key"),
+    FIELD(WIRE_TIME, wire_learnt, updated_us, "updatedAt"),
+    FIELD(WIRE_NUMBER, wire_learnt, driver_memory_bytes, "driverMemoryBytes"),
+    FIELD(WIRE_NUMBER, wire_learnt, executor_memory_bytes, "executorMemoryBytes"),
+    FIELD(WIRE_OPTIONAL, wire_learnt, state, "state"),
+    FIELD(WIRE_NUMBER, wire_learnt, failures, "failures"),
+    FIELD(WIRE_OPTIONAL, wire_learnt, failure, "failure"),
+    FIELD(WIRE_KNOWN, wire_learnt, exit_code, "exitCode"),
+    FIELD(WIRE_TIME, wire_learnt, until_us, "until"),
+    FIELD(WIRE_NUMBER, wire_learnt, probe_id, "probe"),
+};
+SHAPE(learnt, learnt_fields);
+
+static const struct wire_field learnt_list_fields[] = {
+    ITEMS(WIRE_ARRAY, wire_learnt_list, items, item_count, "items", &learnt_shape),
+    FIELD(WIRE_TIME, wire_learnt_list, now_us, "now"),
+};
+SHAPE(learnt_list, learnt_list_fields);
+
 static const struct wire_field team_fields[] = {
     FIELD(WIRE_TEXT, wire_team, name, "name"),
     FIELD(WIRE_OPTIONAL, wire_team, parent, "parent"),
@@ -394,6 +415,7 @@ CODEC(notice_list)
 CODEC(window_list)
 CODEC(schedule)
 CODEC(schedule_list)
+CODEC(learnt_list)
 
 void wire_encode_error(struct buf *out, const struct wire_error *error) {
     struct wire_error_answer answer = {*error};

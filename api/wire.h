@@ -337,6 +337,26 @@ struct wire_notice_list {
     size_t item_count;
 };
 
+/* What failures taught: memory that jobs of a name were grown to, or a breaker. */
+struct wire_learnt {
+    const char *kind; /* "memory" or "breaker" */
+    const char *key;  /* "team-a/etl"; "job:team-a/etl", "schedule:...", "team:..." */
+    int64_t updated_us;
+    int64_t driver_memory_bytes, executor_memory_bytes; /* of memory; 0: not grown */
+    const char *state; /* of a breaker: "closed", "open", "half-open" */
+    int64_t failures;  /* alike, in a row */
+    const char *failure;
+    int64_t exit_code;
+    int64_t until_us; /* when one may try */
+    int64_t probe_id; /* that tries; 0: none */
+};
+
+struct wire_learnt_list {
+    const struct wire_learnt *items;
+    size_t item_count;
+    int64_t now_us;
+};
+
 /* --- Encoding: one JSON value, no newline. ---------------------------------------------------- */
 
 void wire_encode_job(struct buf *out, const struct wire_job *job);
@@ -353,6 +373,7 @@ void wire_encode_team_list(struct buf *out, const struct wire_team_list *list);
 void wire_encode_notice_list(struct buf *out, const struct wire_notice_list *list);
 void wire_encode_schedule(struct buf *out, const struct wire_schedule *schedule);
 void wire_encode_schedule_list(struct buf *out, const struct wire_schedule_list *list);
+void wire_encode_learnt_list(struct buf *out, const struct wire_learnt_list *list);
 void wire_encode_window_list(struct buf *out, const struct wire_window_list *list);
 
 /* --- Decoding: texts and arrays live in memory until wire_memory_finish(). -------------------- */
@@ -391,6 +412,8 @@ int wire_decode_schedule(const char *text, size_t bytes, struct wire_memory *mem
                          struct wire_schedule *out_schedule, struct error *error) MUST_CHECK;
 int wire_decode_schedule_list(const char *text, size_t bytes, struct wire_memory *memory,
                               struct wire_schedule_list *out_list, struct error *error) MUST_CHECK;
+int wire_decode_learnt_list(const char *text, size_t bytes, struct wire_memory *memory,
+                            struct wire_learnt_list *out_list, struct error *error) MUST_CHECK;
 int wire_decode_window_list(const char *text, size_t bytes, struct wire_memory *memory,
                             struct wire_window_list *out_list, struct error *error) MUST_CHECK;
 int wire_decode_status(const char *text, size_t bytes, struct wire_memory *memory,

@@ -1,8 +1,11 @@
-/* cancel, hold, release: one POST a job; all are tried, and the worst outcome is the status. */
+/* cancel, hold, release, retry: one POST a job; all are tried, and the worst outcome is the status. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/jobs.h"
 #include "cli/print.h"
@@ -53,6 +56,56 @@ static int act_on_all(struct cli *cli, const char *suffix) {
         worst = status > worst ? status : worst;
     }
     return worst;
+}
+
+/* Instead of names: all that have failed, and are what the options say. */
+static int retry_failed(struct cli *cli) {
+    struct job_set set = {0};
+    int64_t after_us = 0;
+    int worst;
+
+    if (cli->options.since != NULL && text_parse_duration_us(cli->options.since, &after_us) < 0) {
+        cli_complain("--since: expected a time such as 8h");
+        return CLI_USAGE;
+    }
+    after_us = after_us > 0 ? clock_sample().now_us - after_us : 0;
+
+    cli->options.state = "FAILED";
+    if (cli->options.limit < 0) {
+        cli->options.limit = LIMIT_MANIFEST_DOCUMENTS;
+    }
+    worst = jobs_list(cli, &set);
+    for (size_t i = 0; i < set.count; i++) {
+        const struct wire_job *job = &set.items[i];
+        char id[24];
+        int status;
+
+        if (job->finished_us < after_us) {
+            continue;
+        }
+        if (cli->options.schedule != NULL && strcmp(job->schedule, cli->options.schedule) != 0) {
+            continue;
+        }
+        (void)snprintf(id, sizeof id, "%" PRIu64, job->id);
+        status = act_on(cli, id, "/retry");
+        worst = status > worst ? status : worst;
+    }
+    if (set.more) {
+        cli_complain("there are more; ask again, or raise --limit");
+        worst = worst > CLI_OK ? worst : CLI_REFUSED;
+    }
+    job_set_finish(&set);
+    return worst;
+}
+
+int verb_retry(struct cli *cli) {
+    const bool is_selection = cli->options.from_failed;
+
+    if (is_selection == (cli->options.operand_count > 0)) {
+        cli_complain("which jobs? name them, or say --from-failed");
+        return CLI_USAGE;
+    }
+    return is_selection ? retry_failed(cli) : act_on_all(cli, "/retry");
 }
 
 int verb_cancel(struct cli *cli) {

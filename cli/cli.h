@@ -42,6 +42,8 @@ struct cli_options {
     const char *window, *since, *until, *form; /* report */
     bool email;
     const char *namespace, *team, *state, *name, *add, *rows, *date;
+    const char *schedule; /* NULL: any */
+    bool from_failed;
     bool all, watch, wait, hold, follow, utc, help, dry_run;
     int64_t limit, tail, attempt, executor, port; /* -1: not given */
     int64_t timeout_us;                           /* -1: for ever */
@@ -62,7 +64,7 @@ struct verb {
     const char *name;
     const char *operands; /* "JOB..." */
     const char *summary;
-    uint32_t options; /* bits, see cli/options.c */
+    uint64_t options; /* bits, see cli/options.c */
     size_t operands_min, operands_max;
     bool local; /* needs no daemon, or finds it by itself */
     int (*run)(struct cli *cli);
@@ -98,6 +100,9 @@ int verb_events(struct cli *cli);
 int verb_cancel(struct cli *cli);
 int verb_hold(struct cli *cli);
 int verb_release(struct cli *cli);
+int verb_retry(struct cli *cli);
+int verb_breakers(struct cli *cli);
+int verb_memory(struct cli *cli);
 int verb_wait(struct cli *cli);
 int verb_teams(struct cli *cli);
 int verb_usage(struct cli *cli);

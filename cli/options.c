@@ -39,6 +39,8 @@ enum option_bit {
     O_EMAIL,
     O_FORM,
     O_DATE,
+    O_FROM_FAILED,
+    O_SCHEDULE,
     O_OUTPUT,
     O_UTC,
     O_SERVER,
@@ -48,11 +50,11 @@ enum option_bit {
     O_COUNT,
 };
 
-#define BIT(option) (1u << (option))
+#define BIT(option) (UINT64_C(1) << (option))
 #define REMOTE      (BIT(O_SERVER) | BIT(O_TOKEN_FILE) | BIT(O_CA_FILE) | BIT(O_HELP))
 #define SHOWS       (REMOTE | BIT(O_OUTPUT) | BIT(O_UTC))
-#define RAW         (1u << 31) /* its arguments are its own affair: all are operands */
-_Static_assert(O_COUNT <= 31, "a bit for each option, and RAW");
+#define RAW         (UINT64_C(1) << 63) /* its arguments are its own affair: all are operands */
+_Static_assert(O_COUNT <= 63, "a bit for each option, and RAW");
 #define FIELD(name)  offsetof(struct cli_options, name)
 #define ANY_OPERANDS SIZE_MAX
 
@@ -96,6 +98,9 @@ static const struct option_row {
     [O_FORM] = {"output", 'o', TEXT, FIELD(form), "FORM", "text, json, html"},
     [O_DATE] = {"date", 0, TEXT, FIELD(date), "DATE",
                 "of schedules trigger: the business date, such as 2026-12-24"},
+    [O_FROM_FAILED] = {"from-failed", 0, FLAG, FIELD(from_failed), NULL,
+                       "all jobs that have failed, or those of the options"},
+    [O_SCHEDULE] = {"schedule", 0, TEXT, FIELD(schedule), "NAME", "only runs of this schedule"},
     [O_OUTPUT] = {"output", 'o', TEXT, FIELD(output_text), "FORM", "table, wide, json, yaml, name"},
     [O_UTC] = {"utc", 0, FLAG, FIELD(utc), NULL, "times in UTC, not in local time"},
     [O_SERVER] = {"server", 0, TEXT, FIELD(server), "URL",
@@ -139,6 +144,10 @@ static const struct verb verbs[] = {
      1, ANY_OPERANDS, false, verb_hold},
     {"release", "JOB...", "let held jobs go on", REMOTE | BIT(O_NAMESPACE) | BIT(O_OUTPUT), 1,
      ANY_OPERANDS, false, verb_release},
+    {"retry", "JOB... | --from-failed", "another attempt for jobs that are over",
+     REMOTE | BIT(O_OUTPUT) | BIT(O_NAMESPACE) | BIT(O_TEAM) | BIT(O_NAME) | BIT(O_LIMIT) |
+         BIT(O_FROM_FAILED) | BIT(O_SINCE) | BIT(O_SCHEDULE),
+     0, ANY_OPERANDS, false, verb_retry},
     {"wait", "JOB...", "wait until jobs have finished; fails unless all succeeded",
      SHOWS | BIT(O_NAMESPACE) | BIT(O_TIMEOUT), 1, ANY_OPERANDS, false, verb_wait},
     {"teams", "", "the tree of teams: shares, what runs and waits, limits", SHOWS, 0, 0, false,
@@ -156,6 +165,10 @@ static const struct verb verbs[] = {
     {"schedules", "[VERB NAME]",
      "what makes jobs again and again: ls, show, next NAME [N], pause, resume, trigger, delete",
      SHOWS | BIT(O_NAMESPACE) | BIT(O_DATE), 0, 3, false, verb_schedules},
+    {"breakers", "[reset NAME...]", "what fails alike in a row, and is stopped", SHOWS, 0,
+     ANY_OPERANDS, false, verb_breakers},
+    {"memory", "[reset NAME...]", "the memory that jobs were grown to", SHOWS, 0, ANY_OPERANDS,
+     false, verb_memory},
     {"status", "", "how the daemon is", SHOWS, 0, 0, false, verb_status},
     {"admin", "VERB...", "the operator's tools on the queue: nightshift admin --help", BIT(O_HELP),
      0, ANY_OPERANDS, true, verb_admin},

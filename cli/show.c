@@ -4,6 +4,7 @@
 
 #include "api/wire.h"
 #include "base/clock.h"
+#include "base/quantity.h"
 #include "cli/cli.h"
 #include "cli/print.h"
 #include "cli/remote.h"
@@ -21,9 +22,28 @@ static void time_line(const struct cli *cli, const char *name, int64_t time_us) 
     line(name, text);
 }
 
+/* The signs behind a failure, and the memory that its pods had. */
+static void print_cause(const struct wire_attempt *attempt) {
+    char driver[QUANTITY_BYTES_MAX];
+    char executor[QUANTITY_BYTES_MAX];
+
+    if (attempt->cause[0] == '\0') {
+        return;
+    }
+    quantity_print_bytes(attempt->driver_memory_bytes, driver);
+    quantity_print_bytes(attempt->executor_memory_bytes, executor);
+    printf("cause of %" PRId64 ": ", attempt->number);
+    print_clean(stdout, attempt->cause);
+    printf("; memory %s", driver);
+    if (attempt->executor_memory_bytes > 0) {
+        printf(", of an executor %s", executor);
+    }
+    (void)putchar('\n');
+}
+
 static void print_attempts(const struct cli *cli, const struct wire_job *job) {
-    static const char *const heads[] = {"ATTEMPT", "STARTED", "RAN", "FAILURE",
-                                        "EXIT",    "NODE",    "POD", "MESSAGE"};
+    static const char *const heads[] = {"ATTEMPT", "STARTED", "RAN",  "FAILURE", "EXIT", "NODE",
+                                        "CPU*S",   "GIB*S",   "PODS", "POD",     "MESSAGE"};
     struct table table;
 
     table_init(&table, ARRAY_LEN(heads));
@@ -46,12 +66,18 @@ static void print_attempts(const struct cli *cli, const struct wire_job *job) {
             table_add_format(&table, "%" PRId64, attempt->exit_code);
         }
         table_add(&table, attempt->node);
+        table_add_format(&table, "%" PRId64, attempt->cpu_seconds);
+        table_add_format(&table, "%" PRId64, attempt->gib_seconds);
+        table_add_format(&table, "%" PRId64, attempt->pods);
         table_add(&table, attempt->pod_name);
         table_add(&table, attempt->message);
     }
     (void)putchar('\n');
     table_print(&table, cli, SIZE_MAX);
     table_finish(&table);
+    for (size_t i = 0; i < job->attempt_list_count; i++) {
+        print_cause(&job->attempt_list[i]);
+    }
 }
 
 /* "load (12, RUNNING)", "parts (20, 3 of 10)" */

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "config/document.h"
 #include "config/file.h"
+#include "config/retry_rules.h"
 #include "config/schema.h"
 #include "config/settings.h"
 #include "config/windows.h"
@@ -197,6 +198,9 @@ static bool is_list(const char *prefix, const char *key) {
     static const char *const *const lists[] = {windows_members, teams_members, node_pools_members,
                                                notifications_members};
 
+    if (strcmp(prefix, "retry.") == 0 && strcmp(key, "classes") == 0) {
+        return true;
+    }
     for (size_t i = 0; prefix[0] == '\0' && i < ARRAY_LEN(lists); i++) {
         for (size_t j = 0; lists[i][j] != NULL; j++) {
             if (strcmp(lists[i][j], key) == 0) {
@@ -361,16 +365,48 @@ static void check_between(const struct config *config, const struct text_node *r
     }
 }
 
+static void fill_retry(struct config *config) {
+    config->retry.growth =
+        (struct retry_growth){.factor_permille = (int32_t)config->growth_percent * 10,
+                              .ceiling_bytes = config->growth_ceiling_bytes};
+    config->retry.avoid_half_life_us = config->avoid_half_life_us;
+    config->retry.learnt_age_us = config->learnt_age_us;
+    config->retry.breaker_jobs = (uint32_t)config->breaker_jobs;
+    config->retry.breaker_team_jobs = (uint32_t)config->breaker_team_jobs;
+    config->retry.breaker_pause_us = config->breaker_pause_us;
+}
+
 /* Public. */
 
 void config_init_default(struct config *config) {
     *config = (struct config){0};
+    retry_classes_init(&config->retry.classes);
     for (size_t i = 0; i < config_setting_count; i++) {
         const struct setting *setting = &config_settings[i];
         struct text_node value = {.plain = true, .text = setting->initial};
 
         value.kind = node_plain_kind(value.text);
         store_value(config, setting, &value);
+    }
+    fill_retry(config);
+}
+
+static void read_classes(struct config *config, struct text_node *root,
+                         struct problems *problems) {
+    static const struct field field = {
+        .name = "classes", .type = FIELD_OBJECT, .object = &schema_retry_classes};
+    struct text_node *retry = node_member_mutable(root, "retry");
+    struct text_node *classes = retry != NULL ? node_member_mutable(retry, "classes") : NULL;
+    struct trail in_retry = {NULL, "retry", 0};
+    struct trail trail = {&in_retry, "classes", 0};
+    size_t before = problems->count + problems->dropped;
+
+    if (classes == NULL || classes->kind == NODE_NULL) {
+        return;
+    }
+    schema_check_field(&field, classes, &trail, problems);
+    if (problems->count + problems->dropped == before) {
+        retry_classes_read(classes, &config->retry.classes);
     }
 }
 
@@ -389,6 +425,8 @@ static int read_documents(const struct document_set *set, struct config *config,
         teams_read(root, &config->teams, problems);
         notifications_read(root, &config->notifications, problems);
         node_pools_read(root, &config->node_pools, problems);
+        read_classes(config, root, problems);
+        fill_retry(config);
         config->windows = windows_read(
             root, &(struct windows_zones){.folder = config->zoneinfo_dir, .home = config->zone},
             problems);

@@ -17,6 +17,7 @@
 #include "config/notifications.h"
 #include "config/problem.h"
 #include "config/teams.h"
+#include "policy/retry.h"
 #include "policy/window.h"
 
 /* Texts are owned and never NULL; "" is "not set". */
@@ -74,6 +75,14 @@ struct config {
     int64_t infra_retries_max;
     int64_t backoff_first_us;
     int64_t backoff_max_us;
+    int64_t growth_percent;
+    int64_t growth_ceiling_bytes;
+    int64_t learnt_age_us;
+    int64_t avoid_half_life_us;
+    int64_t breaker_jobs;
+    int64_t breaker_team_jobs;
+    int64_t breaker_pause_us;
+    struct retry_settings retry; /* all of these and retry.classes, as the rules take them */
     int64_t ttl_us; /* finished pods are deleted after it */
 
     char *default_namespace;

@@ -4,23 +4,11 @@
 
 #include "base/limits.h"
 #include "config/pod_schema.h"
+#include "config/retry_rules.h"
 #include "config/spark_schema.h"
 #include "policy/job.h"
 
 #define PRIORITY_MAX 1000000000
-
-static const struct field backoff_fields[] = {
-    FIELD("initial", FIELD_DURATION),
-    FIELD("max", FIELD_DURATION),
-};
-static const struct schema backoff = SCHEMA(backoff_fields);
-
-static const struct field retry_fields[] = {
-    FIELD_OF("backoff", FIELD_OBJECT, backoff),
-    FIELD_RANGE("infraRetries", 0, LIMIT_JOB_ATTEMPTS - 1),
-    FIELD_RANGE("maxRetries", 0, LIMIT_JOB_ATTEMPTS - 1),
-};
-static const struct schema retry = SCHEMA(retry_fields);
 
 /* Either a word for the instant alone, or these. */
 static const struct field start_by_fields[] = {
@@ -46,7 +34,7 @@ static const struct field batch_job_spec_fields[] = {
     FIELD("preemptible", FIELD_BOOL),
     FIELD_RANGE("priority", -PRIORITY_MAX, PRIORITY_MAX),
     FIELD("priorityClass", FIELD_LABEL_VALUE),
-    FIELD_OF("retry", FIELD_OBJECT, retry),
+    FIELD_OF("retry", FIELD_OBJECT, schema_retry),
     FIELD_OF("spark", FIELD_OBJECT, schema_spark_spec),
     FIELD_OF("startBy", FIELD_DEADLINE, start_by),
     FIELD("team", FIELD_LABEL_VALUE),

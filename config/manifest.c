@@ -12,6 +12,7 @@
 #include "config/kube_job.h"
 #include "config/pod_schema.h"
 #include "config/queue_fields.h"
+#include "config/retry_rules.h"
 #include "config/schema.h"
 #include "config/spark_defaults.h"
 
@@ -221,6 +222,21 @@ static void read_spark_spec(struct manifest *manifest, const struct text_node *s
 
 /* The kinds. Each is called with an object that its table let pass. */
 
+/* As the queue stores them. */
+static const char *retry_rules_text(const struct job_text *job, const struct text_node *retry) {
+    struct retry_rules *rules = mem_alloc(1, sizeof *rules);
+    const char *text;
+    struct buf out;
+
+    buf_init(&out, RETRY_TEXT_BYTES);
+    retry_rules_read(retry, rules);
+    retry_rules_print(rules, &out);
+    text = arena_text(job->reader->texts, buf_text(&out), out.bytes);
+    buf_finish(&out);
+    free(rules);
+    return text;
+}
+
 static void read_batch_job(const struct job_text *job) {
     struct manifest *manifest = job->manifest;
     const struct text_node *spec = node_member(job->object, "spec");
@@ -241,6 +257,9 @@ static void read_batch_job(const struct job_text *job) {
         build_payload(job, node_member(pod, "metadata"), node_member(pod, "spec"));
     }
     queue_fields_read(spec, manifest);
+    if (node_member(spec, "retry") != NULL) {
+        manifest->retry_rules = retry_rules_text(job, node_member(spec, "retry"));
+    }
 }
 
 static void read_spark_application(const struct job_text *job) {
@@ -397,6 +416,7 @@ static void check_batch_job(const struct job_text *job) {
     const struct text_node *spark = node_member(spec, "spark");
     const struct text_node *pod = node_member(spec, "pod");
     struct trail trail = {job->trail, "spec", 0};
+    struct trail in_retry = {&trail, "retry", 0};
     struct problems *problems = job->reader->problems;
 
     if (pod != NULL) {
@@ -405,6 +425,7 @@ static void check_batch_job(const struct job_text *job) {
     if (spec == NULL || spec->kind != NODE_OBJECT) {
         return;
     }
+    retry_rules_check(node_member(spec, "retry"), &in_retry, problems);
     if (spark != NULL && pod != NULL) {
         bool spark_last = spark->key_place.line > pod->key_place.line;
 
@@ -483,6 +504,7 @@ static struct manifest *add_manifest(struct reader *reader, const struct kind *k
         .team = "",
         .window = "",
         .priority_class = "",
+        .retry_rules = "",
         .kind = kind->job_kind,
         .retries_max = MANIFEST_UNSET,
         .infra_retries_max = MANIFEST_UNSET,

@@ -15,6 +15,7 @@
         .initial = (initial_), .about = (about_)                                          \
     }
 #define BODIES_BYTES_MAX ((int64_t)4096 * LIMIT_MIB)
+#define GROWTH_BYTES_MAX ((int64_t)1024 * 1024 * LIMIT_MIB)
 
 #define COUNT(path_, member_, min_, max_, initial_, about_)                          \
     {                                                                                \
@@ -176,6 +177,23 @@ const struct setting config_settings[] = {
     TIME("retry.backoff.initial", backoff_first_us, "10s",
          "the first wait is up to this, and doubles with every failure"),
     TIME("retry.backoff.max", backoff_max_us, "10m", "no wait is longer"),
+    COUNT("retry.memoryGrowth.percent", growth_percent, 100, 1000, "150",
+          "of the memory it had, for the next attempt of what was out of it; 100: it stays"),
+    {.field = {.name = "retry.memoryGrowth.ceiling", .type = FIELD_QUANTITY, .max = GROWTH_BYTES_MAX},
+     .store = STORE_BYTES,
+     AT(growth_ceiling_bytes),
+     .initial = "1Ti",
+     .about = "no pod grows beyond; nor beyond what a node and the quotas could hold"},
+    TIME("retry.memoryGrowth.keep", learnt_age_us, "30d",
+         "grown memory that no job of the name used for so long is forgotten"),
+    TIME("retry.avoidNodes.halfLife", avoid_half_life_us, "1h",
+         "a node that failed a job once is avoided by it for so long, longer after more; 0s: none "
+         "is"),
+    COUNT("retry.breaker.failures", breaker_jobs, 0, 1000000, "10",
+          "jobs of one name or schedule that fail alike in a row stop the next ones; 0: never"),
+    COUNT("retry.breaker.teamFailures", breaker_team_jobs, 0, 1000000, "0",
+          "the same of one team"),
+    TIME("retry.breaker.pause", breaker_pause_us, "30m", "then one of them may try"),
 
     TEXT("spark.defaultImage", spark_image, "",
          "image of applications that name none; empty: they must"),

@@ -6,11 +6,14 @@
 #include <string.h>
 #include <strings.h>
 
+#include <jansson.h>
+
 #include "base/ensure.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "k8s/codec_pod_rules.h"
 #include "k8s/codec_pod_spec.h"
+#include "k8s/pod_avoid.h"
 #include "k8s/pod_payload.h"
 #include "k8s/spark_app.h"
 #include "k8s/spark_driver.h"
@@ -19,6 +22,7 @@
 #include "k8s/spark_size.h"
 #include "k8s/spark_template.h"
 #include "k8s/spark_volumes.h"
+#include "policy/avoid.h"
 #include "policy/demand.h"
 #include "policy/resources.h"
 
@@ -27,6 +31,7 @@ struct payload {
     struct spark_app *app; /* of a Spark job */
     struct json_t *root;   /* of a pod, owned */
     char *namespace;
+    struct avoid_list avoid;
 };
 
 static int read_pod(struct payload *payload, const char *json, size_t bytes,
@@ -266,6 +271,15 @@ void payload_grow(struct payload *payload, uint32_t driver_permille, uint32_t ex
         spark_size_grow(payload->app, driver_permille, executor_permille);
     } else {
         pod_payload_grow(payload->root, driver_permille);
+    }
+}
+
+void payload_avoid(struct payload *payload, const struct avoid_list *avoid) {
+    payload->avoid = *avoid;
+    if (payload->kind == JOB_KIND_SPARK) {
+        payload->app->avoid = &payload->avoid;
+    } else {
+        pod_avoid_add(json_object_get(payload->root, "spec"), &payload->avoid);
     }
 }
 

@@ -42,6 +42,10 @@ int payload_demand(const struct payload *payload, struct resource_names *names,
  * leaves it as it is. */
 void payload_grow(struct payload *payload, uint32_t driver_permille, uint32_t executor_permille);
 
+/* Its pods keep off the nodes that failed the job, the executors' too. */
+struct avoid_list;
+void payload_avoid(struct payload *payload, const struct avoid_list *avoid);
+
 /* Append the arithmetic behind the demand, a line a term, for people. */
 void payload_explain(const struct payload *payload, struct buf *out_text);
 

@@ -53,6 +53,8 @@ struct spark_size {
     size_t extended_count;
 };
 
+struct avoid_list;
+
 struct spark_app {
     struct json_t *root;   /* the payload, owned */
     struct json_t *spec;   /* borrowed from root, as are the next eleven */
@@ -81,6 +83,7 @@ struct spark_app {
     int64_t executor_count_min;        /* as long as it runs */
     int64_t executor_count_max;        /* INT32_MAX: Spark has no bound */
     bool dynamic_allocation;
+    const struct avoid_list *avoid; /* nodes that failed the job, borrowed; NULL: none */
 };
 
 /* The owned application; spark_app_destroy() accepts NULL. Errors name the payload's field. */

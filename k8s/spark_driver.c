@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "k8s/codec_json.h"
 #include "k8s/json_build.h"
+#include "k8s/pod_avoid.h"
 #include "k8s/spark_app.h"
 #include "k8s/spark_executor.h"
 #include "k8s/spark_files.h"
@@ -437,6 +438,7 @@ char *spark_driver_pod(const struct spark_app *app, const struct payload_run *ru
     struct json_t *metadata = spark_template_copy(app->driver_template, "metadata");
     struct json_t *labels = spark_template_copy(metadata, "labels");
     struct json_t *own_labels;
+    struct json_t *spec;
 
     spark_attempt_make(app, run, &attempt);
     own_labels = spark_driver_labels(&attempt);
@@ -449,6 +451,8 @@ char *spark_driver_pod(const struct spark_app *app, const struct payload_run *ru
     json_put_text(pod, "apiVersion", "v1");
     json_put_text(pod, "kind", "Pod");
     json_put_take(pod, "metadata", metadata);
-    json_put_take(pod, "spec", make_spec(&attempt));
+    spec = make_spec(&attempt);
+    pod_avoid_add(spec, app->avoid);
+    json_put_take(pod, "spec", spec);
     return json_print_take(pod);
 }

@@ -7,10 +7,12 @@
 #include "base/ensure.h"
 #include "k8s/codec_json.h"
 #include "k8s/json_build.h"
+#include "k8s/pod_avoid.h"
 #include "k8s/spark_app.h"
 #include "k8s/spark_overlay.h"
 #include "k8s/spark_size.h"
 #include "k8s/spark_template.h"
+#include "policy/avoid.h"
 
 #define CONTAINER_SPARK_EXECUTOR "spark-kubernetes-executor"
 #define BLOCK_MANAGER_PORT       7079
@@ -18,7 +20,8 @@
 bool spark_executor_has_template(const struct spark_app *app) {
     const struct spark_overlay overlay = spark_overlay_executor(app);
 
-    return app->executor_template != NULL || spark_overlay_is_there(&overlay);
+    return app->executor_template != NULL || spark_overlay_is_there(&overlay) ||
+           (app->avoid != NULL && app->avoid->count > 0);
 }
 
 static struct json_t *take_container(const struct spark_app *app, struct json_t *spec) {
@@ -61,11 +64,13 @@ static struct json_t *make_template_spec(const struct spark_app *app) {
 
 struct json_t *spark_executor_template(const struct spark_app *app) {
     struct json_t *pod = json_new_object();
+    struct json_t *spec = make_template_spec(app);
 
     json_put_text(pod, "apiVersion", "v1");
     json_put_text(pod, "kind", "Pod");
     json_put_take(pod, "metadata", spark_template_copy(app->executor_template, "metadata"));
-    json_put_take(pod, "spec", make_template_spec(app));
+    pod_avoid_add(spec, app->avoid);
+    json_put_take(pod, "spec", spec);
     return pod;
 }
 

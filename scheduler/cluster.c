@@ -18,6 +18,7 @@
 #include "k8s/outcome.h"
 #include "k8s/payload.h"
 #include "k8s/reflector.h"
+#include "policy/avoid.h"
 #include "policy/limit_range.h"
 #include "queue/queue.h"
 #include "scheduler/daemon.h"
@@ -446,6 +447,7 @@ static void start(struct daemon *daemon, const struct command *command) {
     const struct attempt *attempt = core_attempt(daemon->core, command->job_id);
     struct payload *payload = NULL;
     struct field_error error = {0};
+    struct avoid_list avoid;
     struct job job;
     bool known = core_job(daemon->core, command->job_id, &job);
 
@@ -458,6 +460,9 @@ static void start(struct daemon *daemon, const struct command *command) {
         return;
     }
     payload_grow(payload, job.driver_growth, job.executor_growth);
+    avoid_parse(job.avoid, &avoid);
+    avoid_settle(&avoid, daemon->config.avoid_half_life_us, attempt->admitted_us);
+    payload_avoid(payload, &avoid);
     starter_start(daemon->starter, &(struct start_order){.job_id = job.id,
                                                          .attempt = command->attempt,
                                                          .job_name = job.name,

@@ -574,6 +574,18 @@ static int load_runs(void *context, const struct fact *fact) {
     return OK;
 }
 
+static int load_learnt(void *context, const struct fact *fact) {
+    struct daemon *daemon = context;
+    int r = fact->kind == FACT_MEMORY ? core_load_memory(daemon->core, fact)
+                                      : core_load_breaker(daemon->core, fact);
+
+    if (r < 0) {
+        log_warn(&daemon->log, daemon->started_us, "event=learnt_ignored name=\"%s\" error=\"%s\"",
+                 fact->key, err_sentence(r));
+    }
+    return OK;
+}
+
 /* Nor is what teams used. */
 static int load_usage(void *context, const struct fact *fact) {
     struct daemon *daemon = context;
@@ -659,6 +671,12 @@ static int load_queue(struct daemon *daemon, struct error *error) {
     set_pools(daemon);
     if (r == OK) {
         r = queue_each_fact(daemon->queue, FACT_USAGE, load_usage, daemon, &damaged_runs);
+    }
+    if (r == OK) {
+        r = queue_each_fact(daemon->queue, FACT_MEMORY, load_learnt, daemon, &damaged_runs);
+    }
+    if (r == OK) {
+        r = queue_each_fact(daemon->queue, FACT_BREAKER, load_learnt, daemon, &damaged_runs);
     }
     if (r == OK) {
         r = queue_each_fact(daemon->queue, FACT_GROUP, load_group, daemon, &damaged_runs);

@@ -249,6 +249,57 @@ static void on_change(struct daemon *daemon, struct api_call *call) {
               NULL, NULL);
 }
 
+static void demand_drop(void *demand) {
+    demand_destroy(demand);
+}
+
+/* A job that is over has no demand in the view any more. */
+static void on_retry(struct daemon *daemon, struct api_call *call) {
+    struct demand *demand = NULL;
+    struct job job;
+
+    if (!permitted_job(daemon, call, &job)) {
+        return;
+    }
+    if (daemon->stalled) {
+        api_reply_error(call, ERR_BUSY, "the queue can't be written, nothing is changed: %s",
+                        daemon->stall.text);
+        return;
+    }
+    if (job_state_is_final(job.state)) {
+        demand = front_retry_demand(daemon, &job);
+    }
+    inbox_add(&daemon->inbox,
+              &(struct event){.kind = EVENT_RETRY,
+                              .token = call->number,
+                              .retry = {.job_id = call->job_id, .demand = demand}},
+              demand, demand_drop);
+}
+
+static void on_learnt(struct daemon *daemon, struct api_call *call) {
+    struct buf json = answer_buf();
+
+    front_learnt(daemon, &json);
+    reply_buf(call, 200, &json);
+}
+
+/* Whose a name is, is not known: only a team's breaker is the team's. */
+static void on_forget(struct daemon *daemon, struct api_call *call) {
+    const bool is_team = text_starts_with(call->name, "team:");
+    char *key = mem_copy_text(call->name);
+
+    if (!front_permits(daemon, call, is_team ? call->name + strlen("team:") : "")) {
+        free(key);
+        api_reply_error(call, ERR_DENIED, "%s may not reset %s", call->identity.user, call->name);
+        return;
+    }
+    inbox_add(&daemon->inbox,
+              &(struct event){.kind = EVENT_FORGET,
+                              .token = call->number,
+                              .forget = {.is_breaker = strchr(key, ':') != NULL, .key = key}},
+              key, free);
+}
+
 void front_reply_job(struct daemon *daemon, struct api_call *call, uint64_t id) {
     struct buf json = answer_buf();
     struct front_job shown;
@@ -279,7 +330,11 @@ void front_reply(struct daemon *daemon, const struct reply *reply) {
     } else if (call->schedule[0] != '\0') {
         front_schedule_acted(daemon, call, reply);
     } else if (reply->code == OK) {
-        front_reply_job(daemon, call, call->job_id);
+        if (call->route == API_FORGET) {
+            on_learnt(daemon, call);
+        } else {
+            front_reply_job(daemon, call, call->job_id);
+        }
     } else {
         api_reply_error(call, reply->code, "%s", reply->text);
     }
@@ -628,6 +683,9 @@ static void (*const handlers[API_ROUTE_COUNT])(struct daemon *daemon, struct api
     [API_SCHEDULE_PAUSE] = front_schedule_act,
     [API_SCHEDULE_RESUME] = front_schedule_act,
     [API_SCHEDULE_TRIGGER] = front_schedule_act,
+    [API_RETRY] = on_retry,
+    [API_LEARNT] = on_learnt,
+    [API_FORGET] = on_forget,
 };
 
 /* A standby has no queue to ask. */

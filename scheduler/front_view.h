@@ -30,6 +30,13 @@ struct front_job {
 
 void front_job_fill(const struct daemon *daemon, const struct job *job, struct front_job *out_job);
 
+/* What a job that is over asks for, as submitted: the caller's. NULL: it can't be read any more. */
+struct demand;
+struct demand *front_retry_demand(struct daemon *daemon, const struct job *job);
+
+/* Grown memory and breakers. */
+void front_learnt(struct daemon *daemon, struct buf *out_json);
+
 /* Owned copies of attempts and events; zeroed is empty. */
 struct front_attempts {
     int64_t now_us; /* what an attempt that is not over has cost is told as of then */

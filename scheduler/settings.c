@@ -47,6 +47,7 @@ struct core_settings core_settings_of(const struct config *config) {
         .runtime_default_us = config->runtime_default_us,
         .windows = config->windows,
         .notices = config->notifications.routes,
+        .retry = &config->retry,
         .order = team_settings_order(config),
     };
 }

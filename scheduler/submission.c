@@ -62,6 +62,7 @@ static struct retry_policy retry_of(const struct manifest *manifest, const struc
             (uint32_t)unless_unset(manifest->infra_retries_max, config->infra_retries_max),
         .backoff_first_us = unless_unset(manifest->backoff_first_us, config->backoff_first_us),
         .backoff_max_us = unless_unset(manifest->backoff_max_us, config->backoff_max_us),
+        .rules = manifest->retry_rules,
     };
 }
 

@@ -199,25 +199,23 @@ static int end_pod(struct cause *cause, const struct pod_exit *exit) {
     return r == OK ? OK : error_set(cause->error, r, "the pod's containers do not run");
 }
 
+/* As a kubelet does: nobody sees the pod ended without the condition that says why. */
 static int evict(struct cause *cause) {
     struct pod_exit exit = {.code = 137,
                             .pod_reason = "Evicted",
                             .pod_message = "The node was low on resource: memory."};
-    int r = end_pod(cause, &exit);
-    const json_t *pod = sim_store_get(cause->faults->store, SIM_PODS, tree_namespace(cause->pod),
-                                      tree_name(cause->pod));
     json_t *status;
 
-    if (r != OK || pod == NULL) {
-        return r;
+    if (!tree_is(cause->pod, "status/phase", "Running")) {
+        return error_set(cause->error, ERR_INVALID, "the pod's containers do not run");
     }
-    status = json_deep_copy(tree_at(pod, "status"));
+    status = json_deep_copy(tree_at(cause->pod, "status"));
     pod_status_set_condition(status, "DisruptionTarget", "True", "TerminationByKubelet",
                              "The node was low on resource: memory.", cause->now_us);
-    (void)sim_store_put_status(cause->faults->store, SIM_PODS, tree_namespace(pod), tree_name(pod),
-                               status, cause->now_us);
+    (void)sim_store_put_status(cause->faults->store, SIM_PODS, tree_namespace(cause->pod),
+                               tree_name(cause->pod), status, cause->now_us);
     json_decref(status);
-    return OK;
+    return end_pod(cause, &exit);
 }
 
 static int oom_kill(struct cause *cause) {

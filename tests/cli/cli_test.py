@@ -211,7 +211,8 @@ shown = job(7, "RETRY_WAIT", attempts=1, submittedAt="2026-11-22T22:00:00.000000
             reason={"code": "RetryWait", "message": "again at 22:05"},
             attemptList=[{"number": 1, "podName": "p", "startedAt": "2026-11-22T22:00:00Z",
                           "finishedAt": "2026-11-22T22:01:30Z", "failure": "oom", "exitCode": 137,
-                          "message": "killed"}])
+                          "message": "killed", "cause": "phase Failed", "cpuSeconds": 6,
+                          "gibSeconds": 7, "pods": 3, "driverMemoryBytes": 512 << 20}])
 expect("show", ["show", "7"], 0, [("GET /v1/jobs/7", 200, shown)], out="""\
 id          7
 name        etl
@@ -231,9 +232,33 @@ finished    -
 pod         -
 node        -
 
-ATTEMPT  STARTED              RAN    FAILURE  EXIT  NODE  POD  MESSAGE
-1        2026-11-22 22:00:00  1m30s  oom      137   -     p    killed
+ATTEMPT  STARTED              RAN    FAILURE  EXIT  NODE  CPU*S  GIB*S  PODS  POD  MESSAGE
+1        2026-11-22 22:00:00  1m30s  oom      137   -     6      7      3     p    killed
+cause of 1: phase Failed; memory 512Mi
 """)
+learnt = {"now": "2026-11-22T21:00:00.000000Z", "items": [
+    {"kind": "breaker", "key": "job:a/etl", "state": "open", "failures": 10, "failure": "app",
+     "exitCode": 3, "until": "2026-11-22T21:30:00.000000Z", "probe": 0},
+    {"kind": "memory", "key": "a/etl", "updatedAt": "2026-11-22T20:00:00.000000Z",
+     "driverMemoryBytes": 3 << 29, "executorMemoryBytes": 0}]}
+expect("breakers", ["breakers"], 0, [("GET /v1/learnt", 200, learnt)], out="""\
+NAME       STATE  FAILURES  CLASS  EXIT  NEXT
+job:a/etl  open   10        app    3     2026-11-22 21:30:00
+""")
+expect("memory", ["memory"], 0, [("GET /v1/learnt", 200, learnt)], out="""\
+NAME   DRIVER  EXECUTOR  SINCE
+a/etl  1536Mi  -         2026-11-22 20:00:00
+""")
+expect("what was learnt is forgotten", ["memory", "reset", "a/etl"], 0,
+       [("POST /v1/learnt/forget?name=a%2Fetl", 200, learnt)])
+expect("reset needs a name", ["breakers", "reset"], 2, [])
+expect("retry", ["retry", "7"], 0, [("POST /v1/jobs/7/retry", 200, job(7, "QUEUED"))],
+       out=RE("etl"))
+expect("retry of what failed", ["retry", "--from-failed", "-t", "red"], 0,
+       [("GET /v1/jobs?limit=1000&team=red&state=FAILED", 200,
+         {"items": [job(7, "FAILED")], "continue": ""}),
+        ("POST /v1/jobs/7/retry", 200, job(7, "QUEUED"))], out=RE("etl"))
+expect("retry needs to know which", ["retry"], 2, [])
 expect("times are local", ["show", "7"], 0, [("GET /v1/jobs/7", 200, shown)],
        out=RE("submitted   2026-11-22 23:00:00\n"), env={"TZ": "UTC-1"})
 expect("or UTC", ["show", "7", "--utc"], 0, [("GET /v1/jobs/7", 200, shown)],
