@@ -42,7 +42,7 @@ static void print_cause(const struct wire_attempt *attempt) {
 }
 
 static void print_attempts(const struct cli *cli, const struct wire_job *job) {
-    static const char *const heads[] = {"ATTEMPT", "STARTED", "RAN",  "FAILURE", "EXIT", "NODE",
+    static const char *const heads[] = {"ATTEMPT", "STARTED", "RAN",  "FAILURE", "EXIT",   "NODE",
                                         "CPU*S",   "GIB*S",   "PODS", "POD",     "MESSAGE"};
     struct table table;
 

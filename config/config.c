@@ -391,8 +391,7 @@ void config_init_default(struct config *config) {
     fill_retry(config);
 }
 
-static void read_classes(struct config *config, struct text_node *root,
-                         struct problems *problems) {
+static void read_classes(struct config *config, struct text_node *root, struct problems *problems) {
     static const struct field field = {
         .name = "classes", .type = FIELD_OBJECT, .object = &schema_retry_classes};
     struct text_node *retry = node_member_mutable(root, "retry");

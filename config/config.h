@@ -83,7 +83,7 @@ struct config {
     int64_t breaker_team_jobs;
     int64_t breaker_pause_us;
     struct retry_settings retry; /* all of these and retry.classes, as the rules take them */
-    int64_t ttl_us; /* finished pods are deleted after it */
+    int64_t ttl_us;              /* finished pods are deleted after it */
 
     char *default_namespace;
     char *default_team;

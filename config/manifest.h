@@ -38,12 +38,12 @@ struct manifest {
     int32_t priority;
     bool has_priority; /* it was said */
     bool hold;
-    int64_t retries_max;         /* or MANIFEST_UNSET */
-    int64_t infra_retries_max;   /* or MANIFEST_UNSET */
-    int64_t backoff_first_us;    /* or MANIFEST_UNSET */
-    int64_t backoff_max_us;      /* or MANIFEST_UNSET */
-    const char *retry_rules; /* of single classes and exit codes: retry_rules_print(); "": none */
-    int64_t ttl_s;               /* or MANIFEST_UNSET */
+    int64_t retries_max;       /* or MANIFEST_UNSET */
+    int64_t infra_retries_max; /* or MANIFEST_UNSET */
+    int64_t backoff_first_us;  /* or MANIFEST_UNSET */
+    int64_t backoff_max_us;    /* or MANIFEST_UNSET */
+    const char *retry_rules;   /* of single classes and exit codes: retry_rules_print(); "": none */
+    int64_t ttl_s;             /* or MANIFEST_UNSET */
     int64_t expected_runtime_us; /* 0: not said */
     int64_t max_runtime_us;      /* 0: not said */
     int64_t warn_runtime_us;     /* 0: not said */

@@ -30,11 +30,16 @@ static const struct schema class = SCHEMA(class_fields);
 
 /* Those that happen to a pod of the job. */
 static const struct field classes_fields[] = {
-    FIELD_OF("app", FIELD_OBJECT, class),           FIELD_OF("config", FIELD_OBJECT, class),
-    FIELD_OF("deadline", FIELD_OBJECT, class),      FIELD_OF("evicted", FIELD_OBJECT, class),
-    FIELD_OF("executor_starved", FIELD_OBJECT, class), FIELD_OF("image", FIELD_OBJECT, class),
-    FIELD_OF("node_lost", FIELD_OBJECT, class),     FIELD_OF("oom", FIELD_OBJECT, class),
-    FIELD_OF("preempted", FIELD_OBJECT, class),     FIELD_OF("unschedulable", FIELD_OBJECT, class),
+    FIELD_OF("app", FIELD_OBJECT, class),
+    FIELD_OF("config", FIELD_OBJECT, class),
+    FIELD_OF("deadline", FIELD_OBJECT, class),
+    FIELD_OF("evicted", FIELD_OBJECT, class),
+    FIELD_OF("executor_starved", FIELD_OBJECT, class),
+    FIELD_OF("image", FIELD_OBJECT, class),
+    FIELD_OF("node_lost", FIELD_OBJECT, class),
+    FIELD_OF("oom", FIELD_OBJECT, class),
+    FIELD_OF("preempted", FIELD_OBJECT, class),
+    FIELD_OF("unschedulable", FIELD_OBJECT, class),
 };
 const struct schema schema_retry_classes = SCHEMA(classes_fields);
 
@@ -87,8 +92,7 @@ static int64_t duration_us(const struct text_node *object, const char *key) {
 }
 
 /* The place of a member's word among those allowed, from 1; 0: it is not there. */
-static unsigned word_of(const struct text_node *object, const char *key,
-                        const char *const *words) {
+static unsigned word_of(const struct text_node *object, const char *key, const char *const *words) {
     const struct text_node *node = node_member(object, key);
     unsigned at = 0;
 

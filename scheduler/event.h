@@ -33,7 +33,7 @@ enum event_kind {
     EVENT_CANCEL,
     EVENT_HOLD,
     EVENT_RELEASE,
-    EVENT_RETRY, /* a job that is over gets another attempt, one that waits for its next has it now */
+    EVENT_RETRY, /* one that is over gets another attempt, one that waits for its next has it now */
     EVENT_FORGET,   /* what was learnt of failures: grown memory, an open breaker */
     EVENT_POD,      /* a pod is like this now */
     EVENT_POD_GONE, /* by namespace and name */

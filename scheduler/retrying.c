@@ -93,7 +93,7 @@ static uint32_t *growth_slot(struct course *course, bool of_executors) {
     return of_executors ? &course->executor_growth : &course->driver_growth;
 }
 
-/* Could a gang ever start that has grown so far? Quotas that can be raised bound it all the same. */
+/* Could a gang ever start that has grown so far? Quotas that can be raised bound it, too. */
 static bool is_possible(struct core *core, struct entry *entry, bool of_executors,
                         uint32_t permille) {
     const struct course *course = entry_course(entry);

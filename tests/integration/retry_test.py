@@ -86,7 +86,7 @@ CLASSES = [
 @row("each sign of a running pod's end has its class, budget and cause")
 def classes(world):
     # Each has a name of its own: what one learns is not the next one's.
-    jobs = [(hit(world, fault, "job-%d" % n, **params), fault, name, code, spent, signs)
+    jobs = [(hit(world, fault, "job-%s" % "abcdefg"[n], **params), fault, name, code, spent, signs)
             for n, (fault, params, name, code, spent, signs) in enumerate(CLASSES)]
     for job_id, fault, name, code, spent, signs in jobs:
         failed = attempt_failed(world, job_id)

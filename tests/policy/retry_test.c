@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/text.h"
 #include "tests/test.h"
 
 static const struct retry_policy policy = {
@@ -86,12 +87,12 @@ static struct retry_signs signs_of(const char *container, int32_t code, const ch
     if (container != NULL) {
         signs.exit_count = 1;
         signs.exits[0].code = code;
-        (void)strcpy(signs.exits[0].container, container);
+        (void)text_copy(signs.exits[0].container, sizeof signs.exits[0].container, container);
     }
     if (condition != NULL) {
         signs.condition_count = 1;
-        (void)strcpy(signs.conditions[0].type, condition);
-        (void)strcpy(signs.conditions[0].status, "True");
+        (void)text_copy(signs.conditions[0].type, sizeof signs.conditions[0].type, condition);
+        (void)text_copy(signs.conditions[0].status, sizeof signs.conditions[0].status, "True");
     }
     return signs;
 }
