@@ -280,7 +280,7 @@ static void on_learnt(struct daemon *daemon, struct api_call *call) {
     struct buf json = answer_buf();
 
     front_learnt(daemon, &json);
-    reply_buf(call, 200, &json);
+    front_reply_buf(call, 200, &json);
 }
 
 /* Whose a name is, is not known: only a team's breaker is the team's. */
