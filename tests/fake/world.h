@@ -47,7 +47,7 @@ struct world_totals {
     unsigned preemptions;
     unsigned alarms; /* told of deadlines */
     unsigned told;   /* notifications that a receiver got, repeats included */
-    unsigned skips; /* jobs that had to start earlier */
+    unsigned skips;  /* jobs that had to start earlier */
     unsigned requests;
     unsigned turns;
     unsigned takeovers;
