@@ -80,8 +80,9 @@
 #define LIMIT_QUEUE_ROOM_BYTES   (16 * LIMIT_MIB) /* free on the disk, or no new work is taken */
 #define LIMIT_QUEUE_DAMAGE_NOTED 10000            /* damaged records moved at once */
 
-#define LIMIT_LOG_FILES      1000000          /* of pods' logs; the oldest go */
-#define LIMIT_LOG_FILE_BYTES (64 * LIMIT_MIB) /* of one log, before it is compressed */
+#define LIMIT_LOG_FILES      1000000                      /* of pods' logs; the oldest go */
+#define LIMIT_LOG_ROOM_BYTES (8 * LIMIT_QUEUE_ROOM_BYTES) /* free on the disk, or no log is */
+#define LIMIT_LOG_FILE_BYTES (64 * LIMIT_MIB)             /* of one log, before it is compressed */
 
 /* A Spark application's payload. */
 #define LIMIT_SPARK_CONF_KEYS 4096

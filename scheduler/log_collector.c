@@ -345,7 +345,9 @@ static void begin_fetch(struct wanted *wanted) {
                                          .head_bytes = bytes_max / HEAD_PART,
                                          .tail_bytes = bytes_max - bytes_max / HEAD_PART};
     struct error error = {0};
-    int r = log_writer_open(&options, &wanted->writer, &error);
+    int r = log_shelf_check_room(collector->shelf, &error);
+
+    r = r == OK ? log_writer_open(&options, &wanted->writer, &error) : r;
 
     free(path);
     if (r != OK) {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -88,6 +89,18 @@ bool log_shelf_has(const struct log_shelf *shelf, const struct log_key *key) {
 
     free(path);
     return has;
+}
+
+/* A disk that can't tell is asked by writing. */
+int log_shelf_check_room(const struct log_shelf *shelf, struct error *error) {
+    struct statvfs info;
+
+    if (statvfs(shelf->folder, &info) != 0 ||
+        (uint64_t)info.f_bavail * info.f_frsize >= LIMIT_LOG_ROOM_BYTES) {
+        return OK;
+    }
+    return error_set(error, ERR_FULL, "%s: less than %d MiB are free on the disk", shelf->folder,
+                     LIMIT_LOG_ROOM_BYTES / LIMIT_MIB);
 }
 
 /* --- What is there ---------------------------------------------------------------------------- */

@@ -43,6 +43,9 @@ char *log_shelf_make_path(const struct log_shelf *shelf, const struct log_key *k
 
 bool log_shelf_has(const struct log_shelf *shelf, const struct log_key *key);
 
+/* Is there room on the disk for one more, the queue's own room left alone? ERR_FULL, with words. */
+int log_shelf_check_room(const struct log_shelf *shelf, struct error *error) MUST_CHECK;
+
 /* It was written now: remember it. */
 void log_shelf_note(struct log_shelf *shelf, const struct log_key *key, int64_t bytes,
                     int64_t now_us);

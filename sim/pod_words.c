@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -391,7 +392,7 @@ int pod_words_environment(const struct pod_words_query *query, struct word_list 
 
     put_variable(out, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     put_variable(out, "HOSTNAME", tree_name(query->pod));
-    put_variable(out, "HOME", "/root");
+    put_variable(out, "HOME", geteuid() == 0 ? "/root" : "/");
     add_image_variables(query, out);
     add_cluster_variables(query, out);
     r = add_sources(query, out, error);
