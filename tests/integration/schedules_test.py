@@ -309,6 +309,21 @@ def foreign(world):
     until("and its pod", lambda: len(world.pods()) == 1)
 
 
+@row("a schedule's run waits for another schedule's of the same business date")
+def after(world):
+    daemon = world.daemon
+    minute = quiet(daemon)
+    daemon.put(schedule(name="load", job=pod_job(sim={"runtime": "1s"})))
+    daemon.put(schedule(name="build", job=pod_job(sim={"runtime": "20ms"},
+                                                  after=["schedule/load"])))
+    daemon.set_clock(minute - 0.2)
+    load, build = (until("it fires", lambda name=name: next(iter(daemon.runs(name)), None))
+                   for name in ("load", "build"))
+    if daemon.wait_final(load["id"], "SUCCEEDED")["finishedAt"] > daemon.wait_final(
+            build["id"], "SUCCEEDED")["startedAt"]:
+        raise AssertionError("it did not wait")
+
+
 def main():
     LIVING.clear()
     words = [word for word in sys.argv[1:]
