@@ -23,6 +23,13 @@ static const struct field max_runtime_fields[] = {
 };
 static const struct schema max_runtime = SCHEMA(max_runtime_fields);
 
+/* Handed to an installed Spark operator. */
+static const struct field for_operator_fields[] = {
+    {.name = "operator", .type = FIELD_BOOL, .required = true},
+    {.name = "spec", .type = FIELD_OBJECT, .object = &schema_spark_spec, .required = true},
+};
+static const struct schema for_operator = SCHEMA(for_operator_fields);
+
 static const struct field batch_job_spec_fields[] = {
     FIELD("after", FIELD_IGNORED), /* config/after_refs.c reads it */
     FIELD("array", FIELD_TEXT),
@@ -40,8 +47,7 @@ static const struct field batch_job_spec_fields[] = {
     FIELD("team", FIELD_LABEL_VALUE),
     FIELD_RANGE("ttlSecondsAfterFinished", 0, UINT32_MAX - 1),
     FIELD("window", FIELD_LABELS),
-    /* Later versions know these; a job that asks for one must not run without it. */
-    FIELD("sparkApplication", FIELD_REFUSED),
+    FIELD_OF("sparkApplication", FIELD_OBJECT, for_operator),
 };
 const struct schema schema_batch_job_spec = SCHEMA(batch_job_spec_fields);
 

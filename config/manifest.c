@@ -171,6 +171,9 @@ static void build_payload(const struct job_text *job, const struct text_node *in
     buf_init(&out, LIMIT_SPEC_BYTES);
     buf_add_char(&out, '{');
     print_metadata(node_member(job->object, "metadata"), inner, &out);
+    if (manifest->for_operator) {
+        buf_add_text(&out, ",\"operator\":true");
+    }
     if (manifest->rows.count > 0) {
         buf_add_text(&out, ",\"row\":");
         rows_print_names(&manifest->rows, &out);
@@ -237,20 +240,29 @@ static const char *retry_rules_text(const struct job_text *job, const struct tex
     return text;
 }
 
+/* A Spark application's spec, at this path. */
+static void read_spark(const struct job_text *job, const struct text_node *spec, const char *path) {
+    struct text_node with_defaults =
+        spark_defaults_add(job->reader->defaults, spec, job->reader->texts);
+
+    job->manifest->metadata_prefix = path_of(job, "metadata");
+    job->manifest->spec_prefix = path_of(job, path);
+    read_spark_spec(job->manifest, spec);
+    build_payload(job, NULL, &with_defaults);
+}
+
 static void read_batch_job(const struct job_text *job) {
     struct manifest *manifest = job->manifest;
     const struct text_node *spec = node_member(job->object, "spec");
     const struct text_node *spark = node_member(spec, "spark");
     const struct text_node *pod = node_member(spec, "pod");
+    const struct text_node *application = node_member(spec, "sparkApplication");
 
     if (spark != NULL) {
-        struct text_node with_defaults =
-            spark_defaults_add(job->reader->defaults, spark, job->reader->texts);
-
-        manifest->metadata_prefix = path_of(job, "metadata");
-        manifest->spec_prefix = path_of(job, "spec.spark");
-        read_spark_spec(manifest, spark);
-        build_payload(job, NULL, &with_defaults);
+        read_spark(job, spark, "spec.spark");
+    } else if (application != NULL) {
+        manifest->for_operator = node_bool(node_member(application, "operator"));
+        read_spark(job, node_member(application, "spec"), "spec.sparkApplication.spec");
     } else {
         manifest->metadata_prefix = path_of(job, "spec.pod.metadata");
         manifest->spec_prefix = path_of(job, "spec.pod.spec");
@@ -263,14 +275,7 @@ static void read_batch_job(const struct job_text *job) {
 }
 
 static void read_spark_application(const struct job_text *job) {
-    const struct text_node *spec = node_member(job->object, "spec");
-    struct text_node with_defaults =
-        spark_defaults_add(job->reader->defaults, spec, job->reader->texts);
-
-    job->manifest->metadata_prefix = path_of(job, "metadata");
-    job->manifest->spec_prefix = path_of(job, "spec");
-    read_spark_spec(job->manifest, spec);
-    build_payload(job, NULL, &with_defaults);
+    read_spark(job, node_member(job->object, "spec"), "spec");
 }
 
 static void read_pod(const struct job_text *job) {
@@ -415,6 +420,7 @@ static void check_batch_job(const struct job_text *job) {
     const struct text_node *spec = node_member(job->object, "spec");
     const struct text_node *spark = node_member(spec, "spark");
     const struct text_node *pod = node_member(spec, "pod");
+    const struct text_node *application = node_member(spec, "sparkApplication");
     struct trail trail = {job->trail, "spec", 0};
     struct trail in_retry = {&trail, "retry", 0};
     struct problems *problems = job->reader->problems;
@@ -426,12 +432,15 @@ static void check_batch_job(const struct job_text *job) {
         return;
     }
     retry_rules_check(node_member(spec, "retry"), &in_retry, problems);
-    if (spark != NULL && pod != NULL) {
+    if (application != NULL && (spark != NULL || pod != NULL)) {
+        problems_add_at(problems, application->key_place, &trail,
+                        "has another beside sparkApplication; exactly one says what to run");
+    } else if (spark != NULL && pod != NULL) {
         bool spark_last = spark->key_place.line > pod->key_place.line;
 
         problems_add_at(problems, spark_last ? spark->key_place : pod->key_place, &trail,
                         "has both spark and pod; exactly one of them says what to run");
-    } else if (spark == NULL && pod == NULL && node_member(spec, "sparkApplication") == NULL) {
+    } else if (spark == NULL && pod == NULL && application == NULL) {
         problems_add_at(problems, node_place(spec), &trail,
                         "nothing to run; it needs one of spark and pod");
     }

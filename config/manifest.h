@@ -53,6 +53,7 @@ struct manifest {
     struct deadline finish_by;
     struct position finish_by_place;
     bool preemptible;
+    bool for_operator;       /* its application is handed to the Spark operator */
     struct after_refs after; /* what it waits for */
 
     /* {"metadata":{"annotations":{..},"labels":{..}},"spec":{..}} as canonical JSON: equal

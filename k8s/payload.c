@@ -19,6 +19,7 @@
 #include "k8s/spark_driver.h"
 #include "k8s/spark_executor.h"
 #include "k8s/spark_files.h"
+#include "k8s/spark_operator.h"
 #include "k8s/spark_size.h"
 #include "k8s/spark_template.h"
 #include "k8s/spark_volumes.h"
@@ -30,6 +31,7 @@ struct payload {
     enum job_kind kind;
     struct spark_app *app; /* of a Spark job */
     struct json_t *root;   /* of a pod, owned */
+    bool for_operator;
     char *namespace;
     struct avoid_list avoid;
 };
@@ -54,13 +56,23 @@ static int read_local_files(struct spark_app *app, struct field_error *error) {
     return spark_files_read(&files, app, error);
 }
 
+/* {"metadata":{..},"operator":true,"spec":{..}}: another makes it. */
+static int read_operator(struct payload *payload, struct field_error *error) {
+    struct json_at top = json_at_root(payload->app->root);
+    struct json_at at = json_at_key(&top, "operator");
+    int r = json_get_bool(&at, &payload->for_operator, error);
+
+    return r < 0 || !payload->for_operator ? r : spark_operator_check(payload->app, error);
+}
+
 static int read_spark(struct payload *payload, const char *json, size_t bytes,
                       const char *namespace_, struct field_error *error) {
     int r = spark_app_read(json, bytes, namespace_, &payload->app, error);
 
     r = r < 0 ? r : read_local_files(payload->app, error);
     r = r < 0 ? r : spark_volumes_check(payload->app, error);
-    return r < 0 ? r : spark_driver_check(payload->app, error);
+    r = r < 0 ? r : spark_driver_check(payload->app, error);
+    return r < 0 ? r : read_operator(payload, error);
 }
 
 int payload_read(enum job_kind kind, const char *json, size_t bytes, const char *namespace_,
@@ -230,6 +242,11 @@ static void add_objects(const struct payload *payload, struct demand *demand) {
     struct payload_part part;
     struct spark_claim claim;
 
+    if (payload->for_operator) { /* What its spark-submit makes; always with a template's map. */
+        demand_add_object(demand, "sparkapplications.sparkoperator.k8s.io", 1);
+        demand_add_object(demand, resource_plural(KUBE_SERVICES), 1);
+        demand_add_object(demand, resource_plural(KUBE_CONFIGMAPS), 2);
+    }
     for (size_t i = 0; i < PAYLOAD_CLAIM_FIRST; i++) {
         if (payload_part_make(payload, &run, NULL, i, &part)) {
             demand_add_object(demand, quota_key(part.resource), 1);
@@ -303,7 +320,14 @@ const char *payload_log_container(const struct payload *payload) {
                                            : pod_payload_log_container(payload->root);
 }
 
+bool payload_is_for_operator(const struct payload *payload) {
+    return payload->for_operator;
+}
+
 char *payload_pod_body(const struct payload *payload, const struct payload_run *run) {
+    if (payload->for_operator) {
+        return spark_operator_body(payload->app, run);
+    }
     return payload->kind == JOB_KIND_SPARK ? spark_driver_pod(payload->app, run)
                                            : pod_payload_body(payload->root, run);
 }
@@ -349,7 +373,7 @@ bool payload_part_make(const struct payload *payload, const struct payload_run *
     struct payload_part part;
     struct spark_names names;
 
-    if (payload->kind != JOB_KIND_SPARK) {
+    if (payload->kind != JOB_KIND_SPARK || payload->for_operator) {
         return false;
     }
     if (kind >= PAYLOAD_CLAIM_FIRST) {

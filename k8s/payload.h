@@ -57,6 +57,10 @@ void payload_pod_name(const struct payload *payload, const struct attempt_id *id
  * what the annotation that kubectl obeys names, else the first. */
 const char *payload_log_container(const struct payload *payload);
 
+/* Is it handed to the Spark operator, which makes the pods? Then the body below is that of a
+ * SparkApplication, and there are no parts. */
+bool payload_is_for_operator(const struct payload *payload);
+
 /* The pod to POST, owned by the caller. */
 char *payload_pod_body(const struct payload *payload, const struct payload_run *run);
 

@@ -25,7 +25,8 @@
     X(EVENTS, "events", "/api/v1", true)                                       \
     X(LEASES, "leases", "/apis/coordination.k8s.io/v1", true)                  \
     X(PRIORITYCLASSES, "priorityclasses", "/apis/scheduling.k8s.io/v1", false) \
-    X(NETWORKPOLICIES, "networkpolicies", "/apis/networking.k8s.io/v1", true)
+    X(NETWORKPOLICIES, "networkpolicies", "/apis/networking.k8s.io/v1", true)  \
+    X(SPARKAPPLICATIONS, "sparkapplications", "/apis/sparkoperator.k8s.io/v1beta2", true)
 
 enum kube_resource {
 #define KUBE_RESOURCE_ENUM(name, plural, prefix, namespaced) KUBE_##name,

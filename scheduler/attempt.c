@@ -262,7 +262,7 @@ void attempt_observe(struct core *core, struct entry *entry) {
 
 /* What the watch has told of may be a pod of an earlier try, deleted since. */
 static void forget_other_pod(struct run *run, const char *uid) {
-    if (strcmp(run->attempt.pod_uid, uid) != 0) {
+    if (uid[0] != '\0' && strcmp(run->attempt.pod_uid, uid) != 0) {
         run_forget_pod(run);
     }
 }
@@ -274,7 +274,9 @@ static void start_done(struct core *core, struct entry *entry,
     forget_other_pod(run, started->pod_uid);
     run->attempt.created_us = core->instant.now_us;
     run->created_mono_us = core->instant.mono_us;
-    run_set_text(&run->attempt.pod_uid, started->pod_uid);
+    if (started->pod_uid[0] != '\0') { /* "": only the watch knows it. */
+        run_set_text(&run->attempt.pod_uid, started->pod_uid);
+    }
     run_set_text(&run->attempt.pod_name, started->pod_name);
     run_set_text(&run->attempt.message, "");
     view_run_changed(core, entry);

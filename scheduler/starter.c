@@ -13,6 +13,7 @@
 #include "k8s/kube.h"
 #include "k8s/payload.h"
 #include "k8s/resource.h"
+#include "k8s/spark_operator.h"
 
 struct starter {
     struct starter_options options;
@@ -171,6 +172,119 @@ static enum owner owner_of(struct order *order, const struct kube_answer *answer
     resource_names_finish(&names);
     return owner;
 }
+
+/* --- The Spark operator's -------------------------------------------------------------------- */
+
+#define OPERATOR_LOOK_US 1000000
+
+static void application_path(const struct order *order, bool by_name, struct buf *out) {
+    char name[LIMIT_LABEL_BYTES + 1];
+
+    spark_operator_name(&order->run.id, name);
+    buf_init(out, LIMIT_HTTP_URL_BYTES);
+    resource_add_path(out, &(struct resource_path){.resource = KUBE_SPARKAPPLICATIONS,
+                                                   .namespace_ = order->namespace,
+                                                   .name = by_name ? name : NULL});
+}
+
+static void ask_application(struct order *order, enum kube_method method, kube_done *done) {
+    char *body = method == KUBE_POST ? payload_pod_body(order->payload, &order->run) : NULL;
+    struct buf path;
+
+    application_path(order, method != KUBE_POST, &path);
+    ask(order, method, buf_text(&path), body, done);
+    buf_finish(&path);
+    free(body);
+}
+
+/* Its driver has no name yet, so that a cancellation asks here first. */
+static void tell_application_waits(struct order *order) {
+    order->pod_name[0] = '\0';
+    end(order, START_TRANSIENT, "the Spark operator has not submitted it yet", OPERATOR_LOOK_US);
+}
+
+static void application_deleted(void *context, const struct kube_answer *answer) {
+    struct order *order = context;
+    enum kube_outcome outcome = answer->status.outcome;
+
+    end(order, outcome == KUBE_OK || outcome == KUBE_NOT_FOUND ? START_REFUSED : START_TRANSIENT,
+        "its application was taken back from the Spark operator", 0);
+}
+
+static void tell_application(struct order *order, enum operator_state state, const char *message) {
+    char text[LIMIT_MESSAGE_BYTES + 1];
+
+    if (state == OPERATOR_SUBMITTED) {
+        end(order, START_DONE, "", 0);
+    } else if (state == OPERATOR_ANOTHERS) {
+        end(order, START_CONFLICT,
+            "a SparkApplication of that name exists that is not this attempt's; the next attempt "
+            "takes another name",
+            0);
+    } else if (state == OPERATOR_REFUSED) {
+        (void)snprintf(text, sizeof text, "the Spark operator could not submit it: %.1500s",
+                       message);
+        end(order, START_REFUSED, text, 0);
+    } else if (order->only_look) {
+        ask_application(order, KUBE_DELETE, application_deleted);
+    } else {
+        tell_application_waits(order);
+    }
+}
+
+static void application_created(void *context, const struct kube_answer *answer);
+
+static void application_looked(void *context, const struct kube_answer *answer) {
+    struct order *order = context;
+    char text[LIMIT_MESSAGE_BYTES + 1];
+    enum operator_state state;
+
+    if (answer->status.outcome == KUBE_NOT_FOUND) {
+        if (order->only_look) {
+            end(order, START_REFUSED, "it was not created", 0);
+        } else {
+            ask_application(order, KUBE_POST, application_created);
+        }
+    } else if (answer->status.outcome != KUBE_OK ||
+               spark_operator_read(answer->body, answer->body_bytes, &order->run.id, &state, text) <
+                   0) {
+        describe(order, "look at the application", &answer->status, text, sizeof text);
+        order->pod_name[0] = '\0';
+        end(order, START_TRANSIENT, text, answer->status.retry_after_us);
+    } else {
+        tell_application(order, state, text);
+    }
+}
+
+static void application_created(void *context, const struct kube_answer *answer) {
+    struct order *order = context;
+    char text[LIMIT_MESSAGE_BYTES + 1];
+
+    if (answer->status.outcome == KUBE_OK) {
+        tell_application_waits(order);
+    } else if (answer->status.outcome == KUBE_EXISTS && !order->looked) {
+        order->looked = true;
+        ask_application(order, KUBE_GET, application_looked);
+    } else {
+        describe(order,
+                 answer->status.outcome == KUBE_NOT_FOUND
+                     ? "create the application (is the Spark operator installed?)"
+                     : "create the application",
+                 &answer->status, text, sizeof text);
+        order->pod_name[0] = '\0';
+        end(order, result_of(&answer->status), text, answer->status.retry_after_us);
+    }
+}
+
+static void start_application(struct order *order, bool look_first) {
+    if (look_first) {
+        ask_application(order, KUBE_GET, application_looked);
+    } else {
+        ask_application(order, KUBE_POST, application_created);
+    }
+}
+
+/* --- The pod, in the end --------------------------------------------------------------------- */
 
 static void go_on_with_parts(struct order *order) {
     order->part = 0;
@@ -368,7 +482,9 @@ void starter_start(struct starter *starter, const struct start_order *order_give
     };
     payload_pod_name(order->payload, &order->run.id, order->pod_name);
     order->only_look = order_given->only_look;
-    if (order_given->look_first) {
+    if (payload_is_for_operator(order->payload)) {
+        start_application(order, order_given->look_first);
+    } else if (order_given->look_first) {
         look(order);
     } else {
         create_pod(order);

@@ -138,6 +138,17 @@ static const struct sim_resource resources[] = {
      .short_names = "netpol",
      .namespaced = true,
      .has_generation = true},
+    /* Kept with its status; nobody here acts on it. */
+    {.id = SIM_SPARKAPPLICATIONS,
+     .group = "sparkoperator.k8s.io",
+     .version = "v1beta2",
+     .plural = "sparkapplications",
+     .singular = "sparkapplication",
+     .kind = "SparkApplication",
+     .short_names = "sparkapp",
+     .namespaced = true,
+     .has_status = true,
+     .has_generation = true},
 };
 
 _Static_assert(sizeof resources / sizeof resources[0] == SIM_RESOURCE_COUNT, "a row per id");
@@ -179,6 +190,8 @@ const char *sim_resource_qualified(const struct sim_resource *resource) {
 
 const char *sim_resource_api_version(const struct sim_resource *resource) {
     switch (resource->id) {
+    case SIM_SPARKAPPLICATIONS:
+        return "sparkoperator.k8s.io/v1beta2";
     case SIM_LEASES:
         return "coordination.k8s.io/v1";
     case SIM_PRIORITYCLASSES:

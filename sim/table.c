@@ -370,6 +370,7 @@ static const struct {
     [SIM_PODDISRUPTIONBUDGETS] = {"Min Available,Max Unavailable,#Allowed Disruptions,Age",
                                   budget_cells},
     [SIM_NETWORKPOLICIES] = {"Pod-Selector,Age", policy_cells},
+    [SIM_SPARKAPPLICATIONS] = {"Age", age_cell},
 };
 
 _Static_assert(sizeof layouts / sizeof layouts[0] == SIM_RESOURCE_COUNT, "a layout per resource");

@@ -228,11 +228,13 @@ TEST(manifest__says_file_line_column_path_and_what_was_meant) {
          "job.yaml:4:1: spec: nothing to run; it needs one of spark and pod\n"},
         {"two things to run", BATCH NAMED "spec:\n  spark: {}\n  pod: {spec: {containers: []}}\n",
          "job.yaml:6:3: spec: has both spark and pod; exactly one of them says what to run\n"},
-        {"what later versions know",
+        {"what is no field of ours",
          BATCH NAMED "spec:\n  spark: {}\n  finishBy: x\n  sparkApplication: {}\n  arrray: 5\n",
          "job.yaml:6:13: spec.finishBy: \"x\" is not a deadline; write it like 06:00, +1d 06:00 "
          "or 2026-12-24T06:00:00+01:00\n"
-         "job.yaml:7:3: spec.sparkApplication: not supported by this version\n"
+         "job.yaml:7:3: spec: has another beside sparkApplication; exactly one says what to run\n"
+         "job.yaml:7:3: spec.sparkApplication.operator: missing; it is required\n"
+         "job.yaml:7:3: spec.sparkApplication.spec: missing; it is required\n"
          "job.yaml:8:3: spec.arrray: unknown field (did you mean \"array\"?)\n"},
         {"retries beyond the bound",
          BATCH NAMED "spec: {spark: {}, retry: {maxRetries: 1000, backoff: {initial: 5}}}\n",
@@ -340,6 +342,8 @@ TEST(manifest_set_parse_with__gives_an_image_to_applications_without) {
          "{\"image\":\"own:latest\",\"sparkVersion\":\"3.5.2\"}}"},
         {BATCH NAMED "spec: {spark: {}}", "{\"image\":\"i:4\",\"sparkVersion\":\"4.0.1\"}}"},
         {POD NAMED "spec: {containers: []}", "{\"containers\":[]}}"},
+        {BATCH NAMED "spec: {sparkApplication: {operator: true, spec: {image: 'i:3.5.6'}}}",
+         "{\"image\":\"i:3.5.6\"}}"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

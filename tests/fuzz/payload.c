@@ -75,7 +75,9 @@ static void check(enum job_kind kind, const char *json, size_t size) {
     buf_finish(&words);
     if (payload_demand(payload, &names, &demand, &error) == OK) {
         ENSURE(demand->group_count > 0);
-        compare(payload, demand, &names);
+        if (!payload_is_for_operator(payload)) {
+            compare(payload, demand, &names);
+        }
         demand_destroy(demand);
     } else {
         ENSURE(error.error.code != OK);

@@ -406,6 +406,69 @@ def hold(world):
     daemon.post("/v1/jobs/999/hold", status=404)
 
 
+# --- Handed to the Spark operator --------------------------------------------------------------
+
+APPLICATIONS = "/apis/sparkoperator.k8s.io/v1beta2/namespaces/default/sparkapplications"
+
+
+def operator_job(**options):
+    manifest = spark_job(**options)
+    manifest["spec"]["sparkApplication"] = {"operator": True, "spec": manifest["spec"].pop("spark")}
+    return manifest
+
+
+def application(world):
+    """The one that was made for the operator, once it is there."""
+    return until("the application", lambda: (world.kube("GET", APPLICATIONS)["items"] or [None])[0])
+
+
+def say_status(world, made, **status):
+    current = world.kube("GET", APPLICATIONS + "/" + made["metadata"]["name"])
+    current["status"] = status
+    world.kube("PUT", APPLICATIONS + "/" + made["metadata"]["name"] + "/status", current)
+
+
+@row("an application for the Spark operator is made when it fits, and followed by its driver")
+def operator_succeeds(world):
+    job_id = world.daemon.submit(operator_job(sim={"runtime": "300ms"}))
+    made = application(world)
+    name = made["metadata"]["name"]
+    same((name, made["spec"]["restartPolicy"], made["spec"]["driver"]["podName"]),
+         ("pi-%d-1" % job_id, {"type": "Never"}, "pi-%d-1-driver" % job_id))
+    until("it is said to wait", lambda: "submit_transient" in world.daemon.kinds(job_id))
+    same(world.daemon.job(job_id)["state"], "SUBMITTING")
+    driver = made["spec"]["driver"]
+    world.kube("POST", "/api/v1/namespaces/default/pods", {
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": driver["podName"], "annotations": driver["annotations"],
+                     "labels": dict(driver["labels"], **{"spark-role": "driver"})},
+        "spec": {"restartPolicy": "Never", "containers": [
+            {"name": "spark-kubernetes-driver", "image": "apache/spark:3.5.6"}]}})
+    say_status(world, made, applicationState={"state": "SUBMITTED"}, executionAttempts=1)
+    job = world.daemon.wait_final(job_id, "SUCCEEDED")
+    same((job["attempts"], job["attemptList"][0]["podName"]), (1, driver["podName"]))
+    same(set(world.kube("GET", "/sim/stats")["requests"]["create"]), {"pods", "sparkapplications"})
+
+
+@row("an application that the operator can't submit is refused with its words")
+def operator_refuses(world):
+    job_id = world.daemon.submit(operator_job())
+    say_status(world, application(world), applicationState={
+        "state": "SUBMISSION_FAILED", "errorMessage": "no such service account"})
+    world.daemon.wait_final(job_id, "REJECTED")
+    holds(str(world.daemon.events(job_id)[-1]), "could not submit it: no such service account")
+
+
+@row("a cancelled application is taken back from the operator")
+def operator_cancel(world):
+    job_id = world.daemon.submit(operator_job())
+    application(world)
+    until("it is said to wait", lambda: "submit_transient" in world.daemon.kinds(job_id))
+    world.daemon.post("/v1/jobs/%d/cancel" % job_id)
+    world.daemon.wait_final(job_id, "CANCELLED")
+    same(world.kube("GET", APPLICATIONS)["items"], [])
+
+
 # --- Cancelling --------------------------------------------------------------------------------
 
 def cancel(world, job_id):

@@ -11,6 +11,7 @@
 #include "k8s/codec_json.h"
 #include "k8s/codec_pod_spec.h"
 #include "k8s/spark_conf.h"
+#include "k8s/spark_operator.h"
 #include "k8s/spark_properties.h"
 #include "policy/demand.h"
 #include "policy/resources.h"
@@ -1279,6 +1280,94 @@ TEST(payload_properties__say_for_executors_what_spark_can_be_told) {
     spark_conf_finish(&conf);
     payload_destroy(payload);
     free(json);
+}
+
+/* --- The Spark operator ----------------------------------------------------- */
+
+TEST(payload_of_an_operator__is_the_application_with_our_names) {
+    static const struct path_row rows[] = {
+        {"kind", "SparkApplication"},
+        {"metadata.name", "pi-42-1"},
+        {"metadata.labels.app", "x"},
+        {"metadata.labels.nightshift/attempt", "1"},
+        {"spec.restartPolicy.type", "Never"},
+        {"spec.sparkVersion", "3.5.6"},
+        {"spec.mode", "cluster"},
+        {"spec.type", "Scala"},
+        {"spec.driver.podName", "pi-42-1-driver"},
+        {"spec.driver.labels.nightshift/job-id", "42"},
+        {"spec.executor.labels.nightshift/job-id", "42"},
+    };
+    static const char text[] =
+        "{'metadata':{'labels':{'app':'x'}},'operator':true,'spec':{" JVM
+        ",'suspend':true,'restartPolicy':{'type':'OnFailure'},'driver':{'cores':2},"
+        "'executor':{'instances':3}}}";
+    struct payload *payload = NULL;
+    struct field_error error = {0};
+    struct resource_names names = {0};
+    struct demand *demand = NULL;
+    struct payload_part part;
+    char *json = json_of(text);
+    struct payload_run run = run_of("pi");
+    json_t *body;
+
+    CHECK_OK(payload_read(JOB_KIND_SPARK, json, strlen(json), "spark", &payload, &error),
+             error.error.text);
+    CHECK(payload_is_for_operator(payload), "it is for the operator");
+    body = parsed(payload_pod_body(payload, &run));
+    check_paths(body, rows, ARRAY_LEN(rows));
+    CHECK(at(body, "spec.suspend") == NULL, "we hold it, not the operator");
+    CHECK(!payload_part_make(payload, &run, "u", PAYLOAD_SERVICE, &part), "no parts of ours");
+    CHECK_OK(payload_demand(payload, &names, &demand, &error), "its demand");
+    CHECK_EQ(demand->requests.amount[RESOURCE_CPU], 5000, "driver and executors");
+    CHECK_EQ(demand_object_amount(demand, "sparkapplications.sparkoperator.k8s.io"), 1, "itself");
+    demand_destroy(demand);
+    resource_names_finish(&names);
+    json_decref(body);
+    payload_destroy(payload);
+    free(json);
+}
+
+TEST(spark_operator_read__tells_how_far_the_operator_came) {
+    static const struct {
+        const char *status;
+        enum operator_state want;
+        const char *message;
+    } rows[] = {
+        {"", OPERATOR_PENDING, ""},
+        {",'status':{}", OPERATOR_PENDING, ""},
+        {",'status':{'applicationState':{'state':''}}", OPERATOR_PENDING, ""},
+        {",'status':{'applicationState':{'state':'PENDING_RERUN'}}", OPERATOR_PENDING, ""},
+        {",'status':{'applicationState':{'state':'SUBMITTED'}}", OPERATOR_SUBMITTED, ""},
+        {",'status':{'applicationState':{'state':'RUNNING'}}", OPERATOR_SUBMITTED, ""},
+        {",'status':{'applicationState':{'state':'COMPLETED'}}", OPERATOR_SUBMITTED, ""},
+        {",'status':{'applicationState':{'state':'FAILED'},'executionAttempts':1}",
+         OPERATOR_SUBMITTED, ""},
+        {",'status':{'applicationState':{'state':'FAILED','errorMessage':'no'}}", OPERATOR_REFUSED,
+         "no"},
+        {",'status':{'applicationState':{'state':'SUBMISSION_FAILED','errorMessage':'why'}}",
+         OPERATOR_REFUSED, "why"},
+    };
+    struct payload_run run = run_of("pi");
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char *text = mem_format("{'metadata':{'labels':{'nightshift/job-uid':'" STORE
+                                "-42','nightshift/attempt':'1'}}%s}",
+                                rows[i].status);
+        char *json = json_of(text);
+        enum operator_state state = OPERATOR_ANOTHERS;
+        char message[LIMIT_MESSAGE_BYTES + 1] = "";
+
+        CHECK_OK(spark_operator_read(json, strlen(json), &run.id, &state, message), text);
+        CHECK_EQ(state, rows[i].want, text);
+        CHECK_STR(message, rows[i].message, text);
+        run.id.attempt = 2;
+        CHECK_OK(spark_operator_read(json, strlen(json), &run.id, &state, message), text);
+        CHECK_EQ(state, OPERATOR_ANOTHERS, "of another attempt");
+        run.id.attempt = 1;
+        free(json);
+        free(text);
+    }
 }
 
 /* --- Plain pods ------------------------------------------------------------- */
