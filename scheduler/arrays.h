@@ -29,8 +29,8 @@ void arrays_take(struct core *core, const struct entry *entry, int times);
 /* Offer elements in the places that have become free. */
 void arrays_fill(struct core *core, struct group *group);
 
-/* To cancel, hold, release all elements, or try again those that failed, some in this turn and the others in those to come: the
- * client is answered when it is done. */
+/* To cancel, hold or release all elements, or try again those that failed; some in this turn and
+ * the others in those to come. The client is answered when it is done. */
 void arrays_order(struct core *core, const struct event *event);
 
 /* Go on with that. True: there is more to do. */

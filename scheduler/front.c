@@ -266,12 +266,13 @@ static void on_retry(struct daemon *daemon, struct api_call *call) {
                         daemon->stall.text);
         return;
     }
-    if (job_state_is_final(job.state)) {
+    if (job_state_is_final(job.state) || front_means_array(call, &job)) {
         demand = front_retry_demand(daemon, &job);
     }
     inbox_add(&daemon->inbox,
               &(struct event){.kind = EVENT_RETRY,
                               .token = call->number,
+                              .whole = front_means_array(call, &job),
                               .retry = {.job_id = call->job_id, .demand = demand}},
               demand, demand_drop);
 }

@@ -31,7 +31,9 @@ static size_t place_of(const struct finder *f, size_t manifest) {
     size_t place = 0;
 
     for (size_t i = 0; i < manifest; i++) {
-        place += manifest_job_count(&f->afters->set->items[i]);
+        const struct manifest *other = &f->afters->set->items[i];
+
+        place += other->schedule == NULL ? manifest_job_count(other) : 0;
     }
     return place;
 }
@@ -119,7 +121,10 @@ static void find_here(struct finder *f, size_t manifest) {
     const struct rows *rows = &f->afters->set->items[manifest].rows;
     const size_t place = place_of(f, manifest);
 
-    if (rows->count > 0) {
+    if (f->afters->set->items[manifest].schedule != NULL) {
+        problems_add(f->problems, f->ref->place, "",
+                     "%s is a schedule; to wait for its run, name it as schedule", f->ref->name);
+    } else if (rows->count > 0) {
         add_array(f, place, rows->count, rows->indices, true);
     } else {
         add_job(f, place, true);
@@ -214,7 +219,7 @@ static void find_labels_here(struct finder *f) {
     for (size_t i = 0; i < f->afters->set->count; i++) {
         const struct text_node *metadata = node_member(f->afters->set->items[i].object, "metadata");
 
-        if (i != f->afters->manifest &&
+        if (i != f->afters->manifest && f->afters->set->items[i].schedule == NULL &&
             after_labels_match(f->ref->labels, node_member(metadata, "labels"))) {
             find_here(f, i);
         }

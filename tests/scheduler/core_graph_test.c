@@ -221,6 +221,58 @@ TEST(arrays__try_again_the_elements_that_failed) {
     finish(&fixture);
 }
 
+/* A schedule's run of one business date. */
+static void submit_run(struct fixture *fixture, const char *schedule, int32_t date,
+                       const char *after) {
+    struct new_after items[4] = {{.is_here = false}};
+    struct after_reader reader = {.at = after};
+    struct new_job job = {
+        .name = schedule,
+        .namespace = "red",
+        .team = "red",
+        .window = "",
+        .schedule = schedule,
+        .occurrence = {.time_us = 1, .business_date = date},
+        .ttl_s = JOB_TTL_NEVER,
+        .after = items,
+        .demand = fixture->demand,
+        .spec = {.text = "{}", .bytes = 2},
+    };
+    struct event event = {.kind = EVENT_SUBMIT,
+                          .submit = {.jobs = &job, .count = 1, .submitter = "ann"}};
+
+    while (after_next(&reader, &items[job.after_count].item)) {
+        job.after_count++;
+    }
+    turn(fixture, &event, 1);
+}
+
+static enum reason_code reason_of(const struct fixture *fixture, uint64_t id) {
+    struct reason reason = {.code = REASON_NONE};
+
+    (void)core_reason(fixture->core, id, &reason);
+    return (enum reason_code)reason.code;
+}
+
+/* It may be waited for before there is one, and that of another date is another one. */
+TEST(conditions__wait_for_the_run_of_the_same_business_date) {
+    struct fixture fixture = make();
+    struct job job;
+
+    denied(&fixture);
+    submit_run(&fixture, "report", 20000, "load@1"); /* The run's own date is what counts. */
+    CHECK_EQ(reason_of(&fixture, 1), REASON_DEPENDENCY, "there is no such run yet");
+    submit_run(&fixture, "load", 19999, "");
+    tell_pod(&fixture, 2, POD_STANDS_SUCCEEDED);
+    CHECK_EQ(reason_of(&fixture, 1), REASON_DEPENDENCY, "yesterday's is another one");
+    submit_run(&fixture, "load", 20000, "");
+    CHECK_EQ(reason_of(&fixture, 1), REASON_DEPENDENCY, "it is there, and not over");
+    tell_pod(&fixture, 3, POD_STANDS_SUCCEEDED);
+    CHECK(core_job(fixture.core, 1, &job) && job.state == JOB_SUBMITTING, "now it starts");
+    CHECK_EQ(job.eligible_us, fixture.now.now_us, "and ages from here");
+    finish(&fixture);
+}
+
 /* What waits for an array is let go, and skipped, a part in each turn too. */
 TEST(conditions__end_many_jobs_within_bounds) {
     struct fixture fixture = make();
