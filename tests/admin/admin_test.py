@@ -401,7 +401,7 @@ def killed_everywhere(world, old, new, *words, text=None):
         break
     if number < 5 or states != {old, new}:
         raise AssertionError("%d steps, %d states" % (number, len(states)))
-    left = [name for name in os.listdir(path_of(world, "data")) if name != "queue"]
+    left = [name for name in os.listdir(path_of(world, "data")) if name not in ("queue", "logs")]
     if left:
         raise AssertionError("left behind: %s" % left)
     admin(world, "verify")
