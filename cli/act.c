@@ -1,4 +1,4 @@
-/* cancel, hold, release, retry: one POST a job; all are tried, and the worst outcome is the status. */
+/* cancel, hold, release, retry: one POST a job; all are tried, and the worst outcome counts. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -37,8 +37,8 @@ struct outcome {
     char cause[OUTCOME_CAUSE_BYTES];       /* every sign of a failure, "" if there is none */
 };
 
-/* Judge a pod as it is now. kind: what the job is; Spark gives some exit codes a meaning, other ones
- * to an executor than to its driver. */
+/* Judge a pod as it is now. kind: what the job is; Spark gives some exit codes a meaning, of a
+ * driver and of an executor. */
 void outcome_judge(const struct pod_state *pod, enum job_kind kind, struct outcome *out_outcome);
 
 /* The pod is gone although it was not finished and nobody of us removed it. pod is its last

@@ -124,7 +124,7 @@ void retry_rules_print(const struct retry_rules *rules, struct buf *out);
 int retry_rules_parse(const char *text, struct retry_rules *out_rules) MUST_CHECK;
 
 /* The class as it is for a job: its own rules, else the configuration, else the defaults, else the
- * job's common back-off. Nothing is unset but retries_max and grace_us: these then have no bound. */
+ * job's common back-off. Nothing is unset but retries_max and grace_us: no bound, then. */
 struct retry_class retry_class_of(const struct retry_rules *rules,
                                   const struct retry_classes *common,
                                   const struct retry_policy *policy, enum failure failure);

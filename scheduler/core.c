@@ -486,6 +486,7 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
     notices_tick(core);
     schedules_forget(core);
     core->counts.nodes = ledger_node_count(core->ledger);
+    core->counts.breakers_open = core->breakers_open;
     *out_turn = (struct turn){
         .changes = core->outbox.changes,
         .change_count = core->outbox.change_count,

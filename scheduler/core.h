@@ -258,8 +258,10 @@ struct core_counts {
     uint64_t admissions;
     uint64_t quota_races;
     uint64_t preemptions; /* jobs stopped for others */
-    size_t notices;       /* that are to be sent, */
-    size_t notices_dead;  /* or were put aside */
+    uint64_t retries;     /* failed attempts that were followed by another */
+    size_t breakers_open;
+    size_t notices;      /* that are to be sent, */
+    size_t notices_dead; /* or were put aside */
     uint64_t notices_sent;
     uint64_t notices_dropped; /* for want of room */
 };

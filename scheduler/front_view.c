@@ -670,6 +670,10 @@ void front_metrics(struct daemon *daemon, const struct api_stats *stats, struct 
            counts.admissions);
     metric(out_text, "nightshift_preemptions_total", "counter", "Jobs stopped for other jobs.",
            counts.preemptions);
+    metric(out_text, "nightshift_retries_total", "counter",
+           "Failed attempts that were followed by another.", counts.retries);
+    metric(out_text, "nightshift_breakers_open", "gauge",
+           "Breakers that keep jobs back, or let one try.", counts.breakers_open);
     metric(out_text, "nightshift_notifications_sent_total", "counter",
            "Notifications that reached their receivers.", counts.notices_sent);
     metric(out_text, "nightshift_notifications_dropped_total", "counter",

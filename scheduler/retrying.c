@@ -297,6 +297,7 @@ static void try_again(struct core *core, struct entry *entry, const struct purse
     char wait[32];
 
     (*purse->spent)++;
+    core->counts.retries++;
     lifecycle_wait(core, entry, wait_us);
     text_print_duration(wait_us, wait);
     lifecycle_move(core, entry, JOB_RETRY_WAIT, "retry",
