@@ -1279,6 +1279,24 @@ def graphs_and_arrays(world):
     world.check_once()
 
 
+@row("retry of an array is of its elements that failed")
+def retries_an_array(world):
+    daemon = world.daemon
+    job = pod_job("parts", sim={"runtime": "100ms", "exit-code": "3"}, array="4-5",
+                  retry={"maxRetries": 0})
+    status, answer = daemon.try_submit(job)
+    same(status, 201, answer)
+    ids = [item["id"] for item in answer["jobs"]]
+    for each in ids:
+        same(daemon.wait_final(each, "FAILED")["attempts"], 1)
+    run = [world.programs["nightshift"], "retry", "--server", "unix:" + daemon.socket, str(ids[0])]
+    same(subprocess.run(run, text=True, capture_output=True, check=False).returncode, 0)
+    until("both were tried again",
+          lambda: [daemon.job(each)["attempts"] for each in ids] == [2, 2])
+    for each in ids:
+        daemon.wait_final(each, "FAILED")
+
+
 def spark_submit(world, *args, image="apache/spark:3.5.6"):
     """Returns the finished command."""
     return subprocess.run(
