@@ -1,5 +1,5 @@
-/* parse_json FILE SECONDS: how often a second jansson, which has the daemon's JSON, parses the file's
- * text. Nothing is done with what it says. */
+/* parse_json FILE SECONDS: how often a second jansson, which has the daemon's JSON, parses the text
+ * of the file. Nothing is done with what it says. */
 
 #include <jansson.h>
 #include <stdio.h>
