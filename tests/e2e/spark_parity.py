@@ -185,7 +185,7 @@ ROWS += (
 class Parity:
     def __init__(self, programs, spark_home):
         self.programs, self.home = programs, spark_home
-        self.folder = tempfile.TemporaryDirectory(prefix="parity-")
+        self.folder = tempfile.TemporaryDirectory(prefix="spark-submitted-")
         objects = os.path.join(self.folder.name, "node.json")
         with open(objects, "w", encoding="utf-8") as file:
             json.dump({"apiVersion": "v1", "kind": "List", "items": [node("a"), node("b")]}, file)
