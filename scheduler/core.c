@@ -17,6 +17,7 @@
 #include "scheduler/conditions.h"
 #include "scheduler/learnt.h"
 #include "scheduler/lifecycle.h"
+#include "scheduler/retrying.h"
 #include "scheduler/teams.h"
 #include "scheduler/view.h"
 
@@ -208,11 +209,25 @@ static void on_lost(struct core *core, struct event *event) {
     core->counts.lost[event->synced.part] = true;
 }
 
+/* Of those that wait, what grew before the nodes were known. */
+static void refit_all(struct core *core) {
+    struct entry *entry;
+
+    for (uint64_t id = 0; (entry = entries_next(&core->entries, id)) != NULL; id = entry->id) {
+        if (job_state_is_waiting((enum job_state)entry->state)) {
+            retrying_refit(core, entry);
+        }
+    }
+}
+
 static void on_synced(struct core *core, struct event *event) {
     core->counts.lost[event->synced.part] = false;
     core->counts.synced[event->synced.part] = !event->synced.denied;
     core->counts.denied[event->synced.part] = event->synced.denied;
     core->pass_needed = true;
+    if (event->synced.part == CLUSTER_NODES && !event->synced.denied) {
+        refit_all(core);
+    }
     if (event->synced.part == CLUSTER_PODS && !event->synced.denied && !core->adopted) {
         lifecycle_adopt(core);
     }

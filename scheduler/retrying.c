@@ -236,6 +236,36 @@ void retrying_recall(struct core *core, struct entry *entry) {
     retrying_refresh(core, entry);
 }
 
+/* Growth that could not start any more is less from now on. */
+static bool refit_role(struct core *core, struct entry *entry, bool of_executors) {
+    uint32_t *slot = growth_slot(entry_edit(entry), of_executors);
+    uint32_t fits = *slot > 1000 ? within(core, entry, of_executors, *slot) : *slot;
+
+    if (fits == *slot) {
+        return false;
+    }
+    *slot = fits;
+    learnt_note(core, entry, of_executors,
+                demand_grown_bytes(demand_role_memory(view_base(entry), of_executors), fits));
+    return true;
+}
+
+void retrying_refit(struct core *core, struct entry *entry) {
+    const struct course *course = entry_course(entry);
+    bool driver, executors;
+
+    if (entry->shape == NULL ||
+        (course->driver_growth <= 1000 && course->executor_growth <= 1000)) {
+        return;
+    }
+    driver = refit_role(core, entry, false);
+    executors = refit_role(core, entry, true);
+    if (driver || executors) {
+        lifecycle_note(core, entry, "memory", "less than it had grown to: no more could start");
+        retrying_refresh(core, entry);
+    }
+}
+
 /* --- The decision ---------------------------------------------------------------------------- */
 
 /* What pays for another attempt. */

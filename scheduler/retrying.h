@@ -19,6 +19,9 @@ int64_t retrying_grace_us(const struct core *core, const struct entry *entry, en
 /* Nodes are avoided for a time: the demand of a job that waits follows. */
 void retrying_refresh(struct core *core, struct entry *entry);
 
+/* The nodes are known: what grew while they were not, or while larger ones were there, fits now. */
+void retrying_refit(struct core *core, struct entry *entry);
+
 /* A job that was never admitted has what earlier runs of its name turned out to need. */
 void retrying_recall(struct core *core, struct entry *entry);
 

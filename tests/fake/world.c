@@ -997,6 +997,14 @@ static void check(struct world *world) {
 
 /* --- Turns ----------------------------------------------------------------------------------- */
 
+/* Attempts fail in many ways; each always in its own. */
+static enum failure failure_of(const struct world_pod *pod) {
+    static const enum failure failures[] = {FAILURE_APP, FAILURE_APP, FAILURE_OOM, FAILURE_EVICTED,
+                                            FAILURE_IMAGE};
+
+    return failures[(pod->job_id * 3 + pod->attempt) % ARRAY_LEN(failures)];
+}
+
 static struct event event_of(struct world *world, const struct note *note, struct quota *quota) {
     const struct world_pod *pod = &note->pod;
     char hard[3][24];
@@ -1019,7 +1027,7 @@ static struct event event_of(struct world *world, const struct note *note, struc
                     .attempt = pod->attempt,
                     .is_main = pod->role == POD_ROLE_DRIVER && pod->job_id != 0,
                     .standing = pod->standing,
-                    .failure = pod->standing == POD_STANDS_FAILED ? FAILURE_APP : FAILURE_NONE,
+                    .failure = pod->standing == POD_STANDS_FAILED ? failure_of(pod) : FAILURE_NONE,
                     .exit_code = pod->standing == POD_STANDS_FAILED ? 1 : 0,
                     .message = "",
                     .role = pod->role,
@@ -1362,6 +1370,23 @@ static void release(struct world *world) {
     }
 }
 
+/* Some that failed are tried again by hand, with their budgets new. */
+static void retry(struct world *world) {
+    const uint64_t id = 1 + rng_below(&world->rng, world->acknowledged);
+    struct event event = {.kind = EVENT_RETRY, .token = 1};
+    struct job job;
+
+    if (!core_job(world->core, id, &job) || job.state != JOB_FAILED) {
+        return;
+    }
+    event.retry =
+        (struct retry_event){.job_id = id, .demand = world->demands[world->disk[id].which]};
+    (void)turn(world, &event, 1);
+    if (core_job(world->core, id, &job) && (job.retries != 0 || job.infra_retries != 0)) {
+        broken(world, "tried again by hand with spent budgets", id);
+    }
+}
+
 static void cancel(struct world *world) {
     struct event event = {.kind = EVENT_CANCEL,
                           .token = 1,
@@ -1438,6 +1463,10 @@ static void step(struct world *world) {
     if (!world->died && !world->paused && world->acknowledged > 0 &&
         chance(world, world->options.cancel)) {
         cancel(world);
+    }
+    if (!world->died && !world->paused && world->acknowledged > 0 &&
+        world->acknowledged < world->options.jobs && chance(world, 50)) {
+        retry(world);
     }
     if (!world->died && !world->paused && world->options.deadlines > 0 && chance(world, 100)) {
         foresee(world);
