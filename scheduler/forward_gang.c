@@ -161,6 +161,18 @@ static void tell_gone(struct forward *forward, const struct gang *gang, size_t a
     forward_name_event(forward, gang, at);
 }
 
+/* One that runs is enough for a driver not to be taken for starved. */
+static void tell_executor(struct forward *forward, const struct gang *gang) {
+    const struct demand *demand = demand_of(forward, gang);
+
+    for (size_t i = 0; demand != NULL && i < gang->pod_count; i++) {
+        if (demand->groups[gang->pods[i].group].role == POD_ROLE_EXECUTOR) {
+            gang_tell_pod(forward, gang, i, POD_STANDS_RUNNING);
+            return;
+        }
+    }
+}
+
 void gang_run(struct forward *forward, struct gang *gang, int64_t since_us) {
     int64_t ran_us = forward->now.now_us > since_us ? forward->now.now_us - since_us : 0;
     int64_t runtime_us = CLOCK_NEVER_US;
@@ -177,6 +189,7 @@ void gang_run(struct forward *forward, struct gang *gang, int64_t since_us) {
         timers_add(&forward->timers, gang->ends_us, gang->job_id);
     }
     gang_tell_pod(forward, gang, gang->main, POD_STANDS_RUNNING);
+    tell_executor(forward, gang);
 }
 
 /* The room comes back at once; the core hears of it in the turn to come. */

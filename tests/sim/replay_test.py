@@ -59,6 +59,14 @@ def test_figures_by_hand(folder):
     near(team["waitMeanSeconds"], 150)
 
 
+def test_executors_are_not_missed(folder):
+    """A driver runs on for hours: its executors are there, though none of them does anything."""
+    trace = write(folder, "t", json.dumps({"submit": 0, "runtime": 7200, "pods": [
+        {"cpu": 1}, {"count": 3, "cpu": 1}]}) + "\n")
+    row = figures(trace, "--nodes", "1x4", "--policies", "fifo")["policies"][0]
+    near(row["makespanSeconds"], 7200)
+
+
 def test_fairness_by_hand(folder):
     """On the first day a gets the machine for 18 hours and b for 6 (it asked for 24): fair would be
     12 each, so a got 1.5 of its due, b half: 2^2 / (2 * 2.5)."""
