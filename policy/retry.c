@@ -181,18 +181,6 @@ const struct retry_rule *retry_rule_of(const struct retry_rules *rules,
 
 /* --- Words ----------------------------------------------------------------------------------- */
 
-const char *retry_budget_text(enum retry_budget budget) {
-    static const char *const texts[] = {"", "retries", "infra", "none"};
-
-    return texts[budget];
-}
-
-const char *retry_avoid_text(enum retry_avoid avoid) {
-    static const char *const texts[] = {"", "no", "preferred", "required"};
-
-    return texts[avoid];
-}
-
 const char *retry_action_text(enum retry_action action) {
     static const char *const texts[] = {"Count", "Ignore", "FailJob"};
 

@@ -137,8 +137,6 @@ struct retry_growth retry_growth_of(const struct retry_rules *rules,
 const struct retry_rule *retry_rule_of(const struct retry_rules *rules,
                                        const struct retry_signs *signs);
 
-const char *retry_budget_text(enum retry_budget budget); /* "retries", "infra", "none" */
-const char *retry_avoid_text(enum retry_avoid avoid);    /* "no", "preferred", "required" */
 const char *retry_action_text(enum retry_action action); /* "Count", "Ignore", "FailJob" */
 
 /* How often a job's attempts failed with a class, saturated: two words of bytes. */
