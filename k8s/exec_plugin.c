@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/ensure.h"
 #include "base/memory.h"
+#include "base/pipe.h"
 #include "base/poller.h"
 
 /* One of the program's outputs. */
@@ -34,31 +35,6 @@ struct exec_plugin {
 };
 
 /* --- Starting --------------------------------------------------------------------------------- */
-
-struct pipe_pair {
-    int read_fd;
-    int write_fd;
-};
-
-static int open_pipe(struct pipe_pair *out_pair) {
-    int fds[2];
-
-    if (pipe2(fds, O_CLOEXEC) < 0) {
-        return errno;
-    }
-    (void)fcntl(fds[0], F_SETFL, O_NONBLOCK);
-    *out_pair = (struct pipe_pair){fds[0], fds[1]};
-    return 0;
-}
-
-static void close_pipe(struct pipe_pair *pair) {
-    if (pair->read_fd >= 0) {
-        (void)close(pair->read_fd);
-    }
-    if (pair->write_fd >= 0) {
-        (void)close(pair->write_fd);
-    }
-}
 
 /* The program begins with no signal blocked or ignored, in a process group of its own. */
 static void set_attributes(posix_spawnattr_t *attributes) {
@@ -251,22 +227,22 @@ static void watch_fd(struct exec_plugin *plugin, struct poller_fd *watch, int fd
 
 int exec_plugin_start(const struct exec_plugin_options *options, exec_plugin_done *done,
                       void *context, struct exec_plugin **out_plugin, struct error *error) {
-    struct pipe_pair output = {-1, -1};
-    struct pipe_pair error_output = {-1, -1};
+    struct pipe_pair output = PIPE_CLOSED;
+    struct pipe_pair error_output = PIPE_CLOSED;
     struct exec_plugin *plugin;
     pid_t pid;
     int end_fd;
-    int number = open_pipe(&output);
+    int number = pipe_open(&output);
 
     if (number == 0) {
-        number = open_pipe(&error_output);
+        number = pipe_open(&error_output);
     }
     if (number == 0) {
         number = spawn(options, output.write_fd, error_output.write_fd, &pid);
     }
     if (number != 0) {
-        close_pipe(&output);
-        close_pipe(&error_output);
+        pipe_close(&output);
+        pipe_close(&error_output);
         return fail(options->command, number, error);
     }
     end_fd = pidfd_open(pid, 0);
@@ -274,8 +250,8 @@ int exec_plugin_start(const struct exec_plugin_options *options, exec_plugin_don
         number = errno;
         (void)kill(-pid, SIGKILL);
         (void)reap(pid);
-        close_pipe(&output);
-        close_pipe(&error_output);
+        pipe_close(&output);
+        pipe_close(&error_output);
         return fail(options->command, number, error);
     }
     (void)close(output.write_fd);

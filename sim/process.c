@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/memory.h"
+#include "base/pipe.h"
 #include "base/poller.h"
 #include "sim/process_child.h"
 
@@ -171,31 +172,6 @@ pid_t process_pid(const struct process *process) {
 
 /* --- The start -------------------------------------------------------------------------------- */
 
-struct pipe_pair {
-    int read_fd;
-    int write_fd;
-};
-
-static int open_pipe(struct pipe_pair *out_pair) {
-    int fds[2];
-
-    if (pipe2(fds, O_CLOEXEC) < 0) {
-        return errno;
-    }
-    (void)fcntl(fds[0], F_SETFL, O_NONBLOCK);
-    *out_pair = (struct pipe_pair){fds[0], fds[1]};
-    return 0;
-}
-
-static void close_pipe(struct pipe_pair *pair) {
-    if (pair->read_fd >= 0) {
-        (void)close(pair->read_fd);
-    }
-    if (pair->write_fd >= 0) {
-        (void)close(pair->write_fd);
-    }
-}
-
 /* Returns an errno. No signal may come between the fork and the shim's own mask. */
 static int spawn(const struct process_options *options, const struct pipe_pair *output,
                  const struct pipe_pair *report, pid_t *out_pid, int *out_end_fd) {
@@ -238,18 +214,18 @@ static void watch_fd(struct process *process, struct poller_fd *watch, int fd,
 
 int process_start(const struct process_options *options, struct process **out_process,
                   struct error *error) {
-    struct pipe_pair output = {-1, -1};
-    struct pipe_pair report = {-1, -1};
+    struct pipe_pair output = PIPE_CLOSED;
+    struct pipe_pair report = PIPE_CLOSED;
     struct process *process;
     pid_t pid = 0;
     int end_fd = -1;
-    int number = open_pipe(&output);
+    int number = pipe_open(&output);
 
-    number = number == 0 ? open_pipe(&report) : number;
+    number = number == 0 ? pipe_open(&report) : number;
     number = number == 0 ? spawn(options, &output, &report, &pid, &end_fd) : number;
     if (number != 0) {
-        close_pipe(&output);
-        close_pipe(&report);
+        pipe_close(&output);
+        pipe_close(&report);
         return error_set(error, ERR_IO, "start %s: %s", options->arguments[0], strerror(number));
     }
     (void)close(output.write_fd);
@@ -280,15 +256,15 @@ bool process_can_isolate(const char *scratch, struct error *error) {
                                       .folder = "/",
                                       .arguments = arguments,
                                       .environment = environment};
-    struct pipe_pair output = {-1, -1};
-    struct pipe_pair report = {-1, -1};
+    struct pipe_pair output = PIPE_CLOSED;
+    struct pipe_pair report = PIPE_CLOSED;
     struct process probe = {0};
     pid_t pid = 0;
     int end_fd = -1;
-    int number = open_pipe(&output);
+    int number = pipe_open(&output);
     bool can = false;
 
-    number = number == 0 ? open_pipe(&report) : number;
+    number = number == 0 ? pipe_open(&report) : number;
     number = number == 0 ? spawn(&options, &output, &report, &pid, &end_fd) : number;
     if (number == 0) {
         can = reap(pid) == 0;
@@ -301,7 +277,7 @@ bool process_can_isolate(const char *scratch, struct error *error) {
                         probe.failure == NULL ? strerror(number) : probe.failure);
     }
     free(probe.failure);
-    close_pipe(&output);
-    close_pipe(&report);
+    pipe_close(&output);
+    pipe_close(&report);
     return can;
 }
