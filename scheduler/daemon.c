@@ -654,10 +654,40 @@ static int load_schedules(struct daemon *daemon) {
                                    &damaged);
 }
 
+/* All that the core knows again beside jobs. It goes before what asks for it: jobs with windows have
+ * to fit into them, by what their names took. */
+static int load_facts(struct daemon *daemon) {
+    static const struct {
+        enum fact_kind kind;
+        int (*load)(void *daemon, const struct fact *fact);
+    } kinds[] = {
+        {FACT_RUNS, load_runs},      {FACT_USAGE, load_usage}, {FACT_MEMORY, load_learnt},
+        {FACT_BREAKER, load_learnt}, {FACT_GROUP, load_group}, {FACT_NOTICE, load_notice},
+    };
+    uint64_t damaged = 0;
+    int r = OK;
+
+    for (size_t i = 0; r == OK && i < ARRAY_LEN(kinds); i++) {
+        r = queue_each_fact(daemon->queue, kinds[i].kind, kinds[i].load, daemon, &damaged);
+    }
+    return r;
+}
+
+static void tell_loaded(struct daemon *daemon) {
+    log_info(&daemon->log, daemon->started_us,
+             "event=queue_loaded uid=%s jobs=%" PRIu64 " seed=%" PRIu64, queue_uid(daemon->queue),
+             queue_next_id(daemon->queue) - 1, daemon->seed);
+    if (queue_migrated_from(daemon->queue) != 0) {
+        log_warn(&daemon->log, daemon->started_us,
+                 "event=queue_migrated from_format=%" PRIu32
+                 " action=\"its records were written anew; an earlier nightshift can't read them\"",
+                 queue_migrated_from(daemon->queue));
+    }
+}
+
 static int load_queue(struct daemon *daemon, struct error *error) {
     struct load load = {.daemon = daemon};
     uint64_t damaged = 0;
-    uint64_t damaged_runs = 0;
     int r;
 
     daemon->core = core_create(&(struct core_options){
@@ -665,25 +695,9 @@ static int load_queue(struct daemon *daemon, struct error *error) {
         .seed = rng_next(&daemon->rng),
         .settings = core_settings_of(&daemon->config),
     });
-    /* What names took goes first: jobs with windows have to fit into them. */
-    r = queue_each_fact(daemon->queue, FACT_RUNS, load_runs, daemon, &damaged_runs);
     set_teams(daemon);
     set_pools(daemon);
-    if (r == OK) {
-        r = queue_each_fact(daemon->queue, FACT_USAGE, load_usage, daemon, &damaged_runs);
-    }
-    if (r == OK) {
-        r = queue_each_fact(daemon->queue, FACT_MEMORY, load_learnt, daemon, &damaged_runs);
-    }
-    if (r == OK) {
-        r = queue_each_fact(daemon->queue, FACT_BREAKER, load_learnt, daemon, &damaged_runs);
-    }
-    if (r == OK) {
-        r = queue_each_fact(daemon->queue, FACT_GROUP, load_group, daemon, &damaged_runs);
-    }
-    if (r == OK) {
-        r = queue_each_fact(daemon->queue, FACT_NOTICE, load_notice, daemon, &damaged_runs);
-    }
+    r = load_facts(daemon);
     if (r == OK) {
         r = load_schedules(daemon);
     }
@@ -701,15 +715,7 @@ static int load_queue(struct daemon *daemon, struct error *error) {
     if (r < 0) {
         return error_set(error, r, "can't read the queue: %s", err_sentence(r));
     }
-    log_info(&daemon->log, daemon->started_us,
-             "event=queue_loaded uid=%s jobs=%" PRIu64 " seed=%" PRIu64, queue_uid(daemon->queue),
-             queue_next_id(daemon->queue) - 1, daemon->seed);
-    if (queue_migrated_from(daemon->queue) != 0) {
-        log_warn(&daemon->log, daemon->started_us,
-                 "event=queue_migrated from_format=%" PRIu32
-                 " action=\"its records were written anew; an earlier nightshift can't read them\"",
-                 queue_migrated_from(daemon->queue));
-    }
+    tell_loaded(daemon);
     damage_report_opening(daemon);
     return OK;
 }
