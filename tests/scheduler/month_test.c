@@ -38,6 +38,7 @@
 #define HOLIDAY       (FIRST_DAY + 12)
 #define OUTAGE_NIGHT  9
 #define ALARM_LATE_US (2 * MINUTE_US)
+#define RULES         "x 1 0 * 97;" /* what a job makes of exit code 97, which none has */
 
 static const char *const teams[TEAMS] = {"finance", "search", "weather"};
 static const char *const windows[TEAMS] = {"late", "small-hours", "whole-night"};
@@ -329,7 +330,7 @@ static void with_schedule(struct month *month, unsigned i,
                           void put(struct month *month, struct new_schedule *schedule)) {
     const unsigned team = i % TEAMS;
     struct error error = {0};
-    char name[16], before[16], cron[32];
+    char name[16], before[16], cron[32], rules[] = RULES;
     struct new_after after = {.item = {.schedule = before}};
     struct new_schedule schedule = {
         .namespace = teams[team],
@@ -351,6 +352,7 @@ static void with_schedule(struct month *month, unsigned i,
                 .ttl_s = 3600,
                 .retry = {.retries_max = 2,
                           .infra_retries_max = 20,
+                          .rules = rules,
                           .backoff_first_us = 1000000,
                           .backoff_max_us = 5 * MINUTE_US},
                 .expected_runtime_us = 30 * MINUTE_US,
@@ -378,6 +380,7 @@ static void with_schedule(struct month *month, unsigned i,
     }
     put(month, &schedule);
     zone_destroy(schedule.zone);
+    memset(rules, 'x', sizeof rules); /* Borrowed for the call alone. */
 }
 
 static void submit_schedule(struct month *month, struct new_schedule *schedule) {
@@ -568,6 +571,7 @@ static void check_occurrences(struct month *month, unsigned *by_state) {
         CHECK_EQ(seen[i * NIGHTS + (unsigned)day]++, 0, "an occurrence was made twice");
         CHECK_EQ(job->occurrence.business_date, FIRST_DAY + day, "its business date");
         CHECK(job_state_is_final(job->state), "did not come to an end");
+        CHECK_STR(job->retry.rules, RULES, "its own rules of retries");
         check_alarms(month, stored);
         by_state[job->state]++;
     }
