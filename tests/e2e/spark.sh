@@ -3,7 +3,7 @@
 #
 # kubesim runs the pods as processes of this machine; the image is Spark from PyPI (pyspark, 400 MB
 # each; kept in bin/spark) in the versions given, else the newest 3.5. Needs Java 17, python3-venv and
-# namespaces (root, or a kernel that gives users some). About two minutes a version.
+# namespaces (root, or a kernel that gives users some). Some minutes a version.
 #
 # Exit status: 0 all held, 1 something did not, 2 it can't be tried here.
 set -euo pipefail
