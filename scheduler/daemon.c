@@ -654,8 +654,8 @@ static int load_schedules(struct daemon *daemon) {
                                    &damaged);
 }
 
-/* All that the core knows again beside jobs. It goes before what asks for it: jobs with windows have
- * to fit into them, by what their names took. */
+/* All that the core knows again beside jobs. It goes before what asks for it: jobs with windows
+ * have to fit into them, by what their names took. */
 static int load_facts(struct daemon *daemon) {
     static const struct {
         enum fact_kind kind;
