@@ -1,22 +1,10 @@
 #include "policy/place.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/ensure.h"
-#include "base/memory.h"
+#include "policy/place_fill.h"
 #include "policy/place_rules.h"
-
-/* One group being placed. */
-struct batch {
-    const struct pod_demand *pod;
-    const struct resources *requests;
-    uint64_t where_hash;
-    uint32_t group;
-    uint32_t count;
-    const struct node_choice *choice;
-    struct node_needs needs;
-};
 
 void place_finish(struct place *place) {
     if (place != NULL) {
@@ -78,218 +66,17 @@ void place_rewind(struct place *place) {
     place_forget_company(place);
 }
 
-static void push_run(struct place *place, const struct batch *batch, uint32_t node,
-                     uint32_t count) {
-    if (place->run_count == place->run_room) {
-        place->run_room = place->run_room > 0 ? place->run_room * 2 : 16;
-        place->runs = mem_grow(place->runs, place->run_room, sizeof *place->runs);
-    }
-    place->runs[place->run_count++] =
-        (struct place_run){.group = batch->group, .node = node, .count = count};
-    node_index_take(&place->index, node, batch->requests, count);
-}
-
-/* How many pods find room, up to `wanted`. */
-static uint32_t fit_count(const struct node_needs *needs, const struct resources *free,
-                          uint32_t wanted) {
-    int64_t most = wanted;
-
-    for (size_t i = 0; i < needs->count; i++) {
-        const int64_t fits = free->amount[needs->kinds[i]] / needs->amounts[i];
-
-        most = fits < most ? fits : most;
-    }
-    return most > 0 ? (uint32_t)most : 0;
-}
-
-static struct batch batch_of(const struct demand *demand, size_t group) {
-    const struct pod_group *from = &demand->groups[group];
-
-    return (struct batch){.pod = &from->pod,
-                          .requests = &from->requests,
-                          .where_hash = from->where_hash,
-                          .group = (uint32_t)group,
-                          .count = from->count,
-                          .needs = node_needs_of(&from->requests)};
-}
-
-/* The choice is valid until another one is asked for. */
-static void choose(struct place *place, struct batch *batch) {
-    batch->choice = node_index_choice(&place->index, batch->pod, batch->where_hash);
-}
-
-static void note_placed(struct place *place, uint32_t node, uint32_t count,
-                        const struct pod_demand *pod) {
-    if (place->placed_count == place->placed_room) {
-        place->placed_room = place->placed_room > 0 ? place->placed_room * 2 : 16;
-        place->placed = mem_grow(place->placed, place->placed_room, sizeof *place->placed);
-    }
-    place->placed[place->placed_count++] =
-        (struct place_resident){.node = node, .count = count, .pod = pod};
-    place->placed_antis += pod_demand_keeps_apart(pod);
-}
-
-/* The node for one more pod: where topology spread asks for it most, then the first. */
-static uint32_t find_allowed(struct place *place, const struct batch *batch,
-                             const struct place_rules *rules) {
-    struct node_search search = {0};
-    uint32_t best = NODE_INDEX_NONE;
-    int64_t least = INT64_MAX;
-    uint32_t at;
-
-    while ((at = node_index_next_fit(&place->index, batch->choice, &batch->needs, &search)) !=
-           NODE_INDEX_NONE) {
-        const struct pod_rule *rule;
-        int64_t weight;
-
-        if (!place_rules_allow(rules, at, &rule)) {
-            continue;
-        }
-        weight = place_rules_weight(rules, at);
-        if (weight < least) {
-            best = at;
-            least = weight;
-        }
-        if (weight == 0) {
-            break;
-        }
-    }
-    return best;
-}
-
-/* Pod by pod, by the rules about other pods. */
-static uint32_t fill_by_rules(struct place *place, struct batch *batch) {
-    struct place_rules *rules = place_rules_create(place, batch->pod);
-    uint32_t placed = 0;
-
-    for (; placed < batch->count; placed++) {
-        const uint32_t node = find_allowed(place, batch, rules);
-
-        if (node == NODE_INDEX_NONE) {
-            break;
-        }
-        push_run(place, batch, node, 1);
-        note_placed(place, node, 1, batch->pod);
-        place_rules_note(rules, node);
-    }
-    place_rules_destroy(rules);
-    return placed;
-}
-
-/* Put what fits on the nodes; how many were placed. */
-static uint32_t fill(struct place *place, struct batch *batch) {
-    struct node_search search = {0};
-    uint32_t left = batch->count;
-
-    choose(place, batch);
-    if (place_rules_concern(place, batch->pod)) {
-        return fill_by_rules(place, batch);
-    }
-    while (left > 0) {
-        const uint32_t node =
-            node_index_next_fit(&place->index, batch->choice, &batch->needs, &search);
-        uint32_t count;
-
-        if (node == NODE_INDEX_NONE) {
-            break;
-        }
-        count = fit_count(&batch->needs, &place->index.nodes[node].free, left);
-        push_run(place, batch, node, count);
-        note_placed(place, node, count, batch->pod);
-        left -= count;
-    }
-    return batch->count - left;
-}
-
-/* Give back what the runs took, from the last one on. */
-static void undo(struct place *place, const struct demand *demand) {
-    while (place->run_count > 0) {
-        const struct place_run *run = &place->runs[--place->run_count];
-
-        if (place->placed_count > 0) {
-            place->placed_antis -= pod_demand_keeps_apart(place->placed[--place->placed_count].pod);
-        }
-
-        node_index_take(&place->index, run->node, &demand->groups[run->group].requests,
-                        -(int64_t)run->count);
-    }
-}
-
-/* The node that the fewest things keep the pod from: one of each class is asked. */
-static uint32_t find_least_refusal(const struct place *place, const struct pod_demand *pod) {
-    const struct node_index *index = &place->index;
-    size_t least = SIZE_MAX;
-    uint32_t best = NODE_INDEX_NONE;
-    char text[8];
-
-    for (size_t i = 0; i < index->class_count; i++) {
-        const struct node_class *class = &index->classes[i];
-        uint32_t at;
-        size_t count;
-
-        if (class->count == 0) {
-            continue;
-        }
-        at = class->leaves[0].nodes[0];
-        count = node_refusal(index->nodes[at].node, pod, index->some_day, text, sizeof text);
-        if (count < least || (count == least && index->nodes[at].rank < index->nodes[best].rank)) {
-            least = count;
-            best = at;
-        }
-    }
-    return best;
-}
-
-/* Is there room for one more, where a rule keeps it off? */
-static void find_rule(struct place *place, const struct batch *batch, struct place_miss *miss) {
-    struct place_rules *rules = place_rules_create(place, batch->pod);
-    struct node_search search = {0};
-    const uint32_t node = node_index_next_fit(&place->index, batch->choice, &batch->needs, &search);
-
-    if (node != NODE_INDEX_NONE && !place_rules_allow(rules, node, &miss->rule)) {
-        miss->kept_off = true;
-        miss->node = node;
-    }
-    place_rules_destroy(rules);
-}
-
-static struct place_miss find_miss(struct place *place, struct batch *batch, uint32_t placed) {
-    struct place_miss miss = {.group = batch->group,
-                              .placed = placed,
-                              .wanted = batch->count,
-                              .nodes = (uint32_t)place->index.node_count,
-                              .kind = RESOURCE_NONE};
-    uint32_t nearest;
-
-    choose(place, batch);
-    miss.nodes_matching = batch->choice->node_count;
-    miss.nodes_held = node_index_held(&place->index, batch->choice, &miss.held_by);
-    if (miss.nodes_matching == 0) {
-        miss.node = find_least_refusal(place, batch->pod);
-    }
-    nearest = node_index_nearest(&place->index, batch->choice, &batch->needs, &miss.kind);
-    if (nearest != NODE_INDEX_NONE) {
-        miss.node = nearest;
-        miss.needs = batch->requests->amount[miss.kind];
-        miss.free = place->index.nodes[nearest].free.amount[miss.kind];
-    }
-    if (place_rules_concern(place, batch->pod)) {
-        find_rule(place, batch, &miss);
-    }
-    return miss;
-}
-
 /* How many of the many pods find no room any more once the single pod is on the node. */
 static uint32_t room_lost(const struct place *place, uint32_t node, const struct batch *single,
                           const struct batch *many) {
     struct resources free = place->index.nodes[node].free;
-    const uint32_t before = fit_count(&many->needs, &free, many->count);
+    const uint32_t before = place_fit_count(&many->needs, &free, many->count);
 
     if (before == 0 || !node_index_accepts(&place->index, many->choice, node)) {
         return 0;
     }
     resources_subtract(&free, single->requests);
-    return before - fit_count(&many->needs, &free, many->count);
+    return before - place_fit_count(&many->needs, &free, many->count);
 }
 
 static bool has_class(const struct node_choice *choice, uint32_t class_index) {
@@ -324,17 +111,17 @@ static uint32_t find_least_loss(struct place *place, const struct batch *single,
 
 /* A group alone is placed if there is any way to. */
 static bool fits_alone(struct place *place, const struct demand *demand, struct batch *batch) {
-    const uint32_t placed = fill(place, batch);
+    const uint32_t placed = place_fill(place, batch);
 
-    undo(place, demand);
+    place_undo(place, demand);
     return placed == batch->count;
 }
 
 /* One pod and many equal ones, as a Spark driver and its executors are: with the one where it
  * costs the many least, the gang is placed if there is any way to place it. */
 static bool place_pair(struct place *place, const struct demand *demand, size_t single_group) {
-    struct batch single = batch_of(demand, single_group);
-    struct batch many = batch_of(demand, 1 - single_group);
+    struct batch single = place_batch_of(demand, single_group);
+    struct batch many = place_batch_of(demand, 1 - single_group);
     uint32_t node;
 
     place->run_count = 0;
@@ -342,17 +129,17 @@ static bool place_pair(struct place *place, const struct demand *demand, size_t 
         !fits_alone(place, demand, &many)) {
         return false; /* Rules decide where single pods go: what was tried is all there is. */
     }
-    choose(place, &single);
-    choose(place, &many);
-    choose(place, &single); /* Again: the other one may have made the classes anew. */
+    place_choose(place, &single);
+    place_choose(place, &many);
+    place_choose(place, &single); /* Again: the other one may have made the classes anew. */
     node = find_least_loss(place, &single, &many);
     if (node == NODE_INDEX_NONE) {
         return false;
     }
-    push_run(place, &single, node, 1);
-    note_placed(place, node, 1, single.pod);
-    if (fill(place, &many) < many.count) {
-        undo(place, demand);
+    place_push_run(place, &single, node, 1);
+    place_note(place, node, 1, single.pod);
+    if (place_fill(place, &many) < many.count) {
+        place_undo(place, demand);
         return false;
     }
     return true;
@@ -362,19 +149,19 @@ static bool place_in_order(struct place *place, const struct demand *demand, con
                            struct place_miss *out_miss) {
     place->run_count = 0;
     for (size_t i = 0; i < demand->group_count; i++) {
-        struct batch batch = batch_of(demand, order[i]);
+        struct batch batch = place_batch_of(demand, order[i]);
         uint32_t placed = 0;
 
-        choose(place, &batch);
+        place_choose(place, &batch);
         if (out_miss != NULL ||
             node_index_may_hold(&place->index, batch.choice, &batch.needs, batch.count)) {
-            placed = fill(place, &batch);
+            placed = place_fill(place, &batch);
         }
         if (placed < batch.count) {
             if (out_miss != NULL) {
-                *out_miss = find_miss(place, &batch, placed);
+                *out_miss = place_find_miss(place, &batch, placed);
             }
-            undo(place, demand);
+            place_undo(place, demand);
             return false;
         }
     }
@@ -399,9 +186,9 @@ static double pod_size(struct place *place, const struct pod_group *group) {
 
 /* Fewer accepting nodes sort first, as larger pods do. */
 static double pickiness(struct place *place, const struct demand *demand, size_t group) {
-    struct batch batch = batch_of(demand, group);
+    struct batch batch = place_batch_of(demand, group);
 
-    choose(place, &batch);
+    place_choose(place, &batch);
     return -(double)batch.choice->node_count;
 }
 
@@ -478,7 +265,7 @@ bool place_gang(struct place *place, const struct demand *demand, struct place_m
 bool place_possible(struct place *place, const struct demand *demand, struct place_miss *out_miss) {
     const bool possible = place_gang(place, demand, out_miss);
 
-    undo(place, demand);
+    place_undo(place, demand);
     return possible;
 }
 
@@ -488,12 +275,12 @@ static bool domains_are_too_few(struct place *place, struct batch *batch,
     const struct pod_rule *rule = NULL;
     uint32_t domains;
 
-    choose(place, batch);
+    place_choose(place, batch);
     domains = place_rules_domains(place, batch->pod, batch->choice, &rule);
     if (domains >= batch->count) {
         return false;
     }
-    *out_miss = find_miss(place, batch, domains);
+    *out_miss = place_find_miss(place, batch, domains);
     out_miss->rule = rule;
     out_miss->kept_off = true;
     return true;
@@ -502,15 +289,15 @@ static bool domains_are_too_few(struct place *place, struct batch *batch,
 bool place_impossible(struct place *place, const struct demand *demand,
                       struct place_miss *out_miss) {
     for (size_t i = 0; i < demand->group_count; i++) {
-        struct batch batch = batch_of(demand, i);
+        struct batch batch = place_batch_of(demand, i);
         uint32_t placed;
 
         place->run_count = 0;
-        placed = fill(place, &batch);
+        placed = place_fill(place, &batch);
         if (placed < batch.count) {
-            *out_miss = find_miss(place, &batch, placed);
+            *out_miss = place_find_miss(place, &batch, placed);
         }
-        undo(place, demand);
+        place_undo(place, demand);
         if (placed < batch.count && !place_rules_concern(place, batch.pod)) {
             return true;
         }
@@ -535,7 +322,7 @@ bool place_pod_possible(struct place *place, const struct pod_demand *pod,
     struct batch batch = batch_of_pod(pod, requests, 1);
     struct node_search search = {0};
 
-    choose(place, &batch);
+    place_choose(place, &batch);
     return node_index_next_fit(&place->index, batch.choice, &batch.needs, &search) !=
            NODE_INDEX_NONE;
 }
@@ -545,7 +332,7 @@ uint32_t place_pods(struct place *place, const struct pod_demand *pod,
     struct batch batch = batch_of_pod(pod, requests, count);
 
     place->run_count = 0;
-    return fill(place, &batch);
+    return place_fill(place, &batch);
 }
 
 void place_hold_for_pod(struct place *place, const struct pod_demand *pod, uint64_t job_id) {
@@ -566,9 +353,9 @@ bool place_is_kept_from(struct place *place, const struct demand *demand) {
     uint64_t job_id;
 
     for (size_t i = 0; i < demand->group_count; i++) {
-        struct batch batch = batch_of(demand, i);
+        struct batch batch = place_batch_of(demand, i);
 
-        choose(place, &batch);
+        place_choose(place, &batch);
         if (node_index_held(&place->index, batch.choice, &job_id) > 0) {
             return true;
         }

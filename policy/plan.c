@@ -11,14 +11,6 @@
 #define UNKNOWN_CORES          INT64_C(1000)
 #define UNKNOWN_BYTES_PER_CORE (INT64_C(4) << 30)
 
-static void append(struct plan_list *list, uint32_t number) {
-    if (list->count == list->room) {
-        list->room = list->room > 0 ? 2 * list->room : 4;
-        list->numbers = mem_grow(list->numbers, list->room, sizeof *list->numbers);
-    }
-    list->numbers[list->count++] = number;
-}
-
 struct plan *plan_create(struct share *share, plan_eligible_fn *eligible_us, const void *context) {
     struct plan *plan = mem_alloc(1, sizeof *plan);
 
@@ -28,27 +20,6 @@ struct plan *plan_create(struct share *share, plan_eligible_fn *eligible_us, con
     plan->eligible_us = eligible_us;
     plan->context = context;
     return plan;
-}
-
-static void forget_reason(struct plan *plan, struct plan_state *state) {
-    if (state->own != NULL) {
-        state->own->next = plan->spare;
-        plan->spare = state->own;
-        state->own = NULL;
-    }
-    state->waits_id = 0;
-}
-
-static struct plan_reason *keep_reason(struct plan *plan, const struct reason *reason) {
-    struct plan_reason *kept = plan->spare;
-
-    if (kept != NULL) {
-        plan->spare = kept->next;
-    } else {
-        kept = mem_alloc(1, sizeof *kept);
-    }
-    kept->reason = *reason;
-    return kept;
 }
 
 void plan_destroy(struct plan *plan) {
@@ -61,7 +32,7 @@ void plan_destroy(struct plan *plan) {
         free(plan->namespaces[i].waiting.numbers);
     }
     for (size_t i = 0; i < plan->state_count; i++) {
-        forget_reason(plan, &plan->states[i]);
+        plan_forget_reason(plan, &plan->states[i]);
     }
     for (struct plan_reason *next; plan->spare != NULL; plan->spare = next) {
         next = plan->spare->next;
@@ -82,183 +53,6 @@ void plan_destroy(struct plan *plan) {
     free(plan->runs);
     free(plan->run_ends);
     free(plan);
-}
-
-/* --- Shapes ---------------------------------------------------------------------------------- */
-
-uint64_t plan_next_job(const struct plan *plan, uint32_t number) {
-    const struct plan_state *state = &plan->states[number];
-
-    ENSURE(state->started + state->promised < state->shape->job_count);
-    return state->shape->job_ids[state->started + state->promised];
-}
-
-/* The shape's next job may start, as far as we know; or there is none. */
-static void offer(struct plan *plan, uint32_t number) {
-    struct plan_state *state = &plan->states[number];
-    uint64_t job_id;
-
-    forget_reason(plan, state);
-    state->promised = 0;
-    if (state->demand != state->shape->demand) {
-        plan_kept_forget(plan, number);
-        state->miss_version = 0;
-        state->placed_epoch = 0;
-    }
-    state->demand = state->shape->demand;
-    state->is_refused = state->shape->is_refused;
-    if (state->started == state->shape->job_count) {
-        state->aside = PLAN_EMPTY;
-        order_withdraw(plan->order, number);
-        return;
-    }
-    state->aside = PLAN_OFFERED;
-    state->pass = plan->is_running ? plan->pass : plan->pass + 1;
-    job_id = plan_next_job(plan, number);
-    order_offer(plan->order, number, job_id,
-                plan->eligible_us != NULL ? plan->eligible_us(plan->context, job_id) : 0);
-}
-
-void plan_set_aside(struct plan *plan, uint32_t number, enum plan_aside aside,
-                    const struct reason *reason) {
-    struct plan_state *state = &plan->states[number];
-
-    forget_reason(plan, state);
-    state->aside = aside;
-    state->own = keep_reason(plan, reason);
-    state->waits_id = plan_next_job(plan, number);
-    order_withdraw(plan->order, number);
-    if (aside == PLAN_WAITS_PASS) {
-        append(&plan->next_pass, number);
-    } else if (aside == PLAN_WAITS_NODES) {
-        append(&plan->for_nodes, number);
-    } else if (aside == PLAN_WAITS_QUOTA) {
-        append(&plan->namespaces[state->shape->namespace_index].waiting, number);
-    }
-}
-
-void plan_offer_behind(struct plan *plan, uint32_t number) {
-    struct plan_state *state = &plan->states[number];
-    uint64_t job_id;
-
-    state->promised++;
-    if (state->started + state->promised == state->shape->job_count) {
-        order_withdraw(plan->order, number);
-        return;
-    }
-    job_id = plan_next_job(plan, number);
-    order_offer(plan->order, number, job_id,
-                plan->eligible_us != NULL ? plan->eligible_us(plan->context, job_id) : 0);
-}
-
-static void need_namespace(struct plan *plan, size_t index) {
-    if (index >= plan->namespace_count) {
-        const size_t count = 2 * index + 1;
-
-        plan->namespaces = mem_grow(plan->namespaces, count, sizeof *plan->namespaces);
-        memset(&plan->namespaces[plan->namespace_count], 0,
-               (count - plan->namespace_count) * sizeof *plan->namespaces);
-        plan->touched = mem_grow(plan->touched, count, sizeof *plan->touched);
-        plan->namespace_count = count;
-    }
-}
-
-/* The same for demands whose pods may use the same nodes, whatever they need of them. */
-uint64_t plan_where(const struct demand *demand) {
-    uint64_t hash = 0;
-
-    for (size_t i = 0; i < demand->group_count; i++) {
-        hash = (hash ^ demand->groups[i].where_hash) * UINT64_C(0x100000001b3);
-    }
-    return hash;
-}
-
-/* To the order, without offer. */
-static void add_to_order(struct plan *plan, uint32_t number) {
-    const struct plan_shape *shape = plan->states[number].shape;
-
-    order_add(plan->order, number,
-              &(struct order_shape){.namespace_index = shape->namespace_index,
-                                    .node = shape->node,
-                                    .tier = shape->tier,
-                                    .priority = shape->priority,
-                                    .where = plan_where(shape->demand)});
-}
-
-uint32_t plan_add_shape(struct plan *plan, const struct plan_shape *shape) {
-    uint32_t number;
-
-    if (plan->free_numbers.count > 0) {
-        number = plan->free_numbers.numbers[--plan->free_numbers.count];
-    } else {
-        number = (uint32_t)plan->state_count++;
-        plan->states = mem_grow(plan->states, plan->state_count, sizeof *plan->states);
-    }
-    plan->states[number] = (struct plan_state){.shape = shape, .aside = PLAN_EMPTY};
-    need_namespace(plan, shape->namespace_index);
-    add_to_order(plan, number);
-    plan_shape_changed(plan, number);
-    return number;
-}
-
-void plan_remove_shape(struct plan *plan, uint32_t number) {
-    struct plan_state *state = &plan->states[number];
-
-    /* If it was what shuts the namespace, somebody else has a chance now. */
-    plan->namespaces[state->shape->namespace_index].reopens = true;
-    forget_reason(plan, state);
-    plan_kept_forget(plan, number);
-    order_remove(plan->order, number);
-    state->shape = NULL;
-    append(&plan->free_numbers, number);
-}
-
-void plan_shape_changed(struct plan *plan, uint32_t number) {
-    struct plan_state *state = &plan->states[number];
-    const struct plan_shape *shape = state->shape;
-    const uint64_t first_id = shape->job_count > 0 ? shape->job_ids[0] : 0;
-
-    state->started = 0;
-    state->promised = 0;
-    if (state->demand == shape->demand && state->is_refused == shape->is_refused &&
-        state->own != NULL && state->waits_id == first_id) {
-        return;
-    }
-    plan->namespaces[shape->namespace_index].reopens = true;
-    offer(plan, number);
-}
-
-void plan_forget(struct plan *plan) {
-
-    for (size_t i = 0; i < plan->namespace_count; i++) {
-        plan->namespaces[i].reopens = true;
-        plan->namespaces[i].waiting.count = 0;
-    }
-    plan->next_pass.count = 0;
-    plan->for_nodes.count = 0;
-    for (size_t i = 0; i < plan->state_count; i++) {
-        if (plan->states[i].shape != NULL) {
-            plan->states[i].started = 0;
-            plan->states[i].miss_version = 0;
-            offer(plan, (uint32_t)i);
-        }
-    }
-}
-
-void plan_configure(struct plan *plan, const struct order_settings *settings) {
-    plan->settings = *settings;
-    plan->nodes_epoch++;
-    order_configure(plan->order, settings);
-    for (size_t i = 0; i < plan->shut_count; i++) {
-        plan->namespaces[plan->shut[i]].blocked_by = 0;
-    }
-    plan->shut_count = 0;
-    for (size_t i = 0; i < plan->state_count; i++) {
-        if (plan->states[i].shape != NULL) {
-            add_to_order(plan, (uint32_t)i);
-        }
-    }
-    plan_forget(plan);
 }
 
 /* --- One job --------------------------------------------------------------------------------- */
@@ -446,7 +240,7 @@ static void start_job(struct plan *plan, const struct plan_input *input, uint32_
     plan_backfill_started(plan, input);
     plan->states[number].started++;
     order_charged(plan->order, number);
-    offer(plan, number);
+    plan_offer(plan, number);
 }
 
 /* --- The pass -------------------------------------------------------------------------------- */
@@ -456,7 +250,7 @@ static void offer_all(struct plan *plan, struct plan_list *list, enum plan_aside
     for (size_t i = 0; i < list->count; i++) {
         if (plan->states[list->numbers[i]].shape != NULL &&
             plan->states[list->numbers[i]].aside == aside) {
-            offer(plan, list->numbers[i]);
+            plan_offer(plan, list->numbers[i]);
         }
     }
     list->count = 0;
@@ -466,7 +260,7 @@ static void offer_where_quota_changed(struct plan *plan, const struct ledger *le
     const size_t count = ledger_namespace_count(ledger);
 
     if (count > 0) {
-        need_namespace(plan, count - 1);
+        plan_need_namespace(plan, count - 1);
     }
     for (size_t i = 0; i < count; i++) {
         struct plan_namespace *namespace = &plan->namespaces[i];
@@ -558,78 +352,4 @@ void plan_run(struct plan *plan, const struct plan_input *input) {
     plan_backfill_end(plan, input, is_complete);
     take_back_charges(plan, input->now_us);
     plan->is_running = false;
-}
-
-/* --- The outcome ----------------------------------------------------------------------------- */
-
-size_t plan_start_count(const struct plan *plan) {
-    return plan->start_count;
-}
-
-const struct plan_start *plan_starts(const struct plan *plan) {
-    return plan->starts;
-}
-
-/* What came since the last pass was not looked at. */
-uint64_t plan_waiting_job(const struct plan *plan, uint32_t number) {
-    const struct plan_state *state = &plan->states[number];
-
-    ENSURE(number < plan->state_count && state->shape != NULL);
-    if (state->own != NULL) {
-        return state->waits_id;
-    }
-    return state->pass > plan->pass ? 0 : order_offered_job(plan->order, number);
-}
-
-struct plan_wait plan_wait(const struct plan *plan, uint32_t number) {
-    const struct plan_state *state = &plan->states[number];
-    const uint64_t job_id = plan_waiting_job(plan, number);
-
-    if (job_id == 0) {
-        return (struct plan_wait){.job_id = 0};
-    }
-    return (struct plan_wait){.job_id = job_id,
-                              .reason = state->own != NULL ? state->own->reason
-                                                           : plan_blocked_why(plan, number)};
-}
-
-const struct place_run *plan_start_runs(const struct plan *plan, size_t start, size_t *out_count) {
-    const size_t begin = start > 0 ? plan->run_ends[start - 1] : 0;
-
-    ENSURE(start < plan->start_count);
-    *out_count = plan->run_ends[start] - begin;
-    return *out_count > 0 ? &plan->runs[begin] : NULL;
-}
-
-const struct node *plan_node(const struct plan *plan, uint32_t index) {
-    ENSURE(plan->place != NULL && index < plan->place->index.node_end);
-    return plan->place->index.nodes[index].node;
-}
-
-bool plan_is_impossible(struct plan *plan, const struct plan_input *cluster,
-                        const struct plan_shape *shape, struct reason *out_reason) {
-    const struct ledger_namespace *namespace =
-        ledger_namespace(cluster->ledger, shape->namespace_index);
-    const struct quota_answer answer =
-        quota_check((const struct quota *const *)namespace->quotas, namespace->quota_count,
-                    shape->demand, &namespace->own, NULL, 0);
-    struct place *empty = room_empty(ledger_room(cluster->ledger));
-    struct place_miss miss;
-
-    (void)plan;
-
-    if (answer.verdict == QUOTA_MUST_SPECIFY) {
-        *out_reason = reason_quota(&answer, shape->demand);
-        return true;
-    }
-    if (!cluster->capacity_unknown && empty->index.node_count > 0 &&
-        place_impossible(empty, shape->demand, &miss)) {
-        *out_reason = reason_capacity(REASON_CAPACITY_NEVER, empty, shape->demand, &miss);
-        return true;
-    }
-    if (answer.verdict == QUOTA_NEVER) {
-        *out_reason = reason_quota(&answer, shape->demand);
-        return true;
-    }
-    return false;
 }

@@ -1,8 +1,9 @@
 /* policy/plan_pass.h - what the files of policy/plan share: a pass under way.
  *
- * plan.c walks the order and asks limits, quotas and nodes; plan_blocked.c says what a job that
- * can't start means for those behind it; plan_backfill.c reserves in time; plan_kept.c keeps what
- * was promised from pass to pass; plan_check.c checks the outcome.
+ * plan_shapes.c keeps the shapes; plan.c walks their order and asks limits, quotas and nodes;
+ * plan_blocked.c says what a job that can't start means for those behind it; plan_running.c knows
+ * what ends when, plan_backfill.c reserves in time and plan_kept.c keeps what was promised from
+ * pass to pass; plan_outcome.c tells what came of it, and plan_check.c checks it.
  */
 #ifndef POLICY_PLAN_PASS_H
 #define POLICY_PLAN_PASS_H
@@ -152,16 +153,27 @@ struct plan {
     uint64_t nodes_epoch; /* new with other nodes, and other settings */
 };
 
-/* --- plan.c ---------------------------------------------------------------------------------- */
+/* --- plan_shapes.c --------------------------------------------------------------------------- */
 
 /* The job of the shape that is looked at. */
 uint64_t plan_next_job(const struct plan *plan, uint32_t number);
 
+/* The shape's next job may start, as far as we know; or there is none. */
+void plan_offer(struct plan *plan, uint32_t number);
+
 /* The shape waits, for a reason of its own. */
 void plan_set_aside(struct plan *plan, uint32_t number, enum plan_aside aside,
                     const struct reason *reason);
+void plan_forget_reason(struct plan *plan, struct plan_state *state);
+
+/* The shape's next job is looked at too, though the first is blocked. */
+void plan_offer_behind(struct plan *plan, uint32_t number);
 
 uint64_t plan_where(const struct demand *demand);
+
+void plan_need_namespace(struct plan *plan, size_t index);
+
+/* --- plan.c ---------------------------------------------------------------------------------- */
 
 /* The charge of one job of the shape. */
 struct share_charge plan_charge(const struct plan_shape *shape);
@@ -174,9 +186,6 @@ struct quota_answer plan_ask_quotas(const struct plan *plan, const struct plan_i
 
 /* plan->place, with the pods that are on their way. */
 void plan_load_nodes(struct plan *plan, const struct ledger *ledger);
-
-/* The shape's next job is looked at too, though the first is blocked. */
-void plan_offer_behind(struct plan *plan, uint32_t number);
 
 /* --- plan_backfill.c ------------------------------------------------------------------------- */
 
@@ -200,13 +209,11 @@ enum plan_promise plan_promise_later(struct plan *plan, const struct plan_input 
 /* Of a shape whose first job has a promise: the job behind it. */
 void plan_promise_behind(struct plan *plan, const struct plan_input *input, uint32_t number);
 
-/* For plan_kept.c: the profile is filled; what is asked of it for a job; when a job of that run
- * time is through; and something is reserved for a job, or no more. */
-void plan_backfill_load(struct plan *plan, const struct plan_input *input);
+/* For plan_kept.c: what is asked of the profile for a job, and something is reserved for one, or no
+ * more. */
 struct profile_ask plan_backfill_ask(const struct plan *plan, const struct plan_input *input,
                                      const struct plan_state *state,
                                      const struct usage **out_charged);
-int64_t plan_backfill_end_of(int64_t runtime_us, int64_t at_us);
 void plan_backfill_reserve(struct plan *plan, const struct plan_promised *promised,
                            uint64_t job_id);
 void plan_backfill_unreserve(struct plan *plan, const struct plan_promised *promised,
@@ -248,6 +255,21 @@ void plan_keep_clear_end(struct plan *plan, struct place *place);
 
 /* The job is promised an instant from now on, whether it is the first of its kind or not. */
 void plan_favour(struct plan *plan, uint64_t job_id);
+
+/* --- plan_running.c -------------------------------------------------------------------------- */
+
+/* The profile is filled: once in a pass, when the first job is blocked. */
+void plan_backfill_load(struct plan *plan, const struct plan_input *input);
+
+/* When a job of that run time that starts then is through. */
+int64_t plan_backfill_end_of(int64_t runtime_us, int64_t at_us);
+
+/* A start of this pass will end too. */
+void plan_backfill_add_start(struct plan *plan, const struct plan_input *input, size_t start);
+
+/* Runs of a placed gang, each with what its group requests, to state->runs. */
+void plan_backfill_take_runs(struct plan_backfill_state *state, const struct demand *demand,
+                             const struct place_run *runs, size_t count);
 
 /* --- plan_preempt.c -------------------------------------------------------------------------- */
 
