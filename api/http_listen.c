@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "api/http_connection.h"
 #include "api/http_server.h"
 #include "api/tls.h"
 #include "base/memory.h"

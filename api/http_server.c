@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "api/http_connection.h"
 #include "api/http_request.h"
 #include "api/tls.h"
 #include "base/ensure.h"
