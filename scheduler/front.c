@@ -1,17 +1,14 @@
+#include "scheduler/front.h"
+
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "api/api.h"
 #include "api/wire.h"
 #include "base/ensure.h"
 #include "base/limits.h"
 #include "base/memory.h"
-#include "base/text.h"
-#include "config/tokens.h"
-#include "queue/queue.h"
 #include "scheduler/daemon.h"
 #include "scheduler/front_beside.h"
 #include "scheduler/front_forecast.h"
@@ -21,20 +18,6 @@
 #include "scheduler/loop.h"
 #include "scheduler/reporter.h"
 #include "scheduler/submission.h"
-
-/* A client that follows a job's events. */
-struct follower {
-    struct api_call *call;
-    uint64_t job_id;
-};
-
-struct front {
-    struct api *api;
-    struct map keys; /* idempotency keys of submissions that are not committed yet */
-    struct follower *followers;
-    size_t follower_count;
-    struct front_forecasts *forecasts;
-};
 
 /* --- Answers --------------------------------------------------------------------------------- */
 
@@ -47,15 +30,14 @@ void front_reply_buf(struct api_call *call, int status, struct buf *json) {
     buf_finish(json);
 }
 
-static struct buf answer_buf(void) {
+struct buf front_answer_buf(void) {
     struct buf json;
 
     buf_init(&json, LIMIT_HTTP_BODY_BYTES);
     return json;
 }
 
-/* The call's job, if it exists and the caller may do this to it; otherwise the call is ended. */
-static bool permitted_job(struct daemon *daemon, struct api_call *call, struct job *out_job) {
+bool front_permitted_job(struct daemon *daemon, struct api_call *call, struct job *out_job) {
     if (!front_find_element(daemon, call)) {
         return false;
     }
@@ -71,238 +53,8 @@ static bool permitted_job(struct daemon *daemon, struct api_call *call, struct j
     return true;
 }
 
-/* --- Submitting ------------------------------------------------------------------------------ */
-
-/* In the order of the event that the reply answers. */
-static void name_puts(const struct submit_event *submit, const char *puts,
-                      struct wire_put *out_puts) {
-    for (size_t i = 0; i < submit->schedule_count; i++) {
-        out_puts[i] = (struct wire_put){
-            .name = submit->schedules[i].name,
-            .namespace = submit->schedules[i].namespace,
-            .result = puts[i] == SCHEDULE_CREATED   ? "created"
-                      : puts[i] == SCHEDULE_CHANGED ? "changed"
-                                                    : "unchanged",
-        };
-    }
-}
-
-static void reply_submitted(struct daemon *daemon, struct api_call *call, uint64_t first_id,
-                            size_t count, bool replayed, const struct wire_put *puts,
-                            size_t put_count) {
-    size_t named = call->brief ? 0 : count;
-    struct wire_submitted *jobs = mem_alloc(named, sizeof *jobs);
-    struct buf json = answer_buf();
-
-    for (size_t i = 0; i < named; i++) {
-        struct job job;
-        bool known = core_job(daemon->core, first_id + i, &job);
-
-        /* One that was forgotten meanwhile is known by its id alone. */
-        jobs[i] = (struct wire_submitted){
-            .id = first_id + i,
-            .name = known ? job.name : "",
-            .namespace = known ? job.namespace : "",
-            .state = known ? job_state_text(job.state) : "",
-        };
-    }
-    wire_encode_submit_answer(&json, &(struct wire_submit_answer){.jobs = jobs,
-                                                                  .job_count = named,
-                                                                  .schedules = puts,
-                                                                  .schedule_count = put_count,
-                                                                  .first_id = first_id,
-                                                                  .count = (int64_t)count,
-                                                                  .replayed = replayed});
-    front_reply_buf(call, replayed ? 200 : 201, &json);
-    free(jobs);
-}
-
-/* True when the key was seen before: the call is then ended. */
-static bool replay(struct daemon *daemon, struct api_call *call) {
-    struct submission submission;
-    int r;
-
-    if (call->idempotency_key[0] == '\0') {
-        return false;
-    }
-    if (map_get(&daemon->front->keys, call->idempotency_key) != NULL) {
-        api_reply_error(call, ERR_BUSY, "the same submission is being written; ask again");
-        return true;
-    }
-    r = queue_get_submission(daemon->queue, call->idempotency_key, &submission);
-    if (r == ERR_NOT_FOUND) {
-        return false;
-    }
-    if (r < 0) {
-        api_reply_error(call, r, "can't look up the idempotency key: %s", err_sentence(r));
-    } else if (memcmp(submission.request_hash, call->body_sha256, SPEC_HASH_BYTES) != 0) {
-        api_reply_error(call, ERR_EXISTS, "this idempotency key was used for another request");
-    } else {
-        reply_submitted(daemon, call, submission.first_id, submission.count, true, NULL, 0);
-    }
-    return true;
-}
-
-/* What would be created; nothing is kept. */
-static void show_submission(struct daemon *daemon, struct api_call *call) {
-    struct submission_work *work = submission_read(daemon, call);
-    struct submit_event submit;
-    struct buf json;
-
-    if (work == NULL) {
-        return; /* It has been refused. */
-    }
-    json = answer_buf();
-    submit = submission_event(work);
-    front_dry_run(daemon, &submit, &json);
-    submission_destroy(work);
-    front_reply_buf(call, 200, &json);
-}
-
-static void on_submit(struct daemon *daemon, struct api_call *call) {
-    struct submission_work *work;
-    struct error why = {0};
-
-    if (call->dry_run) {
-        show_submission(daemon, call);
-        return;
-    }
-    if (daemon->stalled) {
-        api_reply_error(call, ERR_BUSY, "the queue can't be written, nothing is accepted: %s",
-                        daemon->stall.text);
-        return;
-    }
-    if (replay(daemon, call)) {
-        return;
-    }
-    if (!daemon_has_room(daemon, &why)) {
-        api_reply_error(call, ERR_BUSY, "nothing is accepted: %s", why.text);
-        return;
-    }
-    work = submission_read(daemon, call);
-    if (work == NULL) {
-        return; /* It has been refused. */
-    }
-    if (call->idempotency_key[0] != '\0') {
-        (void)map_put(&daemon->front->keys, call->idempotency_key, daemon);
-    }
-    inbox_add(&daemon->inbox,
-              &(struct event){
-                  .kind = EVENT_SUBMIT, .token = call->number, .submit = submission_event(work)},
-              work, submission_destroy);
-}
-
-/* The event of the turn that was committed; NULL: of another one. */
-static const struct submit_event *find_submit(const struct daemon *daemon, uint64_t token) {
-    for (size_t i = 0; i < daemon->turn_events; i++) {
-        const struct event *event = &daemon->inbox.events[i];
-
-        if (event->kind == EVENT_SUBMIT && event->token == token) {
-            return &event->submit;
-        }
-    }
-    return NULL;
-}
-
-static void submit_answered(struct daemon *daemon, struct api_call *call,
-                            const struct reply *reply) {
-    if (call->idempotency_key[0] != '\0') {
-        (void)map_remove(&daemon->front->keys, call->idempotency_key);
-    }
-    if (reply->code == OK) {
-        const struct submit_event *submit = find_submit(daemon, reply->token);
-        struct wire_put *puts = NULL;
-
-        if (submit != NULL && reply->puts != NULL) {
-            puts = mem_alloc(submit->schedule_count, sizeof *puts);
-            name_puts(submit, reply->puts, puts);
-        }
-        reply_submitted(daemon, call, reply->first_id, reply->count, false, puts,
-                        puts != NULL ? submit->schedule_count : 0);
-        free(puts);
-    } else {
-        api_reply_error(call, reply->code, "%s", reply->text);
-    }
-}
-
-/* --- Cancel, hold, release ------------------------------------------------------------------- */
-
-static void on_change(struct daemon *daemon, struct api_call *call) {
-    enum event_kind kind = call->route == API_HOLD      ? EVENT_HOLD
-                           : call->route == API_RELEASE ? EVENT_RELEASE
-                                                        : EVENT_CANCEL;
-    struct job job;
-
-    if (!permitted_job(daemon, call, &job)) {
-        return;
-    }
-    if (daemon->stalled) {
-        api_reply_error(call, ERR_BUSY, "the queue can't be written, nothing is changed: %s",
-                        daemon->stall.text);
-        return;
-    }
-    inbox_add(&daemon->inbox,
-              &(struct event){.kind = kind,
-                              .token = call->number,
-                              .job_id = call->job_id,
-                              .whole = front_means_array(call, &job)},
-              NULL, NULL);
-}
-
-static void demand_drop(void *demand) {
-    demand_destroy(demand);
-}
-
-/* A job that is over has no demand in the view any more. */
-static void on_retry(struct daemon *daemon, struct api_call *call) {
-    struct demand *demand = NULL;
-    struct job job;
-
-    if (!permitted_job(daemon, call, &job)) {
-        return;
-    }
-    if (daemon->stalled) {
-        api_reply_error(call, ERR_BUSY, "the queue can't be written, nothing is changed: %s",
-                        daemon->stall.text);
-        return;
-    }
-    if (job_state_is_final(job.state) || front_means_array(call, &job)) {
-        demand = front_retry_demand(daemon, &job);
-    }
-    inbox_add(&daemon->inbox,
-              &(struct event){.kind = EVENT_RETRY,
-                              .token = call->number,
-                              .whole = front_means_array(call, &job),
-                              .retry = {.job_id = call->job_id, .demand = demand}},
-              demand, demand_drop);
-}
-
-static void on_learnt(struct daemon *daemon, struct api_call *call) {
-    struct buf json = answer_buf();
-
-    front_learnt(daemon, &json);
-    front_reply_buf(call, 200, &json);
-}
-
-/* Whose a name is, is not known: only a team's breaker is the team's. */
-static void on_forget(struct daemon *daemon, struct api_call *call) {
-    const bool is_team = text_starts_with(call->name, "team:");
-    char *key = mem_copy_text(call->name);
-
-    if (!front_permits(daemon, call, is_team ? call->name + strlen("team:") : "")) {
-        free(key);
-        api_reply_error(call, ERR_DENIED, "%s may not reset %s", call->identity.user, call->name);
-        return;
-    }
-    inbox_add(&daemon->inbox,
-              &(struct event){.kind = EVENT_FORGET,
-                              .token = call->number,
-                              .forget = {.is_breaker = strchr(key, ':') != NULL, .key = key}},
-              key, free);
-}
-
 void front_reply_job(struct daemon *daemon, struct api_call *call, uint64_t id) {
-    struct buf json = answer_buf();
+    struct buf json = front_answer_buf();
     struct front_job shown;
     struct job job;
 
@@ -324,7 +76,7 @@ void front_reply(struct daemon *daemon, const struct reply *reply) {
         return;
     }
     if (call->route == API_SUBMIT) {
-        submit_answered(daemon, call, reply);
+        front_submit_answered(daemon, call, reply);
     } else if (reply->code == OK &&
                (call->route == API_NOTICE_RETRY || call->route == API_NOTICE_DROP)) {
         on_notices(daemon, call);
@@ -332,7 +84,7 @@ void front_reply(struct daemon *daemon, const struct reply *reply) {
         front_schedule_acted(daemon, call, reply);
     } else if (reply->code == OK) {
         if (call->route == API_FORGET) {
-            on_learnt(daemon, call);
+            front_reply_learnt(daemon, call);
         } else {
             front_reply_job(daemon, call, call->job_id);
         }
@@ -365,122 +117,31 @@ void front_tell_stalled(struct daemon *daemon) {
     }
 }
 
-/* --- Looking --------------------------------------------------------------------------------- */
-
-static bool matches(const struct job *job, const struct api_call *call) {
-    return (call->namespace[0] == '\0' || strcmp(job->namespace, call->namespace) == 0) &&
-           (call->team[0] == '\0' || strcmp(job->team, call->team) == 0) &&
-           (call->name[0] == '\0' || strcmp(job->name, call->name) == 0) &&
-           (call->states == 0 || (call->states & 1u << job->state) != 0);
-}
-
-static void on_list(struct daemon *daemon, struct api_call *call) {
-    struct front_job *jobs = mem_alloc(call->limit, sizeof *jobs);
-    struct wire_job *wires = mem_alloc(call->limit, sizeof *wires);
-    struct buf json = answer_buf();
-    char next[24] = "";
-    uint64_t id = call->after_id;
-    size_t looked_at = 0;
-    size_t count = 0;
-
-    for (struct job job; core_next_job(daemon->core, id, &job); id = job.id) {
-        bool is_full = count == call->limit;
-
-        /* The next page begins with the first that is wanted and does not fit, or far on. */
-        if ((is_full && matches(&job, call)) || looked_at++ == LIMIT_API_LIST_LOOKS) {
-            (void)snprintf(next, sizeof next, "%" PRIu64, id);
-            break;
-        }
-        if (!is_full && matches(&job, call)) {
-            front_job_fill(daemon, &job, &jobs[count]);
-            wires[count] = jobs[count].wire;
-            count++;
-        }
-    }
-    wire_encode_job_list(
-        &json, &(struct wire_job_list){.items = wires, .item_count = count, .next = next});
-    front_reply_buf(call, 200, &json);
-    free(wires);
-    free(jobs);
-}
-
-static void on_show(struct daemon *daemon, struct api_call *call) {
-    struct job job;
-    struct front_attempts attempts = {.now_us = daemon_now(daemon).now_us};
-    struct front_beside beside;
-    struct front_job shown;
-    struct buf json;
-
-    if (!permitted_job(daemon, call, &job)) {
-        return;
-    }
-    json = answer_buf();
-    front_job_fill(daemon, &job, &shown);
-    (void)!queue_each_attempt(daemon->queue, job.id, front_attempt_add, &attempts);
-    shown.wire.attempt_list = attempts.items;
-    shown.wire.attempt_list_count = attempts.count;
-    front_beside_fill(daemon, call, &job, &beside, &shown.wire);
-    wire_encode_job(&json, &shown.wire);
-    front_beside_finish(&beside);
-    front_reply_buf(call, 200, &json);
-    front_attempts_finish(&attempts);
-}
-
-static void on_attempts(struct daemon *daemon, struct api_call *call) {
-    struct job job;
-    struct front_attempts attempts = {.now_us = daemon_now(daemon).now_us};
-    struct buf json;
-
-    if (!permitted_job(daemon, call, &job)) {
-        return;
-    }
-    json = answer_buf();
-    (void)!queue_each_attempt(daemon->queue, job.id, front_attempt_add, &attempts);
-    wire_encode_attempt_list(
-        &json, &(struct wire_attempt_list){.items = attempts.items, .item_count = attempts.count});
-    front_reply_buf(call, 200, &json);
-    front_attempts_finish(&attempts);
-}
-
-static void on_why(struct daemon *daemon, struct api_call *call) {
-    struct job job;
-    struct buf json;
-
-    if (!permitted_job(daemon, call, &job)) {
-        return;
-    }
-    if (call->forecast && job_state_is_waiting(job.state)) {
-        front_forecast(daemon->front->forecasts, call);
-        return;
-    }
-    json = answer_buf();
-    front_why(daemon, &job, NULL, 0, &json);
-    front_reply_buf(call, 200, &json);
-}
+/* --- What is answered at once -------------------------------------------------------------- */
 
 static void on_status(struct daemon *daemon, struct api_call *call) {
-    struct buf json = answer_buf();
+    struct buf json = front_answer_buf();
 
     front_status(daemon, &json);
     front_reply_buf(call, 200, &json);
 }
 
 static void on_windows(struct daemon *daemon, struct api_call *call) {
-    struct buf json = answer_buf();
+    struct buf json = front_answer_buf();
 
     front_windows(daemon, &json);
     front_reply_buf(call, 200, &json);
 }
 
 static void on_teams(struct daemon *daemon, struct api_call *call) {
-    struct buf json = answer_buf();
+    struct buf json = front_answer_buf();
 
     front_teams(daemon, &json);
     front_reply_buf(call, 200, &json);
 }
 
 static void on_metrics(struct daemon *daemon, struct api_call *call) {
-    struct buf text = answer_buf();
+    struct buf text = front_answer_buf();
     struct api_stats stats = api_stats(daemon->front->api);
 
     front_metrics(daemon, &stats, &text);
@@ -501,103 +162,10 @@ static void on_ready(struct daemon *daemon, struct api_call *call) {
     }
 }
 
-/* --- Events ---------------------------------------------------------------------------------- */
-
-static struct wire_event wire_of(const struct job_event *event) {
-    return (struct wire_event){.job_id = event->job_id,
-                               .sequence = event->sequence,
-                               .at_us = event->at_us,
-                               .attempt = event->attempt,
-                               .state = job_state_text(event->state),
-                               .kind = event->kind,
-                               .text = event->text};
-}
-
-/* One line of a stream; not OK when its reader is gone or too slow. */
-static int write_event(struct api_call *call, const struct job_event *event) {
-    struct wire_event wire = wire_of(event);
-    struct buf line;
-    int r;
-
-    buf_init(&line, LIMIT_MIB);
-    wire_encode_event(&line, &wire);
-    buf_add_char(&line, '\n');
-    r = api_stream_write(call, line.data, line.bytes);
-    buf_finish(&line);
-    return r;
-}
-
-static int stream_event(void *context, const struct job_event *event) {
-    return write_event(context, event);
-}
-
-static void unfollow(struct front *front, size_t at) {
-    front->followers[at] = front->followers[--front->follower_count];
-}
-
-static void follow(struct daemon *daemon, struct api_call *call, const struct job *job) {
-    struct front *front = daemon->front;
-    uint32_t from = (uint32_t)(call->after_sequence + 1);
-
-    api_stream_start(call, "application/x-ndjson");
-    if (queue_each_event(daemon->queue, job->id, from, stream_event, call) < 0 ||
-        job_state_is_final(job->state)) {
-        api_stream_end(call);
-        return;
-    }
-    front->followers =
-        mem_grow(front->followers, front->follower_count + 1, sizeof *front->followers);
-    front->followers[front->follower_count++] = (struct follower){.call = call, .job_id = job->id};
-}
-
-void front_tell_events(struct daemon *daemon, const struct queue_change *changes, size_t count) {
-    struct front *front = daemon->front;
-
-    for (size_t i = 0; i < count && front->follower_count > 0; i++) {
-        for (size_t at = front->follower_count; changes[i].kind == CHANGE_EVENT_ADD && at > 0;
-             at--) {
-            struct follower *follower = &front->followers[at - 1];
-
-            if (follower->job_id == changes[i].event.job_id &&
-                (write_event(follower->call, &changes[i].event) < 0 ||
-                 job_state_is_final(changes[i].event.state))) {
-                api_stream_end(follower->call);
-                unfollow(front, at - 1);
-            }
-        }
-    }
-}
-
-static int add_event(void *context, const struct job_event *event) {
-    front_event_add(context, event);
-    return OK;
-}
-
-static void on_events(struct daemon *daemon, struct api_call *call) {
-    struct job job;
-    struct front_events events = {0};
-    struct buf json;
-
-    if (!permitted_job(daemon, call, &job)) {
-        return;
-    }
-    if (call->follow) {
-        follow(daemon, call, &job);
-        return;
-    }
-    json = answer_buf();
-    (void)!queue_each_event(daemon->queue, job.id, (uint32_t)(call->after_sequence + 1), add_event,
-                            &events);
-    wire_encode_event_list(
-        &json, &(struct wire_event_list){.items = events.items, .item_count = events.count});
-    front_reply_buf(call, 200, &json);
-    front_events_finish(&events);
-}
-
 static void on_logs(struct daemon *daemon, struct api_call *call) {
     struct job job;
 
-    if (permitted_job(daemon, call, &job)) {
+    if (front_permitted_job(daemon, call, &job)) {
         front_logs(daemon, call, &job);
     }
 }
@@ -605,7 +173,7 @@ static void on_logs(struct daemon *daemon, struct api_call *call) {
 static void on_ui(struct daemon *daemon, struct api_call *call) {
     struct job job;
 
-    if (permitted_job(daemon, call, &job)) {
+    if (front_permitted_job(daemon, call, &job)) {
         front_ui(daemon, call, &job);
     }
 }
@@ -623,7 +191,7 @@ static void on_forecast(struct daemon *daemon, struct api_call *call) {
 static void on_outlook(struct daemon *daemon, struct api_call *call) {
     struct job job;
 
-    if (permitted_job(daemon, call, &job)) {
+    if (front_permitted_job(daemon, call, &job)) {
         front_forecast(daemon->front->forecasts, call);
     }
 }
@@ -641,7 +209,7 @@ static void on_simulate(struct daemon *daemon, struct api_call *call) {
 }
 
 static void on_notices(struct daemon *daemon, struct api_call *call) {
-    struct buf json = answer_buf();
+    struct buf json = front_answer_buf();
 
     front_notices(daemon, call, &json);
     front_reply_buf(call, 200, &json);
@@ -654,15 +222,15 @@ static void on_report(struct daemon *daemon, struct api_call *call) {
 /* --- Calls ----------------------------------------------------------------------------------- */
 
 static void (*const handlers[API_ROUTE_COUNT])(struct daemon *daemon, struct api_call *call) = {
-    [API_SUBMIT] = on_submit,
-    [API_LIST] = on_list,
-    [API_SHOW] = on_show,
-    [API_CANCEL] = on_change,
-    [API_HOLD] = on_change,
-    [API_RELEASE] = on_change,
-    [API_WHY] = on_why,
-    [API_ATTEMPTS] = on_attempts,
-    [API_EVENTS] = on_events,
+    [API_SUBMIT] = front_submit,
+    [API_LIST] = front_list,
+    [API_SHOW] = front_show,
+    [API_CANCEL] = front_change,
+    [API_HOLD] = front_change,
+    [API_RELEASE] = front_change,
+    [API_WHY] = front_show_why,
+    [API_ATTEMPTS] = front_show_attempts,
+    [API_EVENTS] = front_show_events,
     [API_LOGS] = on_logs,
     [API_UI] = on_ui,
     [API_STATUS] = on_status,
@@ -684,9 +252,9 @@ static void (*const handlers[API_ROUTE_COUNT])(struct daemon *daemon, struct api
     [API_SCHEDULE_PAUSE] = front_schedule_act,
     [API_SCHEDULE_RESUME] = front_schedule_act,
     [API_SCHEDULE_TRIGGER] = front_schedule_act,
-    [API_RETRY] = on_retry,
-    [API_LEARNT] = on_learnt,
-    [API_FORGET] = on_forget,
+    [API_RETRY] = front_retry,
+    [API_LEARNT] = front_reply_learnt,
+    [API_FORGET] = front_forget,
 };
 
 /* A standby has no queue to ask. */
@@ -710,16 +278,10 @@ static void on_call(struct api_call *call, void *owner) {
 
 static void on_gone(struct api_call *call, void *owner) {
     struct daemon *daemon = owner;
-    struct front *front = daemon->front;
 
-    for (size_t at = 0; at < front->follower_count; at++) {
-        if (front->followers[at].call == call) {
-            unfollow(front, at);
-            api_stream_end(call);
-            return;
-        }
-    }
-    if (call->route == API_UI) {
+    if (front_unfollow(daemon, call)) {
+        api_stream_end(call);
+    } else if (call->route == API_UI) {
         front_ui_gone(daemon, call);
     } else {
         front_logs_gone(daemon, call);
@@ -738,127 +300,13 @@ static struct instant on_clock(void *owner) {
 
 /* --- Opening --------------------------------------------------------------------------------- */
 
-static int split_address(const char *address, char *host, size_t room, uint16_t *out_port,
-                         struct error *error) {
-    const char *colon = strrchr(address, ':');
-    int64_t port;
-
-    if (colon == NULL || (size_t)(colon - address) >= room ||
-        text_parse_int64(colon + 1, &port) != OK || port < 0 || port > UINT16_MAX) {
-        return error_set(error, ERR_INVALID, "listen.tcp.address: \"%s\" is not host:port",
-                         address);
-    }
-    (void)snprintf(host, room, "%.*s", (int)(colon - address), address);
-    if (host[0] == '[' && text_ends_with(host, "]")) {
-        host[strlen(host) - 1] = '\0';
-        memmove(host, host + 1, strlen(host));
-    }
-    *out_port = (uint16_t)port;
-    return OK;
-}
-
-/* Tell the API who may come in. No file: nobody, over the network. */
-static int load_tokens(struct api *api, const struct config *config, struct error *error) {
-    struct token_list list = {0};
-    struct problems problems = {0};
-    struct api_token *tokens;
-    struct buf text;
-    int r = OK;
-
-    if (config->tokens_file[0] != '\0') {
-        r = token_list_load(config->tokens_file, &list, &problems);
-    }
-    if (r < 0) {
-        buf_init(&text, LIMIT_CONFIG_BYTES);
-        problems_print(&problems, config->tokens_file, &text);
-        (void)error_set(error, r, "%s", buf_text(&text));
-        buf_finish(&text);
-        problems_finish(&problems);
-        return r;
-    }
-    tokens = mem_alloc(list.count, sizeof *tokens);
-    for (size_t i = 0; i < list.count; i++) {
-        memcpy(tokens[i].sha256, list.items[i].sha256, sizeof tokens[i].sha256);
-        tokens[i].user = list.items[i].user;
-        tokens[i].teams = (const char *const *)list.items[i].teams;
-        tokens[i].team_count = list.items[i].team_count;
-    }
-    r = api_reload(api, tokens, list.count, error);
-    free(tokens);
-    token_list_finish(&list);
-    return r;
-}
-
-static int listen_network(struct daemon *daemon, struct error *error) {
-    const struct config *config = &daemon->config;
-    const struct http_tls tls = {
-        .certificate_file = config->tls_cert,
-        .key_file = config->tls_key,
-        .client_ca_file = config->tls_client_ca[0] != '\0' ? config->tls_client_ca : NULL,
-        .client_required = config->tls_client_ca[0] != '\0',
-    };
-    char host[256];
-    uint16_t port;
-    int r;
-
-    if (config->tcp_address[0] == '\0') {
-        return OK;
-    }
-    r = split_address(config->tcp_address, host, sizeof host, &port, error);
-    if (r == OK) {
-        r = api_listen_tls(daemon->front->api, host, port, &tls, &port, error);
-    }
-    if (r == OK) {
-        r = load_tokens(daemon->front->api, config, error);
-    }
-    if (r == OK) {
-        log_info(&daemon->log, daemon->started_us, "event=listening address=%s port=%u", host,
-                 (unsigned)port);
-    }
-    return r;
-}
-
-static int listen_local(struct daemon *daemon, struct error *error) {
-    const struct config *config = &daemon->config;
-    int r;
-
-    if (config->unix_path[0] == '\0') {
-        return OK;
-    }
-    r = api_listen_unix(
-        daemon->front->api,
-        &(struct http_unix){.path = config->unix_path,
-                            .mode = (mode_t)config->unix_mode,
-                            .group = config->unix_group[0] != '\0' ? config->unix_group : NULL},
-        error);
-    if (r == OK) {
-        log_info(&daemon->log, daemon->started_us, "event=listening socket=%s", config->unix_path);
-    }
-    return r;
-}
-
-static struct http_limits limits_of(const struct config *config) {
-    struct http_limits limits = http_limits_default();
-
-    limits.body_bytes = (size_t)config->body_bytes_max;
-    limits.body_bytes_all = (size_t)config->bodies_bytes_max;
-    limits.header_bytes = (size_t)config->header_bytes_max;
-    limits.connections_network = (size_t)config->connections_max;
-    limits.connections_unix = (size_t)config->unix_connections_max;
-    limits.header_us = config->header_timeout_us;
-    limits.body_us = config->body_timeout_us;
-    limits.idle_us = config->idle_timeout_us;
-    limits.send_us = config->send_timeout_us;
-    return limits;
-}
-
 int front_open(struct daemon *daemon, struct error *error) {
     const struct config *config = &daemon->config;
     struct api_config api = {
         .poller = loop_poller(daemon->loop),
         .clock = on_clock,
         .log = &daemon->log,
-        .http = limits_of(config),
+        .http = front_http_limits(config),
         .on_call = on_call,
         .on_gone = on_gone,
         .on_drained = on_drained,
@@ -869,16 +317,16 @@ int front_open(struct daemon *daemon, struct error *error) {
     daemon->front = mem_alloc(1, sizeof *daemon->front);
     daemon->front->api = api_create(&api);
     daemon->front->forecasts = front_forecasts_create(daemon);
-    r = listen_local(daemon, error);
+    r = front_listen_local(daemon, error);
     if (r == OK) {
-        r = listen_network(daemon, error);
+        r = front_listen_network(daemon, error);
     }
     return r;
 }
 
 int front_reload(struct daemon *daemon, const struct config *config, struct error *error) {
-    const struct http_limits limits = limits_of(config);
-    int r = load_tokens(daemon->front->api, config, error);
+    const struct http_limits limits = front_http_limits(config);
+    int r = front_load_tokens(daemon->front->api, config, error);
 
     if (r == OK) {
         api_set_limits(daemon->front->api, &limits);

@@ -1,0 +1,163 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "api/wire.h"
+#include "base/memory.h"
+#include "queue/queue.h"
+#include "scheduler/daemon.h"
+#include "scheduler/front.h"
+#include "scheduler/front_view.h"
+#include "scheduler/submission.h"
+
+/* In the order of the event that the reply answers. */
+static void name_puts(const struct submit_event *submit, const char *puts,
+                      struct wire_put *out_puts) {
+    for (size_t i = 0; i < submit->schedule_count; i++) {
+        out_puts[i] = (struct wire_put){
+            .name = submit->schedules[i].name,
+            .namespace = submit->schedules[i].namespace,
+            .result = puts[i] == SCHEDULE_CREATED   ? "created"
+                      : puts[i] == SCHEDULE_CHANGED ? "changed"
+                                                    : "unchanged",
+        };
+    }
+}
+
+static void reply_submitted(struct daemon *daemon, struct api_call *call, uint64_t first_id,
+                            size_t count, bool replayed, const struct wire_put *puts,
+                            size_t put_count) {
+    size_t named = call->brief ? 0 : count;
+    struct wire_submitted *jobs = mem_alloc(named, sizeof *jobs);
+    struct buf json = front_answer_buf();
+
+    for (size_t i = 0; i < named; i++) {
+        struct job job;
+        bool known = core_job(daemon->core, first_id + i, &job);
+
+        /* One that was forgotten meanwhile is known by its id alone. */
+        jobs[i] = (struct wire_submitted){
+            .id = first_id + i,
+            .name = known ? job.name : "",
+            .namespace = known ? job.namespace : "",
+            .state = known ? job_state_text(job.state) : "",
+        };
+    }
+    wire_encode_submit_answer(&json, &(struct wire_submit_answer){.jobs = jobs,
+                                                                  .job_count = named,
+                                                                  .schedules = puts,
+                                                                  .schedule_count = put_count,
+                                                                  .first_id = first_id,
+                                                                  .count = (int64_t)count,
+                                                                  .replayed = replayed});
+    front_reply_buf(call, replayed ? 200 : 201, &json);
+    free(jobs);
+}
+
+/* True when the key was seen before: the call is then ended. */
+static bool replay(struct daemon *daemon, struct api_call *call) {
+    struct submission submission;
+    int r;
+
+    if (call->idempotency_key[0] == '\0') {
+        return false;
+    }
+    if (map_get(&daemon->front->keys, call->idempotency_key) != NULL) {
+        api_reply_error(call, ERR_BUSY, "the same submission is being written; ask again");
+        return true;
+    }
+    r = queue_get_submission(daemon->queue, call->idempotency_key, &submission);
+    if (r == ERR_NOT_FOUND) {
+        return false;
+    }
+    if (r < 0) {
+        api_reply_error(call, r, "can't look up the idempotency key: %s", err_sentence(r));
+    } else if (memcmp(submission.request_hash, call->body_sha256, SPEC_HASH_BYTES) != 0) {
+        api_reply_error(call, ERR_EXISTS, "this idempotency key was used for another request");
+    } else {
+        reply_submitted(daemon, call, submission.first_id, submission.count, true, NULL, 0);
+    }
+    return true;
+}
+
+/* What would be created; nothing is kept. */
+static void show_submission(struct daemon *daemon, struct api_call *call) {
+    struct submission_work *work = submission_read(daemon, call);
+    struct submit_event submit;
+    struct buf json;
+
+    if (work == NULL) {
+        return; /* It has been refused. */
+    }
+    json = front_answer_buf();
+    submit = submission_event(work);
+    front_dry_run(daemon, &submit, &json);
+    submission_destroy(work);
+    front_reply_buf(call, 200, &json);
+}
+
+void front_submit(struct daemon *daemon, struct api_call *call) {
+    struct submission_work *work;
+    struct error why = {0};
+
+    if (call->dry_run) {
+        show_submission(daemon, call);
+        return;
+    }
+    if (daemon->stalled) {
+        api_reply_error(call, ERR_BUSY, "the queue can't be written, nothing is accepted: %s",
+                        daemon->stall.text);
+        return;
+    }
+    if (replay(daemon, call)) {
+        return;
+    }
+    if (!daemon_has_room(daemon, &why)) {
+        api_reply_error(call, ERR_BUSY, "nothing is accepted: %s", why.text);
+        return;
+    }
+    work = submission_read(daemon, call);
+    if (work == NULL) {
+        return; /* It has been refused. */
+    }
+    if (call->idempotency_key[0] != '\0') {
+        (void)map_put(&daemon->front->keys, call->idempotency_key, daemon);
+    }
+    inbox_add(&daemon->inbox,
+              &(struct event){
+                  .kind = EVENT_SUBMIT, .token = call->number, .submit = submission_event(work)},
+              work, submission_destroy);
+}
+
+/* The event of the turn that was committed; NULL: of another one. */
+static const struct submit_event *find_submit(const struct daemon *daemon, uint64_t token) {
+    for (size_t i = 0; i < daemon->turn_events; i++) {
+        const struct event *event = &daemon->inbox.events[i];
+
+        if (event->kind == EVENT_SUBMIT && event->token == token) {
+            return &event->submit;
+        }
+    }
+    return NULL;
+}
+
+void front_submit_answered(struct daemon *daemon, struct api_call *call,
+                           const struct reply *reply) {
+    if (call->idempotency_key[0] != '\0') {
+        (void)map_remove(&daemon->front->keys, call->idempotency_key);
+    }
+    if (reply->code == OK) {
+        const struct submit_event *submit = find_submit(daemon, reply->token);
+        struct wire_put *puts = NULL;
+
+        if (submit != NULL && reply->puts != NULL) {
+            puts = mem_alloc(submit->schedule_count, sizeof *puts);
+            name_puts(submit, reply->puts, puts);
+        }
+        reply_submitted(daemon, call, reply->first_id, reply->count, false, puts,
+                        puts != NULL ? submit->schedule_count : 0);
+        free(puts);
+    } else {
+        api_reply_error(call, reply->code, "%s", reply->text);
+    }
+}
