@@ -16,6 +16,7 @@
 #include "k8s/pod_avoid.h"
 #include "k8s/pod_payload.h"
 #include "k8s/spark_app.h"
+#include "k8s/spark_beside.h"
 #include "k8s/spark_driver.h"
 #include "k8s/spark_executor.h"
 #include "k8s/spark_files.h"

@@ -32,11 +32,7 @@ char *spark_driver_service(const struct spark_app *app, const struct payload_run
                            const char *owner_uid);
 char *spark_driver_conf_map(const struct spark_app *app, const struct payload_run *run,
                             const char *owner_uid);
-char *spark_driver_network_policy(const struct spark_app *app, const struct payload_run *run,
-                                  const char *owner_uid); /* NULL before Spark 4.2 */
 char *spark_driver_template_map(const struct spark_app *app, const struct payload_run *run,
                                 const char *owner_uid); /* NULL: the executors have none */
-char *spark_driver_claim(const struct spark_app *app, const struct payload_run *run,
-                         const char *owner_uid, size_t index); /* NULL: no claim of that index */
 
 #endif

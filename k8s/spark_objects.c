@@ -146,8 +146,7 @@ struct json_t *spark_object_metadata(const struct spark_attempt *attempt, const 
     return metadata;
 }
 
-static struct json_t *make_object(const char *api_version, const char *kind,
-                                  struct json_t *metadata) {
+struct json_t *spark_object(const char *api_version, const char *kind, struct json_t *metadata) {
     struct json_t *object = json_new_object();
 
     json_put_text(object, "apiVersion", api_version);
@@ -218,7 +217,7 @@ char *spark_driver_service(const struct spark_app *app, const struct payload_run
     spark_attempt_make(app, run, &attempt);
     labels = spark_named_texts(&attempt, "spark.kubernetes.driver.service.label.", NULL);
     annotations = spark_named_texts(&attempt, "spark.kubernetes.driver.service.annotation.", NULL);
-    service = make_object(
+    service = spark_object(
         "v1", "Service",
         spark_object_metadata(&attempt, attempt.names.service, labels, annotations, owner_uid));
     json_put_text(spec, "clusterIP", "None");
@@ -310,8 +309,8 @@ static void print_properties(const struct spark_attempt *attempt, struct buf *ou
 char *spark_object_map(const struct spark_attempt *attempt, const char *name, struct json_t *data,
                        const char *owner_uid) {
     struct json_t *map =
-        make_object("v1", "ConfigMap",
-                    spark_object_metadata(attempt, name, json_new_object(), NULL, owner_uid));
+        spark_object("v1", "ConfigMap",
+                     spark_object_metadata(attempt, name, json_new_object(), NULL, owner_uid));
 
     json_put_take(map, "data", data);
     json_put_bool(map, "immutable", true);
@@ -352,39 +351,6 @@ char *spark_driver_template_map(const struct spark_app *app, const struct payloa
     json_put_text(data, SPARK_TEMPLATE_KEY, template);
     free(template);
     return spark_object_map(&attempt, name, data, owner_uid);
-}
-
-static struct json_t *make_claim_spec(const struct spark_claim *claim) {
-    struct json_t *spec = json_new_object();
-    struct json_t *modes = json_new_array();
-    struct json_t *resources = json_new_object();
-    struct json_t *requests = json_new_object();
-
-    json_push_text(modes, claim->access_mode);
-    json_put_text(requests, "storage", claim->size);
-    json_put_take(resources, "requests", requests);
-    json_put_text(spec, "storageClassName", claim->storage_class);
-    json_put_take(spec, "accessModes", modes);
-    json_put_take(spec, "resources", resources);
-    return spec;
-}
-
-char *spark_driver_claim(const struct spark_app *app, const struct payload_run *run,
-                         const char *owner_uid, size_t index) {
-    struct spark_attempt attempt;
-    struct spark_claim claim;
-    struct json_t *object;
-
-    spark_attempt_make(app, run, &attempt);
-    if (!spark_volumes_driver_claim(app, &attempt.names, index, &claim)) {
-        return NULL;
-    }
-    object = make_object(
-        "v1", "PersistentVolumeClaim",
-        spark_object_metadata(&attempt, claim.name, spark_named_texts(&attempt, claim.labels, NULL),
-                              spark_named_texts(&attempt, claim.annotations, NULL), owner_uid));
-    json_put_take(object, "spec", make_claim_spec(&claim));
-    return json_print_take(object);
 }
 
 static int check_mounts(const struct json_at *mounts, const struct json_at *volumes,
@@ -470,53 +436,4 @@ int spark_driver_check(const struct spark_app *app, struct field_error *error) {
                       PROPERTIES_BYTES_MAX, LIMIT_SPARK_CONF_KEYS - 32);
     }
     return r;
-}
-
-static struct json_t *make_match_labels(struct json_t *labels) {
-    struct json_t *selector = json_new_object();
-
-    json_put_take(selector, "matchLabels", labels);
-    return selector;
-}
-
-static struct json_t *make_ingress(const struct spark_attempt *attempt) {
-    struct json_t *rules = json_new_array();
-    struct json_t *rule = json_new_object();
-    struct json_t *peers = json_new_array();
-    struct json_t *peer = json_new_object();
-    struct json_t *labels = json_new_object();
-
-    json_put_text(labels, "spark-app-selector", attempt->names.app_id);
-    json_put_take(peer, "podSelector", make_match_labels(labels));
-    json_push_take(peers, peer);
-    json_put_take(rule, "from", peers);
-    json_push_take(rules, rule);
-    return rules;
-}
-
-char *spark_driver_network_policy(const struct spark_app *app, const struct payload_run *run,
-                                  const char *owner_uid) {
-    struct spark_attempt attempt;
-    struct json_t *spec;
-    struct json_t *policy;
-    struct json_t *labels;
-    char name[SPARK_PREFIX_BYTES_MAX + 32];
-
-    if (!spark_version_at_least(&app->version, 4, 2) ||
-        strstr(conf_or(app, "spark.kubernetes.driver.pod.excludedFeatureSteps", ""),
-               SPARK_NETWORK_POLICY_STEP) != NULL) {
-        return NULL;
-    }
-    spark_attempt_make(app, run, &attempt);
-    spark_name_network_policy(&attempt.names, name, sizeof name);
-    policy = make_object("networking.k8s.io/v1", "NetworkPolicy",
-                         spark_object_metadata(&attempt, name, json_new_object(), NULL, owner_uid));
-    labels = json_new_object();
-    json_put_text(labels, "spark-app-selector", attempt.names.app_id);
-    json_put_text(labels, "spark-role", "executor");
-    spec = json_new_object();
-    json_put_take(spec, "podSelector", make_match_labels(labels));
-    json_put_take(spec, "ingress", make_ingress(&attempt));
-    json_put_take(policy, "spec", spec);
-    return json_print_take(policy);
 }

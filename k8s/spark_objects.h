@@ -43,6 +43,9 @@ struct json_t *spark_named_texts(const struct spark_attempt *attempt, const char
 char *spark_object_map(const struct spark_attempt *attempt, const char *name, struct json_t *data,
                        const char *owner_uid);
 
+/* An object with that metadata, which it takes. */
+struct json_t *spark_object(const char *api_version, const char *kind, struct json_t *metadata);
+
 /* metadata of an object beside the pod, as JSON. Takes labels and annotations; the latter may be
  * NULL, as may owner_uid: without an owner. */
 struct json_t *spark_object_metadata(const struct spark_attempt *attempt, const char *name,
