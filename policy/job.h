@@ -105,6 +105,7 @@ enum alarm {
 
 /* Retry policy; zeroed means "no retries". */
 struct retry_policy {
+    bool always;                /* runs again whenever it ends, until it is cancelled */
     uint32_t retries_max;       /* after the first attempt, of failures that spend */
     uint32_t infra_retries_max; /* of failures that do not */
     int64_t backoff_first_us;
