@@ -1,6 +1,6 @@
 /* scheduler/daemon.h - the parts of nightshiftd and how they hang together.
  *
- * Private to the daemon's own files. daemon.c owns everything and takes the turns; front.c
+ * Private to the daemon's own files. daemon.c owns everything, turns.c takes the turns; front.c
  * translates between the API and the core, cluster.c between the watches and the core.
  */
 #ifndef SCHEDULER_DAEMON_H
@@ -86,6 +86,8 @@ struct daemon {
 
 struct instant daemon_now(const struct daemon *daemon);
 
+/* --- readiness.c ----------------------------------------------------------------------------- */
+
 /* ready: accepts and starts work. Else out_why (not NULL, empty) says why not. */
 bool daemon_is_ready(struct daemon *daemon, struct error *out_why);
 
@@ -93,10 +95,51 @@ bool daemon_is_ready(struct daemon *daemon, struct error *out_why);
  * round: the commit tells what happens within one. */
 bool daemon_has_room(struct daemon *daemon, struct error *out_why);
 
+/* --- turns.c: events in, a commit, and then what follows from it ------------------------------ */
+
+void turns_prepare(struct daemon *daemon);
+
+/* Take a turn, or try the last one's commit again, if it is time. True: more work waits. */
+bool turns_take(struct daemon *daemon);
+
+/* A thread for the commits of large turns. Without it the loop waits for the disk itself. */
+void turns_start_writer(struct daemon *daemon);
+void turns_stop_writer(struct daemon *daemon);
+
+/* The turn that is being committed, if one is, ends here: whoever changes the core beside the turns
+ * must not do it under a turn's feet. */
+void daemon_await_commit(struct daemon *daemon);
+
+/* Ask for a turn in this round. */
+void daemon_wake(struct daemon *daemon);
+
+/* --- loading.c, loading_facts.c: what the queue knows goes into a new core -------------------- */
+
+int daemon_load_queue(struct daemon *daemon, struct error *error) MUST_CHECK;
+
+/* All that the core knows again beside jobs. It goes before what asks for it: jobs with windows
+ * have to fit into them, by what their names took. */
+int daemon_load_facts(struct daemon *daemon) MUST_CHECK;
+
+/* --- reload.c, zone_watch.c: what changes while the daemon runs ------------------------------- */
+
+/* Teams, priority classes, limits and node pools, as the configuration has them. */
+void daemon_apply_lists(struct daemon *daemon);
+
+/* Read the configuration again, all or nothing; the log tells. */
+void daemon_reload(struct daemon *daemon);
+
+/* Reload when the time zones' files change. */
+void zone_watch_begin(struct daemon *daemon);
+
+/* --- stored_payload.c ------------------------------------------------------------------------- */
+
 /* What a job was submitted with, the caller's to destroy. ERR_NOT_FOUND, ERR_CORRUPT, ERR_INVALID:
  * the store's record or its text can't be read; error may say more. */
 int daemon_read_payload(struct daemon *daemon, const struct job *job, struct payload **out_payload,
                         struct field_error *error) MUST_CHECK;
+
+/* --- daemon.c -------------------------------------------------------------------------------- */
 
 /* The folder of all data, made if it is missing. */
 int daemon_make_folder(const struct daemon *daemon, struct error *error) MUST_CHECK;
@@ -108,13 +151,6 @@ int daemon_begin_work(struct daemon *daemon, struct error *error) MUST_CHECK;
 /* End the process: with an error, or since it is another's turn to lead. */
 void daemon_fail(struct daemon *daemon, int code, const char *text);
 void daemon_leave(struct daemon *daemon, const char *why);
-
-/* The turn that is being committed, if one is, ends here: whoever changes the core beside the turns
- * must not do it under a turn's feet. */
-void daemon_await_commit(struct daemon *daemon);
-
-/* Ask for a turn in this round. */
-void daemon_wake(struct daemon *daemon);
 
 /* --- damage.c: the queue's damaged records are moved aside and logged ------------------------- */
 
