@@ -16,6 +16,7 @@
 #define JOBS   50 /* of a cycle */
 #define KEPT   20 /* cycles in the history */
 #define EVENTS 5  /* of a job, beside its first */
+#define POINTS 20 /* of the curve that is printed */
 
 struct soak {
     struct queue *queue;
@@ -126,6 +127,13 @@ static uint64_t file_bytes(struct soak *soak) {
     return stats.file_bytes;
 }
 
+static void print_point(uint64_t cycle, uint64_t bytes) {
+    if ((cycle + 1) % (SOAK_CYCLES / POINTS) == 0) {
+        (void)fprintf(stderr, "after %8llu jobs: %llu bytes\n",
+                      (unsigned long long)((cycle + 1) * JOBS), (unsigned long long)bytes);
+    }
+}
+
 TEST_WITHIN(queue__levels_off, SOAK_CYCLES / 4) {
     struct soak *soak = mem_alloc(1, sizeof *soak);
     struct error error = {0};
@@ -143,6 +151,7 @@ TEST_WITHIN(queue__levels_off, SOAK_CYCLES / 4) {
             go(soak, (cycle - KEPT) * JOBS + 1);
         }
         bytes = file_bytes(soak);
+        print_point(cycle, bytes);
         if (cycle < SOAK_CYCLES / 2) {
             early = bytes > early ? bytes : early;
         } else {
