@@ -1,7 +1,7 @@
 /* scheduler/view.h - the core's own picture of the queue: entries, shapes, pods to clean up.
  *
  * Private to scheduler/core: view.c keeps the containers, lifecycle.h's files move jobs, pass.c
- * chooses whom to start, core.c is the door.
+ * chooses whom to start, turn.c calls them in order; core.h's other files are the door.
  */
 #ifndef SCHEDULER_VIEW_H
 #define SCHEDULER_VIEW_H
@@ -293,6 +293,14 @@ int view_check_limits(struct core *core, const char *namespace, const struct dem
 void view_finish(struct core *core);
 void run_set_text(const char **slot, const char *text); /* owned copy, the old one freed */
 void run_forget_pod(struct run *run);                   /* what its pod showed */
+
+/* --- core.c, handlers.c ----------------------------------------------------------------------- */
+
+/* What can change while the daemon runs; windows and notices are shared. */
+void core_apply_settings(struct core *core, const struct core_settings *settings);
+
+/* Let the view know what has happened. */
+void handlers_apply(struct core *core, struct event *event);
 
 /* --- pass.c ---------------------------------------------------------------------------------- */
 
