@@ -625,8 +625,11 @@ static int write_kubeconfig(struct kubesim *sim, const char *url, struct error *
 }
 
 static void tell_processes(struct kubesim *sim) {
+    char *limits = process_kubelet_tell_limits(sim->processes);
     const char *reason;
 
+    fprintf(stderr, "kubesim: %s\n", limits);
+    free(limits);
     if (!process_kubelet_isolates(sim->processes, &reason)) {
         fprintf(stderr, "kubesim: containers share the machine's files, and paths are mapped: %s\n",
                 reason);

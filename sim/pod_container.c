@@ -16,10 +16,12 @@
 #include "sim/pod_volumes.h"
 #include "sim/pod_words.h"
 #include "sim/process.h"
+#include "sim/process_cgroup.h"
 #include "sim/tree.h"
 
 void pod_container_finish(struct pod_container *container) {
     process_destroy(container->process);
+    process_cgroup_destroy(container->group);
     free(container->message);
 }
 
@@ -103,6 +105,7 @@ static int spawn(struct pod_container *container, const struct pod_container_sta
         .folder = folder_of(container, parts->image),
         .mounts = parts->mounts.items,
         .mount_count = parts->mounts.count,
+        .group = container->group,
         .log_bytes_max = POD_PROCESS_LOG_BYTES,
         .on_end = on_end,
         .context = container,
@@ -117,9 +120,28 @@ static int spawn(struct pod_container *container, const struct pod_container_sta
     return process_start(&options, &container->process, error);
 }
 
+/* Where the kernel can't be asked for it the limit is watched (sim/process_kubelet.h). */
+static void set_limit(struct pod_container *container, const struct pod_container_start *start) {
+    const char *limit = tree_text(container->spec, "resources/limits/memory");
+    struct error error = {0};
+    char *name;
+
+    process_cgroup_destroy(container->group);
+    container->group = NULL;
+    if (limit == NULL || quantity_parse_units(limit, &container->memory_bytes) != OK) {
+        container->memory_bytes = 0;
+    }
+    if (container->memory_bytes > 0 && start->config->groups != NULL) {
+        name = mem_format("%s.%s.%d", tree_text(start->pod, "metadata/uid"),
+                          tree_text(container->spec, "name"), container->log_number);
+        (void)!process_cgroup_create(start->config->groups, name, container->memory_bytes,
+                                     &container->group, &error);
+        free(name);
+    }
+}
+
 void pod_container_run(struct pod_container *container, const struct pod_container_start *start) {
     const char *image = tree_text(container->spec, "image");
-    const char *limit = tree_text(container->spec, "resources/limits/memory");
     struct parts parts = {.image =
                               image_set_find(start->config->images, image == NULL ? "" : image)};
     struct error error = {0};
@@ -127,9 +149,7 @@ void pod_container_run(struct pod_container *container, const struct pod_contain
 
     process_destroy(container->process);
     container->process = NULL;
-    if (limit == NULL || quantity_parse_units(limit, &container->memory_bytes) != OK) {
-        container->memory_bytes = 0;
-    }
+    set_limit(container, start);
     r = parts.image == NULL ? error_set(&error, ERR_NOT_FOUND, "image \"%s\" is not there", image)
                             : gather(container, start, &parts, &error);
     r = r == OK ? spawn(container, start, &parts, &error) : r;
@@ -144,12 +164,20 @@ void pod_container_run(struct pod_container *container, const struct pod_contain
     parts_finish(&parts);
 }
 
+bool pod_container_lacked_memory(const struct pod_container *container) {
+    return container->group != NULL && process_cgroup_killed(container->group);
+}
+
 void pod_container_note_end(struct pod_container *container, int64_t now_us) {
     const char *failure = process_failure(container->process);
 
     container->state = CONTAINER_TERMINATED;
     container->finished_us = now_us;
     container->exit_code = process_exit_code(container->process);
+    container->out_of_memory |= pod_container_lacked_memory(container);
+    if (container->out_of_memory) {
+        container->exit_code = PROCESS_KILLED; /* As one: a part that lived on had no time to. */
+    }
     free(container->message);
     container->message = mem_copy_text(failure);
 }

@@ -15,6 +15,7 @@ struct json_t;
 struct pod_process;
 struct pod_process_config;
 struct process;
+struct process_cgroup;
 
 enum container_kind {
     CONTAINER_INIT,    /* runs to its end before the next */
@@ -26,7 +27,8 @@ struct pod_container {
     struct pod_process *pod;   /* who is told of its end */
     const struct json_t *spec; /* borrowed from the pod */
     enum container_kind kind;
-    struct process *process; /* NULL: has never run, or its start failed */
+    struct process *process;      /* NULL: has never run, or its start failed */
+    struct process_cgroup *group; /* holds its memory limit; NULL: it has none, or is watched */
     enum container_state state;
     const char *waiting_reason;
     char *message; /* why it waits or could not be run */
@@ -58,6 +60,9 @@ struct pod_container_start {
 
 /* RUNNING, or WAITING with a reason where something that it refers to is not there. */
 void pod_container_run(struct pod_container *container, const struct pod_container_start *start);
+
+/* Has the kernel killed any of it for want of memory? */
+bool pod_container_lacked_memory(const struct pod_container *container);
 
 /* Its process has ended: TERMINATED. */
 void pod_container_note_end(struct pod_container *container, int64_t now_us);

@@ -399,12 +399,37 @@ static bool is_limited(const struct pod_container *container) {
            !container->out_of_memory && process_pid(container->process) > 0;
 }
 
+static bool is_watched(const struct pod_container *container) {
+    return is_limited(container) && container->group == NULL;
+}
+
+static void kill_for_memory(struct pod_container *container) {
+    container->out_of_memory = true;
+    process_kill(container->process);
+}
+
+bool pod_process_check_groups(struct pod_process *process) {
+    bool limited = false;
+
+    for (size_t i = 0; i < process->count; i++) {
+        struct pod_container *container = &process->containers[i];
+
+        if (is_limited(container)) {
+            limited = true;
+            if (pod_container_lacked_memory(container)) {
+                kill_for_memory(container);
+            }
+        }
+    }
+    return limited;
+}
+
 size_t pod_process_limited(const struct pod_process *process, struct process_memory *out,
                            size_t room) {
     size_t count = 0;
 
     for (size_t i = 0; i < process->count && count < room; i++) {
-        if (is_limited(&process->containers[i])) {
+        if (is_watched(&process->containers[i])) {
             out[count++].root = process_pid(process->containers[i].process);
         }
     }
@@ -419,9 +444,8 @@ size_t pod_process_check_memory(struct pod_process *process, const struct proces
     for (size_t i = 0; i < process->count && seen < count; i++) {
         struct pod_container *container = &process->containers[i];
 
-        if (is_limited(container) && container->memory_bytes < measured[seen++].bytes) {
-            container->out_of_memory = true;
-            process_kill(container->process);
+        if (is_watched(container) && container->memory_bytes < measured[seen++].bytes) {
+            kill_for_memory(container);
         }
     }
     return seen;

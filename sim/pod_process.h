@@ -21,6 +21,7 @@ struct json_t;
 struct pod_log;
 struct pod_process;
 struct poller;
+struct process_cgroups;
 struct process_memory;
 struct sim_store;
 
@@ -33,7 +34,8 @@ struct pod_process_config {
     const struct image_set *images;
     const char *folder; /* of all pods */
     bool isolated;
-    const char *api_host; /* where pods reach the API */
+    struct process_cgroups *groups; /* for memory limits; NULL: they are watched */
+    const char *api_host;           /* where pods reach the API */
     uint16_t api_port;
     const char *token;     /* of every service account */
     const char *authority; /* PEM, or NULL */
@@ -77,8 +79,12 @@ int pod_process_read_log(const struct pod_process *process, struct pod_log *log,
 /* Write the pod's /etc/hosts anew. */
 void pod_process_write_names(struct pod_process *process, const char *names);
 
-/* The processes with a limit: their shims' pids, at most room of them; and then the verdict
- * on each, in the same order. Both return how many. */
+/* Has it a running container with a memory limit? One of which the kernel has killed a part is
+ * killed whole, as a kubelet's are. */
+bool pod_process_check_groups(struct pod_process *process);
+
+/* Those with a limit that the kernel does not hold: their shims' pids, at most room of them; and
+ * then the verdict on each, in the same order. Both return how many. */
 size_t pod_process_limited(const struct pod_process *process, struct process_memory *out,
                            size_t room);
 size_t pod_process_check_memory(struct pod_process *process, const struct process_memory *measured,

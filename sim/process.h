@@ -22,6 +22,9 @@
 struct buf;
 struct poller;
 struct process;
+struct process_cgroup;
+
+#define PROCESS_KILLED (128 + 9)
 
 struct process_mount {
     const char *source; /* a file or a directory that is there */
@@ -40,6 +43,7 @@ struct process_options {
     const char *const *environment;     /* "NAME=value"; NULL at the end */
     const struct process_mount *mounts; /* used when isolated */
     size_t mount_count;
+    const struct process_cgroup *group; /* to be in; NULL: none of its own */
     size_t log_bytes_max;
     void (*on_end)(void *context); /* once, when all of it has ended; may destroy the process */
     void *context;

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "sim/process.h"
+#include "sim/process_cgroup.h"
 #include "sim/process_mounts.h"
 
 extern char **environ;
@@ -33,6 +34,14 @@ static int take_outputs(const struct process_child *child) {
     return close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
 }
 
+/* All that it starts will be in it, too. */
+static int enter_group(const struct process_cgroup *group, struct error *error) {
+    if (group != NULL && write(process_cgroup_fd(group), "0", 1) != 1) {
+        return error_set(error, ERR_IO, "cgroup: %s", strerror(errno));
+    }
+    return OK;
+}
+
 static void reset_signals(void) {
     sigset_t none;
 
@@ -46,11 +55,12 @@ static void reset_signals(void) {
 _Noreturn static void become_command(const struct process_child *child) {
     const struct process_options *options = child->options;
     struct error error = {0};
-    int r = OK;
+    int r;
 
     (void)setsid();
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (options->isolated) {
+    r = enter_group(options->group, &error);
+    if (r == OK && options->isolated) {
         r = process_mounts_enter(options, &error);
     }
     if (r == OK && chdir(options->folder) != 0) {

@@ -20,6 +20,7 @@
 #include "sim/pod_math.h"
 #include "sim/pod_process.h"
 #include "sim/process.h"
+#include "sim/process_cgroup.h"
 #include "sim/process_memory.h"
 #include "sim/store.h"
 #include "sim/tree.h"
@@ -43,7 +44,9 @@ struct process_kubelet {
     char *api_host;
     char *token;
     char *authority;
-    char *no_isolation; /* why; NULL: there is */
+    char *no_isolation;             /* why; NULL: there is */
+    struct process_cgroups *groups; /* NULL: limits are watched */
+    char *no_groups;                /* why */
     bool names_changed;
     void (*on_change)(void *context, uint64_t id, int64_t now_us);
     void *change_context;
@@ -99,6 +102,15 @@ static void probe(struct process_kubelet *kubelet) {
     free(scratch);
 }
 
+static void probe_groups(struct process_kubelet *kubelet) {
+    struct error error = {0};
+
+    if (process_cgroups_open(&kubelet->groups, &error) != OK) {
+        kubelet->groups = NULL;
+        kubelet->no_groups = mem_copy_text(error.text);
+    }
+}
+
 int process_kubelet_create(const struct process_kubelet_config *config,
                            struct process_kubelet **out, struct error *error) {
     struct process_kubelet *kubelet = mem_alloc(1, sizeof *kubelet);
@@ -114,12 +126,14 @@ int process_kubelet_create(const struct process_kubelet_config *config,
         return r;
     }
     probe(kubelet);
+    probe_groups(kubelet);
     kubelet->pods_config = (struct pod_process_config){
         .poller = config->poller,
         .store = config->store,
         .images = config->images,
         .folder = kubelet->folder,
         .isolated = kubelet->no_isolation == NULL,
+        .groups = kubelet->groups,
         .token = "",
         .retry_us = config->retry_us,
         .on_change = on_container,
@@ -149,6 +163,8 @@ void process_kubelet_destroy(struct process_kubelet *kubelet) {
     free(kubelet->token);
     free(kubelet->authority);
     free(kubelet->no_isolation);
+    process_cgroups_close(kubelet->groups);
+    free(kubelet->no_groups);
     free(kubelet);
 }
 
@@ -176,6 +192,14 @@ void process_kubelet_on_change(struct process_kubelet *kubelet,
 bool process_kubelet_isolates(const struct process_kubelet *kubelet, const char **out_reason) {
     *out_reason = kubelet->no_isolation;
     return kubelet->no_isolation == NULL;
+}
+
+char *process_kubelet_tell_limits(const struct process_kubelet *kubelet) {
+    return kubelet->groups != NULL
+               ? mem_format("memory limits are held by the kernel: cgroup v%d, %s",
+                            process_cgroups_version(kubelet->groups),
+                            process_cgroups_folder(kubelet->groups))
+               : mem_format("memory limits are watched, each 100 ms: %s", kubelet->no_groups);
 }
 
 /* --- Pods ------------------------------------------------------------------------------------- */
@@ -306,6 +330,17 @@ static size_t count_limited(const struct process_kubelet *kubelet, struct proces
     return count;
 }
 
+/* Is there any limit? */
+static bool check_groups(const struct process_kubelet *kubelet) {
+    const struct map_entry *entry;
+    bool limited = false;
+
+    for (size_t at = 0; (entry = map_next(&kubelet->pods, &at)) != NULL;) {
+        limited |= pod_process_check_groups(entry->value);
+    }
+    return limited;
+}
+
 void process_kubelet_watch_memory(struct process_kubelet *kubelet) {
     if (!kubelet->memory_timer.armed) {
         poller_timer_set(kubelet->config.poller, &kubelet->memory_timer, MEMORY_EVERY_US);
@@ -319,10 +354,12 @@ static void on_memory_time(struct poller_timer *timer) {
     const struct map_entry *entry;
     size_t done = 0;
 
-    if (count == 0) {
+    if (!check_groups(kubelet)) {
         return; /* The next container that starts begins it again. */
     }
-    process_memory_measure(measured, count);
+    if (count > 0) {
+        process_memory_measure(measured, count);
+    }
     for (size_t at = 0; (entry = map_next(&kubelet->pods, &at)) != NULL && done < count;) {
         done += pod_process_check_memory(entry->value, measured + done, count - done);
     }

@@ -1,8 +1,9 @@
 /* sim/process_kubelet.h - all pods that run as processes of this machine, and what they share.
  *
  * Owns the pods' processes, a part of the loopback network that no other kubesim has (127.N.*.*),
- * the names of services and pods in each pod's /etc/hosts, and the watch over memory limits: a
- * look at /proc each 100 ms; a container above its limit is killed whole. Unlike the rest of the
+ * the names of services and pods in each pod's /etc/hosts, and the groups in which the kernel holds
+ * memory limits. Where it can't be asked for that, a look at /proc each 100 ms does; a container
+ * above its limit is killed whole. Unlike the rest of the
  * cluster it lives in real time.
  */
 #ifndef SIM_PROCESS_KUBELET_H
@@ -56,6 +57,9 @@ void process_kubelet_on_change(struct process_kubelet *kubelet,
 
 /* Are containers apart from the machine's files and processes? If not, why. */
 bool process_kubelet_isolates(const struct process_kubelet *kubelet, const char **out_reason);
+
+/* Who holds memory limits, and why: a sentence, owned by the caller. */
+char *process_kubelet_tell_limits(const struct process_kubelet *kubelet);
 
 /* The image that is not there; NULL when all are. Borrowed from the pod. */
 const char *process_kubelet_missing_image(const struct process_kubelet *kubelet,

@@ -500,7 +500,6 @@ def run_mode(mode, program, folder, only):
     try:
         return all([run_row(entry, mode, sim) for entry in entries])
     finally:
-        sim.process.kill()
         sim.stop()
 
 
