@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "api/http.h"
 #include "base/buf.h"
@@ -529,6 +530,15 @@ static json_t *authenticate(const struct exchange *exchange) {
     return NULL;
 }
 
+/* A watch, or a log, by WebSocket. Clients that would rather have one take HTTP's own stream after
+ * a 503, which a proxy between that knows none gives them, too; an answer without an end would
+ * keep some waiting for it. */
+static bool asks_for_socket(const struct exchange *exchange) {
+    const char *upgrade = http_header(exchange->request, "Upgrade");
+
+    return upgrade != NULL && strcasecmp(upgrade, "websocket") == 0;
+}
+
 /* The request as the REST layer has it; parameters has room for PARAMETERS_MAX. */
 static struct sim_request request_of(const struct exchange *exchange,
                                      struct sim_parameter *parameters) {
@@ -704,6 +714,8 @@ static void execute(struct exchange *exchange) {
         answer_fault(exchange);
     } else if (text_starts_with(request.path, "/sim/")) {
         run_control(exchange, &request);
+    } else if (asks_for_socket(exchange)) {
+        refuse(exchange, fault_status(503));
     } else {
         sim_rest_handle(server->config.rest, &request, &exchange->response);
     }

@@ -107,6 +107,12 @@ class Api(unittest.TestCase):
         self.assertEqual(answer, "Too many requests, please try again later.\n")
         self.assertEqual(self.create("a"), 201, "once")
 
+    def test_a_watch_by_websocket_is_refused_so_that_clients_take_http(self):
+        status, _, _ = self.sim.ask("GET", PODS + "?watch=1", headers={
+            "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="})
+        self.assertEqual(status, 503)
+
     def test_fault_500_by_count_and_skip(self):
         self.sim.fault(fault="error", resource="pods", verb="create", skip=1, count=2)
         self.assertEqual([self.create(name) for name in "abcd"], [201, 500, 500, 201])
