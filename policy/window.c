@@ -11,6 +11,7 @@
 #define HORIZON_DAYS  1100 /* three years */
 #define HORIZON_US    (HORIZON_DAYS * CIVIL_DAY_S * CLOCK_US_PER_SECOND)
 #define FOR_EVER_DAYS 400
+#define LOOK_AGAIN_US (FOR_EVER_DAYS / 2 * CIVIL_DAY_S * CLOCK_US_PER_SECOND)
 
 const char *const window_close_texts[WINDOW_CLOSE_COUNT + 1] = {
     [WINDOW_CLOSE_FINISH] = "finish",
@@ -308,7 +309,8 @@ static struct window_answer ask_window(const struct window_set *set, const struc
         if (is_open) {
             answer.may_start = true;
             answer.closes_us = span.closes_us;
-            answer.again_us = last_us == CLOCK_NEVER_US ? CLOCK_NEVER_US : last_us + 1;
+            /* No close in sight: it may come into sight. */
+            answer.again_us = last_us == CLOCK_NEVER_US ? now_us + LOOK_AGAIN_US : last_us + 1;
         } else {
             answer.again_us = span.opens_us;
         }

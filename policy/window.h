@@ -84,7 +84,7 @@ void window_set_destroy(struct window_set *set);             /* One less. Accept
 /* NULL if there is none of that name. */
 const struct window *window_find(const struct window_set *set, const char *name);
 
-/* From opening to close; CLOCK_NEVER_US: it stays open. */
+/* From opening to close; CLOCK_NEVER_US: not within 400 days from when it was asked for. */
 struct window_span {
     int64_t opens_us;
     int64_t closes_us;

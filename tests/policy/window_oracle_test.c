@@ -94,6 +94,7 @@ static void compare(const char *name, struct rng *rng, int64_t from_s, int64_t u
     };
     struct window_set set = {.windows = &window, .window_count = 1};
     struct window_span span = {INT64_MIN, INT64_MIN};
+    int64_t ask_us = INT64_MIN;
     int64_t shown_s = INT64_MIN;
     char what[128];
     char text[RFC3339_BYTES_MAX];
@@ -111,9 +112,13 @@ static void compare(const char *name, struct rng *rng, int64_t from_s, int64_t u
         if (time_s < from_s) {
             continue; /* The clock may have been put back just before. */
         }
-        if (time_s * 1000000 >= span.closes_us &&
-            !window_span_at(&set, &window, time_s * 1000000, &span)) {
-            span = (struct window_span){CLOCK_NEVER_US, CLOCK_NEVER_US};
+        if (time_s * 1000000 >= ask_us) {
+            if (!window_span_at(&set, &window, time_s * 1000000, &span)) {
+                span = (struct window_span){CLOCK_NEVER_US, CLOCK_NEVER_US};
+            }
+            /* Never is not within 400 days. */
+            ask_us = span.closes_us == CLOCK_NEVER_US ? (time_s + 400 * CIVIL_DAY_S) * 1000000
+                                                      : span.closes_us;
         }
         open = span.opens_us <= time_s * 1000000 && time_s * 1000000 < span.closes_us;
         if (open != oracle_is_open(&window, shown_s)) {
