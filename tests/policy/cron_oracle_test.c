@@ -15,7 +15,7 @@
 #include "tests/test.h"
 
 #define MINUTE  60
-#define QUARTER (15 * MINUTE)
+#define QUARTER 15                  /* minutes */
 #define FIRST_S INT64_C(1262304000) /* 2010-01-01T00:00:00Z */
 #define YEAR_S  INT64_C(31557600)
 #define YEARS   20
@@ -247,6 +247,32 @@ static void look_at(struct walk *walk, const int64_t *walls, size_t at, int64_t 
     expect(walk, time_s, walls[at], came_before);
 }
 
+static int64_t offset_at(int64_t time_s) {
+    time_t at = (time_t)time_s;
+    struct tm tm;
+
+    CHECK(localtime_r(&at, &tm) != NULL, "localtime_r");
+    return tm.tm_gmtoff;
+}
+
+/* What the clocks show, minute by minute. Each minute is asked for only where the ends of a quarter
+ * of an hour differ: in St John's they did so at one minute past midnight until 2011. */
+static void read_walls(int64_t *walls, size_t count, int64_t from_s) {
+    int64_t before = offset_at(from_s);
+
+    for (size_t i = 0; i < count;) {
+        size_t quarter = count - i < QUARTER ? count - i : QUARTER;
+        int64_t after = offset_at(from_s + (int64_t)(i + quarter) * MINUTE);
+
+        for (size_t end = i + quarter; i < end; i++) {
+            int64_t time_s = from_s + (int64_t)i * MINUTE;
+
+            walls[i] = time_s + (after == before ? before : offset_at(time_s));
+        }
+        before = after;
+    }
+}
+
 static void compare(const char *name, struct rng *rng, int64_t from_s, int64_t until_s) {
     size_t count = (size_t)(until_s - from_s) / MINUTE;
     int64_t *walls = calloc(count + 2 * AROUND + 1, sizeof *walls);
@@ -264,17 +290,7 @@ static void compare(const char *name, struct rng *rng, int64_t from_s, int64_t u
                                        .repeat = (enum cron_repeat)rng_below(rng, 3)};
     CHECK_EQ(setenv("TZ", name, 1), 0, name);
     tzset();
-    for (size_t i = 0; i < count + 2 * AROUND + 1; i++) {
-        time_t at = (time_t)(from_s + ((int64_t)i - AROUND) * MINUTE);
-        struct tm tm;
-
-        if (i > 0 && at % QUARTER != 0) { /* No clock has been changed in between since 2010. */
-            walls[i] = walls[i - 1] + MINUTE;
-            continue;
-        }
-        CHECK(localtime_r(&at, &tm) != NULL, "localtime_r");
-        walls[i] = at + tm.tm_gmtoff;
-    }
+    read_walls(walls, count + 2 * AROUND + 1, from_s - AROUND * MINUTE);
     walk.next = (struct cron_time){.time_s = from_s, .civil_s = CRON_FROM};
     walk.has_next = cron_next(&walk.cron, zone, walk.policy, &walk.next, &walk.next);
     for (size_t i = 0; i < count; i++) {
