@@ -38,6 +38,7 @@ struct manifest {
     int32_t priority;
     bool has_priority; /* it was said */
     bool hold;
+    bool runs_again;           /* whenever it ends: a restartPolicy of type Always */
     int64_t retries_max;       /* or MANIFEST_UNSET */
     int64_t infra_retries_max; /* or MANIFEST_UNSET */
     int64_t backoff_first_us;  /* or MANIFEST_UNSET */

@@ -12,6 +12,8 @@
 #include "config/schema.h"
 #include "config/spark_defaults.h"
 
+#define RETRY_INTERVAL_US 5000000 /* the operator's default */
+
 /* What a spec itself says of retries and of the time to keep things. */
 
 static void read_restart_policy(struct manifest *manifest, const struct text_node *policy) {
@@ -28,8 +30,11 @@ static void read_restart_policy(struct manifest *manifest, const struct text_nod
 
         manifest->retries_max = count < LIMIT_JOB_ATTEMPTS ? count : LIMIT_JOB_ATTEMPTS - 1;
     }
+    manifest->runs_again = strcmp(type, "Always") == 0;
     if (interval != NULL) {
         manifest->backoff_first_us = node_int(interval) * 1000000;
+    } else if (strcmp(type, "Never") != 0) {
+        manifest->backoff_first_us = RETRY_INTERVAL_US;
     }
 }
 
@@ -39,8 +44,7 @@ void manifest_read_spark_spec(struct manifest *manifest, const struct text_node 
 
     read_restart_policy(manifest, node_member(spec, "restartPolicy"));
     if (ttl != NULL) {
-        /* To the operator 0 means for ever. */
-        manifest->ttl_s = node_int(ttl) == 0 ? JOB_TTL_NEVER : node_int(ttl);
+        manifest->ttl_s = node_int(ttl);
     }
     manifest->hold = suspend != NULL && node_bool(suspend);
 }

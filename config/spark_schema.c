@@ -8,7 +8,7 @@ static const char *const types[] = {"Java", "Scala", "Python", "R", NULL};
 static const char *const modes[] = {"cluster", NULL};
 static const char *const pull_policies[] = {"Always", "IfNotPresent", "Never", NULL};
 static const char *const python_versions[] = {"2", "3", NULL};
-static const char *const restart_types[] = {"Never", "OnFailure", NULL};
+static const char *const restart_types[] = {"Always", "Never", "OnFailure", NULL};
 static const char *const secret_types[] = {"Generic", "GCPServiceAccount", "HadoopDelegationToken",
                                            NULL};
 

@@ -75,9 +75,10 @@ struct spec {
 };
 
 enum queue_change_kind {
-    CHANGE_JOB_PUT,     /* insert with its spec, or replace and keep it */
-    CHANGE_JOB_DROP,    /* the job, its attempts and events, its share of the spec */
-    CHANGE_ATTEMPT_PUT, /* insert or replace */
+    CHANGE_JOB_PUT,      /* insert with its spec, or replace and keep it */
+    CHANGE_JOB_DROP,     /* the job, its attempts and events, its share of the spec */
+    CHANGE_HISTORY_DROP, /* its attempts and events, of a job that runs again and again */
+    CHANGE_ATTEMPT_PUT,  /* insert or replace */
     CHANGE_EVENT_ADD,
     CHANGE_SUBMISSION_PUT,
     CHANGE_SUBMISSIONS_EXPIRE, /* all older than `before_us` */

@@ -201,6 +201,12 @@ static int drop_shares(struct commit *commit, const struct stored_job *stored) {
     return r;
 }
 
+static int apply_history_drop(struct commit *commit, const struct queue_change *change) {
+    int r = drop_parts(commit, TABLE_ATTEMPTS, change->job_id);
+
+    return r == 0 ? drop_parts(commit, TABLE_EVENTS, change->job_id) : r;
+}
+
 static int apply_job_drop(struct commit *commit, const struct queue_change *change) {
     struct stored_job stored;
     struct store_key key;
@@ -212,10 +218,7 @@ static int apply_job_drop(struct commit *commit, const struct queue_change *chan
     if (r == 0) {
         r = store_del(commit->queue, TABLE_JOBS, store_id_key(&key, change->job_id));
     }
-    if (r == 0 || r == MDB_NOTFOUND) {
-        r = drop_parts(commit, TABLE_ATTEMPTS, change->job_id);
-    }
-    return r == 0 ? drop_parts(commit, TABLE_EVENTS, change->job_id) : r;
+    return r == 0 || r == MDB_NOTFOUND ? apply_history_drop(commit, change) : r;
 }
 
 static int apply_attempt_put(struct commit *commit, const struct queue_change *change) {
@@ -295,6 +298,7 @@ static int apply_fact_drop(struct commit *commit, const struct queue_change *cha
 static int (*const appliers[])(struct commit *commit, const struct queue_change *change) = {
     [CHANGE_JOB_PUT] = apply_job_put,
     [CHANGE_JOB_DROP] = apply_job_drop,
+    [CHANGE_HISTORY_DROP] = apply_history_drop,
     [CHANGE_ATTEMPT_PUT] = apply_attempt_put,
     [CHANGE_EVENT_ADD] = apply_event_add,
     [CHANGE_SUBMISSION_PUT] = apply_submission_put,

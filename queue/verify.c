@@ -64,6 +64,9 @@ static int check_attempt(void *context, const struct attempt *attempt) {
     struct history *history = context;
 
     history->attempts++;
+    if (history->job->retry.always && history->attempts == 1) {
+        history->attempts = attempt->number; /* What was before is forgotten. */
+    }
     if (attempt->number != history->attempts) {
         complain(history->verify, "job %" PRIu64 ": attempt %u is missing", history->job->id,
                  history->attempts);
@@ -92,6 +95,10 @@ static void check_move(struct history *history, const struct job_event *event) {
 static int check_event(void *context, const struct job_event *event) {
     struct history *history = context;
 
+    if (history->job->retry.always && history->events == 1) { /* The first one is implied. */
+        history->events = event->sequence;
+        history->state = event->state;
+    }
     if (event->sequence != history->events) {
         complain(history->verify, "job %" PRIu64 ": event %u is missing", history->job->id,
                  history->events);

@@ -76,6 +76,21 @@ static void note_reserved(struct attempt *attempt, const struct demand *demand) 
     }
 }
 
+/* Of a job that runs again and again: the pods of its earlier runs, and now and then their
+ * history. */
+static void forget_runs(struct core *core, struct entry *entry) {
+    const struct course *course = entry_course(entry);
+
+    for (struct pod_note *note = course->main_pods; note != NULL; note = note->next_of_job) {
+        pods_clean_up(core, entry->terms->namespace, strchr(note->key, '/') + 1, note->uid,
+                      entry->id);
+    }
+    if (course->attempt > 0 && course->attempt % (LIMIT_JOB_ATTEMPTS - 1) == 0) {
+        outbox_add_change(&core->outbox,
+                          &(struct queue_change){.kind = CHANGE_HISTORY_DROP, .job_id = entry->id});
+    }
+}
+
 void attempt_admit(struct core *core, struct entry *entry) {
     struct course *course = entry_edit(entry);
     char text[160];
@@ -83,6 +98,9 @@ void attempt_admit(struct core *core, struct entry *entry) {
 
     describe_demand(core, entry->shape->applied, what, sizeof what);
     (void)snprintf(text, sizeof text, "quota and nodes hold the whole gang: %s", what);
+    if (entry->terms->retry.always) {
+        forget_runs(core, entry);
+    }
     course->eligible_us = entry_eligible_us(entry);
     course->attempt++;
     course->admitted_us = core->instant.now_us;
@@ -192,6 +210,10 @@ void attempt_finish(struct core *core, struct entry *entry, enum failure failure
     end_attempt(core, entry, failure, exit_code, message);
     if (failure == FAILURE_NONE) {
         note_runtime(core, entry);
+    }
+    if (failure == FAILURE_NONE && entry->terms->retry.always) {
+        retrying_run_again(core, entry, message);
+    } else if (failure == FAILURE_NONE) {
         lifecycle_move(core, entry, JOB_SUCCEEDED, "succeeded", message);
     } else {
         retrying_decide(core, entry, &diagnosis, message);
@@ -299,7 +321,7 @@ static void start_quota(struct core *core, struct entry *entry,
     lifecycle_wait(core, entry, wait_us);
     if (entry_course(entry)->cancel_requested) {
         lifecycle_move(core, entry, JOB_CANCELLED, "cancelled", "before its pod was created");
-    } else if (entry_course(entry)->attempt >= LIMIT_JOB_ATTEMPTS) {
+    } else if (!entry->terms->retry.always && entry_course(entry)->attempt >= LIMIT_JOB_ATTEMPTS) {
         lifecycle_move(core, entry, JOB_FAILED, "failed", "too many attempts");
     } else {
         lifecycle_move(core, entry, JOB_QUEUED, "quota_race",
@@ -324,7 +346,7 @@ static void start_conflict(struct core *core, struct entry *entry,
     end_attempt(core, entry, FAILURE_SUBMIT_TRANSIENT, -1, started->message);
     if (entry_course(entry)->cancel_requested) {
         lifecycle_move(core, entry, JOB_CANCELLED, "cancelled", "before its pod was created");
-    } else if (entry_course(entry)->attempt >= LIMIT_JOB_ATTEMPTS) {
+    } else if (!entry->terms->retry.always && entry_course(entry)->attempt >= LIMIT_JOB_ATTEMPTS) {
         lifecycle_move(core, entry, JOB_FAILED, "failed", "too many attempts");
     } else {
         lifecycle_wait(core, entry,

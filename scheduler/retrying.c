@@ -13,6 +13,7 @@
 #include "scheduler/lifecycle.h"
 
 #define GROWTH_PERMILLE_MAX 1000000
+#define ALWAYS              "restartPolicy Always"
 
 /* The job's rules, read when they are needed: failures are few. What can't be read says nothing. */
 static struct retry_rules *read_rules(const struct entry *entry) {
@@ -326,10 +327,16 @@ static void try_again(struct core *core, struct entry *entry, const struct purse
     int64_t wait_us = retry_backoff_us(&waits, course->failures, rng_unit(&core->rng));
     char wait[32];
 
-    (*purse->spent)++;
     core->counts.retries++;
     lifecycle_wait(core, entry, wait_us);
     text_print_duration(wait_us, wait);
+    if (entry->terms->retry.always) {
+        lifecycle_move(core, entry, JOB_RETRY_WAIT, "retry",
+                       outbox_format(&core->outbox, "%s: %s; runs again in %s (" ALWAYS ")",
+                                     failure_text(course->failure), message, wait));
+        return;
+    }
+    (*purse->spent)++;
     lifecycle_move(core, entry, JOB_RETRY_WAIT, "retry",
                    outbox_format(&core->outbox,
                                  "%s: %s; tried again in %s (%sy %" PRIu32 " of %" PRIu32 ")",
@@ -360,6 +367,18 @@ static struct verdict judge(const struct core *core, const struct entry *entry,
     return verdict;
 }
 
+/* Of a job that runs again whenever it ends only its own rules can say that this was the end. */
+static bool is_over(const struct entry *entry, const struct verdict *verdict,
+                    const struct purse *purse) {
+    const struct course *course = entry_course(entry);
+
+    if (entry->terms->retry.always) {
+        return verdict->rule != NULL && verdict->budget == RETRY_BUDGET_NONE;
+    }
+    return verdict->budget == RETRY_BUDGET_NONE || *purse->spent >= purse->most ||
+           is_class_spent(course, &verdict->class) || course->attempt >= LIMIT_JOB_ATTEMPTS;
+}
+
 void retrying_decide(struct core *core, struct entry *entry, const struct diagnosis *diagnosis,
                      const char *message) {
     struct course *course = entry_edit(entry);
@@ -375,13 +394,25 @@ void retrying_decide(struct core *core, struct entry *entry, const struct diagno
         message = outbox_format(&core->outbox, "%s%s", message,
                                 grow(core, entry, &verdict.growth, diagnosis->of_executors));
     }
-    if (verdict.budget == RETRY_BUDGET_NONE || *purse.spent >= purse.most ||
-        is_class_spent(course, &verdict.class) || course->attempt >= LIMIT_JOB_ATTEMPTS) {
+    if (is_over(entry, &verdict, &purse)) {
         fail(core, entry, &purse, &verdict.class, message);
         return;
     }
     avoid(core, entry, verdict.class.avoid);
     try_again(core, entry, &purse, &verdict.class, message);
+    retrying_refresh(core, entry);
+}
+
+void retrying_run_again(struct core *core, struct entry *entry, const char *message) {
+    const int64_t wait_us = entry->terms->retry.backoff_first_us;
+    char wait[32];
+
+    retrying_renew(entry);
+    lifecycle_wait(core, entry, wait_us);
+    text_print_duration(wait_us, wait);
+    lifecycle_move(
+        core, entry, JOB_RETRY_WAIT, "run_again",
+        outbox_format(&core->outbox, "%s; runs again in %s (" ALWAYS ")", message, wait));
     retrying_refresh(core, entry);
 }
 

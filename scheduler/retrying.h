@@ -8,6 +8,10 @@
 
 #include "scheduler/diagnosis.h"
 
+/* It came to its end, and its restartPolicy is Always: after its pause it queues again, with all
+ * budgets as new. */
+void retrying_run_again(struct core *core, struct entry *entry, const char *message);
+
 /* Another attempt, or the job has failed. The attempt's books are closed. */
 void retrying_decide(struct core *core, struct entry *entry, const struct diagnosis *diagnosis,
                      const char *message);

@@ -57,6 +57,7 @@ static uint32_t ttl_s(const struct manifest *manifest, const struct config *conf
 
 static struct retry_policy retry_of(const struct manifest *manifest, const struct config *config) {
     return (struct retry_policy){
+        .always = manifest->runs_again,
         .retries_max = (uint32_t)unless_unset(manifest->retries_max, config->retries_max),
         .infra_retries_max =
             (uint32_t)unless_unset(manifest->infra_retries_max, config->infra_retries_max),

@@ -56,8 +56,8 @@ static void print_schedule(const struct schedule_text *schedule, struct buf *out
 
 static void print_manifest(const struct manifest *m, struct buf *out) {
     buf_add_format(out, "%s %s/%s", kind_text(m->kind), m->namespace, m->name);
-    buf_add_format(out, "%s%s%s", m->team[0] != '\0' ? " team=" : "", m->team,
-                   m->hold ? " hold" : "");
+    buf_add_format(out, "%s%s%s%s", m->team[0] != '\0' ? " team=" : "", m->team,
+                   m->hold ? " hold" : "", m->runs_again ? " always" : "");
     buf_add_format(out, "%s%s", m->window[0] != '\0' ? " window=" : "", m->window);
     print_number("priority", m->priority, 0, out);
     print_number("retries", m->retries_max, MANIFEST_UNSET, out);
@@ -151,9 +151,13 @@ TEST(manifest__becomes_queue_fields_and_a_canonical_payload) {
          "spark /a hold retries=2 first=10000000 ttl=60 {\"metadata\":{},\"spec\":{"
          "\"restartPolicy\":{\"onFailureRetries\":2,\"onFailureRetryInterval\":10,\"type\":"
          "\"OnFailure\"},\"suspend\":true,\"timeToLiveSeconds\":60}}\n"},
-        {"Never means no retries, a time to live of 0 for ever",
+        {"Always runs again, after the operator's 5 s",
+         SPARK NAMED "spec: {restartPolicy: {type: Always, onFailureRetries: 2}}\n",
+         "spark /a always retries=0 first=5000000 {\"metadata\":{},\"spec\":{\"restartPolicy\":{"
+         "\"onFailureRetries\":2,\"type\":\"Always\"}}}\n"},
+        {"Never means no retries, a time to live of 0 that all goes at once",
          SPARK NAMED "spec: {timeToLiveSeconds: 0, restartPolicy: {type: Never}}\n",
-         "spark /a retries=0 ttl=4294967295 {\"metadata\":{},\"spec\":{\"restartPolicy\":{\"type\":"
+         "spark /a retries=0 ttl=0 {\"metadata\":{},\"spec\":{\"restartPolicy\":{\"type\":"
          "\"Never\"},\"timeToLiveSeconds\":0}}\n"},
         {"a batch job of Spark",
          BATCH "metadata: {name: a, namespace: n, labels: {x: y}}\n"

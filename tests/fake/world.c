@@ -457,6 +457,13 @@ static void store_job(struct world *world, const struct job *job, const struct s
     if (!stored->exists) {
         stored->which = spec->hash[0];
     }
+    if (job->retry.always && (job->state == JOB_SUCCEEDED || job->state == JOB_FAILED)) {
+        broken(world, "ends though it runs again whenever it ends", job->id);
+    }
+    if (job->retry.always && job->state == JOB_SUBMITTING && job->attempt > 1 &&
+        job->attempt != stored->job.attempt) {
+        world->totals.reruns++;
+    }
     stored->exists = true;
     stored->job = *job;
     stored->job.name = keep(world, job->name);
@@ -1348,6 +1355,9 @@ static void submit(struct world *world) {
         job.warn_runtime_us = chance(world, 500) ? MINUTE_US : 0;
         job.max_runtime_us = chance(world, 300) ? 2 * MINUTE_US : 0;
     }
+    if (world->options.always > 0) {
+        job.retry.always = chance(world, world->options.always);
+    }
     job.spec.hash[0] = (unsigned char)which;
     if (world->options.after > 0 && chance(world, world->options.after)) {
         submit_many(world, &job);
@@ -1393,6 +1403,20 @@ static void cancel(struct world *world) {
                           .job_id = 1 + rng_below(&world->rng, world->acknowledged)};
 
     (void)turn(world, &event, 1);
+}
+
+/* Nothing else ends what runs again and again. */
+static void cancel_reruns(struct world *world) {
+    struct event event = {.kind = EVENT_CANCEL, .token = 1};
+    struct job job;
+
+    for (uint64_t id = 1; id <= world->acknowledged; id++) {
+        if (core_job(world->core, id, &job) && job.retry.always && job.attempt > 3 &&
+            !job_state_is_final(job.state) && chance(world, 100)) {
+            event.job_id = id;
+            (void)turn(world, &event, 1);
+        }
+    }
 }
 
 /* --- The run --------------------------------------------------------------------------------- */
@@ -1459,6 +1483,9 @@ static void step(struct world *world) {
     }
     if (!world->died && !world->paused && world->options.after > 0) {
         release(world);
+    }
+    if (!world->died && !world->paused && world->options.always > 0) {
+        cancel_reruns(world);
     }
     if (!world->died && !world->paused && world->acknowledged > 0 &&
         chance(world, world->options.cancel)) {

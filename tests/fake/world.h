@@ -31,6 +31,7 @@ struct world_options {
     unsigned pause;        /* the leader is stopped amid its commands: another one takes over */
     unsigned deadlines;    /* a job has some, and forecasts say anything of them */
     unsigned after;        /* a submission is of jobs that wait for each other, or of an array */
+    unsigned always;       /* a job runs again whenever it ends, until it is cancelled */
     unsigned windows;      /* a job names windows, which open for 10 minutes and shut for 3 */
     /* How jobs are planned. */
     enum plan_backfill_mode backfill;
@@ -47,6 +48,7 @@ struct world_totals {
     unsigned preemptions;
     unsigned alarms; /* told of deadlines */
     unsigned told;   /* notifications that a receiver got, repeats included */
+    unsigned reruns; /* runs after the first of jobs that run again and again */
     unsigned skips;  /* jobs that had to start earlier */
     unsigned requests;
     unsigned turns;

@@ -246,6 +246,48 @@ TEST(queue_each__gives_a_jobs_own_parts_in_order) {
     queue_close(queue);
 }
 
+/* What runs again and again forgets what was, and its history goes on where it stood. */
+TEST(queue_commit__drops_the_history_of_a_job_and_keeps_the_job) {
+    struct queue *queue = open_here();
+    struct queue_change changes[] = {
+        job_put(1),
+        {.kind = CHANGE_ATTEMPT_PUT, .attempt = {.job_id = 1, .number = 1}},
+        {.kind = CHANGE_EVENT_ADD, .event = {.job_id = 1, .sequence = 1, .kind = "b"}},
+        job_put(2),
+        {.kind = CHANGE_ATTEMPT_PUT, .attempt = {.job_id = 2, .number = 1}},
+    };
+    struct queue_change next[] = {
+        {.kind = CHANGE_HISTORY_DROP, .job_id = 1},
+        job_put(1),
+        {.kind = CHANGE_ATTEMPT_PUT, .attempt = {.job_id = 1, .number = 2}},
+        {.kind = CHANGE_EVENT_ADD, .event = {.job_id = 1, .sequence = 2, .kind = "c"}},
+    };
+    struct error error = {0};
+    struct queue_stats stats;
+    uint32_t digits = 0;
+
+    changes[0].job.attempt = changes[3].job.attempt = 1;
+    changes[0].job.event_count = 2;
+    changes[3].job.event_count = 1;
+    changes[3].job.submitted_held = true;
+    next[1].job.attempt = 2;
+    next[1].job.event_count = 3;
+    next[1].job.retry.always = changes[0].job.retry.always = true;
+    next[1].spec = NULL;
+    commit(queue, changes, ARRAY_LEN(changes));
+    CHECK_EQ(queue_verify(queue, &error), OK, error.text);
+    commit(queue, next, ARRAY_LEN(next));
+    CHECK_EQ(queue_verify(queue, &error), OK, error.text);
+    CHECK_OK(queue_each_attempt(queue, 1, count_attempt, &digits), "attempts");
+    CHECK_EQ(digits, 2, "the second only");
+    digits = 0;
+    CHECK_OK(queue_each_event(queue, 1, 1, count_event, &digits), "events");
+    CHECK_EQ(digits, 2, "the second only");
+    CHECK_OK(queue_get_stats(queue, &stats), "stats");
+    CHECK_EQ(stats.attempts, 2, "another job's attempt stays");
+    queue_close(queue);
+}
+
 /* The first event is told by the job's own record, unless it has one of its own. */
 TEST(queue_each_event__tells_of_the_submission) {
     struct queue *queue = open_here();

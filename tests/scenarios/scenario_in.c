@@ -304,6 +304,8 @@ static void submit_word(struct words *words, struct event *event, struct new_job
         waits_for(words, job, value);
     } else if ((value = value_of(word, "array")) != NULL) {
         job->array = value;
+    } else if (strcmp(word, "always") == 0) {
+        job->retry.always = true;
     } else if (strcmp(word, "hold") == 0) {
         job->hold = true;
     } else {

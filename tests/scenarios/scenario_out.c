@@ -217,9 +217,14 @@ static void drop_fact(struct scenario *scenario, const struct queue_change *chan
     buf_add_format(scenario->out, "> no fact %d %s\n", (int)change->fact.kind, change->fact.key);
 }
 
+static void drop_history(struct scenario *scenario, const struct queue_change *change) {
+    buf_add_format(scenario->out, "> history of %" PRIu64 " forgotten\n", change->job_id);
+}
+
 static void (*const stores[])(struct scenario *scenario, const struct queue_change *change) = {
     [CHANGE_JOB_PUT] = put_job,
     [CHANGE_JOB_DROP] = drop_job,
+    [CHANGE_HISTORY_DROP] = drop_history,
     [CHANGE_ATTEMPT_PUT] = put_attempt,
     [CHANGE_EVENT_ADD] = add_event,
     [CHANGE_SUBMISSION_PUT] = put_submission,

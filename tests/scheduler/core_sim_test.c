@@ -114,6 +114,34 @@ TEST_WITHIN(core__keeps_to_what_jobs_wait_for, 180) {
                    SEEDS / 2);
 }
 
+/* What runs again whenever it ends never ends by itself, whatever fails or dies. */
+TEST_WITHIN(core__runs_again_until_somebody_cancels, 120) {
+    const struct world_options kinds[] = {
+        {.jobs = 12, .nodes = 3, .always = 400, .pod_fails = 200},
+        {.jobs = 12,
+         .nodes = 3,
+         .always = 400,
+         .request_lost = 50,
+         .reply_lost = 50,
+         .pod_fails = 200,
+         .pod_vanishes = 2,
+         .node_dies = 1,
+         .crash = 30},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        unsigned reruns = 0;
+
+        for (uint64_t seed = 1; seed <= SEEDS / 16; seed++) {
+            struct world_options options = kinds[i];
+
+            options.seed = seed;
+            reruns += world_run(&options).reruns;
+        }
+        CHECK(reruns > SEEDS / 4, "they run again");
+    }
+}
+
 /* Two cores on one store, one after the other, with what the first had on the wire arriving at any
  * later time: a pod's name is its attempt's, so it can only collide. */
 TEST_WITHIN(core__takes_over_from_a_leader_that_was_stopped, 180) {
