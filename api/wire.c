@@ -61,6 +61,23 @@ static const struct wire_field relation_fields[] = {
 };
 SHAPE(relation, relation_fields);
 
+static const struct wire_field grown_fields[] = {
+    FIELD(WIRE_NUMBER, wire_grown, driver_memory_bytes, "driverMemoryBytes"),
+    FIELD(WIRE_NUMBER, wire_grown, executor_memory_bytes, "executorMemoryBytes"),
+    FIELD(WIRE_NUMBER, wire_grown, job_id, "jobId"),
+    FIELD(WIRE_NUMBER, wire_grown, attempt, "attempt"),
+    FIELD(WIRE_TIME, wire_grown, learnt_us, "learntAt"),
+};
+SHAPE(grown, grown_fields);
+
+static const struct wire_field avoided_fields[] = {
+    FIELD(WIRE_TEXT, wire_avoided, name, "name"),
+    FIELD(WIRE_BOOL, wire_avoided, required, "required"),
+    FIELD(WIRE_NUMBER, wire_avoided, jobs, "failedJobs"),
+    FIELD(WIRE_TIME, wire_avoided, until_us, "until"),
+};
+SHAPE(avoided, avoided_fields);
+
 static const struct wire_field job_fields[] = {
     FIELD(WIRE_ID, wire_job, id, "id"),
     FIELD(WIRE_TEXT, wire_job, name, "name"),
@@ -106,6 +123,11 @@ static const struct wire_field job_fields[] = {
     FIELD(WIRE_KNOWN, wire_job, critical_seconds, "criticalPathSeconds"),
     FIELD(WIRE_KNOWN, wire_job, slack_seconds, "slackSeconds"),
     ITEMS(WIRE_EXTRA, wire_job, attempt_list, attempt_list_count, "attemptList", &attempt_shape),
+    FIELD(WIRE_NUMBER, wire_job, infra_retries, "infraRetries"),
+    FIELD(WIRE_NUMBER, wire_job, retries_max, "maxRetries"),
+    FIELD(WIRE_NUMBER, wire_job, infra_retries_max, "maxInfraRetries"),
+    ITEMS(WIRE_EXTRA, wire_job, grown, grown_count, "learntMemory", &grown_shape),
+    ITEMS(WIRE_EXTRA, wire_job, avoided, avoided_count, "avoidedNodes", &avoided_shape),
 };
 SHAPE(job, job_fields);
 
@@ -352,12 +374,16 @@ static const struct wire_field learnt_fields[] = {
     FIELD(WIRE_TIME, wire_learnt, updated_us, "updatedAt"),
     FIELD(WIRE_NUMBER, wire_learnt, driver_memory_bytes, "driverMemoryBytes"),
     FIELD(WIRE_NUMBER, wire_learnt, executor_memory_bytes, "executorMemoryBytes"),
+    FIELD(WIRE_NUMBER, wire_learnt, job_id, "jobId"),
+    FIELD(WIRE_NUMBER, wire_learnt, attempt, "attempt"),
+    FIELD(WIRE_TIME, wire_learnt, learnt_us, "learntAt"),
     FIELD(WIRE_OPTIONAL, wire_learnt, state, "state"),
     FIELD(WIRE_NUMBER, wire_learnt, failures, "failures"),
     FIELD(WIRE_OPTIONAL, wire_learnt, failure, "failure"),
     FIELD(WIRE_KNOWN, wire_learnt, exit_code, "exitCode"),
     FIELD(WIRE_TIME, wire_learnt, until_us, "until"),
     FIELD(WIRE_NUMBER, wire_learnt, probe_id, "probe"),
+    FIELD(WIRE_NUMBER, wire_learnt, milli, "weightMilli"),
 };
 SHAPE(learnt, learnt_fields);
 

@@ -60,6 +60,21 @@ struct wire_relation {
     int64_t expected_us; /* what is left of its run; 0: nothing, or unknown */
 };
 
+/* The memory that a job's pods were grown to, and after whose failure that was learnt. */
+struct wire_grown {
+    int64_t driver_memory_bytes, executor_memory_bytes; /* of one pod; 0: as submitted */
+    int64_t job_id, attempt;                            /* 0: not known */
+    int64_t learnt_us;
+};
+
+/* A node that its next pods keep off. */
+struct wire_avoided {
+    const char *name;
+    bool required;
+    int64_t jobs; /* that it failed lately, if all keep off it; 0: it failed this one */
+    int64_t until_us;
+};
+
 struct wire_job {
     uint64_t id;
     const char *name, *namespace, *team, *submitter;
@@ -102,6 +117,13 @@ struct wire_job {
     int64_t slack_seconds;                   /* the job may take so much longer; or WIRE_UNKNOWN */
     const struct wire_attempt *attempt_list; /* only of one job that is shown; NULL: left out */
     size_t attempt_list_count;
+    int64_t infra_retries; /* spent */
+    int64_t retries_max, infra_retries_max;
+    /* Only of one job that is shown; NULL: left out. */
+    const struct wire_grown *grown; /* one, or none */
+    size_t grown_count;
+    const struct wire_avoided *avoided;
+    size_t avoided_count;
 };
 
 struct wire_job_list {
@@ -337,18 +359,23 @@ struct wire_notice_list {
     size_t item_count;
 };
 
-/* What failures taught: memory that jobs of a name were grown to, or a breaker. */
+/* What failures taught: memory that jobs of a name were grown to, a breaker, or a node that failed
+ * jobs. */
 struct wire_learnt {
-    const char *kind; /* "memory" or "breaker" */
-    const char *key;  /* "team-a/etl"; "job:team-a/etl", "schedule:...", "team:..." */
+    const char *kind; /* "memory", "breaker", "node" */
+    const char *key;  /* "team-a/etl"; "job:team-a/etl", "schedule:...", "team:..."; "node-1" */
     int64_t updated_us;
     int64_t driver_memory_bytes, executor_memory_bytes; /* of memory; 0: not grown */
-    const char *state; /* of a breaker: "closed", "open", "half-open" */
-    int64_t failures;  /* alike, in a row */
+    int64_t job_id, attempt;                            /* after which it grew last; 0: not known */
+    int64_t learnt_us;
+    const char *state; /* of a breaker: "closed", "open", "half-open"; of a node: "required",
+                          "preferred" or, while it is not avoided by all, "noted" */
+    int64_t failures;  /* alike, in a row; of a node: jobs that failed there */
     const char *failure;
     int64_t exit_code;
     int64_t until_us; /* when one may try */
     int64_t probe_id; /* that tries; 0: none */
+    int64_t milli;    /* of a node: what weighs against it, in thousandths of a job */
 };
 
 struct wire_learnt_list {

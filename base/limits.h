@@ -116,6 +116,7 @@
 /* Job names whose run times are remembered: about 200 bytes each. */
 #define LIMIT_RUNTIME_NAMES 10000
 #define LIMIT_BREAKERS      10000
+#define LIMIT_BLAMED_NODES  10000
 
 /* A look ahead, in a child process. */
 #define LIMIT_FORECAST_SECONDS 2 /* that it may compute */

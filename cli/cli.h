@@ -103,6 +103,7 @@ int verb_release(struct cli *cli);
 int verb_retry(struct cli *cli);
 int verb_breakers(struct cli *cli);
 int verb_memory(struct cli *cli);
+int verb_nodes(struct cli *cli);
 int verb_wait(struct cli *cli);
 int verb_teams(struct cli *cli);
 int verb_usage(struct cli *cli);

@@ -169,6 +169,8 @@ static const struct verb verbs[] = {
      ANY_OPERANDS, false, verb_breakers},
     {"memory", "[reset NAME...]", "the memory that jobs were grown to", SHOWS, 0, ANY_OPERANDS,
      false, verb_memory},
+    {"nodes", "[reset NODE...]", "the nodes that failed jobs, and for how long they are avoided",
+     SHOWS, 0, ANY_OPERANDS, false, verb_nodes},
     {"status", "", "how the daemon is", SHOWS, 0, 0, false, verb_status},
     {"admin", "VERB...", "the operator's tools on the queue: nightshift admin --help", BIT(O_HELP),
      0, ANY_OPERANDS, true, verb_admin},

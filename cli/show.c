@@ -80,6 +80,39 @@ static void print_attempts(const struct cli *cli, const struct wire_job *job) {
     }
 }
 
+/* "6Gi for its main pod, learnt from attempt 2 of job 4711 on ..." */
+static void print_grown(const struct cli *cli, const struct wire_grown *grown) {
+    char driver[QUANTITY_BYTES_MAX];
+    char executor[QUANTITY_BYTES_MAX];
+    char when[40];
+
+    quantity_print_bytes(grown->driver_memory_bytes, driver);
+    quantity_print_bytes(grown->executor_memory_bytes, executor);
+    print_time(cli, grown->learnt_us, when);
+    printf("%-12s%s%s%s%s%s", "memory", grown->driver_memory_bytes > 0 ? driver : "",
+           grown->driver_memory_bytes > 0 ? " for its main pod" : "",
+           grown->driver_memory_bytes > 0 && grown->executor_memory_bytes > 0 ? ", " : "",
+           grown->executor_memory_bytes > 0 ? executor : "",
+           grown->executor_memory_bytes > 0 ? " for an executor" : "");
+    if (grown->job_id != 0) {
+        printf(", learnt from attempt %" PRId64 " of job %" PRId64 " on %s", grown->attempt,
+               grown->job_id, when);
+    }
+    (void)putchar('\n');
+}
+
+static void print_avoided(const struct cli *cli, const struct wire_avoided *avoided) {
+    char until[40];
+
+    print_time(cli, avoided->until_us, until);
+    printf("%-12s%s %s", "keeps off", avoided->name,
+           avoided->required ? "(required)" : "(preferred)");
+    if (avoided->jobs > 0) {
+        printf(", which failed %" PRId64 " jobs,", avoided->jobs);
+    }
+    printf(" until %s\n", until);
+}
+
 /* "load (12, RUNNING)", "parts (20, 3 of 10)" */
 static void print_relation(const char *head, const struct wire_relation *relation) {
     printf("%-12s", head);
@@ -164,8 +197,18 @@ static void print_job(const struct cli *cli, const struct wire_job *job) {
     line("reason", job->reason.message[0] != '\0' ? job->reason.message : job->reason.code);
     (void)snprintf(number, sizeof number, "%" PRId64, job->priority);
     line("priority", number);
-    (void)snprintf(number, sizeof number, "%" PRId64, job->retries);
+    (void)snprintf(number, sizeof number, "%" PRId64 " of %" PRId64, job->retries,
+                   job->retries_max);
     line("retries", number);
+    (void)snprintf(number, sizeof number, "%" PRId64 " of %" PRId64, job->infra_retries,
+                   job->infra_retries_max);
+    line("  of infra", number);
+    for (size_t i = 0; i < job->grown_count; i++) {
+        print_grown(cli, &job->grown[i]);
+    }
+    for (size_t i = 0; i < job->avoided_count; i++) {
+        print_avoided(cli, &job->avoided[i]);
+    }
     line("failure", job->failure);
     time_line(cli, "submitted", job->submitted_us);
     time_line(cli, "started", job->started_us);

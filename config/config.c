@@ -370,6 +370,8 @@ static void fill_retry(struct config *config) {
         (struct retry_growth){.factor_permille = (int32_t)config->growth_percent * 10,
                               .ceiling_bytes = config->growth_ceiling_bytes};
     config->retry.avoid_half_life_us = config->avoid_half_life_us;
+    config->retry.blame_above = (uint32_t)config->blame_above;
+    config->retry.blame_avoid = retry_avoid_of(config->blame_avoid);
     config->retry.learnt_age_us = config->learnt_age_us;
     config->retry.breaker_jobs = (uint32_t)config->breaker_jobs;
     config->retry.breaker_team_jobs = (uint32_t)config->breaker_team_jobs;

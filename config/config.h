@@ -79,6 +79,8 @@ struct config {
     int64_t growth_ceiling_bytes;
     int64_t learnt_age_us;
     int64_t avoid_half_life_us;
+    int64_t blame_above;
+    char *blame_avoid; /* no, preferred or required */
     int64_t breaker_jobs;
     int64_t breaker_team_jobs;
     int64_t breaker_pause_us;

@@ -105,6 +105,15 @@ static unsigned word_of(const struct text_node *object, const char *key, const c
     return at + 1;
 }
 
+enum retry_avoid retry_avoid_of(const char *word) {
+    unsigned at = 0;
+
+    while (avoids[at] != NULL && strcmp(avoids[at], word) != 0) {
+        at++;
+    }
+    return (enum retry_avoid)(at + 1);
+}
+
 static void read_class(const struct text_node *object, struct retry_class *out_class) {
     const struct text_node *retries = node_member(object, "maxRetries");
     const struct text_node *waits = node_member(object, "backoff");

@@ -12,6 +12,9 @@
 extern const struct schema schema_retry;         /* a BatchJob's spec.retry */
 extern const struct schema schema_retry_classes; /* the configuration's retry.classes */
 
+/* "no", "preferred", "required". */
+enum retry_avoid retry_avoid_of(const char *word);
+
 /* Of an object that its schema let pass; NULL says nothing. */
 void retry_classes_read(const struct text_node *classes, struct retry_classes *out_classes);
 

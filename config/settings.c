@@ -37,6 +37,7 @@ static const char *const log_collections[] = {"none", "drivers", "all", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const modes[] = {"fifo", "priority", "fair", NULL};
 static const char *const preemptions[] = {"off", "lower-tier", "reclaim", NULL};
+static const char *const avoids[] = {"no", "preferred", "required", NULL};
 static const char *const backfills[] = {"none", "easy", "conservative", NULL};
 
 const struct setting config_settings[] = {
@@ -191,6 +192,15 @@ const struct setting config_settings[] = {
     TIME("retry.avoidNodes.halfLife", avoid_half_life_us, "1h",
          "a node that failed a job once is avoided by it for so long, longer after more; 0s: none "
          "is"),
+    COUNT("retry.avoidNodes.forAllAbove", blame_above, 0, 15, "2",
+          "a node that failed more jobs lately is avoided by all; a failure halves with each "
+          "halfLife; 0: never"),
+    {.field = {.name = "retry.avoidNodes.forAll", .type = FIELD_WORD, .words = avoids},
+     .store = STORE_TEXT,
+     AT(blame_avoid),
+     .initial = "preferred",
+     .about = "how (no, preferred, required); required: nothing starts there, and room on it does "
+              "not count"},
     COUNT("retry.breaker.failures", breaker_jobs, 0, 1000000, "10",
           "jobs of one name or schedule that fail alike in a row stop the next ones; 0: never"),
     COUNT("retry.breaker.teamFailures", breaker_team_jobs, 0, 1000000, "0", "the same of one team"),

@@ -36,7 +36,7 @@ static bool read_node(const char *word, size_t length, struct avoid_node *out_no
 
 void avoid_parse(const char *text, struct avoid_list *out_list) {
     *out_list = (struct avoid_list){0};
-    while (text != NULL && text[0] != '\0' && out_list->count < AVOID_NODES_MAX) {
+    while (text != NULL && text[0] != '\0' && out_list->count < AVOID_OWN_MAX) {
         size_t length = strcspn(text, " ");
 
         if (read_node(text, length, &out_list->nodes[out_list->count])) {
@@ -71,6 +71,10 @@ static int by_name(const void *a, const void *b) {
     return strcmp(((const struct avoid_node *)a)->name, ((const struct avoid_node *)b)->name);
 }
 
+void avoid_sort(struct avoid_list *list) {
+    qsort(list->nodes, list->count, sizeof list->nodes[0], by_name);
+}
+
 void avoid_settle(struct avoid_list *list, int64_t half_life_us, int64_t now_us) {
     size_t kept = 0;
 
@@ -80,7 +84,7 @@ void avoid_settle(struct avoid_list *list, int64_t half_life_us, int64_t now_us)
         }
     }
     list->count = kept;
-    qsort(list->nodes, kept, sizeof list->nodes[0], by_name);
+    avoid_sort(list);
 }
 
 /* The place of that node, of a new one, or of the lightest. */
@@ -95,7 +99,7 @@ static struct avoid_node *place_for(struct avoid_list *list, const char *node) {
             lightest = &list->nodes[i];
         }
     }
-    if (list->count < AVOID_NODES_MAX) {
+    if (list->count < AVOID_OWN_MAX) {
         lightest = &list->nodes[list->count++];
     }
     *lightest = (struct avoid_node){0};
@@ -119,7 +123,7 @@ void avoid_note(struct avoid_list *list, const char *node, bool is_required, int
     place->milli =
         place->milli + FAILURE_MILLI < MILLI_MAX ? place->milli + FAILURE_MILLI : MILLI_MAX;
     place->at_us = now_us;
-    qsort(list->nodes, list->count, sizeof list->nodes[0], by_name);
+    avoid_sort(list);
 }
 
 int64_t avoid_ends_us(const struct avoid_list *list, int64_t half_life_us, int64_t now_us) {

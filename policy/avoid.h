@@ -13,7 +13,9 @@
 #include "base/buf.h"
 #include "base/limits.h"
 
-#define AVOID_NODES_MAX 8 /* of a job; the lightest makes way */
+#define AVOID_OWN_MAX     8 /* of a job itself; the lightest makes way */
+#define AVOID_FOR_ALL_MAX 8 /* that failed several jobs: policy/blame.h */
+#define AVOID_NODES_MAX   (AVOID_OWN_MAX + AVOID_FOR_ALL_MAX)
 
 struct avoid_node {
     char name[LIMIT_NAME_BYTES + 1];
@@ -37,6 +39,9 @@ void avoid_note(struct avoid_list *list, const char *node, bool is_required, int
 
 /* Only those that are avoided at the instant, in order of their names. */
 void avoid_settle(struct avoid_list *list, int64_t half_life_us, int64_t now_us);
+
+/* In order of their names. */
+void avoid_sort(struct avoid_list *list);
 
 /* When the next of them is avoided no longer; INT64_MAX: none is. */
 int64_t avoid_ends_us(const struct avoid_list *list, int64_t half_life_us, int64_t now_us);

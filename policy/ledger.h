@@ -92,6 +92,10 @@ void ledger_remove_pod_at(struct ledger *ledger, const char *uid,
                           uint64_t version); /* of its end */
 void ledger_put_node(struct ledger *ledger, const struct node *node);
 void ledger_remove_node(struct ledger *ledger, const char *name);
+
+/* Nothing more is to start on it, or all may again: until said otherwise, however often the node is
+ * put. Of a node that is not there nothing is kept. */
+void ledger_shun_node(struct ledger *ledger, const char *name, bool shunned);
 void ledger_put_quota(struct ledger *ledger, const struct quota *quota);
 void ledger_remove_quota(struct ledger *ledger, const char *namespace, const char *name);
 

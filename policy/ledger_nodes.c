@@ -91,6 +91,20 @@ void ledger_put_node(struct ledger *ledger, const struct node *node) {
     }
     copy = mem_alloc(1, sizeof *copy);
     node_copy(node, copy);
+    copy->shunned = record->node != NULL && record->node->shunned;
+    change_node(ledger, record, copy);
+}
+
+void ledger_shun_node(struct ledger *ledger, const char *name, bool shunned) {
+    struct ledger_node *record = map_get(&ledger->nodes_by_name, name);
+    struct node *copy;
+
+    if (record == NULL || record->node == NULL || record->node->shunned == shunned) {
+        return;
+    }
+    copy = mem_alloc(1, sizeof *copy);
+    node_copy(record->node, copy);
+    copy->shunned = shunned;
     change_node(ledger, record, copy);
 }
 

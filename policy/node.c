@@ -46,6 +46,7 @@ void node_copy(const struct node *node, struct node *out_node) {
     copy.allocatable = node->allocatable;
     copy.ready = node->ready;
     copy.unschedulable = node->unschedulable;
+    copy.shunned = node->shunned;
     copy.pool = mem_copy_text(node->pool);
     *out_node = copy;
 }
@@ -195,8 +196,8 @@ static bool cordon_allows(const struct node *node, const struct pod_demand *pod)
 }
 
 bool node_accepts(const struct node *node, const struct pod_demand *pod) {
-    return node->ready && cordon_allows(node, pod) && taints_allow(node, pod, false) &&
-           node_labels_match(node, pod);
+    return node->ready && !node->shunned && cordon_allows(node, pod) &&
+           taints_allow(node, pod, false) && node_labels_match(node, pod);
 }
 
 bool node_might_accept(const struct node *node, const struct pod_demand *pod) {
@@ -275,6 +276,9 @@ size_t node_refusal(const struct node *node, const struct pod_demand *pod, bool 
     }
     if (!some_day && !cordon_allows(node, pod)) {
         refuse(&refusal, "is cordoned");
+    }
+    if (!some_day && node->shunned) {
+        refuse(&refusal, "failed several jobs lately");
     }
     return refusal.count;
 }

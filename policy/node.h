@@ -29,6 +29,7 @@ struct node {
     struct resources allocatable;
     bool ready;
     bool unschedulable; /* cordoned */
+    bool shunned;       /* it failed several jobs lately: nothing is to start there for a time */
     char *pool;         /* not a node yet, but one that this elastic pool may grow; NULL: a node */
 };
 
@@ -36,7 +37,7 @@ void node_init(struct node *node, const char *name);
 void node_finish(struct node *node);
 void node_copy(const struct node *node, struct node *out_node);
 
-/* In every respect, labels and taints in the same order. */
+/* In every respect but `shunned`, which is not its own; labels and taints in the same order. */
 bool node_equal(const struct node *a, const struct node *b);
 bool node_taints_equal(const struct node *a, const struct node *b);
 

@@ -61,7 +61,7 @@ static bool is_same_class(const struct node_index *index, const struct node *a,
                           const struct node *b) {
     const struct map_entry *entry;
 
-    if (a->ready != b->ready || a->unschedulable != b->unschedulable ||
+    if (a->ready != b->ready || a->unschedulable != b->unschedulable || a->shunned != b->shunned ||
         (a->pool == NULL) != (b->pool == NULL) || !node_taints_equal(a, b) ||
         extended_kinds(index, a) != extended_kinds(index, b)) {
         return false;
@@ -108,7 +108,7 @@ static void text_hash(uint64_t *hash, const char *text) {
 static uint64_t class_hash(const struct node_index *index, const struct node *node) {
     uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ (node->ready ? 1u : 0u) ^
                     (node->unschedulable ? 2u : 0u) ^ (node->pool != NULL ? 4u : 0u) ^
-                    ((uint64_t)extended_kinds(index, node) << 32);
+                    (node->shunned ? 8u : 0u) ^ ((uint64_t)extended_kinds(index, node) << 32);
     const struct map_entry *entry;
 
     for (size_t i = 0; i < node->taint_count; i++) {

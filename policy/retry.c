@@ -56,6 +56,8 @@ void retry_settings_init(struct retry_settings *out_settings) {
     *out_settings = (struct retry_settings){
         .growth = {.factor_permille = 1500},
         .avoid_half_life_us = HOUR_US,
+        .blame_above = 2,
+        .blame_avoid = RETRY_AVOID_PREFERRED,
         .learnt_age_us = 30 * 24 * HOUR_US,
         .breaker_jobs = 10,
         .breaker_pause_us = HOUR_US / 2,

@@ -106,7 +106,9 @@ struct retry_settings {
     struct retry_classes classes;
     struct retry_growth growth;
     int64_t avoid_half_life_us; /* of a failure's weight against its node; 0: nothing is avoided */
-    int64_t learnt_age_us;      /* grown memory that nobody used for so long is forgotten */
+    uint32_t blame_above; /* a node that failed so many jobs lately, and more, is avoided by all */
+    enum retry_avoid blame_avoid; /* how */
+    int64_t learnt_age_us;        /* grown memory that nobody used for so long is forgotten */
     uint32_t breaker_jobs;      /* of one name failing alike in a row open its breaker; 0: never */
     uint32_t breaker_team_jobs; /* the same of one team */
     int64_t breaker_pause_us;   /* then one job may try */

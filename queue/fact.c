@@ -48,6 +48,13 @@ static const struct field memory_fields[] = {
     FIELD(1, FIELD_I64, struct fact_memory, updated_us),
     FIELD(2, FIELD_I64, struct fact_memory, driver_bytes),
     FIELD(3, FIELD_I64, struct fact_memory, executor_bytes),
+    FIELD_TIME(4, struct fact_memory, learnt_us, updated_us, 0),
+    FIELD(5, FIELD_U64, struct fact_memory, job_id),
+    FIELD(6, FIELD_U32, struct fact_memory, attempt),
+};
+
+static const struct field node_fields[] = {
+    FIELD_LIST(1, struct blame, marks, count, 2 * BLAME_JOBS_MAX),
 };
 
 static const struct field breaker_fields[] = {
@@ -62,6 +69,8 @@ static const struct field breaker_fields[] = {
 
 static const struct field_table memory_table = {memory_fields, ARRAY_LEN(memory_fields),
                                                 sizeof(struct fact_memory)};
+static const struct field_table node_table = {node_fields, ARRAY_LEN(node_fields),
+                                              sizeof(struct blame)};
 static const struct field_table breaker_table = {breaker_fields, ARRAY_LEN(breaker_fields),
                                                  sizeof(struct fact_breaker)};
 
@@ -114,6 +123,8 @@ const struct field_table *fact_fields(enum fact_kind kind) {
         return &memory_table;
     case FACT_BREAKER:
         return &breaker_table;
+    case FACT_NODE:
+        return &node_table;
     }
     return NULL;
 }

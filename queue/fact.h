@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "policy/blame.h" /* which jobs a node failed; its name as the key */
 #include "policy/job.h"
 #include "queue/fields.h"
 
@@ -38,6 +39,9 @@ struct fact_memory {
     int64_t updated_us;
     int64_t driver_bytes; /* of one pod; 0: not grown */
     int64_t executor_bytes;
+    int64_t learnt_us; /* when they last grew, after this attempt */
+    uint64_t job_id;   /* 0: not known */
+    uint32_t attempt;
 };
 
 /* Jobs of one name, schedule or team that failed alike in a row. */
@@ -115,7 +119,8 @@ struct fact_group {
     X(FACT_GROUP, 5, struct fact_group, group)                            \
     X(FACT_MEMORY, 6, struct fact_memory, memory)                         \
     X(FACT_BREAKER, 7, struct fact_breaker, breaker)                      \
-    X(FACT_NOTICE, 8, struct fact_notice, notice)
+    X(FACT_NOTICE, 8, struct fact_notice, notice)                         \
+    X(FACT_NODE, 9, struct blame, node)
 
 enum fact_kind {
 #define FACT_ENUM(name, number, type, member) name = (number),

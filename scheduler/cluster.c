@@ -462,6 +462,7 @@ static void start(struct daemon *daemon, const struct command *command) {
     payload_grow(payload, job.driver_growth, job.executor_growth);
     avoid_parse(job.avoid, &avoid);
     avoid_settle(&avoid, daemon->config.avoid_half_life_us, attempt->admitted_us);
+    core_avoid(daemon->core, &avoid);
     payload_avoid(payload, &avoid);
     starter_start(daemon->starter, &(struct start_order){.job_id = job.id,
                                                          .attempt = command->attempt,

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "policy/notice.h"
 #include "policy/runtime_history.h"
+#include "scheduler/blamed.h"
 #include "scheduler/breakers.h"
 #include "scheduler/learnt.h"
 #include "scheduler/view.h"
@@ -62,6 +63,7 @@ void core_apply_settings(struct core *core, const struct core_settings *settings
     core->settings.retry = NULL;
     if (settings->retry != NULL) {
         core->retry = *settings->retry;
+        core->blamed_due_us = INT64_MIN; /* By other rules, from now on. */
     }
     core->settings.notices = notice_routes_share(settings->notices);
     window_set_destroy(windows);
@@ -77,6 +79,7 @@ struct core *core_create(const struct core_options *options) {
     core->next_id = options->next_id;
     core->gates.due_us = INT64_MIN;
     core->breakers_due_us = CLOCK_NEVER_US;
+    core->blamed_due_us = CLOCK_NEVER_US;
     retry_settings_init(&core->retry);
     rng_init(&core->rng, options->seed);
     core->ledger = ledger_create();
@@ -99,6 +102,7 @@ void core_destroy(struct core *core) {
     gates_finish(core);
     breakers_finish(core);
     learnt_finish(core);
+    blamed_finish(core);
     notices_finish(&core->notices);
     notice_routes_destroy(core->settings.notices);
     window_set_destroy(core->settings.windows);

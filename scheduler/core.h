@@ -68,6 +68,8 @@ int core_load_group(struct core *core, const struct fact *fact) MUST_CHECK;
 /* And for memory that was grown (FACT_MEMORY), and for breakers (FACT_BREAKER). */
 int core_load_memory(struct core *core, const struct fact *fact) MUST_CHECK;
 int core_load_breaker(struct core *core, const struct fact *fact) MUST_CHECK;
+/* And for nodes that failed jobs (FACT_NODE). */
+int core_load_node(struct core *core, const struct fact *fact) MUST_CHECK;
 
 /* The same for what receivers are still to be told (FACT_NOTICE). ERR_CORRUPT: it is left out. */
 int core_load_notice(struct core *core, const struct fact *fact) MUST_CHECK;
@@ -177,6 +179,29 @@ const char *breaker_state_text(enum breaker_state state);
 bool core_next_learnt(const struct core *core, size_t *at, struct fact *out_fact);
 bool core_next_breaker(const struct core *core, size_t *at, struct fact *out_fact);
 
+/* The memory that the job's pods were grown to, as of now; false: they are as submitted. */
+struct core_grown {
+    int64_t driver_bytes;      /* of one pod; 0: as submitted */
+    int64_t executor_bytes;    /* the same */
+    struct fact_memory learnt; /* of its name; zeroed: forgotten since */
+};
+bool core_grown(const struct core *core, uint64_t id, struct core_grown *out_grown);
+
+/* The nodes that failed jobs lately, from *at = 0. Borrowed until the next turn. */
+struct core_blamed {
+    const char *name;
+    const struct blame *blame;
+    int64_t milli;    /* what weighs against it now, in thousandths of a job */
+    int64_t until_us; /* that is enough for all to avoid it; the past: it is not */
+    bool is_avoided;  /* by all: not if that were too many nodes */
+    bool is_required;
+};
+bool core_next_blamed(const struct core *core, size_t *at, struct core_blamed *out_node);
+
+/* Add those that everybody avoids to what a job avoids. */
+struct avoid_list;
+void core_avoid(const struct core *core, struct avoid_list *list);
+
 /* Could a job with these windows (joined by commas; "": none) and run time (0: unknown) ever start?
  * ERR_INVALID with the window that is not there, or with the numbers. */
 int core_check_window(struct core *core, const char *windows, int64_t expected_us,
@@ -260,8 +285,9 @@ struct core_counts {
     uint64_t preemptions; /* jobs stopped for others */
     uint64_t retries;     /* failed attempts that were followed by another */
     size_t breakers_open;
-    size_t notices;      /* that are to be sent, */
-    size_t notices_dead; /* or were put aside */
+    size_t nodes_avoided; /* by all, for they failed several jobs */
+    size_t notices;       /* that are to be sent, */
+    size_t notices_dead;  /* or were put aside */
     uint64_t notices_sent;
     uint64_t notices_dropped; /* for want of room */
 };

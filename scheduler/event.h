@@ -203,9 +203,15 @@ struct retry_event {
     struct demand *demand; /* as submitted; NULL: its specification can't be read */
 };
 
+enum forget_what {
+    FORGET_MEMORY,
+    FORGET_BREAKER,
+    FORGET_NODE,
+};
+
 struct forget_event {
-    bool is_breaker;
-    const char *key; /* of what core_next_breaker() or core_next_learnt() told */
+    enum forget_what what;
+    const char *key; /* of what core_next_learnt(), core_next_breaker(), core_next_blamed() told */
 };
 
 enum cluster_part {

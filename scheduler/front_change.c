@@ -67,10 +67,19 @@ void front_reply_learnt(struct daemon *daemon, struct api_call *call) {
     front_reply_buf(call, 200, &json);
 }
 
+/* "node:NAME", "team:NAME" and other breakers, or NAMESPACE/NAME of grown memory. */
+static enum forget_what what_of(const char *name) {
+    if (text_starts_with(name, "node:")) {
+        return FORGET_NODE;
+    }
+    return strchr(name, ':') != NULL ? FORGET_BREAKER : FORGET_MEMORY;
+}
+
 /* Whose a name is, is not known: only a team's breaker is the team's. */
 void front_forget(struct daemon *daemon, struct api_call *call) {
     const bool is_team = text_starts_with(call->name, "team:");
-    char *key = mem_copy_text(call->name);
+    const enum forget_what what = what_of(call->name);
+    char *key = mem_copy_text(call->name + (what == FORGET_NODE ? strlen("node:") : 0));
 
     if (!front_permits(daemon, call, is_team ? call->name + strlen("team:") : "")) {
         free(key);
@@ -80,6 +89,6 @@ void front_forget(struct daemon *daemon, struct api_call *call) {
     inbox_add(&daemon->inbox,
               &(struct event){.kind = EVENT_FORGET,
                               .token = call->number,
-                              .forget = {.is_breaker = strchr(key, ':') != NULL, .key = key}},
+                              .forget = {.what = what, .key = key}},
               key, free);
 }

@@ -31,6 +31,9 @@ static struct wire_learnt memory_on_wire(const struct fact *fact) {
                                 .updated_us = memory->updated_us,
                                 .driver_memory_bytes = memory->driver_bytes,
                                 .executor_memory_bytes = memory->executor_bytes,
+                                .job_id = (int64_t)memory->job_id,
+                                .attempt = memory->attempt,
+                                .learnt_us = memory->learnt_us,
                                 .exit_code = WIRE_UNKNOWN};
 }
 
@@ -48,6 +51,18 @@ static struct wire_learnt breaker_on_wire(const struct fact *fact) {
                                 .probe_id = (int64_t)breaker->probe_id};
 }
 
+static struct wire_learnt node_on_wire(const struct core_blamed *node) {
+    const char *how = node->is_required ? "required" : "preferred";
+
+    return (struct wire_learnt){.kind = "node",
+                                .key = node->name,
+                                .state = node->is_avoided ? how : "noted",
+                                .failures = (int64_t)blame_jobs(node->blame),
+                                .exit_code = WIRE_UNKNOWN,
+                                .until_us = node->is_avoided ? node->until_us : 0,
+                                .milli = node->milli};
+}
+
 static void add(struct wire_learnt_list *list, struct wire_learnt item) {
     struct wire_learnt *items = (struct wire_learnt *)(uintptr_t)list->items;
 
@@ -58,6 +73,7 @@ static void add(struct wire_learnt_list *list, struct wire_learnt item) {
 
 void front_learnt(struct daemon *daemon, struct buf *out_json) {
     struct wire_learnt_list list = {.now_us = daemon_now(daemon).now_us};
+    struct core_blamed node;
     struct fact fact;
 
     for (size_t at = 0; core_next_breaker(daemon->core, &at, &fact);) {
@@ -65,6 +81,9 @@ void front_learnt(struct daemon *daemon, struct buf *out_json) {
     }
     for (size_t at = 0; core_next_learnt(daemon->core, &at, &fact);) {
         add(&list, memory_on_wire(&fact));
+    }
+    for (size_t at = 0; core_next_blamed(daemon->core, &at, &node);) {
+        add(&list, node_on_wire(&node));
     }
     wire_encode_learnt_list(out_json, &list);
     free((void *)(uintptr_t)list.items);

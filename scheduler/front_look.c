@@ -12,6 +12,7 @@
 #include "scheduler/front.h"
 #include "scheduler/front_beside.h"
 #include "scheduler/front_forecast.h"
+#include "scheduler/front_retry.h"
 #include "scheduler/front_view.h"
 
 static bool matches(const struct job *job, const struct api_call *call) {
@@ -55,6 +56,7 @@ void front_show(struct daemon *daemon, struct api_call *call) {
     struct job job;
     struct front_attempts attempts = {.now_us = daemon_now(daemon).now_us};
     struct front_beside beside;
+    struct front_retry retry;
     struct front_job shown;
     struct buf json;
 
@@ -67,6 +69,7 @@ void front_show(struct daemon *daemon, struct api_call *call) {
     shown.wire.attempt_list = attempts.items;
     shown.wire.attempt_list_count = attempts.count;
     front_beside_fill(daemon, call, &job, &beside, &shown.wire);
+    front_retry_fill(daemon, &job, &retry, &shown.wire);
     wire_encode_job(&json, &shown.wire);
     front_beside_finish(&beside);
     front_reply_buf(call, 200, &json);

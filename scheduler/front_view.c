@@ -19,6 +19,7 @@
 #include "policy/share.h"
 #include "queue/queue.h"
 #include "scheduler/daemon.h"
+#include "scheduler/front_retry.h"
 #include "scheduler/leader.h"
 #include "scheduler/log_collector.h"
 
@@ -89,6 +90,9 @@ void front_job_fill(const struct daemon *daemon, const struct job *job, struct f
         .priority = job->priority,
         .attempts = job->attempt,
         .retries = job->retries,
+        .infra_retries = job->infra_retries,
+        .retries_max = job->retry.retries_max,
+        .infra_retries_max = job->retry.infra_retries_max,
         .failure = job->failure != FAILURE_NONE ? failure_text(job->failure) : "",
         .exit_code = job->exit_code,
         .submitted_us = job->submitted_us,
@@ -392,6 +396,15 @@ static void check_share(const struct daemon *daemon, const struct job *job, stru
                          100 * parts.used, parts.weight, first));
 }
 
+/* Nodes that failed it, or several others. */
+static void check_nodes(const struct daemon *daemon, const struct job *job, struct checks *checks) {
+    char *text = front_retry_avoids(daemon, job);
+
+    if (text != NULL) {
+        add_check(checks, "nodes", true, text);
+    }
+}
+
 void front_why(struct daemon *daemon, const struct job *job, const struct wire_outlook *outlook,
                int64_t until_us, struct buf *out_json) {
     const struct demand *demand = core_demand(daemon->core, job->id);
@@ -406,6 +419,7 @@ void front_why(struct daemon *daemon, const struct job *job, const struct wire_o
         add_arithmetic(daemon, job, &checks);
         check_order(daemon, job, ahead, &checks);
         check_share(daemon, job, &checks);
+        check_nodes(daemon, job, &checks);
         if (demand != NULL) {
             check_quotas(daemon, job, demand, &checks);
         }
@@ -674,6 +688,8 @@ void front_metrics(struct daemon *daemon, const struct api_stats *stats, struct 
            "Failed attempts that were followed by another.", counts.retries);
     metric(out_text, "nightshift_breakers_open", "gauge",
            "Breakers that keep jobs back, or let one try.", counts.breakers_open);
+    metric(out_text, "nightshift_nodes_avoided", "gauge",
+           "Nodes that all jobs keep off, for they failed several.", counts.nodes_avoided);
     metric(out_text, "nightshift_notifications_sent_total", "counter",
            "Notifications that reached their receivers.", counts.notices_sent);
     metric(out_text, "nightshift_notifications_dropped_total", "counter",

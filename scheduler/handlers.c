@@ -1,7 +1,9 @@
 /* One function per event. */
 #include "base/ensure.h"
+#include "policy/node.h"
 #include "policy/notice.h"
 #include "scheduler/arrays.h"
+#include "scheduler/blamed.h"
 #include "scheduler/lifecycle.h"
 #include "scheduler/retrying.h"
 #include "scheduler/view.h"
@@ -16,6 +18,7 @@ static void on_pod_gone(struct core *core, struct event *event) {
 
 static void on_node(struct core *core, struct event *event) {
     ledger_put_node(core->ledger, event->node);
+    blamed_node_put(core, event->node->name);
     core->pass_needed = true;
 }
 

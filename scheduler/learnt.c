@@ -21,7 +21,7 @@ static void store(struct core *core, const char *key, const struct learnt *learn
                                      });
 }
 
-static struct learnt *find(struct core *core, const char *namespace, const char *name,
+static struct learnt *find(const struct core *core, const char *namespace, const char *name,
                            char out_key[RUNTIME_KEY_BYTES]) {
     runtime_history_key(namespace, name, out_key);
     return map_get(&core->learnt, out_key);
@@ -44,6 +44,9 @@ void learnt_note(struct core *core, const struct entry *entry, bool of_executors
         learnt->memory.driver_bytes = bytes;
     }
     learnt->memory.updated_us = core->instant.now_us;
+    learnt->memory.learnt_us = core->instant.now_us;
+    learnt->memory.job_id = entry->id;
+    learnt->memory.attempt = entry_course(entry)->attempt;
     store(core, key, learnt);
 }
 
@@ -131,6 +134,43 @@ int core_load_memory(struct core *core, const struct fact *fact) {
     learnt->memory = fact->value.memory;
     free(map_put(&core->learnt, fact->key, learnt));
     return OK;
+}
+
+/* Of a job that is over only the last attempt tells what it had. */
+static int64_t grown_bytes(const struct entry *entry, bool of_executors) {
+    const struct course *course = entry_course(entry);
+    const uint32_t permille = of_executors ? course->executor_growth : course->driver_growth;
+
+    if (permille <= 1000) {
+        return 0;
+    }
+    if (entry->shape != NULL) {
+        return demand_grown_bytes(demand_role_memory(view_base(entry), of_executors), permille);
+    }
+    if (entry->run == NULL) {
+        return 0;
+    }
+    return of_executors ? entry->run->attempt.executor_memory_bytes
+                        : entry->run->attempt.driver_memory_bytes;
+}
+
+bool core_grown(const struct core *core, uint64_t id, struct core_grown *out_grown) {
+    const struct entry *entry = view_entry(core, id);
+    char key[RUNTIME_KEY_BYTES];
+    struct core_grown grown;
+    const struct learnt *learnt;
+
+    if (entry == NULL) {
+        return false;
+    }
+    grown = (struct core_grown){.driver_bytes = grown_bytes(entry, false),
+                                .executor_bytes = grown_bytes(entry, true)};
+    learnt = find(core, entry->terms->namespace, entry->name, key);
+    if (learnt != NULL) {
+        grown.learnt = learnt->memory;
+    }
+    *out_grown = grown;
+    return grown.driver_bytes > 0 || grown.executor_bytes > 0;
 }
 
 bool core_next_learnt(const struct core *core, size_t *at, struct fact *out_fact) {

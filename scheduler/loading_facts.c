@@ -17,8 +17,9 @@ static int load_runs(void *context, const struct fact *fact) {
 
 static int load_learnt(void *context, const struct fact *fact) {
     struct daemon *daemon = context;
-    int r = fact->kind == FACT_MEMORY ? core_load_memory(daemon->core, fact)
-                                      : core_load_breaker(daemon->core, fact);
+    int r = fact->kind == FACT_MEMORY    ? core_load_memory(daemon->core, fact)
+            : fact->kind == FACT_BREAKER ? core_load_breaker(daemon->core, fact)
+                                         : core_load_node(daemon->core, fact);
 
     if (r < 0) {
         log_warn(&daemon->log, daemon->started_us, "event=learnt_ignored name=\"%s\" error=\"%s\"",

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/memory.h"
 #include "scheduler/arrays.h"
+#include "scheduler/blamed.h"
 #include "scheduler/breakers.h"
 #include "scheduler/learnt.h"
 #include "scheduler/retrying.h"
@@ -326,8 +327,12 @@ void requests_retry(struct core *core, const struct event *event) {
 
 void requests_forget(struct core *core, const struct event *event) {
     const struct forget_event *forget = &event->forget;
-    bool known =
-        forget->is_breaker ? breakers_reset(core, forget->key) : learnt_forget(core, forget->key);
+    static bool (*const forgets[])(struct core *, const char *) = {
+        [FORGET_MEMORY] = learnt_forget,
+        [FORGET_BREAKER] = breakers_reset,
+        [FORGET_NODE] = blamed_forget,
+    };
+    bool known = forgets[forget->what](core, forget->key);
 
     reply(core, event->token, known ? OK : ERR_NOT_FOUND, known ? "" : "there is nothing so named");
 }

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "policy/avoid.h"
 #include "policy/demand_change.h"
+#include "scheduler/blamed.h"
 #include "scheduler/learnt.h"
 #include "scheduler/lifecycle.h"
 
@@ -58,7 +59,7 @@ static void keep_avoided(struct entry *entry, const struct avoid_list *list) {
     struct course *course = entry_edit(entry);
     struct buf text;
 
-    buf_init(&text, AVOID_NODES_MAX * (LIMIT_NAME_BYTES + 64));
+    buf_init(&text, AVOID_OWN_MAX * (LIMIT_NAME_BYTES + 64));
     avoid_print(list, &text);
     free(course->avoid);
     course->avoid = list->count > 0 ? buf_take_text(&text) : NULL;
@@ -171,7 +172,7 @@ static const char *grow(struct core *core, struct entry *entry, const struct ret
 
 /* False: without the nodes that it must avoid it could never start, and nothing was changed. */
 static bool dress(struct core *core, struct entry *entry, const struct avoid_list *list) {
-    const char *avoided[AVOID_NODES_MAX];
+    const char *avoided[AVOID_OWN_MAX];
     struct demand_change change = {.driver_permille = entry_course(entry)->driver_growth,
                                    .executor_permille = entry_course(entry)->executor_growth,
                                    .avoided = avoided};
@@ -386,6 +387,7 @@ void retrying_decide(struct core *core, struct entry *entry, const struct diagno
     const struct purse purse = purse_of(entry, verdict.budget);
 
     course->failures++;
+    blamed_note(core, entry, diagnosis->failure);
     retry_count_add(course->failed_as, diagnosis->failure);
     if (verdict.rule != NULL) {
         message = outbox_format(&core->outbox, "%s; podFailurePolicy: %s", message, verdict.rule);

@@ -1,5 +1,6 @@
 #include "base/ensure.h"
 #include "scheduler/arrays.h"
+#include "scheduler/blamed.h"
 #include "scheduler/breakers.h"
 #include "scheduler/conditions.h"
 #include "scheduler/learnt.h"
@@ -87,6 +88,7 @@ static int64_t wake_after_us(const struct core *core) {
     const int64_t alarm_us = alarms_wake_after_us(core);
     const int64_t notice_us = notices_wake_after_us(core);
     const int64_t schedules_us = schedules_wake_after_us(core);
+    const int64_t blamed_us = blamed_wake_after_us(core);
     int64_t after_us = gates_wake_after_us(core);
 
     if (core->pass_needed || core->settle_again || conditions_are_due(core)) {
@@ -95,6 +97,7 @@ static int64_t wake_after_us(const struct core *core) {
     after_us = alarm_us < after_us ? alarm_us : after_us;
     after_us = notice_us < after_us ? notice_us : after_us;
     after_us = schedules_us < after_us ? schedules_us : after_us;
+    after_us = blamed_us < after_us ? blamed_us : after_us;
     if (next_us != CLOCK_NEVER_US) {
         const int64_t left_us =
             next_us > core->instant.mono_us ? next_us - core->instant.mono_us : 0;
@@ -148,6 +151,7 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
     settle(core);
     gates_tick(core);
     breakers_tick(core);
+    blamed_tick(core);
     schedules_tick(core);
     view_settle(core);
     if (core->pass_needed) {
@@ -161,6 +165,7 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
     schedules_forget(core);
     core->counts.nodes = ledger_node_count(core->ledger);
     core->counts.breakers_open = core->breakers_open;
+    core->counts.nodes_avoided = core->blamed_avoided;
     *out_turn = (struct turn){
         .changes = core->outbox.changes,
         .change_count = core->outbox.change_count,

@@ -182,6 +182,9 @@ struct core {
     size_t breakers_open;
     int64_t breakers_due_us; /* wall: when a pause is over */
     struct map learnt;       /* namespace/name -> struct learnt */
+    struct map blamed;       /* node -> struct blamed */
+    size_t blamed_avoided;   /* of those, by everybody */
+    int64_t blamed_due_us;   /* wall: when one may be avoided no longer */
     struct timers timers;    /* monotonic; id 0 is the cleanups */
     struct schedules schedules;
     struct alarms alarms;

@@ -17,6 +17,13 @@ static const struct wire_elements elements[] = {{"FAILED", 2, "3-4"}};
 static const struct wire_relation relations[] = {
     {3, "load", "RUNNING", "success", "skip", "waits", 0, 1, true, 60000000}};
 
+static const struct wire_grown grown = {
+    .driver_memory_bytes = 6, .job_id = 5, .attempt = 2, .learnt_us = 6000000};
+
+static const struct wire_avoided avoided[] = {
+    {.name = "node-a", .required = true, .jobs = 3, .until_us = 7000000},
+};
+
 static const struct wire_job shown = {
     .id = 7,
     .name = "etl",
@@ -58,6 +65,13 @@ static const struct wire_job shown = {
     .slack_seconds = WIRE_UNKNOWN,
     .attempt_list = attempts,
     .attempt_list_count = ARRAY_LEN(attempts),
+    .infra_retries = 3,
+    .retries_max = 4,
+    .infra_retries_max = 20,
+    .grown = &grown,
+    .grown_count = 1,
+    .avoided = avoided,
+    .avoided_count = ARRAY_LEN(avoided),
 };
 
 TEST(wire_encode_job__is_what_the_reference_says) {
@@ -101,7 +115,12 @@ TEST(wire_encode_job__is_what_the_reference_says) {
         "\"admittedAt\":\"1970-01-01T00:00:05.000000Z\",\"createdAt\":null,\"startedAt\":null,"
         "\"finishedAt\":null,\"failure\":null,\"exitCode\":null,\"message\":\"\",\"cause\":null,"
         "\"cpuSeconds\":0,\"gibSeconds\":0,\"pods\":0,\"driverMemoryBytes\":0,"
-        "\"executorMemoryBytes\":0}]}",
+        "\"executorMemoryBytes\":0}],"
+        "\"infraRetries\":3,\"maxRetries\":4,\"maxInfraRetries\":20,"
+        "\"learntMemory\":[{\"driverMemoryBytes\":6,\"executorMemoryBytes\":0,\"jobId\":5,"
+        "\"attempt\":2,\"learntAt\":\"1970-01-01T00:00:06.000000Z\"}],"
+        "\"avoidedNodes\":[{\"name\":\"node-a\",\"required\":true,\"failedJobs\":3,"
+        "\"until\":\"1970-01-01T00:00:07.000000Z\"}]}",
         "a job with everything");
     buf_finish(&out);
 }

@@ -224,7 +224,8 @@ window      nightly
 state       RETRY_WAIT
 reason      again at 22:05
 priority    0
-retries     0
+retries     0 of 0
+  of infra  0 of 0
 failure     oom
 submitted   2026-11-22 22:00:00
 started     -
@@ -240,15 +241,40 @@ learnt = {"now": "2026-11-22T21:00:00.000000Z", "items": [
     {"kind": "breaker", "key": "job:a/etl", "state": "open", "failures": 10, "failure": "app",
      "exitCode": 3, "until": "2026-11-22T21:30:00.000000Z", "probe": 0},
     {"kind": "memory", "key": "a/etl", "updatedAt": "2026-11-22T20:00:00.000000Z",
-     "driverMemoryBytes": 3 << 29, "executorMemoryBytes": 0}]}
+     "driverMemoryBytes": 3 << 29, "executorMemoryBytes": 0, "jobId": 7, "attempt": 2,
+     "learntAt": "2026-11-21T20:00:00.000000Z"},
+    {"kind": "node", "key": "node-7", "state": "preferred", "failures": 3, "weightMilli": 2750,
+     "until": "2026-11-22T21:30:00.000000Z"},
+    {"kind": "node", "key": "node-8", "state": "noted", "failures": 1, "weightMilli": 62}]}
 expect("breakers", ["breakers"], 0, [("GET /v1/learnt", 200, learnt)], out="""\
 NAME       STATE  FAILURES  CLASS  EXIT  NEXT
 job:a/etl  open   10        app    3     2026-11-22 21:30:00
 """)
 expect("memory", ["memory"], 0, [("GET /v1/learnt", 200, learnt)], out="""\
-NAME   DRIVER  EXECUTOR  SINCE
-a/etl  1536Mi  -         2026-11-22 20:00:00
+NAME   DRIVER  EXECUTOR  LEARNT               AFTER
+a/etl  1536Mi  -         2026-11-21 20:00:00  attempt 2 of 7
 """)
+expect("nodes", ["nodes"], 0, [("GET /v1/learnt", 200, learnt)], out="""\
+NODE    JOBS  WEIGHT  AVOIDED    UNTIL
+node-7  3     2.750   preferred  2026-11-22 21:30:00
+node-8  1     0.062   -          -
+""")
+expect("a node is used again", ["nodes", "reset", "node-7"], 0,
+       [("POST /v1/learnt/forget?name=node%3Anode-7", 200, learnt)])
+expect("show of a job that grew, and keeps off nodes", ["show", "7"], 0, [("GET /v1/jobs/7", 200, {
+    **shown, "retries": 1, "maxRetries": 2, "learntMemory": [{
+        "driverMemoryBytes": 6 << 30, "executorMemoryBytes": 3 << 29, "jobId": 5, "attempt": 2,
+        "learntAt": "2026-11-21T20:00:00.000000Z"}],
+    "avoidedNodes": [
+        {"name": "node-1", "required": True, "failedJobs": 0, "until": "2026-11-22T21:30:00Z"},
+        {"name": "node-2", "required": False, "failedJobs": 3, "until": "2026-11-22T21:30:00Z"}]})],
+    out=RE("""\
+retries     1 of 2
+  of infra  0 of 0
+memory      6Gi for its main pod, 1536Mi for an executor, learnt from attempt 2 of job 5 on 2026-11-21 20:00:00
+keeps off   node-1 \\(required\\) until 2026-11-22 21:30:00
+keeps off   node-2 \\(preferred\\), which failed 3 jobs, until 2026-11-22 21:30:00
+"""))
 expect("what was learnt is forgotten", ["memory", "reset", "a/etl"], 0,
        [("POST /v1/learnt/forget?name=a%2Fetl", 200, learnt)])
 expect("reset needs a name", ["breakers", "reset"], 2, [])

@@ -55,7 +55,7 @@ TEST(avoid_note__the_lightest_makes_way) {
     }
     avoid_note(&list, "a", false, HOUR_US, HOUR_US / 2);
     avoid_note(&list, "z", false, HOUR_US, HOUR_US / 2);
-    CHECK_EQ(list.count, AVOID_NODES_MAX, "no more than fit");
-    CHECK_STR(list.nodes[AVOID_NODES_MAX - 1].name, "z", "the new one");
+    CHECK_EQ(list.count, AVOID_OWN_MAX, "no more than fit");
+    CHECK_STR(list.nodes[AVOID_OWN_MAX - 1].name, "z", "the new one");
     CHECK_STR(list.nodes[0].name, "a", "the heaviest stays");
 }

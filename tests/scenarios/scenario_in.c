@@ -386,12 +386,12 @@ static void retry(struct words *words) {
 }
 
 static void forget(struct words *words) {
-    static const char *const kinds[] = {"memory", "breaker"};
+    static const char *const kinds[] = {"memory", "breaker", "node"};
     struct event *event = add(words, EVENT_FORGET);
 
     event->token = 1;
-    event->forget.is_breaker =
-        choice(words, need(words, "memory or breaker"), kinds, ARRAY_LEN(kinds)) == 1;
+    event->forget.what = (enum forget_what)choice(words, need(words, "memory, breaker or node"),
+                                                  kinds, ARRAY_LEN(kinds));
     event->forget.key = need(words, "a key");
 }
 
@@ -758,6 +758,11 @@ static void read_settings(struct words *words, struct core_settings *settings) {
             retry_of(words, settings)->breaker_team_jobs = (uint32_t)number(words, value);
         } else if (strcmp(word, "breaker-pause") == 0) {
             retry_of(words, settings)->breaker_pause_us = duration_us(words, value);
+        } else if (strcmp(word, "blame-above") == 0) {
+            retry_of(words, settings)->blame_above = (uint32_t)number(words, value);
+        } else if (strcmp(word, "blame-required") == 0) {
+            retry_of(words, settings)->blame_avoid =
+                number(words, value) == 1 ? RETRY_AVOID_REQUIRED : RETRY_AVOID_PREFERRED;
         } else if (strcmp(word, "history-age") == 0) {
             settings->history_age_us = duration_us(words, value);
         } else if (strcmp(word, "history-count") == 0) {

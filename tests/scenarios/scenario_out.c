@@ -195,6 +195,12 @@ static void put_fact(struct scenario *scenario, const struct queue_change *chang
                        change->fact.value.memory.executor_bytes);
         return;
     }
+    if (change->fact.kind == FACT_NODE) {
+        buf_add_format(scenario->out, "> blamed %s jobs=%zu\n", change->fact.key,
+                       blame_jobs(&change->fact.value.node));
+        scenario_keep_usage(scenario, &change->fact, false);
+        return;
+    }
     if (change->fact.kind == FACT_BREAKER) {
         const struct fact_breaker *breaker = &change->fact.value.breaker;
 

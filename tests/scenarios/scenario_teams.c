@@ -30,7 +30,8 @@ void scenario_keep_usage(struct scenario *scenario, const struct fact *fact, boo
                                           strcmp(scenario->usages[at].key, fact->key) != 0)) {
         at++;
     }
-    if (gone && fact->kind == FACT_GROUP && at < scenario->usage_count) {
+    if (gone && (fact->kind == FACT_GROUP || fact->kind == FACT_NODE) &&
+        at < scenario->usage_count) {
         scenario->usages[at] = scenario->usages[--scenario->usage_count];
     }
     if (gone) {
@@ -47,8 +48,9 @@ void scenario_load_usages(struct scenario *scenario) {
     for (size_t i = 0; i < scenario->usage_count; i++) {
         const struct fact *fact = &scenario->usages[i];
 
-        if ((fact->kind == FACT_GROUP ? core_load_group(scenario->core, fact)
-                                      : core_load_usage(scenario->core, fact)) != OK) {
+        if ((fact->kind == FACT_GROUP  ? core_load_group(scenario->core, fact)
+             : fact->kind == FACT_NODE ? core_load_node(scenario->core, fact)
+                                       : core_load_usage(scenario->core, fact)) != OK) {
             scenario_bad(scenario, "a fact", fact->key);
         }
     }
