@@ -133,6 +133,9 @@ static void end_attempt(struct core *core, struct entry *entry, enum failure fai
         alarms_ran(core, entry, run->attempt.finished_us - run->attempt.started_us);
     }
     run_set_text(&run->attempt.message, message);
+    if (failure != FAILURE_NONE && run->attempt.cause[0] == '\0') {
+        run_set_text(&run->attempt.cause, message); /* There was no pod to look at. */
+    }
     entry_edit(entry)->failure = failure;
     entry_edit(entry)->exit_code = exit_code;
     view_run_changed(core, entry);

@@ -115,6 +115,17 @@ def failures():
             yield "%s: whether it is tried again" % name
 
 
+def provoked():
+    """Each class has its row in an integration test, and in the table of what follows."""
+    names = set(dict(re.findall(r'X\((FAILURE_\w+), "(\w+)"\)', read("policy/job.h"))).values())
+    names.discard("none")
+    test = read("tests/integration/retry_test.py")
+    yield from differences(names, re.findall(r'^    Row\("(\w+)"', test, re.M))
+    table = read("docs/manual/retry.md").split("## Settings of a class")[0]
+    yield from differences(names, [name for row in list(cells(table))[1:]
+                                   for name in re.findall(r"\w+", row[0])])
+
+
 def fault_table():
     sys.path.insert(0, os.path.join(ROOT, "tests/integration"))
     import faults_table
@@ -170,6 +181,7 @@ check("the daemon's exit statuses are the code's", exit_statuses())
 check("the limits are the code's", limits())
 check("the states and transitions are the code's", transitions())
 check("the failures, and what they spend, are the code's", failures())
+check("each class of failure is provoked by a test, and told of", provoked())
 check("the table of faults is the test's", fault_table())
 check("the man pages know each option", options())
 check("the man page knows each setting", settings())

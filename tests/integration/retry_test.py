@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """What follows a failure: each class provoked in a cluster, through the real daemon.
 
-Usage: retry_test.py KUBESIM NIGHTSHIFTD [PART OF A ROW'S NAME]
+Usage: retry_test.py KUBESIM NIGHTSHIFTD NIGHTSHIFT [PART OF A ROW'S NAME]
 """
+import datetime
 import json
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -62,42 +64,240 @@ def memory_of(pod):
 
 # --- A row per class ---------------------------------------------------------------------------
 
-def hit(world, fault, name="plain", **more):
-    """A running pod is hit; returns its job."""
-    job_id = world.daemon.submit(pod_job(name, sim={"runtime": "10m"}, retry={
-        "maxRetries": 3, "backoff": SOON, **more.pop("retry", {})}))
+# Long enough for a look at the wait; its end is not waited for.
+LATER = {"initial": "30m", "max": "30m"}
+
+
+def show(world, job_id):
+    """As a person sees it who asks for JSON."""
+    return json.loads(subprocess.run(
+        [world.programs["nightshift"], "show", str(job_id), "-o", "json", "--server",
+         "unix:" + world.daemon.socket], check=True, capture_output=True, timeout=60).stdout)
+
+
+def submit(world, name, spark=False, sim=None, backoff=LATER, retry=None, **fields):
+    make = spark_job if spark else pod_job
+    return world.daemon.submit(make(name, sim=sim or {"runtime": "10m"}, retry={
+        "maxRetries": 3, "infraRetries": 4, "backoff": backoff, **(retry or {})}, **fields))
+
+
+def strike(world, job_id, fault, **more):
+    """Its main pod runs, and is hit."""
     pod = attempt_runs(world, job_id, 1)
     world.sim.fault(fault=fault, namespace="default", pod=pod["metadata"]["name"], **more)
     return job_id
 
 
+def hit(world, fault, name="plain", **more):
+    """A running pod is hit, and its job goes on soon; returns the job."""
+    return strike(world, submit(world, name, backoff=SOON, retry=more.pop("retry", None)), fault,
+                  **more)
+
+
+def lose_node(world, name):
+    job_id = submit(world, name)
+    node = attempt_runs(world, job_id, 1)["spec"]["nodeName"]
+    world.sim.fault(fault="node-loss", node=node, deleteNode=True)
+    return job_id
+
+
+def no_image(world, name):
+    return submit(world, name, image="busybox:missing", retry={
+        "classes": {"image": {"grace": "300ms"}}})
+
+
+def no_secret(world, name):
+    job = pod_job(name, retry={"maxRetries": 3, "infraRetries": 4, "backoff": LATER,
+                               "classes": {"config": {"grace": "300ms"}}})
+    job["spec"]["pod"]["spec"]["containers"][0]["env"] = [
+        {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "nowhere", "key": "p"}}}]
+    return world.daemon.submit(job)
+
+
+def no_scheduler(world, name):
+    """Only the scheduler of that name would place it, and there is none."""
+    job = pod_job(name, retry={"maxRetries": 3, "infraRetries": 4, "backoff": LATER})
+    job["spec"]["pod"]["spec"]["schedulerName"] = "nobody"
+    return world.daemon.submit(job)
+
+
+def no_executors(world, name):
+    world.sim.fault(fault="image-missing", image="for-executors")
+    job = spark_job(name, sim={"runtime": "10m"}, retry={
+        "maxRetries": 3, "infraRetries": 4, "backoff": LATER})
+    job["spec"]["spark"]["executor"]["image"] = "for-executors:1"
+    return world.daemon.submit(job)
+
+
+def name_taken(world, name):
+    """Somebody else's pod has the name of the next job's first attempt."""
+    first = submit(world, name)
+    taken = main_pod(world, first, 1)["metadata"]["name"].replace(
+        "-%d-" % first, "-%d-" % (first + 1))
+    world.kube("POST", "/api/v1/namespaces/default/pods", {
+        "metadata": {"name": taken, "annotations": {"kubesim/runtime": "10m"}}, "spec": {
+            "restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}})
+    return submit(world, name)
+
+
+def server_fails(world, name):
+    world.sim.fault(fault="error", verb="create", resource="pods", name=name, code=503, count=3)
+    return submit(world, name)
+
+
+def race(world, name):
+    """What the daemon hears stops; so it still counts on the room that somebody else takes."""
+    world.namespace("team")
+    world.quota("team", pods="1")
+    world.sim.fault(fault="silence-watch", resource="pods")
+    world.sim.fault(fault="silence-watch", resource="resourcequotas")
+    world.kube("POST", "/api/v1/namespaces/team/pods", {
+        "metadata": {"name": "foreign", "annotations": {"kubesim/runtime": "10m"}}, "spec": {
+            "restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}})
+    return submit(world, name, namespace="team")
+
+
+def refused(world, name):
+    return submit(world, name, namespace="nowhere")
+
+
+def outlives(world, name):
+    return submit(world, name, maxRuntime="300ms")
+
+
+def stopped(world, name):
+    job_id = submit(world, name)
+    attempt_runs(world, job_id, 1)
+    world.daemon.post("/v1/jobs/%d/cancel" % job_id)
+    return job_id
+
+
+def bereft(world, name):
+    """What it waits for fails, and so does it."""
+    first = submit(world, name + "-before", retry={"maxRetries": 0}, sim={"exit-code": "1"})
+    return world.daemon.submit(pod_job(name, after=[{"job": first, "otherwise": "fail"}]))
+
+
+def struck(fault, **more):
+    return lambda world, name: strike(world, submit(world, name), fault, **more)
+
+
+def driver_struck(fault, **more):
+    return lambda world, name: strike(world, submit(world, name, spark=True), fault, **more)
+
+
+class Row:
+    """A class of policy/job.h, and how it is provoked. spent: of maxRetries and infraRetries.
+    state: once its first attempt is over. tried: another attempt follows. signs: in its cause."""
+
+    def __init__(self, failure, provoke, signs, spent, state="RETRY_WAIT", exit_code=None, **more):
+        self.failure = failure
+        self.provoke = provoke
+        self.signs = signs
+        self.spent = spent
+        self.state = state
+        self.exit_code = exit_code
+        self.pods = more.pop("pods", 1)
+        self.attempts = more.pop("attempts", 1)
+        self.config = more.pop("config", {})
+
+
+# tests/docs/docs_test.py asks for a row of each class.
 CLASSES = [
-    # fault, its parameters, class, exit code, retries and infrastructure retries spent, signs
-    ("evict", {}, "evicted", 137, 0, ("reason Evicted", "DisruptionTarget TerminationByKubelet")),
-    ("preempt", {}, "preempted", None, 0, ("DisruptionTarget PreemptionByScheduler",)),
-    ("pod-vanish", {}, "node_lost", None, 0, ()),
-    ("oom-kill", {}, "oom", 137, 1, ("OOMKilled", "main ended with exit code 137")),
-    ("kill-pod", {"exitCode": 3}, "app", 3, 1, ("main ended with exit code 3",)),
-    ("kill-pod", {"exitCode": 127}, "image", 127, 1, ("exit code 127",)),
-    ("kill-pod", {"exitCode": 137}, "app", 137, 1, ("exit code 137",)),
+    Row("evicted", struck("evict"), ("reason Evicted", "DisruptionTarget TerminationByKubelet"),
+        (0, 1), exit_code=137),
+    Row("preempted", struck("preempt"), ("DisruptionTarget PreemptionByScheduler",), (0, 1)),
+    Row("node_lost", struck("pod-vanish"), ("its pod is gone",), (0, 1)),
+    Row("node_lost", lose_node, ("is gone",), (0, 1)),
+    Row("oom", struck("oom-kill"), ("OOMKilled", "main ended with exit code 137"), (1, 0),
+        exit_code=137),
+    Row("oom", driver_struck("kill-pod", exitCode=52), ("exit code 52",), (1, 0), exit_code=52,
+        pods=2),
+    Row("app", struck("kill-pod", exitCode=3), ("main ended with exit code 3",), (1, 0),
+        exit_code=3),
+    Row("app", struck("kill-pod", exitCode=137), ("exit code 137",), (1, 0), exit_code=137),
+    Row("image", struck("kill-pod", exitCode=127), ("exit code 127",), (1, 0), exit_code=127),
+    Row("image", no_image, ("phase Pending", "ImagePull"), (1, 0)),
+    Row("config", no_secret, ("CreateContainerConfigError",), (1, 0)),
+    Row("unschedulable", no_scheduler, ("did not start",), (0, 1),
+        config={"scheduling": {"startTimeout": "1s"}}),
+    Row("executor_starved", driver_struck("kill-pod", exitCode=11), ("exit code 11",), (0, 1),
+        exit_code=11, pods=2),
+    Row("executor_starved", no_executors, ("without a running executor",), (0, 1), pods=2,
+        config={"scheduling": {"executorTimeout": "1s"}}),
+    Row("submit_transient", name_taken, ("another",), (0, 0), state="RUNNING", attempts=2),
+    Row("quota_race", race, ("exceeded quota",), (0, 0), state="QUEUED", pods=1),
+    Row("rejected", refused, ('namespaces "nowhere" not found',), (0, 0), state="REJECTED"),
+    Row("deadline", outlives, ("ran for its maxRuntime of 300ms",), (0, 0), state="FAILED"),
+    Row("cancelled", stopped, (), (0, 0), state="CANCELLED"),
+    Row("dependency", bereft, (), (0, 0), state="FAILED", attempts=0, pods=0),
 ]
 
 
-@row("each sign of a running pod's end has its class, budget and cause")
-def classes(world):
-    # Each has a name of its own: what one learns is not the next one's.
-    jobs = [(hit(world, fault, "job-%s" % "abcdefg"[n], **params), fault, name, code, spent, signs)
-            for n, (fault, params, name, code, spent, signs) in enumerate(CLASSES)]
-    for job_id, fault, name, code, spent, signs in jobs:
-        failed = attempt_failed(world, job_id)
-        same(failed["failure"], name, fault)
-        if code is not None:
-            same(failed["exitCode"], code, fault)
-        told(failed, *signs)
-        attempt_runs(world, job_id, 2)
-        same(world.daemon.job(job_id)["retries"], spent, fault)
-        same((failed["pods"], failed["driverMemoryBytes"]), (1, 64 * MIB), "what it reserved")
-        world.daemon.post("/v1/jobs/%d/cancel" % job_id)
+def instant(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def check_attempt(failed, row):
+    """Its class, cause and cost."""
+    same(failed["failure"], row.failure)
+    told(failed, *row.signs)
+    if row.exit_code is not None:
+        same(failed["exitCode"], row.exit_code)
+    same(failed["pods"], row.pods, "pods that it reserved")
+    memory, cores = (896, 1) if row.pods == 2 else (64, 0.1)
+    same(failed["driverMemoryBytes"], memory * MIB, "memory that it reserved")
+    seconds = instant(failed["finishedAt"]) - instant(failed["admittedAt"])
+    if abs(failed["cpuSeconds"] - row.pods * cores * seconds) > 1 + 0.1 * seconds:
+        raise AssertionError("cpuSeconds of %.3f s: %s" % (seconds, failed))
+
+
+def check_wait(world, job_id, job, failed):
+    """The back-off is drawn from [0, 30 min), and the next attempt comes after it, or at once when
+    somebody asks for it."""
+    wait = instant(job["eligibleAt"]) - instant(failed["finishedAt"])
+    if not -1 <= wait <= 1800 + 60:
+        raise AssertionError("a back-off of %.3f s" % wait)
+    same(job["reason"]["code"], "RetryWait")
+    if "tried again in" not in world.daemon.events(job_id)[-1]["text"]:
+        raise AssertionError(world.daemon.events(job_id)[-1])
+    world.daemon.post("/v1/jobs/%d/retry" % job_id)
+    world.daemon.wait_job(job_id, "attempt 2", lambda job: job["attempts"] == 2)
+
+
+def class_row(number, row):
+    def run(world):
+        job_id = row.provoke(world, "job-%d" % number)
+        if row.attempts > 0:
+            attempt_failed(world, job_id)
+        world.daemon.wait_job(job_id, row.state, lambda job: job["state"] == row.state)
+        job = show(world, job_id)
+        same((job["retries"], job["infraRetries"]), row.spent, "budget")
+        same(job["attempts"], row.attempts)
+        if row.attempts == 0:
+            same(job["failure"], row.failure)
+            return
+        failed = job["attemptList"][0]
+        check_attempt(failed, row)
+        if row.state == "RETRY_WAIT":
+            same((job["maxRetries"], job["maxInfraRetries"]), (3, 4))
+            check_wait(world, job_id, job, failed)
+        elif row.state not in ("RUNNING", "QUEUED"):
+            same(job["failure"], row.failure)
+    return run
+
+
+for place, one in enumerate(CLASSES):
+    row("class %s, %d" % (one.failure, place), config=one.config)(class_row(place, one))
+
+
+@row("what the API server fails to do is asked for again, by the same attempt")
+def transient(world):
+    job_id = server_fails(world, "unlucky")
+    attempt_runs(world, job_id, 1)
+    job = show(world, job_id)
+    same((job["attempts"], job["retries"], job["infraRetries"]), (1, 0, 0))
+    same(world.daemon.kinds(job_id).count("submit_transient"), 1)
 
 
 @row("a node that is lost takes its pod along, and the job keeps off it",
@@ -132,38 +332,6 @@ def preferred(world):
         raise AssertionError("the executors' template says nothing of it")
 
 
-@row("an image that can't be pulled is given up after its grace time, a wrong name at once",
-     config={"retry": {"classes": {"image": {"grace": "300ms"}}}})
-def image(world):
-    stuck = world.daemon.submit(pod_job("stuck", image="busybox:missing",
-                                        retry={"maxRetries": 0}))
-    job = world.daemon.wait_final(stuck, "FAILED")
-    same(job["failure"], "image")
-    told(job["attemptList"][0], "phase Pending", "ImagePull")
-    if "could not start for 300ms" not in job["attemptList"][0]["message"]:
-        raise AssertionError(job["attemptList"][0]["message"])
-
-
-@row("a secret that is missing is a matter of configuration, and is given up after its grace time")
-def secret(world):
-    job = pod_job(retry={"maxRetries": 0, "classes": {"config": {"grace": "300ms"}}})
-    job["spec"]["pod"]["spec"]["containers"][0]["env"] = [
-        {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "nowhere", "key": "p"}}}]
-    job = world.daemon.wait_final(world.daemon.submit(job), "FAILED")
-    same(job["failure"], "config")
-    told(job["attemptList"][0], "CreateContainerConfigError")
-
-
-@row("what is not placed in time is unschedulable",
-     config={"scheduling": {"startTimeout": "1s"}})
-def unschedulable(world):
-    job = pod_job(retry={"infraRetries": 0})
-    # Only the scheduler of that name would place it, and there is none.
-    job["spec"]["pod"]["spec"]["schedulerName"] = "nobody"
-    job = world.daemon.wait_final(world.daemon.submit(job), "FAILED")
-    same(job["failure"], "unschedulable")
-
-
 # --- Real processes ----------------------------------------------------------------------------
 
 REAL = ("--runtime", "process", "--image", "busybox:*=/")
@@ -184,16 +352,44 @@ def real_exit(world):
     same((job["failure"], job["exitCode"], job["attempts"]), ("app", 42, 1))
 
 
-@row("a real process: it takes more memory than it may, and has enough the next time", sim=REAL)
+@row("a real process: it takes more memory than it may; its next pod has more, and the next night's",
+     sim=REAL)
 def real_oom(world):
     take = "import time; x = bytearray(b'x') * (64 << 20); time.sleep(0.5)"
-    job_id = world.daemon.submit(command(pod_job(memory="64Mi", retry={
+    job = command(pod_job(memory="64Mi", retry={
         "maxRetries": 5, "backoff": SOON, "memoryGrowth": {"percent": 300}}),
-        "/usr/bin/python3", "-c", take))
-    job = world.daemon.wait_final(job_id, "SUCCEEDED")
-    same((job["attempts"], job["attemptList"][0]["failure"], job["attemptList"][0]["exitCode"]),
-         (2, "oom", 137))
-    same(job["attemptList"][1]["driverMemoryBytes"], 192 * MIB)
+        "/usr/bin/python3", "-c", take)
+    first = world.daemon.submit(job)
+    world.daemon.wait_final(first, "SUCCEEDED")
+    shown = show(world, first)
+    same([(one["failure"], one["exitCode"], one["driverMemoryBytes"] // MIB)
+          for one in shown["attemptList"]], [("oom", 137, 64), (None, 0, 192)])
+    told(shown["attemptList"][0], "OOMKilled")
+    same(memory_of(main_pod(world, first, 1)), "64Mi")
+    same(memory_of(main_pod(world, first, 2)), "192Mi")
+    world.daemon.stop()
+    world.daemon.start()
+    second = world.daemon.submit(job)
+    world.daemon.wait_final(second, "SUCCEEDED")
+    shown = show(world, second)
+    same(shown["attempts"], 1, "the next night")
+    same(memory_of(main_pod(world, second, 1)), "192Mi", "the next night")
+    same([(one["driverMemoryBytes"] // MIB, one["executorMemoryBytes"], one["jobId"],
+           one["attempt"]) for one in shown["learntMemory"]], [(192, 0, first, 1)])
+
+
+@row("real processes: codes by which a program fails, is killed, or can't be run", sim=REAL)
+def real_codes(world):
+    rows = [("exit 3", "app", 3), ("sleep 99 & kill -9 $!; wait $!", "app", 137), ("exit 127", "image", 127),
+            ("sleep 99 & kill -SEGV $!; wait $!", "app", 139)]
+    jobs = [(world.daemon.submit(command(pod_job("code-%d" % n, retry={"maxRetries": 0}), "/bin/bash",
+                                         "-c", line)), failure, code)
+            for n, (line, failure, code) in enumerate(rows)]
+    for job_id, failure, code in jobs:
+        job = world.daemon.wait_final(job_id, "FAILED")
+        same((job["failure"], job["exitCode"]), (failure, code))
+    absent = world.daemon.submit(command(pod_job("absent", retry={"maxRetries": 0}), "/no/such"))
+    same(world.daemon.wait_final(absent, "FAILED")["failure"], "image")
 
 
 # --- Rules -------------------------------------------------------------------------------------
