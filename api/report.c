@@ -25,6 +25,10 @@ const char *report_content_type(enum report_form form) {
     return types[form];
 }
 
+static const char *state_text(const struct report_job *job) {
+    return job->id != 0 ? job_state_text(job->state) : "PLANNED";
+}
+
 static bool has_prices(const struct report *report) {
     return report->price_cpu_hour > 0 || report->price_gib_hour > 0;
 }
@@ -87,11 +91,15 @@ static void json_list(const struct report_jobs *list, const char *name, struct b
         const struct report_job *job = &list->items[i];
 
         buf_add_char(out, '{');
-        add_number(out, "id", job->id);
+        if (job->id != 0) {
+            add_number(out, "id", job->id);
+        } else {
+            buf_add_text(out, "\"id\":null,");
+        }
         add_text(out, "name", job->name);
         add_text(out, "namespace", job->namespace);
         add_text(out, "team", job->team);
-        add_text(out, "state", job_state_text(job->state));
+        add_text(out, "state", state_text(job));
         add_text(out, "failure", job->failure != FAILURE_NONE ? failure_text(job->failure) : "");
         add_number(out, "attempts", job->attempts);
         add_time(out, "due", job->due_us);
@@ -245,6 +253,15 @@ static void number_cell(const struct form *form, double number, int decimals, co
                    number, unit);
 }
 
+static void print_id(const struct report_job *job, const struct form *form) {
+    if (job->id == 0) {
+        buf_add_text(form->out, form->html ? "<td class=n>-</td>" : "  -");
+    } else {
+        buf_add_format(form->out, form->html ? "<td class=n>%" PRIu64 "</td>" : "  %" PRIu64,
+                       job->id);
+    }
+}
+
 static void print_list(const struct report *report, enum report_list which,
                        const struct form *form) {
     const struct report_jobs *list = &report->lists[which];
@@ -257,15 +274,14 @@ static void print_list(const struct report *report, enum report_list which,
         const struct report_job *job = &list->items[i];
 
         row_begin(form);
-        buf_add_format(form->out, form->html ? "<td class=n>%" PRIu64 "</td>" : "  %" PRIu64,
-                       job->id);
+        print_id(job, form);
         buf_add_text(form->out, form->html ? "<td>" : "  ");
         say(form, job->namespace);
         buf_add_char(form->out, '/');
         say(form, job->name);
         buf_add_text(form->out, form->html ? "</td>" : "");
         cell(form, job->team);
-        cell(form, job_state_text(job->state));
+        cell(form, state_text(job));
         if (job->due_us != 0) {
             buf_add_text(form->out, form->html ? "<td>due " : "  due ");
             say_time(form, job->due_us);

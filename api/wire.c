@@ -192,11 +192,29 @@ static const struct wire_field outlook_fields[] = {
 };
 SHAPE(outlook, outlook_fields);
 
+static const struct wire_field planned_fields[] = {
+    FIELD(WIRE_TEXT, wire_planned, schedule, "schedule"),
+    FIELD(WIRE_TEXT, wire_planned, namespace, "namespace"),
+    FIELD(WIRE_TEXT, wire_planned, team, "team"),
+    FIELD(WIRE_TEXT, wire_planned, occurrence, "occurrence"),
+    FIELD(WIRE_TIME, wire_planned, occurrence_us, "occurrenceAt"),
+    FIELD(WIRE_TEXT, wire_planned, start, "start"),
+    FIELD(WIRE_TIME, wire_planned, p50_us, "p50"),
+    FIELD(WIRE_TIME, wire_planned, p90_us, "p90"),
+    FIELD(WIRE_TIME, wire_planned, done_p50_us, "doneP50"),
+    FIELD(WIRE_TIME, wire_planned, done_p90_us, "doneP90"),
+    FIELD(WIRE_TIME, wire_planned, start_by_us, "startBy"),
+    FIELD(WIRE_TIME, wire_planned, finish_by_us, "finishBy"),
+    FIELD(WIRE_BOOL, wire_planned, at_risk, "atRisk"),
+};
+SHAPE(planned, planned_fields);
+
 static const struct wire_field forecast_fields[] = {
     FIELD(WIRE_TIME, wire_forecast, as_of_us, "asOf"),
     FIELD(WIRE_TIME, wire_forecast, until_us, "until"),
     FIELD(WIRE_NUMBER, wire_forecast, futures, "futures"),
     ITEMS(WIRE_ARRAY, wire_forecast, items, item_count, "items", &outlook_shape),
+    ITEMS(WIRE_EXTRA, wire_forecast, runs, run_count, "runs", &planned_shape),
     ITEMS(WIRE_EXTRA, wire_forecast, delayed, delayed_count, "delayed", &outlook_shape),
 };
 SHAPE(forecast, forecast_fields);

@@ -180,12 +180,26 @@ struct wire_outlook {
     int64_t without_p50_us; /* of a job that another would delay: without that one; else 0 */
 };
 
+/* A run that a schedule will make, and when it is expected to start and to be done. */
+struct wire_planned {
+    const char *schedule, *namespace, *team;
+    const char *occurrence; /* on the wall clock of the schedule's zone */
+    int64_t occurrence_us;
+    const char *start;      /* as of wire_outlook; or "skipped" */
+    int64_t p50_us, p90_us; /* half and nine in ten of the futures keep it; 0: not known */
+    int64_t done_p50_us, done_p90_us;
+    int64_t start_by_us, finish_by_us; /* 0: none */
+    bool at_risk;                      /* half of the futures miss one of these */
+};
+
 struct wire_forecast {
     int64_t as_of_us;
     int64_t until_us; /* nothing beyond was looked at */
     int64_t futures;  /* that were run */
     const struct wire_outlook *items;
     size_t item_count;
+    const struct wire_planned *runs; /* NULL: left out */
+    size_t run_count;
     const struct wire_outlook *delayed; /* by the items: of what-if alone. NULL: left out */
     size_t delayed_count;
 };

@@ -123,6 +123,8 @@
 #define LIMIT_FORECAST_FUTURES 20
 #define LIMIT_FORECAST_STARTS  10000 /* of each future */
 #define LIMIT_FORECAST_DAYS    30
+#define LIMIT_FORECAST_RUNS    1000            /* of schedules, that are told of each future: */
+#define LIMIT_FORECAST_HOURS   24              /* those that are due within them */
 #define LIMIT_FORECAST_CLIENTS 256             /* that wait for one */
 #define LIMIT_NOTICES          10000           /* to be sent, or put aside */
 #define LIMIT_NOTICE_BYTES     (4 * LIMIT_MIB) /* as it is sent; reports are long */

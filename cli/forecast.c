@@ -51,6 +51,37 @@ static void print_outlooks(const struct cli *cli, const struct wire_forecast *fo
     table_finish(&table);
 }
 
+static void add_done(struct table *table, const struct cli *cli, int64_t at_us) {
+    char text[40];
+
+    print_time(cli, at_us, text);
+    table_add(table, at_us != 0 ? text : "-");
+}
+
+static void print_planned(const struct cli *cli, const struct wire_forecast *forecast) {
+    static const char *const heads[] = {"SCHEDULE", "NAMESPACE", "TEAM",   "OCCURRENCE",
+                                        "START",    "DONE",      "DUE BY", "AT RISK"};
+    struct table table;
+
+    add_heads(&table, heads, ARRAY_LEN(heads));
+    for (size_t i = 0; i < forecast->run_count; i++) {
+        const struct wire_planned *run = &forecast->runs[i];
+        char start[40];
+
+        print_time(cli, run->p50_us, start);
+        table_add(&table, run->schedule);
+        table_add(&table, run->namespace);
+        table_add(&table, run->team);
+        table_add(&table, run->occurrence);
+        table_add(&table, strcmp(run->start, "expected") == 0 ? start : run->start);
+        add_done(&table, cli, run->done_p50_us);
+        add_done(&table, cli, run->finish_by_us != 0 ? run->finish_by_us : run->start_by_us);
+        table_add(&table, run->at_risk ? "yes" : "no");
+    }
+    table_print(&table, cli, SIZE_MAX);
+    table_finish(&table);
+}
+
 static bool has_start(const struct wire_forecast *forecast, const char *start) {
     for (size_t i = 0; i < forecast->item_count; i++) {
         if (strcmp(forecast->items[i].start, start) == 0) {
@@ -87,11 +118,17 @@ static void print_names(const struct wire_forecast *forecast) {
 static int print_forecast(const struct cli *cli, const struct wire_forecast *forecast) {
     if (cli->options.output == CLI_NAME) {
         print_names(forecast);
-    } else if (forecast->item_count == 0) {
+        return CLI_OK;
+    }
+    if (forecast->item_count == 0) {
         (void)fputs("nothing waits\n", stderr);
     } else {
         print_outlooks(cli, forecast);
         explain(cli, forecast);
+    }
+    if (forecast->run_count > 0) {
+        puts("\nTo come:");
+        print_planned(cli, forecast);
     }
     return CLI_OK;
 }

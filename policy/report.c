@@ -276,6 +276,11 @@ void report_add(struct report *report, const struct job *job, const char *label,
     list_deadlines(report, job, message);
 }
 
+void report_add_risk(struct report *report, const struct job *planned, int64_t due_us,
+                     const char *message) {
+    list_job(report, REPORT_AT_RISK, planned, due_us, message);
+}
+
 static int by_usage(const void *a, const void *b) {
     const struct report_group *left = a;
     const struct report_group *right = b;

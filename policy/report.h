@@ -31,7 +31,7 @@ enum report_list {
 extern const char *const report_list_texts[REPORT_LIST_COUNT]; /* "failed" */
 
 struct report_job {
-    uint64_t id;
+    uint64_t id; /* 0: a schedule will make it */
     char *name;
     char *namespace;
     char *team;
@@ -126,6 +126,11 @@ struct report_attempt {
 /* label is the job's, of the key that is reported; "": none. message is its last attempt's. */
 void report_add(struct report *report, const struct job *job, const char *label,
                 const char *message, const struct report_attempt *attempts, size_t count);
+
+/* A job that a schedule will make, which is expected to miss the deadline: as far as it is known
+ * yet, so its id is 0. The message says what is expected. */
+void report_add_risk(struct report *report, const struct job *planned, int64_t due_us,
+                     const char *message);
 
 /* After the last one. */
 void report_settle(struct report *report);

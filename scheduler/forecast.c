@@ -17,7 +17,9 @@ struct look {
     struct rng rng;
     struct forward *forward;
     size_t room;
-    bool found; /* the job that was looked for */
+    uint64_t first_id;  /* of jobs that are made in this future */
+    uint64_t passed_id; /* nobody up to it waits any more */
+    bool found;         /* the job that was looked for */
 };
 
 static int64_t draw_runtime(void *context, const struct job *job, int64_t ran_us) {
@@ -30,10 +32,25 @@ static int64_t draw_runtime(void *context, const struct job *job, int64_t ran_us
     return us;
 }
 
+static bool was_made_here(const struct look *look, const struct job *job) {
+    return job->id >= look->first_id && job->schedule[0] != '\0';
+}
+
+/* Of those that are due later than is asked, too, what they take from others counts. */
+static void note_run(struct look *look, const struct job *job, int64_t now_us) {
+    const bool is_asked = now_us <= look->options->now.now_us + look->options->runs_us;
+
+    future_runs_note(&look->future->runs, is_asked ? look->options->runs_max : 0, job, now_us);
+}
+
 static void note_start(void *context, const struct job *job, int64_t now_us) {
     struct look *look = context;
     struct future *future = look->future;
 
+    if (was_made_here(look, job)) {
+        note_run(look, job, now_us);
+        return;
+    }
     if (job->state != JOB_SUBMITTING || future->count == look->options->starts_max) {
         return;
     }
@@ -52,6 +69,26 @@ static bool may_go_on(const struct look *look, unsigned instants) {
     return !look->found && look->future->count < options->starts_max &&
            (instants % ASK_EVERY != 0 || options->may_go_on == NULL ||
             options->may_go_on(options->context));
+}
+
+/* Of those that are asked about. Who waits no more is not looked at again. */
+static bool somebody_waits(struct look *look) {
+    struct job job;
+
+    while (core_next_job(look->options->core, look->passed_id, &job)) {
+        if (job_state_is_waiting(job.state) && job.state != JOB_HELD &&
+            !was_made_here(look, &job)) {
+            return true;
+        }
+        look->passed_id = job.id;
+    }
+    return false;
+}
+
+/* Schedules go on for ever; nobody asks about what they make later. */
+static bool is_all_told(struct look *look) {
+    return forward_now_us(look->forward) >= look->options->now.now_us + look->options->runs_us &&
+           look->future->runs.open == 0 && !somebody_waits(look);
 }
 
 /* The core may want to wake for its own housekeeping long after the last job has ended. */
@@ -73,6 +110,11 @@ static void go(struct look *look, struct forward *forward) {
             future->until_us = forward_now_us(forward);
             return;
         }
+        if (core_schedule_count(look->options->core) > 0 && is_all_told(look)) {
+            future->end = FUTURE_TOLD;
+            future->until_us = forward_now_us(forward);
+            return;
+        }
         forward_go(forward, next_us);
     }
     future->end = next_us == CLOCK_NEVER_US ? FUTURE_NOTHING_MORE : end_at_horizon(forward);
@@ -81,7 +123,8 @@ static void go(struct look *look, struct forward *forward) {
 
 void future_run(const struct future_options *options, struct future *out_future) {
     struct future future = {.end = FUTURE_NOTHING_MORE};
-    struct look look = {.options = options, .future = &future};
+    struct look look = {
+        .options = options, .future = &future, .first_id = core_new_id(options->core)};
     struct forward *forward;
 
     rng_init(&look.rng, options->seed);
@@ -102,6 +145,7 @@ void future_run(const struct future_options *options, struct future *out_future)
 
 void future_finish(struct future *future) {
     free(future->starts);
+    future_runs_finish(&future->runs);
     *future = (struct future){0};
 }
 
@@ -178,12 +222,23 @@ static void name_causes(const struct future *future, struct forecast *forecast) 
     }
 }
 
+static void join_runs(const struct future *futures, size_t count, struct forecast *forecast) {
+    struct future_runs *runs = mem_alloc(count, sizeof *runs);
+
+    for (size_t i = 0; i < count; i++) {
+        runs[i] = futures[i].runs;
+    }
+    forecast_runs_make(runs, count, &forecast->runs);
+    free(runs);
+}
+
 void forecast_make(const struct future *futures, size_t count, struct forecast *out_forecast) {
     struct forecast forecast = {.futures = (unsigned)count, .until_us = INT64_MAX};
     struct future_start *starts;
     size_t total = 0;
     size_t kept = 0;
 
+    join_runs(futures, count, &forecast);
     for (size_t i = 0; i < count; i++) {
         total += futures[i].count;
         forecast.end = futures[i].end > forecast.end ? futures[i].end : forecast.end;
@@ -210,6 +265,7 @@ void forecast_make(const struct future *futures, size_t count, struct forecast *
 
 void forecast_finish(struct forecast *forecast) {
     free(forecast->jobs);
+    forecast_runs_finish(&forecast->runs);
     *forecast = (struct forecast){0};
 }
 

@@ -11,6 +11,7 @@
 #define SCHEDULER_FORECAST_H
 
 #include "scheduler/core.h"
+#include "scheduler/future_runs.h"
 
 struct future_options {
     struct core *core;
@@ -19,6 +20,8 @@ struct future_options {
     struct event *added;              /* a submission that comes first; NULL: none */
     int64_t horizon_us;               /* how far to look */
     size_t starts_max;                /* how many to tell */
+    size_t runs_max;                  /* the same of runs that schedules make, */
+    int64_t runs_us;                  /* of those due within this time */
     uint64_t until_job;               /* no further than its start; 0: none */
     bool (*may_go_on)(void *context); /* asked now and then; NULL: always */
     void *context;
@@ -26,6 +29,7 @@ struct future_options {
 
 enum future_end {
     FUTURE_NOTHING_MORE, /* what has not started waits for something unknown */
+    FUTURE_TOLD,         /* all that is asked about has started, and its runs are over */
     FUTURE_CUT,          /* by one of the limits: what has not started starts later */
     FUTURE_STUCK,        /* our bug: nothing is known */
 };
@@ -39,6 +43,7 @@ struct future_start {
 struct future {
     struct future_start *starts; /* in order of time; of jobs that waited at the beginning */
     size_t count;
+    struct future_runs runs;
     enum future_end end;
     int64_t until_us; /* known until then */
     bool chance;      /* run times were drawn: another seed may give another future */
@@ -47,8 +52,6 @@ struct future {
 
 void future_run(const struct future_options *options, struct future *out_future);
 void future_finish(struct future *future);
-
-#define FORECAST_NEVER INT64_MAX /* not known, or later than what was looked at */
 
 struct forecast_job {
     uint64_t job_id;
@@ -60,6 +63,7 @@ struct forecast_job {
 struct forecast {
     struct forecast_job *jobs; /* that start in any future, by id */
     size_t count;
+    struct forecast_runs runs;
     unsigned futures;
     enum future_end end; /* the worst of theirs */
     int64_t until_us;    /* the nearest of theirs */

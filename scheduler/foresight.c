@@ -7,12 +7,26 @@
 #include "scheduler/daemon.h"
 #include "scheduler/forecast.h"
 
+static bool has_schedule(const struct core *core) {
+    struct core_schedule schedule;
+    size_t at = 0;
+
+    while (core_next_schedule(core, &at, &schedule)) {
+        if (schedule.made->start_by.kind != DEADLINE_NONE ||
+            schedule.made->finish_by.kind != DEADLINE_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool foresight_is_needed(const struct daemon *daemon) {
     uint64_t id;
     int64_t due_us;
     size_t at = 0;
 
-    return daemon->core != NULL && core_next_deadline(daemon->core, &at, &id, &due_us);
+    return daemon->core != NULL &&
+           (core_next_deadline(daemon->core, &at, &id, &due_us) || has_schedule(daemon->core));
 }
 
 static int64_t or_never(int64_t at_us) {

@@ -10,7 +10,7 @@
 struct daemon;
 struct forecast;
 
-/* Has any job a deadline before it? */
+/* Has any job a deadline before it, or will any that a schedule makes? */
 bool foresight_is_needed(const struct daemon *daemon);
 
 /* Put it into the inbox, for the jobs with the nearest deadlines: at most LIMIT_OUTLOOKS. */

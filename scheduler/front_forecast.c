@@ -7,6 +7,7 @@
 #include "api/api.h"
 #include "api/wire.h"
 #include "base/buf.h"
+#include "base/civil.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/rng.h"
@@ -21,6 +22,7 @@
 #define KEPT_TIMES      10
 #define DELAY_LEAST_US  CLOCK_US_PER_SECOND /* less is none */
 #define DELAYED_MAX     100
+#define RUNS_KEPT_US    (600 * CLOCK_US_PER_SECOND) /* a report is no better for a newer one */
 #define LOOK_FIRST_US   CLOCK_US_PER_SECOND
 #define LOOK_DEFAULT_US (60 * CLOCK_US_PER_SECOND) /* until it may have been switched on */
 
@@ -119,10 +121,13 @@ static struct wire_outlook outlook_of(struct core *core, const struct job *job,
     };
 }
 
+static bool is_asked_about(const struct api_call *call, const char *namespace, const char *team) {
+    return (call->namespace[0] == '\0' || strcmp(namespace, call->namespace) == 0) &&
+           (call->team[0] == '\0' || strcmp(team, call->team) == 0);
+}
+
 static bool matches(const struct job *job, const struct api_call *call) {
-    return job_state_is_waiting(job->state) &&
-           (call->namespace[0] == '\0' || strcmp(job->namespace, call->namespace) == 0) &&
-           (call->team[0] == '\0' || strcmp(job->team, call->team) == 0);
+    return job_state_is_waiting(job->state) && is_asked_about(call, job->namespace, job->team);
 }
 
 static int by_time(const void *a, const void *b) {
@@ -235,6 +240,78 @@ static void reply_outlook(struct front_forecasts *forecasts, struct api_call *ca
     reply_forecast(call, &wire);
 }
 
+/* --- Runs to come ----------------------------------------------------------------------------- */
+
+/* With room for its text. */
+struct planned {
+    struct wire_planned wire;
+    char occurrence[CIVIL_TIME_BYTES];
+};
+
+static const char *run_start_text(const struct forecast_run *run) {
+    if (run->run.skipped) {
+        return "skipped";
+    }
+    return run->p50_us != FORECAST_NEVER ? "expected" : "later";
+}
+
+static void fill_planned(const struct forecast_run *run, const struct core_schedule *schedule,
+                         struct planned *out) {
+    civil_print_time(run->run.occurrence.civil_s, out->occurrence);
+    out->wire = (struct wire_planned){
+        .schedule = schedule->made->name,
+        .namespace = schedule->made->namespace,
+        .team = schedule->made->job.team,
+        .occurrence = out->occurrence,
+        .occurrence_us = run->run.occurrence.time_us,
+        .start = run_start_text(run),
+        .p50_us = time_or_none(run->p50_us),
+        .p90_us = time_or_none(run->p90_us),
+        .done_p50_us = time_or_none(run->ends_p50_us),
+        .done_p90_us = time_or_none(run->ends_p90_us),
+        .start_by_us = run->run.start_by_us,
+        .finish_by_us = run->run.finish_by_us,
+        .at_risk = forecast_run_risk_us(run) != 0,
+    };
+}
+
+/* Those of schedules that are still there. */
+static size_t list_planned(const struct core *core, const struct forecast *forecast,
+                           const struct api_call *call, struct planned *items) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < forecast->runs.count && count < call->limit; i++) {
+        struct core_schedule schedule;
+
+        if (core_schedule(core, forecast->runs.items[i].run.key, &schedule) &&
+            is_asked_about(call, schedule.made->namespace, schedule.made->job.team)) {
+            fill_planned(&forecast->runs.items[i], &schedule, &items[count++]);
+        }
+    }
+    return count;
+}
+
+static void reply_with_planned(const struct front_forecasts *forecasts, struct api_call *call,
+                               struct wire_forecast *wire) {
+    struct planned *planned = mem_alloc(call->limit, sizeof *planned);
+    struct wire_planned *runs = mem_alloc(call->limit, sizeof *runs);
+
+    wire->run_count = list_planned(forecasts->daemon->core, &forecasts->kept, call, planned);
+    for (size_t i = 0; i < wire->run_count; i++) {
+        runs[i] = planned[i].wire;
+    }
+    wire->runs = runs;
+    reply_forecast(call, wire);
+    free(runs);
+    free(planned);
+}
+
+const struct forecast_runs *front_forecasts_runs(const struct front_forecasts *forecasts) {
+    const int64_t age_us = daemon_now(forecasts->daemon).now_us - forecasts->kept_us;
+
+    return forecasts->is_kept && age_us < RUNS_KEPT_US ? &forecasts->kept.runs : NULL;
+}
+
 static void reply_list(struct front_forecasts *forecasts, struct api_call *call) {
     struct core *core = forecasts->daemon->core;
     struct outlooks outlooks = {.most = call->limit};
@@ -244,7 +321,7 @@ static void reply_list(struct front_forecasts *forecasts, struct api_call *call)
     list_known(core, &forecasts->kept, call, &outlooks);
     list_others(core, &forecasts->kept, call, &outlooks);
     wire = wire_of(&forecasts->kept, forecasts->kept_us, &outlooks);
-    reply_forecast(call, &wire);
+    reply_with_planned(forecasts, call, &wire);
     free(outlooks.items);
 }
 
@@ -375,6 +452,11 @@ static void keep(struct front_forecasts *forecasts, const struct lookahead_answe
 
     forecast_finish(&forecasts->kept);
     forecasts->kept = *found;
+    forecasts->kept.runs.items = mem_alloc(found->runs.count, sizeof *found->runs.items);
+    if (found->runs.count > 0) {
+        memcpy(forecasts->kept.runs.items, found->runs.items,
+               found->runs.count * sizeof *found->runs.items);
+    }
     forecasts->kept.jobs = mem_alloc(found->count, sizeof *found->jobs);
     if (found->count > 0) {
         memcpy(forecasts->kept.jobs, found->jobs, found->count * sizeof *found->jobs);
@@ -425,6 +507,8 @@ static int ask(struct front_forecasts *forecasts, struct error *error) {
         .added = first->work != NULL ? &added : NULL,
         .limits = {.futures_max = LIMIT_FORECAST_FUTURES,
                    .starts_max = LIMIT_FORECAST_STARTS,
+                   .runs_max = LIMIT_FORECAST_RUNS,
+                   .runs_us = LIMIT_FORECAST_HOURS * 3600 * CLOCK_US_PER_SECOND,
                    .horizon_us = LIMIT_FORECAST_DAYS * 86400 * CLOCK_US_PER_SECOND,
                    .spend_us = LIMIT_FORECAST_SECONDS * CLOCK_US_PER_SECOND},
         .on_answer = on_answer,

@@ -8,6 +8,7 @@
 
 struct api_call;
 struct daemon;
+struct forecast_runs;
 struct front_forecasts;
 struct submission_work;
 
@@ -16,6 +17,10 @@ void front_forecasts_destroy(struct front_forecasts *forecasts); /* Accepts NULL
 
 /* FORECAST and OUTLOOK; the caller may see the job. */
 void front_forecast(struct front_forecasts *forecasts, struct api_call *call);
+
+/* The runs to come of a forecast of the last minutes, lent until the loop goes on; NULL: there is
+ * none. */
+const struct forecast_runs *front_forecasts_runs(const struct front_forecasts *forecasts);
 
 /* SIMULATE: with these jobs, taken. */
 void front_simulate(struct front_forecasts *forecasts, struct api_call *call,

@@ -32,9 +32,10 @@ struct lookahead {
 
 /* --- In the children ------------------------------------------------------------------------- */
 
-/* Before a future's starts, and before a forecast's jobs. */
+/* Before a future's starts and runs, and before a forecast's jobs and runs. */
 struct head {
     uint64_t count;
+    uint64_t run_count;
     int64_t until_us;
     uint64_t turns;
     uint32_t futures;
@@ -124,16 +125,20 @@ _Noreturn static void run_one(const struct lookahead_question *question, struct 
                                         .added = added,
                                         .horizon_us = question->limits.horizon_us,
                                         .starts_max = question->limits.starts_max,
+                                        .runs_max = question->limits.runs_max,
+                                        .runs_us = question->limits.runs_us,
                                         .may_go_on = may_go_on,
                                         .context = &patience},
                &future);
     head.count = future.count;
+    head.run_count = future.runs.count;
     head.until_us = future.until_us;
     head.turns = future.turns;
     head.end = future.end;
     head.chance = future.chance;
     send_bytes(fd, &head, sizeof head);
     send_bytes(fd, future.starts, future.count * sizeof *future.starts);
+    send_bytes(fd, future.runs.items, future.runs.count * sizeof *future.runs.items);
     _exit(0);
 }
 
@@ -141,16 +146,22 @@ static bool receive_future(int fd, const struct lookahead_limits *limits,
                            struct future *out_future) {
     struct head head;
 
-    if (!receive_bytes(fd, &head, sizeof head) || head.count > limits->starts_max) {
+    if (!receive_bytes(fd, &head, sizeof head) || head.count > limits->starts_max ||
+        head.run_count > limits->runs_max) {
         return false;
     }
-    *out_future = (struct future){.starts = mem_alloc(head.count, sizeof *out_future->starts),
-                                  .count = head.count,
-                                  .end = (enum future_end)head.end,
-                                  .until_us = head.until_us,
-                                  .chance = head.chance != 0,
-                                  .turns = head.turns};
-    return receive_bytes(fd, out_future->starts, head.count * sizeof *out_future->starts);
+    *out_future =
+        (struct future){.starts = mem_alloc(head.count, sizeof *out_future->starts),
+                        .count = head.count,
+                        .runs = {.items = mem_alloc(head.run_count, sizeof *out_future->runs.items),
+                                 .count = head.run_count},
+                        .end = (enum future_end)head.end,
+                        .until_us = head.until_us,
+                        .chance = head.chance != 0,
+                        .turns = head.turns};
+    return receive_bytes(fd, out_future->starts, head.count * sizeof *out_future->starts) &&
+           receive_bytes(fd, out_future->runs.items,
+                         head.run_count * sizeof *out_future->runs.items);
 }
 
 /* A future uses its core up, so each has a process of its own. */
@@ -209,12 +220,14 @@ static void send_forecast(const struct lookahead_question *question, struct even
     }
     forecast_make(futures, count, &forecast);
     head.count = forecast.count;
+    head.run_count = forecast.runs.count;
     head.until_us = forecast.until_us;
     head.turns = forecast.turns;
     head.futures = forecast.futures;
     head.end = forecast.end;
     send_bytes(fd, &head, sizeof head);
     send_bytes(fd, forecast.jobs, forecast.count * sizeof *forecast.jobs);
+    send_bytes(fd, forecast.runs.items, forecast.runs.count * sizeof *forecast.runs.items);
 }
 
 _Noreturn static void answer(const struct lookahead_question *question, int fd) {
@@ -240,37 +253,44 @@ static void end_child(struct lookahead *lookahead) {
 }
 
 /* Cut from the front of what was received; false: it is not all there. */
-static bool take_forecast(const struct buf *received, size_t *at, size_t jobs_max,
-                          struct forecast *out_forecast) {
-    struct head head;
-    size_t bytes;
-
-    if (received->bytes - *at < sizeof head) {
+static bool take_bytes(const struct buf *received, size_t *at, void *out, size_t bytes) {
+    if (received->bytes - *at < bytes) {
         return false;
     }
-    memcpy(&head, received->data + *at, sizeof head);
-    bytes = head.count * sizeof *out_forecast->jobs;
-    if (head.count > jobs_max || received->bytes - *at - sizeof head < bytes) {
+    if (bytes > 0) {
+        memcpy(out, received->data + *at, bytes);
+    }
+    *at += bytes;
+    return true;
+}
+
+static bool take_forecast(const struct buf *received, size_t *at,
+                          const struct lookahead_limits *limits, struct forecast *out_forecast) {
+    const size_t futures_max = limits->futures_max;
+    struct head head;
+
+    if (!take_bytes(received, at, &head, sizeof head) ||
+        head.count > limits->starts_max * futures_max ||
+        head.run_count > limits->runs_max * futures_max) {
         return false;
     }
     *out_forecast = (struct forecast){
         .jobs = mem_alloc(head.count, sizeof *out_forecast->jobs),
         .count = head.count,
+        .runs = {.items = mem_alloc(head.run_count, sizeof *out_forecast->runs.items),
+                 .count = head.run_count},
         .futures = head.futures,
         .end = (enum future_end)head.end,
         .until_us = head.until_us,
         .turns = head.turns,
     };
-    if (bytes > 0) {
-        memcpy(out_forecast->jobs, received->data + *at + sizeof head, bytes);
-    }
-    *at += sizeof head + bytes;
-    return true;
+    return take_bytes(received, at, out_forecast->jobs, head.count * sizeof *out_forecast->jobs) &&
+           take_bytes(received, at, out_forecast->runs.items,
+                      head.run_count * sizeof *out_forecast->runs.items);
 }
 
 static void deliver(struct lookahead *lookahead) {
     const struct lookahead_question question = lookahead->question;
-    size_t jobs_max = question.limits.starts_max * question.limits.futures_max;
     struct lookahead_answer found = {
         .asked_us = question.now.now_us,
         .fork_us = lookahead->fork_us,
@@ -278,9 +298,9 @@ static void deliver(struct lookahead *lookahead) {
     };
     struct error error = {0};
     size_t at = 0;
-    bool is_whole =
-        take_forecast(&lookahead->received, &at, jobs_max, &found.as_is) &&
-        (question.added == NULL || take_forecast(&lookahead->received, &at, jobs_max, &found.with));
+    bool is_whole = take_forecast(&lookahead->received, &at, &question.limits, &found.as_is) &&
+                    (question.added == NULL ||
+                     take_forecast(&lookahead->received, &at, &question.limits, &found.with));
 
     buf_finish(&lookahead->received);
     if (!is_whole) {

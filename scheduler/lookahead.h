@@ -17,6 +17,8 @@ struct poller;
 struct lookahead_limits {
     unsigned futures_max; /* fewer when nothing is left to chance, or time runs out */
     size_t starts_max;    /* told of each future */
+    size_t runs_max;      /* the same of runs to come, */
+    int64_t runs_us;      /* due within this time */
     int64_t horizon_us;
     int64_t spend_us; /* of time, for all futures of one question */
 };

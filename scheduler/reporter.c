@@ -1,6 +1,6 @@
 #include "scheduler/reporter.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +20,9 @@
 #include "policy/zone.h"
 #include "queue/queue.h"
 #include "scheduler/daemon.h"
+#include "scheduler/front.h"
+#include "scheduler/front_forecast.h"
+#include "scheduler/future_runs.h"
 #include "scheduler/loop.h"
 
 #define JOBS_A_ROUND  128
@@ -157,8 +160,47 @@ static bool has_gone(const struct reporter *reporter, const struct report_work *
            front_find_call(reporter->daemon, work->question.call) == NULL;
 }
 
+/* What a forecast says of a run that is not made yet. */
+static void say_run(const struct forecast_run *run, int64_t due_us, char *text, size_t room) {
+    const bool start = due_us == run->run.start_by_us;
+    char occurrence[CIVIL_TIME_BYTES];
+    char at[RFC3339_BYTES_MAX];
+
+    civil_print_time(run->run.occurrence.civil_s, occurrence);
+    rfc3339_print(start ? run->p50_us : run->ends_p50_us, at);
+    (void)snprintf(text, room, "run of %s: expected to %s at %s", occurrence,
+                   start ? "start" : "be done", at);
+}
+
+static void add_risks(struct reporter *reporter, struct report_work *work) {
+    struct daemon *daemon = reporter->daemon;
+    const struct forecast_runs *runs = front_forecasts_runs(daemon->front->forecasts);
+
+    for (size_t i = 0; runs != NULL && i < runs->count; i++) {
+        const int64_t due_us = forecast_run_risk_us(&runs->items[i]);
+        struct core_schedule schedule;
+        char text[128];
+
+        if (due_us == 0 || !core_schedule(daemon->core, runs->items[i].run.key, &schedule)) {
+            continue;
+        }
+        const struct job planned = {.name = schedule.made->name,
+                                    .namespace = schedule.made->namespace,
+                                    .team = schedule.made->job.team,
+                                    .window = schedule.made->job.window};
+
+        if (report_concerns(&work->report, &planned) && may_see(reporter, work, planned.team)) {
+            say_run(&runs->items[i], due_us, text, sizeof text);
+            report_add_risk(&work->report, &planned, due_us, text);
+        }
+    }
+}
+
 static void finish(struct reporter *reporter, struct report_work *work, bool found) {
     take_off(reporter, work);
+    if (found) {
+        add_risks(reporter, work);
+    }
     report_settle(&work->report);
     if (!has_gone(reporter, work)) {
         work->question.on_report(work->question.context, found ? &work->report : NULL);

@@ -164,8 +164,13 @@ TEST(wire__comes_back_as_it_went) {
         {7, "etl", "n", "t", "QUEUED", "Quota", "expected", 3000000, 4000000, 5, 2000000},
         {8, "dig", "n", "t", "HELD", "Held", "unknown", 0, 0, 0, 0},
     };
-    struct wire_forecast forecast = {1000000, 9000000, 20, outlooks, 2, NULL, 0};
-    struct wire_forecast simulated = {1000000, 9000000, 20, outlooks, 1, outlooks, 2};
+    static const struct wire_planned runs[] = {
+        {"etl", "n", "t", "2026-11-22T23:00:00", 1000000, "expected", 3000000, 4000000, 5000000, 0,
+         0, 4500000, true},
+        {"dig", "n", "t", "2026-11-22T23:30:00", 1000000, "skipped", 0, 0, 0, 0, 0, 0, false},
+    };
+    struct wire_forecast forecast = {1000000, 9000000, 20, outlooks, 2, runs, 2, NULL, 0};
+    struct wire_forecast simulated = {1000000, 9000000, 20, outlooks, 1, NULL, 0, outlooks, 2};
     struct wire_why why = {shown, checks, 2, 3, "expected", 3000000, 4000000, 9000000, 5};
     struct wire_error plain = {"NotFound", "no job 9", NULL, 0};
     struct wire_error detailed = {"Invalid", "1 problem", details, 1};

@@ -333,7 +333,7 @@ def acts(world, cable, story):
 
     def crash():
         world.daemon.kill()
-        world.daemon.start()
+        world.daemon.start(ready=not cable.is_cut)  # It is not before it has seen the pods.
     if story.is_short():
         return [(0.1, node("node-loss", 3)), (0.2, node("node-return", 3)), (0.23, cut(True)),
                 (0.3, cut(False)), (0.38, crash), (0.5, crash)]

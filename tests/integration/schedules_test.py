@@ -252,6 +252,49 @@ def outage(world):
         raise AssertionError("%d records" % len(daemon.runs("many")))
 
 
+@row("what is to come is in the forecast, and in the report where it is at risk",
+     sim=("--nodes", "1"), config={"zone": "UTC"}, start=False)
+def to_come(world):
+    daemon = world.daemon
+    with open(os.path.join(daemon.zones, "UTC"), "wb") as file:
+        file.write(b"TZif2" + bytes(15) + struct.pack(">6l", 0, 0, 0, 0, 1, 4) +
+                   struct.pack(">lBB", 0, 0, 0) + b"UTC\0" +
+                   b"TZif2" + bytes(15) + struct.pack(">6l", 0, 0, 0, 0, 1, 4) +
+                   struct.pack(">lBB", 0, 0, 0) + b"UTC\0" + b"\nUTC0\n")
+    midnight = int(daemon.now()) // DAY_S * DAY_S + DAY_S
+    daemon.set_clock(midnight + 20 * HOUR_S)
+    daemon.start()
+    daemon.put(schedule("0 22 * * *", "long", pod_job(cpu="3900m", expectedRuntime="3h")))
+    daemon.put(schedule("5 22 * * *", "behind", pod_job(
+        cpu="3900m", expectedRuntime="30m", finishBy="+1d 01:20")))
+    daemon.put(schedule("10 22 * * *", "in-time", pod_job(
+        cpu="100m", expectedRuntime="10m", finishBy="+1d 01:20")))
+    daemon.put(schedule("0 23 * * *", "off", suspend=True))
+
+    def runs():
+        found = {run["schedule"]: run for run in daemon.get("/v1/forecast").get("runs", [])}
+        return found if len(found) == 4 else None
+    found = until("all are foreseen", runs)
+    first = midnight + 22 * HOUR_S
+    same({name: (run["start"], run["p50"] and run["p50"][:19], run["doneP50"] and
+                 run["doneP50"][:19], run["atRisk"]) for name, run in found.items()}, {
+        "long": ("expected", civil(first), civil(first + 3 * HOUR_S), False),
+        "behind": ("expected", civil(first + 3 * HOUR_S), civil(first + 3.5 * HOUR_S), True),
+        "in-time": ("expected", civil(first + 600), civil(first + 1200), False),
+        "off": ("skipped", None, None, False)})
+    same(daemon.get("/v1/forecast?namespace=other").get("runs", []), [])
+    risks = until("the report says so", lambda: daemon.get(
+        "/v1/report?format=json")["atRisk"]["jobs"] or None)
+    same([(job["id"], job["name"], job["state"], job["due"]) for job in risks],
+         [(None, "behind", "PLANNED", civil(first + 3 * HOUR_S + 1200) + "Z")])
+    # A job of today takes the id that in the futures was a run's: nothing is said of it that is
+    # meant for the other.
+    now = daemon.submit(pod_job("now", hold=True))
+    same([item["id"] for item in daemon.get("/v1/forecast")["items"]
+          if item["start"] == "expected"], [], now)
+    assert "run of " in daemon.cli("report") and "behind" in daemon.cli("forecast")
+
+
 @row("an earlier run is not over: Forbid skips and says so, Replace cancels, Allow goes on",
      sim=("--nodes", "1"))
 def overlap(world):
