@@ -236,14 +236,32 @@ static void print_reason(const char *kind, char out_text[64]) {
     out_text[count] = '\0';
 }
 
+/* Of a job that never had a pod its namespace is the nearest there is. An Event has to stand in the
+ * namespace that it names as its object's: of a namespace, its own. */
+static json_t *about_what(const struct notify_message *message, const char *pod_name,
+                          const char *pod_uid) {
+    const bool is_pod = pod_uid[0] != '\0';
+    json_t *about = json_object();
+
+    put(about, "apiVersion", "v1");
+    put(about, "kind", is_pod ? "Pod" : "Namespace");
+    put(about, "name", is_pod ? pod_name : message->namespace);
+    put(about, "namespace", message->namespace);
+    if (is_pod) {
+        put(about, "uid", pod_uid);
+    }
+    return about;
+}
+
 void notify_event(const struct notify_message *message, const char *pod_name, const char *pod_uid,
                   struct buf *out) {
     json_t *object = json_object();
     json_t *metadata = json_object();
-    json_t *about = json_object();
     json_t *source = json_object();
-    char *name = mem_format("%s.%s", pod_name, message->id);
-    char *note = mem_format("job %" PRIu64 ": %s", message->job_id, message->text);
+    char *name =
+        mem_format("%s.%s", pod_uid[0] != '\0' ? pod_name : message->namespace, message->id);
+    char *note =
+        mem_format("job %" PRIu64 " %s: %s", message->job_id, message->name, message->text);
     char reason[64];
 
     if (strlen(note) > EVENT_NOTE_BYTES) {
@@ -260,12 +278,7 @@ void notify_event(const struct notify_message *message, const char *pod_name, co
     put(metadata, "name", name);
     put(metadata, "namespace", message->namespace);
     (void)json_object_set_new(object, "metadata", metadata);
-    put(about, "apiVersion", "v1");
-    put(about, "kind", "Pod");
-    put(about, "name", pod_name);
-    put(about, "namespace", message->namespace);
-    put(about, "uid", pod_uid);
-    (void)json_object_set_new(object, "involvedObject", about);
+    (void)json_object_set_new(object, "involvedObject", about_what(message, pod_name, pod_uid));
     put(object, "reason", reason);
     put(object, "message", note);
     put(object, "type", is_bad_news(message->kind) ? "Warning" : "Normal");

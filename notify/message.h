@@ -40,7 +40,8 @@ struct notify_addresses {
 void notify_email(const struct notify_message *message, const struct notify_addresses *addresses,
                   int64_t now_us, struct buf *out);
 
-/* A core/v1 Event about this pod; its name follows from the id, so that a repeat collides. */
+/* A core/v1 Event about this pod, or about the job's namespace if pod_uid is ""; its name follows
+ * from the id, so that a repeat collides. */
 void notify_event(const struct notify_message *message, const char *pod_name, const char *pod_uid,
                   struct buf *out);
 

@@ -310,14 +310,14 @@ static void on_event_made(void *context, const struct kube_answer *answer) {
     free(message);
 }
 
-/* What has no pod yet has no object to speak of: nothing is to be done. */
+/* Reports have no object that they could be about: nothing is to be done. */
 static void make_event(struct notify_order *order, const struct core_notice *notice,
                        const struct notify_message *message) {
     struct daemon *daemon = order->notifier->daemon;
     struct buf body;
     char *path;
 
-    if (notice->value.pod_uid[0] == '\0' || notice->value.job_id == 0) {
+    if (notice->value.job_id == 0) {
         finish(order, NOTICE_SENT, "", 0);
         return;
     }

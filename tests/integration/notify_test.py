@@ -220,9 +220,9 @@ def _(world):
               [("strict", "dead")])
 
 
-@row("an Event stands at the job's pod, once")
+@row("an Event stands at the job's pod, once; of a job that never had one at its namespace")
 def _(world):
-    configure(world, [{"name": "pods", "kubernetes": {}}])
+    configure(world, [{"name": "pods", "kubernetes": {}}], events=("failed", "missed"))
     world.daemon.start()
     job = world.daemon.submit(failing())
     world.daemon.wait_final(job, "FAILED")
@@ -237,6 +237,13 @@ def _(world):
     event, = ours()
     if event["reason"] != "Failed" or event["type"] != "Warning" or \
             event["involvedObject"]["name"] != world.daemon.job(job)["podName"]:
+        raise AssertionError(event)
+    held = world.daemon.submit(pod_job("never", hold=True, startBy=soon(0.5)))
+    until("there is another", lambda: len(ours()) == 2)
+    event, = [event for event in ours() if event["reason"] == "StartMissed"]
+    about = event["involvedObject"]
+    if (about["kind"], about["name"], about["namespace"]) != ("Namespace",) + ("default",) * 2 or \
+            not event["message"].startswith("job %d never: it has not started" % held):
         raise AssertionError(event)
 
 

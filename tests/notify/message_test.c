@@ -1,6 +1,7 @@
 #include "notify/message.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "tests/test.h"
@@ -100,10 +101,17 @@ TEST(notify_event__is_about_the_pod) {
               "{\"apiVersion\":\"v1\",\"kind\":\"Event\",\"metadata\":{\"name\":\"etl-7-2-driver."
               "u-7-12\",\"namespace\":\"spark\"},\"involvedObject\":{\"apiVersion\":\"v1\","
               "\"kind\":\"Pod\",\"name\":\"etl-7-2-driver\",\"namespace\":\"spark\",\"uid\":"
-              "\"uid-1\"},\"reason\":\"FinishMissed\",\"message\":\"job 7: it is not done by "
+              "\"uid-1\"},\"reason\":\"FinishMissed\",\"message\":\"job 7 etl: it is not done by "
               "<b>\\\"six\\\"</b> & more\",\"type\":\"Warning\",\"firstTimestamp\":"
               "\"2026-11-22T22:00:00Z\",\"lastTimestamp\":\"2026-11-22T22:00:00Z\",\"count\":1,"
               "\"source\":{\"component\":\"nightshift\"}}",
               "a warning");
+    buf_clear(&out);
+    notify_event(&sample, "", "", &out);
+    CHECK(strstr(buf_text(&out),
+                 "\"metadata\":{\"name\":\"spark.u-7-12\",\"namespace\":\"spark\"},"
+                 "\"involvedObject\":{\"apiVersion\":\"v1\",\"kind\":"
+                 "\"Namespace\",\"name\":\"spark\",\"namespace\":\"spark\"},") != NULL,
+          "without a pod about the namespace");
     buf_finish(&out);
 }
