@@ -61,15 +61,16 @@ struct schedule {
 };
 
 /* What becomes of an occurrence. */
-#define SCHEDULE_VERDICT_LIST(X)                                                         \
-    X(SCHEDULE_RUNS, "run", "")                                                          \
-    X(SCHEDULE_SKIP_GAP, "gap", "the clocks were put forward over it")                   \
-    X(SCHEDULE_SKIP_SUSPENDED, "suspended", "the schedule is suspended")                 \
-    X(SCHEDULE_SKIP_LATE, "late", "too late")                                            \
-    X(SCHEDULE_SKIP_MISSED, "missed", "it was missed, and misfire is none")              \
-    X(SCHEDULE_SKIP_SUPERSEDED, "superseded", "a later one is due, and misfire is last") \
-    X(SCHEDULE_SKIP_TOO_MANY, "too_many", "more were missed than are caught up with")    \
-    X(SCHEDULE_SKIP_OVERLAP, "overlap", "an earlier run is not over, and overlap is Forbid")
+#define SCHEDULE_VERDICT_LIST(X)                                                             \
+    X(SCHEDULE_RUNS, "run", "")                                                              \
+    X(SCHEDULE_SKIP_GAP, "gap", "the clocks were put forward over it")                       \
+    X(SCHEDULE_SKIP_SUSPENDED, "suspended", "the schedule is suspended")                     \
+    X(SCHEDULE_SKIP_LATE, "late", "too late")                                                \
+    X(SCHEDULE_SKIP_MISSED, "missed", "it was missed, and misfire is none")                  \
+    X(SCHEDULE_SKIP_SUPERSEDED, "superseded", "a later one is due, and misfire is last")     \
+    X(SCHEDULE_SKIP_TOO_MANY, "too_many", "more were missed than are caught up with")        \
+    X(SCHEDULE_SKIP_OVERLAP, "overlap", "an earlier run is not over, and overlap is Forbid") \
+    X(SCHEDULE_SKIP_LIMIT, "limit", "as many jobs wait as its team or namespace may have")
 
 enum schedule_verdict {
 #define SCHEDULE_VERDICT_ENUM(name, word, text) name,

@@ -50,6 +50,11 @@ bool lifecycle_drop_now(struct core *core, struct entry *entry);
  * schedules' runs are of its own business date. */
 void requests_print_after(const struct new_job *new_job, uint64_t first_id, struct buf *out);
 
+/* May a team's user and a namespace have so many waiting jobs more? If not, text says whose limit
+ * it is. O(count). */
+bool requests_may_wait(struct core *core, const struct new_job *jobs, size_t count,
+                       const char *submitter, char text[REASON_TEXT_BYTES]);
+
 /* One job more, of new_job, which must stay until the turn is committed. after: what it waits for,
  * as its record has it. */
 struct entry *requests_add(struct core *core, const struct new_job *new_job, const char *submitter,

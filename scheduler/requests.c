@@ -105,19 +105,21 @@ struct entry *requests_add(struct core *core, const struct new_job *new_job, con
     return entry;
 }
 
-/* Would a team or a namespace have too many waiting jobs? The first that says so is replied. All
- * are counted in while we ask, for each makes room less for the next. */
-static bool may_wait(struct core *core, const struct event *event) {
-    const struct submit_event *submit = &event->submit;
-    struct share_charge *charges = mem_alloc(submit->count, sizeof *charges);
+/* All are counted in while we ask, for each makes room less for the next. */
+bool requests_may_wait(struct core *core, const struct new_job *jobs, size_t count,
+                       const char *submitter, char text[REASON_TEXT_BYTES]) {
+    struct share_charge *charges;
     struct share_answer answer = {.limit = SHARE_WITHIN};
     char user[LIMIT_NAME_BYTES + 1];
-    char text[REASON_TEXT_BYTES];
     size_t counted = 0;
 
-    shape_user(submit->submitter, user);
-    while (counted < submit->count && answer.limit == SHARE_WITHIN) {
-        const struct new_job *job = &submit->jobs[counted];
+    if (!share_limits_waiting(core->share)) {
+        return true;
+    }
+    charges = mem_alloc(count, sizeof *charges);
+    shape_user(submitter, user);
+    while (counted < count && answer.limit == SHARE_WITHIN) {
+        const struct new_job *job = &jobs[counted];
         struct share_charge *charge = &charges[counted];
 
         charge->node = share_hold(core->share, job->team, user);
@@ -129,12 +131,10 @@ static bool may_wait(struct core *core, const struct event *event) {
     }
     if (answer.limit != SHARE_WITHIN) {
         const struct reason reason =
-            reason_limit(&answer, answer.of_namespace ? submit->jobs[counted - 1].namespace
+            reason_limit(&answer, answer.of_namespace ? jobs[counted - 1].namespace
                                                       : share_node(core->share, answer.node).name);
 
         reason_print(&reason, &core->names, text);
-        reply(core, event->token, ERR_FULL,
-              outbox_format(&core->outbox, "%s, as many as may; submit later", text));
     }
     while (counted > 0) {
         share_wait(core->share, &charges[--counted], -1);
@@ -142,6 +142,19 @@ static bool may_wait(struct core *core, const struct event *event) {
     }
     free(charges);
     return answer.limit == SHARE_WITHIN;
+}
+
+/* Would a team or a namespace have too many waiting jobs? The first that says so is replied. */
+static bool may_wait(struct core *core, const struct event *event) {
+    const struct submit_event *submit = &event->submit;
+    char text[REASON_TEXT_BYTES];
+
+    if (requests_may_wait(core, submit->jobs, submit->count, submit->submitter, text)) {
+        return true;
+    }
+    reply(core, event->token, ERR_FULL,
+          outbox_format(&core->outbox, "%s, as many as may; submit later", text));
+    return false;
 }
 
 static void submit_all(struct core *core, const struct submit_event *submit) {
@@ -203,7 +216,7 @@ void requests_submit(struct core *core, struct event *event) {
                             waiting_count(core), core->settings.jobs_waiting_max));
         return;
     }
-    if (share_limits_waiting(core->share) && !may_wait(core, event)) {
+    if (!may_wait(core, event)) {
         return;
     }
     if (!may_wait_for(core, event)) {

@@ -236,7 +236,8 @@ static const char *text_of_skip(struct look *look, enum schedule_verdict verdict
 
 static void skip(struct look *look, enum schedule_verdict verdict, const char *text) {
     struct cron_time first;
-    size_t others = verdict == SCHEDULE_SKIP_OVERLAP || verdict == SCHEDULE_SKIP_GAP
+    size_t others = verdict == SCHEDULE_SKIP_OVERLAP || verdict == SCHEDULE_SKIP_GAP ||
+                            verdict == SCHEDULE_SKIP_LIMIT
                         ? 0
                         : skip_many(look, verdict, &first);
     struct occurrence occurrence = schedule_occurrence(&look->schedule->made.rule, &look->time);
@@ -280,6 +281,7 @@ static bool run(struct look *look) {
     const struct schedule_runs *runs = schedules_runs(core, schedule);
     size_t active = runs != NULL ? runs->active_count : 0;
     struct occurrence occurrence = schedule_occurrence(rule, &look->time);
+    char text[REASON_TEXT_BYTES];
 
     if (rule->overlap == SCHEDULE_FORBID && active > 0) {
         if (is_late(look) && rule->misfire == SCHEDULE_MISFIRE_ALL) {
@@ -295,6 +297,13 @@ static bool run(struct look *look) {
     if (requests_room(core) == 0) {
         look_at(core, schedule, core->instant.now_us + QUEUE_FULL_US);
         return false;
+    }
+    /* One that takes another's place makes nobody more. */
+    if (!(rule->overlap == SCHEDULE_REPLACE && active > 0) &&
+        !requests_may_wait(core, &schedule->made.job, 1, schedule->creator, text)) {
+        skip(look, SCHEDULE_SKIP_LIMIT,
+             outbox_format(&core->outbox, "%s, as many as may wait", text));
+        return true;
     }
     if (is_late(look)) {
         if (!may_catch_up(core)) {

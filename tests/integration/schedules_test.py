@@ -252,6 +252,25 @@ def outage(world):
         raise AssertionError("%d records" % len(daemon.runs("many")))
 
 
+@row("as many jobs wait as the team may have: the run is skipped, and says whose limit it is",
+     config={"teams": [{"name": "small", "limits": {"waitingJobs": 1}}]})
+def limited(world):
+    daemon = world.daemon
+    minute = quiet(daemon)
+    held = daemon.submit(pod_job("held", team="small", hold=True))
+    daemon.put(schedule(job=pod_job(team="small", sim={"runtime": "50ms"})))
+    daemon.set_clock(minute - 0.5)
+    run = until("it fires", lambda: next(iter(daemon.runs("tick")), None))
+    same(run["state"], "SKIPPED")
+    text = daemon.events(run["id"])[-1]["text"]
+    assert "team small" in text and "as many as may wait" in text, text
+    daemon.post("/v1/jobs/%d/release" % held)
+    daemon.wait_final(held, "SUCCEEDED")
+    daemon.set_clock(minute + MINUTE_S - 0.5)
+    run = until("it fires again", lambda: next(iter(daemon.runs("tick")[1:]), None))
+    daemon.wait_final(run["id"], "SUCCEEDED")
+
+
 @row("what is to come is in the forecast, and in the report where it is at risk",
      sim=("--nodes", "1"), config={"zone": "UTC"}, start=False)
 def to_come(world):
