@@ -82,6 +82,7 @@
 
 #define LIMIT_LOG_FILES      1000000                      /* of pods' logs; the oldest go */
 #define LIMIT_LOG_ROOM_BYTES (8 * LIMIT_QUEUE_ROOM_BYTES) /* free on the disk, or no log is */
+#define LIMIT_LOG_STREAMS    4096                         /* followed at once, 64 KiB each */
 #define LIMIT_LOG_FILE_BYTES (64 * LIMIT_MIB)             /* of one log, before it is compressed */
 
 /* A Spark application's payload. */

@@ -15,7 +15,7 @@ packages="
 "
 dev_packages="
   clang clang-format libclang-rt-dev shellcheck
-  nghttp2-proxy python3-yaml
+  nghttp2-proxy python3-yaml zstd
 "
 
 say() {

@@ -320,7 +320,7 @@ static int look(struct cli *cli, uint64_t id, char state[STATE_BYTES], bool *out
 }
 
 /* The daemon did not answer: may we go on? Says so the first time. */
-static bool bear_loss(int64_t *lost_us) {
+bool jobs_bear_loss(int64_t *lost_us) {
     int64_t now_us = clock_sample().mono_us;
 
     if (*lost_us == 0) {
@@ -339,7 +339,7 @@ static int wait_all(struct cli *cli, const uint64_t *ids, size_t count) {
         bool done = false;
         int status = look(cli, ids[i], state, &done);
 
-        if (status == CLI_UNREACHABLE && cli->reached && bear_loss(&lost_us)) {
+        if (status == CLI_UNREACHABLE && cli->reached && jobs_bear_loss(&lost_us)) {
             done = false;
         } else {
             lost_us = 0;

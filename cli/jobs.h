@@ -35,6 +35,10 @@ bool job_is_finished(const struct wire_job *job);
  * that has answered once may be away for half a minute: it restarts. */
 int jobs_wait(struct cli *cli, const uint64_t *ids, size_t count);
 
+/* The connection is lost, since *lost_us (0: just now, which is said and noted): is it worth
+ * another try? Whoever gets through sets it back to 0. */
+bool jobs_bear_loss(int64_t *lost_us);
+
 /* Sleep between two looks. */
 void jobs_pause(int64_t us);
 

@@ -107,6 +107,7 @@ struct config {
     int64_t history_age_us;
     int64_t history_count;
     char *logs_collect; /* none, drivers or all */
+    int64_t logs_streams;
     int64_t logs_file_bytes;
     int64_t logs_total_bytes;
     int64_t logs_age_us;

@@ -251,6 +251,8 @@ const struct setting config_settings[] = {
      .initial = "drivers",
      .about = "whose logs are stored before their pods go: none, drivers (and plain pods), or all: "
               "executors too"},
+    COUNT("logs.streams", logs_streams, 0, LIMIT_LOG_STREAMS, "256",
+          "executors whose logs are followed while they run, at most (logs.collect: all)"),
     {.field = {.name = "logs.fileBytes", .type = FIELD_QUANTITY, .max = LIMIT_LOG_FILE_BYTES},
      .store = STORE_BYTES,
      AT(logs_file_bytes),

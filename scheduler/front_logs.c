@@ -18,6 +18,7 @@
 #include "scheduler/front_view.h"
 #include "scheduler/log_collector.h"
 #include "scheduler/log_file.h"
+#include "scheduler/log_stream.h"
 
 #define LOG_FETCH_BYTES (16 * LIMIT_MIB)
 
@@ -26,7 +27,9 @@ struct log_fetch {
     struct daemon *daemon;
     struct api_call *call;
     uint64_t request;
+    struct log_stream *stream; /* of one that is followed; NULL: of none */
     bool began;
+    size_t sent;
     struct log_key key;
     char namespace[LIMIT_NAME_BYTES + 1];
     char container[LIMIT_LABEL_BYTES + 1];
@@ -68,6 +71,21 @@ static bool reply_stored(const struct log_fetch *fetch) {
     return r != ERR_NOT_FOUND;
 }
 
+/* The rest of a log whose beginning the client has. */
+static bool send_stored_rest(const struct log_fetch *fetch) {
+    char *path = log_shelf_path(log_collector_shelf(fetch->daemon->logs), &fetch->key);
+    struct buf text;
+    bool sent;
+
+    buf_init(&text, 2 * LIMIT_LOG_FILE_BYTES);
+    sent = log_file_read(path, &text) == OK && text.bytes >= fetch->sent &&
+           api_stream_write(fetch->call, buf_text(&text) + fetch->sent, text.bytes - fetch->sent) ==
+               OK;
+    free(path);
+    buf_finish(&text);
+    return sent;
+}
+
 /* --- From the API server ---------------------------------------------------------------------- */
 
 static void end_without(struct log_fetch *fetch, const struct kube_status *status) {
@@ -85,11 +103,7 @@ static void on_done(void *context, const struct kube_answer *answer) {
     struct api_call *call = fetch->call;
 
     call->context = NULL;
-    if (fetch->began && answer->status.outcome == KUBE_OK) {
-        api_stream_end(call);
-    } else if (fetch->began) {
-        api_stream_abort(call); /* A log that was cut must not look whole. */
-    } else if (answer->status.outcome != KUBE_OK) {
+    if (answer->status.outcome != KUBE_OK) {
         end_without(fetch, &answer->status);
     } else {
         api_reply_text(call, 200, "text/plain; charset=utf-8", answer->body, answer->body_bytes);
@@ -104,7 +118,52 @@ static int on_bytes(void *context, const char *bytes, size_t count) {
         fetch->began = true;
         api_stream_start(fetch->call, "text/plain; charset=utf-8");
     }
+    fetch->sent += count;
     return api_stream_write(fetch->call, bytes, count); /* Too slow a reader ends the stream. */
+}
+
+static void on_stream_end(void *context, enum log_stream_end end,
+                          const struct kube_status *status) {
+    struct log_fetch *fetch = context;
+    struct api_call *call = fetch->call;
+
+    call->context = NULL;
+    if (end == LOG_STREAM_REFUSED) {
+        end_without(fetch, status);
+    } else if (!fetch->began && end == LOG_STREAM_WHOLE) {
+        api_reply_text(call, 200, "text/plain; charset=utf-8", "", 0);
+    } else if (!fetch->began) {
+        api_reply_error(call, ERR_BUSY, "the pod's log can't be had now");
+    } else if (end == LOG_STREAM_WHOLE ||
+               (end == LOG_STREAM_BROKEN && call->tail_lines < 0 && send_stored_rest(fetch))) {
+        api_stream_end(call);
+    } else {
+        api_stream_abort(call); /* A log that was cut must not look whole. */
+    }
+    free(fetch);
+}
+
+/* Of an executor nobody here knows. */
+static bool driver_runs(void *context) {
+    const struct log_fetch *fetch = context;
+    const struct attempt *attempt = core_attempt(fetch->daemon->core, fetch->key.job_id);
+    struct job job;
+
+    return core_job(fetch->daemon->core, fetch->key.job_id, &job) && job.state == JOB_RUNNING &&
+           attempt != NULL && attempt->number == fetch->key.attempt;
+}
+
+static void follow(struct log_fetch *fetch, const char *pod) {
+    fetch->stream = log_stream_open(&(struct log_stream_options){
+        .daemon = fetch->daemon,
+        .namespace = fetch->namespace,
+        .pod = pod,
+        .container = fetch->container,
+        .tail_lines = fetch->call->tail_lines > 0 ? fetch->call->tail_lines : 0,
+        .runs = fetch->key.executor == LOG_EXECUTOR_NONE ? driver_runs : NULL,
+        .on_bytes = on_bytes,
+        .on_end = on_stream_end,
+        .context = fetch});
 }
 
 static void ask(struct log_fetch *fetch, const char *pod) {
@@ -112,6 +171,10 @@ static void ask(struct log_fetch *fetch, const char *pod) {
     struct buf path;
     struct buf query;
 
+    if (call->follow) {
+        follow(fetch, pod);
+        return;
+    }
     buf_init(&path, LIMIT_HTTP_URL_BYTES);
     buf_init(&query, LIMIT_HTTP_URL_BYTES);
     resource_add_path(&path, &(struct resource_path){.resource = KUBE_PODS,
@@ -121,17 +184,14 @@ static void ask(struct log_fetch *fetch, const char *pod) {
     resource_add_log_query(&query, &(struct resource_log_query){
                                        .container = fetch->container,
                                        .tail_lines = call->tail_lines > 0 ? call->tail_lines : 0,
-                                       .limit_bytes = call->follow ? 0 : LOG_FETCH_BYTES,
-                                       .follow = call->follow});
+                                       .limit_bytes = LOG_FETCH_BYTES});
     fetch->request = kube_request(fetch->daemon->kube,
                                   &(struct kube_call){
                                       .method = KUBE_GET,
                                       .priority = KUBE_PRIORITY_LIST,
                                       .path = buf_text(&path),
                                       .query = buf_text(&query),
-                                      .deadline_us = call->follow ? KUBE_DEADLINE_NONE : 0,
                                       .answer_bytes_max = LOG_FETCH_BYTES + LIMIT_MIB,
-                                      .on_bytes = call->follow ? on_bytes : NULL,
                                   },
                                   on_done, fetch);
     buf_finish(&path);
@@ -260,6 +320,7 @@ void front_logs_gone(struct daemon *daemon, struct api_call *call) {
         return; /* Another kind of call: it is answered as if its client were there. */
     }
     kube_cancel(daemon->kube, fetch->request);
+    log_stream_close(fetch->stream);
     if (fetch->began) {
         api_stream_end(call);
     } else {

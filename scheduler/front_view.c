@@ -652,6 +652,8 @@ static void log_metrics(const struct daemon *daemon, struct buf *out) {
     metric(out, "nightshift_logs_files", "gauge", "Stored logs.", logs.shelf.files);
     metric(out, "nightshift_logs_bytes", "gauge", "Bytes of all stored logs.",
            (uint64_t)logs.shelf.bytes);
+    metric(out, "nightshift_logs_following", "gauge", "Logs of executors being followed.",
+           logs.following);
     metric(out, "nightshift_logs_fetching", "gauge", "Logs being fetched, or waiting for it.",
            logs.fetching);
 }

@@ -13,6 +13,7 @@
 #include "k8s/resource.h"
 #include "scheduler/daemon.h"
 #include "scheduler/log_file.h"
+#include "scheduler/log_stream.h"
 #include "scheduler/loop.h"
 #include "scheduler/starter.h"
 
@@ -35,6 +36,7 @@ struct wanted {
     int tries;     /* that failed */
     uint64_t call; /* under way; 0: none */
     bool complete; /* the call began after the end */
+    struct log_stream *stream; /* of an executor that is followed live; NULL: of none */
     struct log_writer *writer;
     struct poller_timer timer; /* of a delete that waits, or the next try */
     char *delete_uid;          /* a delete waits; NULL: none does */
@@ -49,10 +51,12 @@ struct log_collector {
     size_t line_end;
     size_t line_room;
     size_t fetching;
+    size_t following;
     size_t deletions;
     uint64_t stored;
     uint64_t failed;
     bool complained; /* of the disk, since the last log that was stored */
+    bool crowded;    /* said that there are more executors than logs may be followed */
     struct poller_timer trim;
 };
 
@@ -110,6 +114,10 @@ void log_collector_reload(struct log_collector *collector) {
 
 static void wanted_destroy(struct wanted *wanted) {
     poller_timer_stop(poller_of(wanted->collector), &wanted->timer);
+    if (wanted->stream != NULL) {
+        log_stream_close(wanted->stream);
+        wanted->collector->following--;
+    }
     log_writer_abandon(wanted->writer);
     free(wanted->key);
     free(wanted->namespace);
@@ -117,6 +125,14 @@ static void wanted_destroy(struct wanted *wanted) {
     free(wanted->container);
     free(wanted->delete_uid);
     free(wanted);
+}
+
+/* What an executor wrote until now is kept, for the next start. */
+static void suspend(struct wanted *wanted) {
+    if (wanted->stream != NULL) {
+        log_writer_suspend(wanted->writer);
+        wanted->writer = NULL;
+    }
 }
 
 void log_collector_close(struct log_collector *collector) {
@@ -127,7 +143,10 @@ void log_collector_close(struct log_collector *collector) {
     }
     poller_timer_stop(poller_of(collector), &collector->trim);
     for (size_t at = 0; (entry = map_next(&collector->wanted, &at)) != NULL;) {
-        wanted_destroy(entry->value);
+        struct wanted *wanted = entry->value;
+
+        suspend(wanted);
+        wanted_destroy(wanted);
     }
     map_finish(&collector->wanted);
     free(collector->line);
@@ -337,7 +356,8 @@ static uint64_t request(struct wanted *wanted) {
     return call;
 }
 
-static void begin_fetch(struct wanted *wanted) {
+/* On a failure it is given up. */
+static bool open_writer(struct wanted *wanted) {
     struct log_collector *collector = wanted->collector;
     size_t bytes_max = (size_t)collector->daemon->config.logs_file_bytes;
     char *path = log_shelf_make_path(collector->shelf, &wanted->log);
@@ -353,11 +373,91 @@ static void begin_fetch(struct wanted *wanted) {
     if (r != OK) {
         wanted->writer = NULL;
         failed(wanted, error.text, true);
+    }
+    return r == OK;
+}
+
+static void begin_fetch(struct wanted *wanted) {
+    if (open_writer(wanted)) {
+        wanted->complete = wanted->ended;
+        wanted->collector->fetching++;
+        wanted->call = request(wanted);
+    }
+}
+
+/* --- Following -------------------------------------------------------------------------------- */
+
+static bool runs(void *context) {
+    const struct wanted *wanted = context;
+
+    return !wanted->ended;
+}
+
+static void on_stream_end(void *context, enum log_stream_end end,
+                          const struct kube_status *status) {
+    static const char lost[] = "\n[nightshift: the executor went while its log's connection was "
+                               "broken: its last part may be missing here]\n";
+    struct wanted *wanted = context;
+    struct error error = {0};
+    int64_t bytes = 0;
+
+    if (end == LOG_STREAM_CLOSED) {
+        suspend(wanted);
+    }
+    wanted->stream = NULL;
+    wanted->collector->following--;
+    if (end == LOG_STREAM_CLOSED) {
         return;
     }
-    wanted->complete = wanted->ended;
-    collector->fetching++;
-    wanted->call = request(wanted);
+    if (end == LOG_STREAM_REFUSED) {
+        (void)kube_status_error(status, "the pod's log", &error);
+    } else if (end == LOG_STREAM_STOPPED) {
+        (void)error_set(&error, ERR_IO, "the log can't be written");
+    } else if (end == LOG_STREAM_BROKEN) {
+        (void)!log_writer_add(wanted->writer, lost, strlen(lost)); /* What fails, fails again. */
+    }
+    if (error.code != OK) {
+        failed(wanted, error.text, true);
+        return;
+    }
+    wanted->complete = true;
+    if (log_writer_finish(wanted->writer, &bytes, &error) != OK) {
+        wanted->writer = NULL;
+        failed(wanted, error.text, true);
+    } else {
+        wanted->writer = NULL;
+        stored(wanted, bytes);
+    }
+}
+
+/* Executors are deleted by their driver, which waits for nobody: what they write is taken while
+ * they write it. Those beyond the number that may be followed are fetched while they end. */
+static void follow(struct wanted *wanted) {
+    struct log_collector *collector = wanted->collector;
+    struct daemon *daemon = collector->daemon;
+
+    if ((int64_t)collector->following >= daemon->config.logs_streams) {
+        if (!collector->crowded) {
+            collector->crowded = true;
+            log_warn(&daemon->log, now_us(collector),
+                     "event=log_streams_full streams=%zu action=\"the logs of other executors are "
+                     "fetched when they end, which may be too late; logs.streams\"",
+                     collector->following);
+        }
+        return;
+    }
+    if (open_writer(wanted)) {
+        collector->following++;
+        wanted->stream =
+            log_stream_open(&(struct log_stream_options){.daemon = daemon,
+                                                         .namespace = wanted->namespace,
+                                                         .pod = wanted->pod,
+                                                         .container = wanted->container,
+                                                         .runs = runs,
+                                                         .on_bytes = on_bytes,
+                                                         .on_end = on_stream_end,
+                                                         .context = wanted});
+    }
 }
 
 /* --- Pods ------------------------------------------------------------------------------------- */
@@ -427,8 +527,14 @@ void log_collector_see(struct log_collector *collector, const struct pod_state *
             return;
         }
         wanted = add(collector, pod);
+        if (pod->role == POD_ROLE_EXECUTOR && !ended) {
+            follow(wanted);
+            return;
+        }
     }
-    if (ended && !wanted->ended) {
+    if (wanted->stream != NULL) {
+        wanted->ended |= ended;
+    } else if (ended && !wanted->ended) {
         wanted->ended = true;
         stand_in_line(wanted);
     } else if (pod->terminating && wanted->call == 0 && !wanted->ended) {
@@ -440,7 +546,10 @@ void log_collector_gone(struct log_collector *collector, const char *namespace, 
     struct wanted *wanted = find(collector, namespace, name);
 
     /* A fetch that is under way ends by itself, with what the server still has. */
-    if (wanted != NULL && wanted->call == 0) {
+    if (wanted != NULL && wanted->stream != NULL) {
+        wanted->ended = true;
+        log_stream_gone(wanted->stream);
+    } else if (wanted != NULL && wanted->call == 0) {
         release_delete(wanted);
         forget(wanted);
     } else if (wanted != NULL) {
@@ -448,11 +557,12 @@ void log_collector_gone(struct log_collector *collector, const char *namespace, 
     }
 }
 
-/* One that is being fetched already, or never ran, is not waited for twice. */
+/* One that is being fetched already, or never ran, is not waited for twice; one that is followed
+ * tells its end itself. */
 void log_collector_delete(struct log_collector *collector, const struct command *command) {
     struct wanted *wanted = find(collector, command->namespace, command->pod_name);
 
-    if (wanted == NULL || !is_on(collector)) {
+    if (wanted == NULL || wanted->stream != NULL || !is_on(collector)) {
         starter_delete(collector->daemon->starter, command->namespace, command->pod_name,
                        command->pod_uid);
     } else if (wanted->delete_uid == NULL) {
@@ -475,6 +585,7 @@ struct log_collector_figures log_collector_figures(const struct log_collector *c
         .shelf = log_shelf_figures(collector->shelf),
         .stored = collector->stored,
         .failed = collector->failed,
+        .following = collector->following,
         .fetching = collector->fetching + collector->line_end - collector->line_first,
         .deletions = collector->deletions,
     };

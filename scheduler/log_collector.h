@@ -3,8 +3,8 @@
  * A part of the daemon, beside the turns: it sees the pods that the watch shows, and every delete
  * passes through it. A main pod's log is fetched when the pod has ended; a delete of a pod whose
  * log is not stored yet waits for that, but no longer than logs.timeout. Executors are deleted by
- * their driver: their logs are fetched, if wanted, while they end. What fails is tried again, a few
- * times. With logs.collect: none it does nothing.
+ * their driver: their logs are followed, if wanted, while they run, at most logs.streams of them;
+ * the others' are fetched while they end. What fails is tried again, a few times. With logs.collect: none it does nothing.
  */
 #ifndef SCHEDULER_LOG_COLLECTOR_H
 #define SCHEDULER_LOG_COLLECTOR_H
@@ -41,6 +41,7 @@ struct log_collector_figures {
     struct log_shelf_figures shelf;
     uint64_t stored;
     uint64_t failed;  /* given up */
+    size_t following; /* live */
     size_t fetching;  /* and those that wait for their turn */
     size_t deletions; /* that wait for a log */
 };

@@ -13,173 +13,251 @@
 #include "base/buf.h"
 #include "base/memory.h"
 
-#define LEVEL      1 /* Speed: it runs on the daemon's only thread. */
-#define PART_BYTES (128 * 1024)
+#define LEVEL       1           /* Speed: it runs on the daemon's only thread. */
+#define FRAME_BYTES (64 * 1024) /* of text, in one frame: what a writer holds in memory */
+#define PART_BYTES  (128 * 1024)
 
 struct log_writer {
     char *path;
     char *part; /* where it is written until it is whole */
     int fd;
-    ZSTD_CCtx *stream;
+    char *text; /* that is not written yet */
+    size_t text_bytes;
     size_t head_left;
-    char *tail; /* a ring; NULL until the head is full */
-    size_t tail_room;
-    uint64_t tail_bytes; /* ever put into it */
+    int ring_fd; /* a file without a name; -1 until the head is full */
+    size_t ring_room;
+    uint64_t tail_bytes; /* ever put into the ring */
     int64_t written;
-    char *out;
 };
 
-/* --- Writing ---------------------------------------------------------------------------------- */
+/* --- Frames ----------------------------------------------------------------------------------- */
 
 static int fail(const struct log_writer *writer, struct error *error) {
     return error_set(error, ERR_IO, "%s: %s", writer->part, strerror(errno));
 }
 
-int log_writer_open(const struct log_writer_options *options, struct log_writer **out_writer,
-                    struct error *error) {
-    struct log_writer *writer = mem_alloc(1, sizeof *writer);
-    int r;
-
-    *writer = (struct log_writer){
-        .path = mem_copy_text(options->path),
-        .part = mem_format("%s" LOG_FILE_PART, options->path),
-        .stream = ZSTD_createCCtx(),
-        .head_left = options->head_bytes,
-        .tail_room = options->tail_bytes,
-        .out = mem_alloc(1, PART_BYTES),
-    };
-    writer->fd = open(writer->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    r = writer->fd < 0 ? fail(writer, error) : OK;
-    if (r == OK && writer->stream == NULL) {
-        r = error_set(error, ERR_NO_MEMORY, "%s: no memory for zstd", writer->part);
-    }
-    if (r != OK) {
-        log_writer_abandon(writer);
-        return r;
-    }
-    (void)ZSTD_CCtx_setParameter(writer->stream, ZSTD_c_compressionLevel, LEVEL);
-    (void)ZSTD_CCtx_setParameter(writer->stream, ZSTD_c_checksumFlag, 1);
-    *out_writer = writer;
-    return OK;
-}
-
-static int write_out(struct log_writer *writer, size_t count) {
+static int write_all(int fd, const char *bytes, size_t count) {
     for (size_t at = 0; at < count;) {
-        ssize_t put = write(writer->fd, writer->out + at, count - at);
+        ssize_t put = write(fd, bytes + at, count - at);
 
         if (put < 0 && errno != EINTR) {
             return ERR_IO;
         }
         at += put > 0 ? (size_t)put : 0;
     }
-    writer->written += (int64_t)count;
     return OK;
 }
 
-static int compress(struct log_writer *writer, const char *bytes, size_t count,
-                    ZSTD_EndDirective how) {
-    ZSTD_inBuffer in = {bytes, count, 0};
-    size_t left;
+/* Append the text as a frame of its own: a file that is cut off between two can be read. */
+static int write_frame(int fd, const char *text, size_t count, int64_t *out_bytes) {
+    ZSTD_CCtx *context = ZSTD_createCCtx();
+    size_t room = ZSTD_compressBound(count);
+    char *out = mem_alloc(1, room);
+    size_t made = 0;
+    int r = context == NULL ? ERR_NO_MEMORY : OK;
 
-    do {
-        ZSTD_outBuffer out = {writer->out, PART_BYTES, 0};
+    if (r == OK) {
+        (void)ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, LEVEL);
+        (void)ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
+        made = ZSTD_compress2(context, out, room, text, count);
+        r = ZSTD_isError(made) ? ERR_IO : write_all(fd, out, made);
+    }
+    if (r == OK) {
+        *out_bytes += (int64_t)made;
+    }
+    free(out);
+    (void)ZSTD_freeCCtx(context);
+    return r;
+}
 
-        left = ZSTD_compressStream2(writer->stream, &out, &in, how);
-        if (ZSTD_isError(left) || write_out(writer, out.pos) != OK) {
+static int flush(struct log_writer *writer) {
+    int r = write_frame(writer->fd, writer->text, writer->text_bytes, &writer->written);
+
+    writer->text_bytes = 0;
+    return r;
+}
+
+static int put(struct log_writer *writer, const char *bytes, size_t count) {
+    int r = OK;
+
+    while (r == OK && count > 0) {
+        size_t part = FRAME_BYTES - writer->text_bytes;
+
+        part = part < count ? part : count;
+        memcpy(writer->text + writer->text_bytes, bytes, part);
+        writer->text_bytes += part;
+        bytes += part;
+        count -= part;
+        if (writer->text_bytes == FRAME_BYTES) {
+            r = flush(writer);
+        }
+    }
+    return r;
+}
+
+/* --- Writing ---------------------------------------------------------------------------------- */
+
+int log_writer_open(const struct log_writer_options *options, struct log_writer **out_writer,
+                    struct error *error) {
+    struct log_writer *writer = mem_alloc(1, sizeof *writer);
+
+    *writer = (struct log_writer){
+        .path = mem_copy_text(options->path),
+        .part = mem_format("%s" LOG_FILE_PART, options->path),
+        .head_left = options->head_bytes,
+        .ring_fd = -1,
+        .ring_room = options->tail_bytes,
+        .text = mem_alloc(1, FRAME_BYTES),
+    };
+    writer->fd = open(writer->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (writer->fd < 0) {
+        int r = fail(writer, error);
+
+        log_writer_abandon(writer);
+        return r;
+    }
+    *out_writer = writer;
+    return OK;
+}
+
+/* Beside the log, so that it is on the same disk; gone with the writer, however that ends. */
+static int open_ring(struct log_writer *writer) {
+    char *path = mem_format("%s.ring" LOG_FILE_PART, writer->path);
+
+    writer->ring_fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    (void)unlink(path);
+    free(path);
+    return writer->ring_fd < 0 ? ERR_IO : OK;
+}
+
+static int write_at(int fd, const char *bytes, size_t count, size_t at) {
+    while (count > 0) {
+        ssize_t put_bytes = pwrite(fd, bytes, count, (off_t)at);
+
+        if (put_bytes < 0 && errno != EINTR) {
             return ERR_IO;
         }
-    } while (in.pos < in.size || (how == ZSTD_e_end && left > 0));
+        bytes += put_bytes > 0 ? put_bytes : 0;
+        at += put_bytes > 0 ? (size_t)put_bytes : 0;
+        count -= put_bytes > 0 ? (size_t)put_bytes : 0;
+    }
     return OK;
 }
 
-static void keep_in_tail(struct log_writer *writer, const char *bytes, size_t count) {
-    if (writer->tail_room == 0) {
-        writer->tail_bytes += count;
-        return;
-    }
-    if (writer->tail == NULL) {
-        writer->tail = mem_alloc(1, writer->tail_room);
-    }
-    while (count > 0) {
-        size_t at = (size_t)(writer->tail_bytes % writer->tail_room);
-        size_t part = writer->tail_room - at < count ? writer->tail_room - at : count;
+static int keep_in_tail(struct log_writer *writer, const char *bytes, size_t count) {
+    int r = OK;
 
-        memcpy(writer->tail + at, bytes, part);
+    if (count == 0 || writer->ring_room == 0) {
+        writer->tail_bytes += count;
+        return OK;
+    }
+    if (writer->ring_fd < 0) {
+        r = open_ring(writer);
+    }
+    while (r == OK && count > 0) {
+        size_t at = (size_t)(writer->tail_bytes % writer->ring_room);
+        size_t part = writer->ring_room - at < count ? writer->ring_room - at : count;
+
+        r = write_at(writer->ring_fd, bytes, part, at);
         writer->tail_bytes += part;
         bytes += part;
         count -= part;
     }
+    return r;
 }
 
 int log_writer_add(struct log_writer *writer, const char *bytes, size_t count) {
     size_t head = count < writer->head_left ? count : writer->head_left;
-    int r = head == 0 ? OK : compress(writer, bytes, head, ZSTD_e_continue);
+    int r = put(writer, bytes, head);
 
     writer->head_left -= head;
-    keep_in_tail(writer, bytes + head, count - head);
-    return r;
+    return r == OK ? keep_in_tail(writer, bytes + head, count - head) : r;
 }
 
-/* The bytes of the ring, the oldest first, as at most two runs. */
-static int add_ring(struct log_writer *writer, size_t skip) {
-    uint64_t first =
-        writer->tail_bytes > writer->tail_room ? writer->tail_bytes - writer->tail_room : 0;
-    int r = OK;
+/* Up to count bytes of the ring, as they were put in. 0: it can't be read. */
+static size_t read_ring(const struct log_writer *writer, uint64_t from, char *out, size_t count) {
+    size_t at = (size_t)(from % writer->ring_room);
+    ssize_t got;
 
-    for (uint64_t at = first + skip; r == OK && at < writer->tail_bytes;) {
-        size_t place = (size_t)(at % writer->tail_room);
-        uint64_t left = writer->tail_bytes - at;
-        size_t part = left < writer->tail_room - place ? (size_t)left : writer->tail_room - place;
-
-        r = compress(writer, writer->tail + place, part, ZSTD_e_continue);
-        at += part;
-    }
-    return r;
+    count = writer->ring_room - at < count ? writer->ring_room - at : count;
+    got = pread(writer->ring_fd, out, count, (off_t)at);
+    return got > 0 ? (size_t)got : 0;
 }
 
 /* How many of the ring's oldest bytes are the rest of a line that was cut. */
-static size_t broken_line(const struct log_writer *writer) {
-    size_t at = 0;
+static size_t broken_line(const struct log_writer *writer, char *part) {
+    uint64_t first = writer->tail_bytes - writer->ring_room;
+    size_t got;
 
-    while (at < writer->tail_room &&
-           writer->tail[(writer->tail_bytes + at) % writer->tail_room] != '\n') {
-        at++;
+    for (uint64_t at = first; at < writer->tail_bytes; at += got) {
+        char *end;
+
+        got = read_ring(writer, at, part, FRAME_BYTES);
+        end = got == 0 ? NULL : memchr(part, '\n', got);
+        if (end != NULL) {
+            return (size_t)(at - first) + (size_t)(end - part) + 1;
+        }
+        if (got == 0) {
+            break;
+        }
     }
-    return at < writer->tail_room ? at + 1 : 0;
+    return 0;
+}
+
+static int add_ring(struct log_writer *writer, uint64_t from, char *part) {
+    int r = OK;
+
+    for (uint64_t at = from; r == OK && at < writer->tail_bytes;) {
+        uint64_t left = writer->tail_bytes - at;
+        size_t got = read_ring(writer, at, part, left < FRAME_BYTES ? (size_t)left : FRAME_BYTES);
+
+        r = got == 0 ? ERR_IO : put(writer, part, got);
+        at += got;
+    }
+    return r;
 }
 
 static int add_tail(struct log_writer *writer) {
     char mark[128];
-    size_t skip = 0;
-    uint64_t cut = 0;
+    char *part = mem_alloc(1, FRAME_BYTES);
+    uint64_t from = 0;
     int r = OK;
 
-    if (writer->tail_bytes > writer->tail_room) {
-        skip = writer->tail == NULL ? 0 : broken_line(writer);
-        cut = writer->tail_bytes - writer->tail_room + skip;
+    if (writer->tail_bytes > writer->ring_room) {
+        from = writer->tail_bytes - writer->ring_room;
+        from += writer->ring_fd < 0 ? 0 : broken_line(writer, part);
         (void)snprintf(mark, sizeof mark,
-                       "\n[nightshift: %" PRIu64 " bytes of this log were cut out here]\n", cut);
-        r = compress(writer, mark, strlen(mark), ZSTD_e_continue);
+                       "\n[nightshift: %" PRIu64 " bytes of this log were cut out here]\n", from);
+        r = put(writer, mark, strlen(mark));
     }
-    return r == OK && writer->tail != NULL ? add_ring(writer, skip) : r;
+    r = r == OK && writer->ring_fd >= 0 ? add_ring(writer, from, part) : r;
+    free(part);
+    return r;
 }
 
 static void close_writer(struct log_writer *writer) {
     if (writer->fd >= 0) {
         (void)close(writer->fd);
     }
-    (void)ZSTD_freeCCtx(writer->stream);
-    free(writer->tail);
-    free(writer->out);
+    if (writer->ring_fd >= 0) {
+        (void)close(writer->ring_fd);
+    }
+    free(writer->text);
     free(writer->part);
     free(writer->path);
     free(writer);
 }
 
-int log_writer_finish(struct log_writer *writer, int64_t *out_bytes, struct error *error) {
+static int write_rest(struct log_writer *writer) {
     int r = add_tail(writer);
 
-    r = r == OK ? compress(writer, NULL, 0, ZSTD_e_end) : r;
+    /* A file of no frame at all would be taken for one that was cut off. */
+    return r == OK && (writer->text_bytes > 0 || writer->written == 0) ? flush(writer) : r;
+}
+
+int log_writer_finish(struct log_writer *writer, int64_t *out_bytes, struct error *error) {
+    int r = write_rest(writer);
+
     if (r != OK || rename(writer->part, writer->path) != 0) {
         r = fail(writer, error);
         (void)unlink(writer->part);
@@ -190,11 +268,66 @@ int log_writer_finish(struct log_writer *writer, int64_t *out_bytes, struct erro
     return r;
 }
 
+void log_writer_suspend(struct log_writer *writer) {
+    if (writer != NULL) {
+        if (write_rest(writer) != OK) {
+            (void)unlink(writer->part);
+        }
+        close_writer(writer);
+    }
+}
+
 void log_writer_abandon(struct log_writer *writer) {
     if (writer != NULL) {
         (void)unlink(writer->part);
         close_writer(writer);
     }
+}
+
+/* --- What was not finished -------------------------------------------------------------------- */
+
+/* The bytes of whole frames at the beginning of the file. */
+static off_t whole_frames(int fd) {
+    size_t room = ZSTD_compressBound(FRAME_BYTES);
+    char *bytes = mem_alloc(1, room);
+    off_t at = 0;
+
+    for (;;) {
+        ssize_t got = pread(fd, bytes, room, at);
+        size_t frame = got <= 0 ? 0 : ZSTD_findFrameCompressedSize(bytes, (size_t)got);
+
+        if (got <= 0 || ZSTD_isError(frame) || frame == 0) {
+            break;
+        }
+        at += (off_t)frame;
+    }
+    free(bytes);
+    return at;
+}
+
+int log_file_salvage(const char *path, int64_t *out_bytes) {
+    static const char mark[] =
+        "\n[nightshift: the daemon ended here; what came after it is not in this log]\n";
+    char *part = mem_format("%s" LOG_FILE_PART, path);
+    int fd = open(part, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    off_t whole = fd < 0 ? 0 : whole_frames(fd);
+    int64_t bytes = whole;
+    int r = whole == 0 ? ERR_NOT_FOUND : OK;
+
+    if (r == OK && (ftruncate(fd, whole) != 0 || lseek(fd, whole, SEEK_SET) < 0 ||
+                    write_frame(fd, mark, strlen(mark), &bytes) != OK || rename(part, path) != 0)) {
+        r = ERR_IO;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (r == OK) {
+        *out_bytes = bytes;
+    } else {
+        (void)unlink(part);
+    }
+    free(part);
+    return r;
 }
 
 /* --- Reading ---------------------------------------------------------------------------------- */

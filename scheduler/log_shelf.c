@@ -36,6 +36,8 @@ struct log_shelf {
     size_t room;
     int64_t bytes;
     uint64_t removed;
+    struct log_key *salvaged; /* at this start, and not written again since */
+    size_t salvaged_count;
 };
 
 /* --- Names ------------------------------------------------------------------------------------ */
@@ -83,12 +85,26 @@ char *log_shelf_make_path(const struct log_shelf *shelf, const struct log_key *k
     return log_shelf_path(shelf, key);
 }
 
+static bool is_same(const struct log_key *a, const struct log_key *b) {
+    return a->job_id == b->job_id && a->attempt == b->attempt && a->executor == b->executor;
+}
+
+/* Its place among those salvaged, or their count. */
+static size_t find_salvaged(const struct log_shelf *shelf, const struct log_key *key) {
+    size_t i = 0;
+
+    while (i < shelf->salvaged_count && !is_same(&shelf->salvaged[i], key)) {
+        i++;
+    }
+    return i;
+}
+
 bool log_shelf_has(const struct log_shelf *shelf, const struct log_key *key) {
     char *path = log_shelf_path(shelf, key);
     bool has = access(path, F_OK) == 0;
 
     free(path);
-    return has;
+    return has && find_salvaged(shelf, key) == shelf->salvaged_count;
 }
 
 /* A disk that can't tell is asked by writing. */
@@ -120,24 +136,47 @@ static void append(struct log_shelf *shelf, const struct kept *item) {
     shelf->bytes += item->bytes;
 }
 
-/* A file that a crash cut off, or that is empty since the power went, is as good as none. */
 static void look_at(struct log_shelf *shelf, const char *path, const char *name) {
     struct kept item = {0};
     struct stat info;
 
-    if (stat(path, &info) != 0) {
+    if (!read_name(name, &item.key) || stat(path, &info) != 0) {
         return;
     }
-    if (text_ends_with(name, LOG_FILE_PART) || (read_name(name, &item.key) && info.st_size == 0)) {
-        (void)unlink(path);
-    } else if (read_name(name, &item.key)) {
-        item.bytes = (int64_t)info.st_size;
-        item.stored_us = (int64_t)info.st_mtim.tv_sec * CLOCK_US_PER_SECOND;
-        append(shelf, &item);
+    if (info.st_size == 0) {
+        (void)unlink(path); /* Since the power went. */
+        return;
     }
+    item.bytes = (int64_t)info.st_size;
+    item.stored_us = (int64_t)info.st_mtim.tv_sec * CLOCK_US_PER_SECOND;
+    append(shelf, &item);
 }
 
-static void scan(struct log_shelf *shelf, const char *folder, bool top) {
+/* One that was being written when the daemon ended. A whole one of before is better. */
+static void salvage(struct log_shelf *shelf, const char *path, const char *name) {
+    struct log_key key = {0};
+    char *whole;
+    char *whole_name;
+    int64_t bytes;
+
+    if (!text_ends_with(name, LOG_FILE_PART)) {
+        return;
+    }
+    whole = mem_copy_text_n(path, strlen(path) - strlen(LOG_FILE_PART));
+    whole_name = strrchr(whole, '/') + 1;
+    if (!read_name(whole_name, &key) || access(whole, F_OK) == 0) {
+        (void)unlink(path);
+    } else if (log_file_salvage(whole, &bytes) == OK) {
+        shelf->salvaged =
+            mem_grow(shelf->salvaged, shelf->salvaged_count + 1, sizeof *shelf->salvaged);
+        shelf->salvaged[shelf->salvaged_count++] = key;
+    }
+    free(whole);
+}
+
+typedef void file_visit(struct log_shelf *shelf, const char *path, const char *name);
+
+static void scan(struct log_shelf *shelf, const char *folder, bool top, file_visit *visit) {
     DIR *entries = opendir(folder);
     struct dirent *entry;
 
@@ -147,9 +186,9 @@ static void scan(struct log_shelf *shelf, const char *folder, bool top) {
         if (entry->d_name[0] == '.') {
             /* Itself, the one above, or somebody's own. */
         } else if (top) {
-            scan(shelf, path, false);
+            scan(shelf, path, false, visit);
         } else {
-            look_at(shelf, path, entry->d_name);
+            visit(shelf, path, entry->d_name);
         }
         free(path);
     }
@@ -178,7 +217,8 @@ int log_shelf_open(const char *folder, const struct log_shelf_limits *limits, in
     shelf = mem_alloc(1, sizeof *shelf);
     shelf->folder = mem_copy_text(folder);
     shelf->limits = *limits;
-    scan(shelf, folder, true);
+    scan(shelf, folder, true, salvage);
+    scan(shelf, folder, true, look_at);
     if (shelf->end > 0) {
         qsort(shelf->items, shelf->end, sizeof *shelf->items, by_age);
     }
@@ -191,6 +231,7 @@ int log_shelf_open(const char *folder, const struct log_shelf_limits *limits, in
 void log_shelf_close(struct log_shelf *shelf) {
     if (shelf != NULL) {
         free(shelf->items);
+        free(shelf->salvaged);
         free(shelf->folder);
         free(shelf);
     }
@@ -207,8 +248,7 @@ static void forget(struct log_shelf *shelf, const struct log_key *key) {
     for (size_t i = shelf->end; i > shelf->first && shelf->end - i < TRIM_PER_CALL; i--) {
         struct kept *item = &shelf->items[i - 1];
 
-        if (item->key.job_id == key->job_id && item->key.attempt == key->attempt &&
-            item->key.executor == key->executor) {
+        if (is_same(&item->key, key)) {
             shelf->bytes -= item->bytes;
             memmove(item, item + 1, (shelf->end - i) * sizeof *item);
             shelf->end--;
@@ -219,6 +259,11 @@ static void forget(struct log_shelf *shelf, const struct log_key *key) {
 
 void log_shelf_note(struct log_shelf *shelf, const struct log_key *key, int64_t bytes,
                     int64_t now_us) {
+    size_t salvaged = find_salvaged(shelf, key);
+
+    if (salvaged < shelf->salvaged_count) {
+        shelf->salvaged[salvaged] = shelf->salvaged[--shelf->salvaged_count];
+    }
     forget(shelf, key);
     append(shelf, &(struct kept){.key = *key, .bytes = bytes, .stored_us = now_us});
 }

@@ -28,7 +28,7 @@ struct log_shelf_limits {
     int64_t age_us_max;
 };
 
-/* Looks at all that is there, and removes what a crash left half-written. */
+/* Looks at all that is there, and makes logs of what was being written when the daemon ended. */
 int log_shelf_open(const char *folder, const struct log_shelf_limits *limits, int64_t now_us,
                    struct log_shelf **out_shelf, struct error *error) MUST_CHECK;
 void log_shelf_close(struct log_shelf *shelf); /* Accepts NULL. */
@@ -41,6 +41,7 @@ char *log_shelf_path(const struct log_shelf *shelf, const struct log_key *key);
 /* The same, its folder made if it is not there. */
 char *log_shelf_make_path(const struct log_shelf *shelf, const struct log_key *key);
 
+/* A whole one: not what was salvaged at this start. */
 bool log_shelf_has(const struct log_shelf *shelf, const struct log_key *key);
 
 /* Is there room on the disk for one more, the queue's own room left alone? ERR_FULL, with words. */

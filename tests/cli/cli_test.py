@@ -428,8 +428,23 @@ expect("logs of an executor", ["logs", "7", "--executor", "3"], 0,
        [("GET /v1/jobs/7/logs?executor=3", 200, "x\n")], out="x\n")
 expect("logs -f waits for their beginning", ["logs", "7", "-f"], 0,
        [("GET /v1/jobs/7", 200, job(7)), ("GET /v1/jobs/7", 200, job(7, "STARTING")),
-        ("GET /v1/jobs/7", 200, job(7, "RUNNING")),
-        ("GET /v1/jobs/7/logs?follow=true", 200, "one\n")], out="one\n")
+        ("GET /v1/jobs/7", 200, job(7, "RUNNING", attempts=1)),
+        ("GET /v1/jobs/7/logs?attempt=1&follow=true", 200, "one\n"),
+        ("GET /v1/jobs/7", 200, job(7, "SUCCEEDED", attempts=1))], out="one\n")
+expect("logs -f goes on with the next attempt", ["logs", "7", "-f"], 0,
+       [("GET /v1/jobs/7", 200, job(7, "RUNNING", attempts=2)),
+        ("GET /v1/jobs/7/logs?attempt=2&follow=true", 200, "two\n"),
+        ("GET /v1/jobs/7", 200, job(7, "RETRY_WAIT", attempts=2)),
+        ("GET /v1/jobs/7", 200, job(7, "RUNNING", attempts=4)),
+        ("GET /v1/jobs/7/logs?attempt=3&follow=true", 200, "three\n"),
+        ("GET /v1/jobs/7", 200, job(7, "FAILED", attempts=4)),
+        ("GET /v1/jobs/7/logs?attempt=4&follow=true", 200, "four\n"),
+        ("GET /v1/jobs/7", 200, job(7, "FAILED", attempts=4))], out="two\nthree\nfour\n",
+       err="nightshift: attempt 3\nnightshift: attempt 4\n")
+expect("logs -f of a job that never ran", ["logs", "7", "-f"], 4,
+       [("GET /v1/jobs/7", 200, job(7, "CANCELLED")),
+        ("GET /v1/jobs/7/logs?follow=true", 404, refusal("NotFound", "no pod"))],
+       out="", err="nightshift: no pod\n")
 expect("logs that are not there", ["logs", "7"], 4,
        [("GET /v1/jobs/7/logs", 404, refusal("NotFound", "no pod yet"))],
        out="", err="nightshift: no pod yet\n")

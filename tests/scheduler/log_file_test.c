@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -97,6 +98,72 @@ TEST(log_writer__leaves_nothing_behind_when_it_is_given_up) {
     CHECK(access(part, F_OK) != 0 && access(path, F_OK) != 0, "nothing is left");
     free(part);
     free(path);
+}
+
+static void write_lines(struct log_writer *writer, int lines) {
+    char line[32];
+
+    for (int i = 0; i < lines; i++) {
+        (void)snprintf(line, sizeof line, "line %06d\n", i);
+        CHECK_OK(log_writer_add(writer, line, strlen(line)), "add");
+    }
+}
+
+TEST(log_file_salvage__keeps_what_was_written_and_says_that_it_is_not_all) {
+    static const struct {
+        const char *what;
+        int lines;
+        bool suspended; /* else killed */
+        size_t want_least;
+        off_t cut; /* of the file, by a disk */
+    } rows[] = {
+        {"suspended: all that came", 100, true, 1200, 0},
+        {"suspended: the end of a long one, too", 30000, true, 250000, 0},
+        {"killed: whole frames of 64 KiB", 20000, false, 3 * 65536, 0},
+        {"killed: a frame was cut off", 20000, false, 2 * 65536, 7},
+        {"killed: nothing yet", 100, false, 0, 0},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char *path = mem_format("%s/%zu.zst", test_folder(), i);
+        char *part = mem_format("%s" LOG_FILE_PART, path);
+        struct log_writer_options options = {
+            .path = path, .head_bytes = 1 << 18, .tail_bytes = 1 << 14};
+        struct log_writer *writer = NULL;
+        struct error error = {0};
+        struct stat info;
+        struct buf text;
+        int64_t bytes = -1;
+        pid_t pid;
+
+        pid = fork();
+        if (pid == 0) {
+            CHECK_OK(log_writer_open(&options, &writer, &error), error.text);
+            write_lines(writer, rows[i].lines);
+            if (rows[i].suspended) {
+                log_writer_suspend(writer);
+            }
+            _exit(0);
+        }
+        CHECK_EQ(waitpid(pid, NULL, 0), pid, rows[i].what);
+        CHECK_OK(stat(part, &info), rows[i].what);
+        CHECK_OK(truncate(part, info.st_size - rows[i].cut), rows[i].what);
+        buf_init(&text, 1 << 24);
+        if (rows[i].want_least == 0) {
+            CHECK_EQ(log_file_salvage(path, &bytes), ERR_NOT_FOUND, rows[i].what);
+        } else {
+            CHECK_OK(log_file_salvage(path, &bytes), rows[i].what);
+            CHECK_OK(log_file_read(path, &text), rows[i].what);
+            CHECK(text.bytes > rows[i].want_least, rows[i].what);
+            CHECK(strncmp(buf_text(&text), "line 000000\nline 000001\n", 24) == 0, rows[i].what);
+            CHECK(strstr(buf_text(&text), "the daemon ended here") != NULL, rows[i].what);
+            CHECK(stat(path, &info) == 0 && info.st_size == bytes, rows[i].what);
+        }
+        CHECK(access(part, F_OK) != 0, rows[i].what);
+        buf_finish(&text);
+        free(part);
+        free(path);
+    }
 }
 
 TEST(log_writer_open__says_what_is_wrong_with_the_place) {
