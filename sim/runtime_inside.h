@@ -35,7 +35,8 @@ struct run {
     unsigned retries;
     bool held; /* a step was due while the node was lost */
     bool has_run;
-    bool stop_sent; /* its processes were told to end, for a delete */
+    bool stop_sent;   /* its processes were told to end, for a delete */
+    int64_t leave_us; /* and have, which its status says: it goes then; 0: not yet */
     struct buf log;
     struct pod_process *process; /* of the process kubelet; NULL: a fake, or not started */
 };

@@ -13,6 +13,10 @@
 #include "sim/runtime_inside.h"
 #include "sim/tree.h"
 
+/* Between the end of a deleted pod's containers and its own: a kubelet takes longer to tell the
+ * API, and who follows a log hears its last words in it. */
+#define LAST_WORDS_US (300 * CLOCK_US_PER_MS)
+
 static void wait_for_folders(struct runtime *runtime, struct run *run, const json_t *pod,
                              const char *words, int64_t now_us) {
     char *message = mem_format("MountVolume.SetUp failed: %s", words);
@@ -94,9 +98,16 @@ void runtime_stop_processes(struct runtime *runtime, struct run *run, const json
         runtime_plan(runtime, run, next_us);
         return;
     }
-    if (!pod_finished(pod)) {
-        runtime_write_status(runtime, run, pod_process_status(run->process, pod, NULL, now_us),
-                             now_us);
+    if (run->leave_us == 0) {
+        run->leave_us = grace_us > 0 ? now_us + LAST_WORDS_US : now_us;
+        if (!pod_finished(pod)) {
+            runtime_write_status(runtime, run, pod_process_status(run->process, pod, NULL, now_us),
+                                 now_us);
+        }
     }
-    runtime_delete_pod(runtime, pod, now_us);
+    if (now_us < run->leave_us) {
+        runtime_plan(runtime, run, run->leave_us);
+    } else {
+        runtime_delete_pod(runtime, pod, now_us);
+    }
 }
