@@ -4,7 +4,8 @@
  * passes through it. A main pod's log is fetched when the pod has ended; a delete of a pod whose
  * log is not stored yet waits for that, but no longer than logs.timeout. Executors are deleted by
  * their driver: their logs are followed, if wanted, while they run, at most logs.streams of them;
- * the others' are fetched while they end. What fails is tried again, a few times. With logs.collect: none it does nothing.
+ * the others' are fetched while they end. What fails is tried again, a few times. With
+ * logs.collect: none it does nothing.
  */
 #ifndef SCHEDULER_LOG_COLLECTOR_H
 #define SCHEDULER_LOG_COLLECTOR_H

@@ -193,7 +193,7 @@ def executor_salvaged(world):
     world.daemon.start()
     text = live(world, job_id)
     holds(text, "\n[nightshift: the daemon ended here; what came after it is not in this log]\n")
-    if check_lines(text.split("\n[")[0]) < 30:
+    if check_lines(text.split("\n[")[0]) < 10:  # kubesim hands a followed log on five times a second.
         raise AssertionError(text)
 
 
