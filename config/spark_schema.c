@@ -146,14 +146,24 @@ static const struct field batch_options_fields[] = {
 };
 static const struct schema batch_options = SCHEMA(batch_options_fields);
 
+static const char *const service_types[] = {"ClusterIP", "LoadBalancer", "NodePort", NULL};
+
+static const struct field exposed_fields[] = {
+    FIELD("ingressAnnotations", FIELD_ANNOTATIONS), FIELD("ingressTLS", FIELD_OPAQUES),
+    FIELD("ingressURLFormat", FIELD_TEXT),          FIELD("serviceAnnotations", FIELD_ANNOTATIONS),
+    FIELD("serviceLabels", FIELD_LABEL_MAP),        FIELD_RANGE("servicePort", 1, UINT16_MAX),
+    FIELD("servicePortName", FIELD_TEXT),           FIELD_ONE_OF("serviceType", service_types),
+};
+static const struct schema exposed = SCHEMA(exposed_fields);
+
 static const struct field spark_spec_fields[] = {
     FIELD("arguments", FIELD_TEXTS),
     FIELD("batchScheduler", FIELD_TEXT),
     FIELD_OF("batchSchedulerOptions", FIELD_OBJECT, batch_options),
     FIELD_OF("deps", FIELD_OBJECT, deps),
     {.name = "driver", .type = FIELD_OBJECT, .object = &driver},
-    FIELD("driverIngressOptions", FIELD_OPAQUES),
-    FIELD("driverPodDisruptionBudget", FIELD_OPAQUE),
+    FIELD_OF("driverIngressOptions", FIELD_OBJECTS, exposed),
+    FIELD("driverPodDisruptionBudget", FIELD_BOOL),
     FIELD_OF("dynamicAllocation", FIELD_OBJECT, dynamic_allocation),
     {.name = "executor", .type = FIELD_OBJECT, .object = &executor},
     FIELD_RANGE("failureRetries", 0, INT32_MAX),
@@ -175,7 +185,7 @@ static const struct field spark_spec_fields[] = {
     FIELD_RANGE("retryInterval", 0, INT32_MAX),
     FIELD("sparkConf", FIELD_TEXT_MAP),
     FIELD("sparkConfigMap", FIELD_TEXT),
-    FIELD("sparkUIOptions", FIELD_OPAQUE),
+    FIELD_OF("sparkUIOptions", FIELD_OBJECT, exposed),
     FIELD("sparkVersion", FIELD_TEXT),
     FIELD("suspend", FIELD_BOOL),
     FIELD_RANGE("timeToLiveSeconds", 0, UINT32_MAX - 1),

@@ -228,8 +228,16 @@ static void add_claim(void *context, const char *storage_class, int64_t bytes) {
 
 /* What quotas call it. */
 static const char *quota_key(enum kube_resource resource) {
-    return resource == KUBE_NETWORKPOLICIES ? "networkpolicies.networking.k8s.io"
-                                            : resource_plural(resource);
+    switch (resource) {
+    case KUBE_NETWORKPOLICIES:
+        return "networkpolicies.networking.k8s.io";
+    case KUBE_INGRESSES:
+        return "ingresses.networking.k8s.io";
+    case KUBE_PODDISRUPTIONBUDGETS:
+        return "poddisruptionbudgets.policy";
+    default:
+        return resource_plural(resource);
+    }
 }
 
 /* What is created beside the pods, by us and later by the driver. */
@@ -339,7 +347,7 @@ static const struct {
     char *(*body)(const struct spark_app *app, const struct payload_run *run,
                   const char *owner_uid);
     void (*name)(const struct spark_names *names, char *out_name, size_t bytes_max);
-} parts[PAYLOAD_CLAIM_FIRST] = {
+} parts[PAYLOAD_EXPOSED_FIRST] = {
     [PAYLOAD_SERVICE] = {KUBE_SERVICES, "service", spark_driver_service, spark_name_service},
     [PAYLOAD_CONF_MAP] = {KUBE_CONFIGMAPS, "config map", spark_driver_conf_map,
                           spark_name_conf_map},
@@ -351,6 +359,8 @@ static const struct {
                           spark_name_krb5_map},
     [PAYLOAD_TEMPLATE_MAP] = {KUBE_CONFIGMAPS, "config map of the executors' template",
                               spark_driver_template_map, spark_name_template_map},
+    [PAYLOAD_METRICS_MAP] = {KUBE_CONFIGMAPS, "config map of the metrics", spark_driver_metrics_map,
+                             spark_name_metrics_map},
 };
 
 static bool make_claim(const struct payload *payload, const struct payload_run *run,
@@ -369,6 +379,19 @@ static bool make_claim(const struct payload *payload, const struct payload_run *
     return true;
 }
 
+static bool make_exposed(const struct payload *payload, const struct payload_run *run,
+                         const char *owner_uid, size_t index, struct payload_part *out_part) {
+    struct spark_exposed exposed;
+
+    if (!spark_exposed_make(payload->app, run, owner_uid, index, &exposed)) {
+        return false;
+    }
+    *out_part = (struct payload_part){
+        .resource = exposed.resource, .what = exposed.what, .body = exposed.body};
+    (void)snprintf(out_part->name, sizeof out_part->name, "%s", exposed.name);
+    return true;
+}
+
 bool payload_part_make(const struct payload *payload, const struct payload_run *run,
                        const char *owner_uid, size_t kind, struct payload_part *out_part) {
     struct payload_part part;
@@ -379,6 +402,9 @@ bool payload_part_make(const struct payload *payload, const struct payload_run *
     }
     if (kind >= PAYLOAD_CLAIM_FIRST) {
         return make_claim(payload, run, owner_uid, kind - PAYLOAD_CLAIM_FIRST, out_part);
+    }
+    if (kind >= PAYLOAD_EXPOSED_FIRST) {
+        return make_exposed(payload, run, owner_uid, kind - PAYLOAD_EXPOSED_FIRST, out_part);
     }
     part = (struct payload_part){.resource = parts[kind].resource, .what = parts[kind].what};
     part.body = parts[kind].body(payload->app, run, owner_uid);

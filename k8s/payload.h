@@ -20,6 +20,7 @@
 #include "base/limits.h"
 #include "k8s/codec_json.h"
 #include "k8s/resource.h"
+#include "k8s/spark_exposed.h"
 #include "k8s/spark_names.h"
 #include "k8s/spark_volumes.h"
 #include "policy/job.h"
@@ -72,7 +73,10 @@ enum payload_part_kind {
     PAYLOAD_HADOOP_MAP,     /* Hadoop's files of the submitter's machine */
     PAYLOAD_KRB5_MAP,       /* its krb5.conf */
     PAYLOAD_TEMPLATE_MAP,   /* the executors' pod template */
-    PAYLOAD_CLAIM_FIRST,    /* the driver's volumes that are created for it */
+    PAYLOAD_METRICS_MAP,    /* of spec.monitoring */
+    PAYLOAD_EXPOSED_FIRST,  /* Services, Ingresses and a disruption budget of the driver */
+    /* The driver's volumes that are created for it. */
+    PAYLOAD_CLAIM_FIRST = PAYLOAD_EXPOSED_FIRST + SPARK_EXPOSED_COUNT,
     PAYLOAD_PART_COUNT = PAYLOAD_CLAIM_FIRST + SPARK_CLAIMS_MAX,
 };
 

@@ -25,6 +25,8 @@
     X(EVENTS, "events", "/api/v1", true)                                       \
     X(LEASES, "leases", "/apis/coordination.k8s.io/v1", true)                  \
     X(PRIORITYCLASSES, "priorityclasses", "/apis/scheduling.k8s.io/v1", false) \
+    X(INGRESSES, "ingresses", "/apis/networking.k8s.io/v1", true)              \
+    X(PODDISRUPTIONBUDGETS, "poddisruptionbudgets", "/apis/policy/v1", true)   \
     X(NETWORKPOLICIES, "networkpolicies", "/apis/networking.k8s.io/v1", true)  \
     X(SPARKAPPLICATIONS, "sparkapplications", "/apis/sparkoperator.k8s.io/v1beta2", true)
 

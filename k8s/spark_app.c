@@ -13,6 +13,7 @@
 #include "k8s/json_build.h"
 #include "k8s/spark_check.h"
 #include "k8s/spark_fields.h"
+#include "k8s/spark_metrics.h"
 #include "k8s/spark_size.h"
 
 #define VERSION_DEFAULT "3.5.0"
@@ -189,6 +190,7 @@ static int resolve(const struct json_at *top, const char *namespace_, struct spa
     app->spec = spec.value;
     r = r < 0 ? r : spark_labels_read(&metadata, app, error);
     r = r < 0 ? r : spark_fields_read(&spec, app, error);
+    r = r < 0 ? r : spark_metrics_read(&spec, app, error);
     r = r < 0 ? r : resolve_main(&spec, app, error);
     r = r < 0 ? r : require_image(&spec, app, error);
     r = r < 0 ? r : resolve_version(&spec, app, error);

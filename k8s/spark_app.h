@@ -78,10 +78,11 @@ struct spark_app {
     double overhead_factor; /* the common one: the user's, or the language's */
     struct spark_size driver_size;
     struct spark_size executor_size;
-    int64_t driver_memory_limit_bytes; /* 0: the request, as Spark would have it */
-    int64_t executor_count;            /* to begin with */
-    int64_t executor_count_min;        /* as long as it runs */
-    int64_t executor_count_max;        /* INT32_MAX: Spark has no bound */
+    int64_t driver_memory_limit_bytes;   /* 0: the request, as Spark would have it */
+    int64_t executor_memory_limit_bytes; /* the same; only an operator's webhook can set another */
+    int64_t executor_count;              /* to begin with */
+    int64_t executor_count_min;          /* as long as it runs */
+    int64_t executor_count_max;          /* INT32_MAX: Spark has no bound */
     bool dynamic_allocation;
     const struct avoid_list *avoid; /* nodes that failed the job, borrowed; NULL: none */
 };

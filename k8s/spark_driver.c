@@ -16,6 +16,7 @@
 #include "k8s/spark_app.h"
 #include "k8s/spark_executor.h"
 #include "k8s/spark_files.h"
+#include "k8s/spark_metrics.h"
 #include "k8s/spark_objects.h"
 #include "k8s/spark_overlay.h"
 #include "k8s/spark_size.h"
@@ -317,6 +318,7 @@ static void fill_container(const struct spark_attempt *attempt, const char *loca
     put_memory_limit(attempt->app, spark_template_object(resources, "limits"));
     put_security(attempt, container);
     spark_overlay_container(&overlay, container);
+    spark_metrics_add_port(attempt->app, "driver", container);
 }
 
 static void put_selector(const struct spark_attempt *attempt, struct json_t *spec) {
@@ -364,10 +366,13 @@ static void put_if(struct json_t *spec, const char *key, const char *value) {
 static void add_volumes(const struct spark_attempt *attempt, struct json_t *volumes,
                         struct json_t *mounts, struct buf *out_dirs) {
     const struct spark_overlay overlay = spark_overlay_driver(attempt->app);
+    char metrics[SPARK_PREFIX_BYTES_MAX + 32];
 
     add_secret_volumes(attempt, volumes, mounts);
     spark_volumes_add(attempt->app, &attempt->names, volumes, mounts);
     spark_overlay_volumes(&overlay, volumes, mounts);
+    spark_name_metrics_map(&attempt->names, metrics, sizeof metrics);
+    spark_metrics_add_volume(attempt->app, metrics, volumes, mounts);
     spark_files_add_volumes(attempt, volumes, mounts);
     if (spark_executor_has_template(attempt->app)) {
         add_template_volume(attempt, volumes, mounts);

@@ -32,6 +32,8 @@ char *spark_driver_service(const struct spark_app *app, const struct payload_run
                            const char *owner_uid);
 char *spark_driver_conf_map(const struct spark_app *app, const struct payload_run *run,
                             const char *owner_uid);
+char *spark_driver_metrics_map(const struct spark_app *app, const struct payload_run *run,
+                               const char *owner_uid); /* NULL: no monitoring that needs it */
 char *spark_driver_template_map(const struct spark_app *app, const struct payload_run *run,
                                 const char *owner_uid); /* NULL: the executors have none */
 

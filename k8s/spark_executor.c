@@ -5,10 +5,12 @@
 #include <jansson.h>
 
 #include "base/ensure.h"
+#include "base/quantity.h"
 #include "k8s/codec_json.h"
 #include "k8s/json_build.h"
 #include "k8s/pod_avoid.h"
 #include "k8s/spark_app.h"
+#include "k8s/spark_metrics.h"
 #include "k8s/spark_overlay.h"
 #include "k8s/spark_size.h"
 #include "k8s/spark_template.h"
@@ -21,7 +23,7 @@ bool spark_executor_has_template(const struct spark_app *app) {
     const struct spark_overlay overlay = spark_overlay_executor(app);
 
     return app->executor_template != NULL || spark_overlay_is_there(&overlay) ||
-           (app->avoid != NULL && app->avoid->count > 0);
+           spark_metrics_is_there(app) || (app->avoid != NULL && app->avoid->count > 0);
 }
 
 static struct json_t *take_container(const struct spark_app *app, struct json_t *spec) {
@@ -44,7 +46,7 @@ static void put_first(struct json_t *spec, struct json_t *container) {
     ENSURE(r == 0);
 }
 
-static struct json_t *make_template_spec(const struct spark_app *app) {
+static struct json_t *make_template_spec(const struct spark_app *app, const char *metrics_map) {
     const struct spark_overlay overlay = spark_overlay_executor(app);
     struct json_t *spec = spark_template_copy(app->executor_template, "spec");
     struct json_t *container = take_container(app, spec);
@@ -57,14 +59,17 @@ static struct json_t *make_template_spec(const struct spark_app *app) {
         json_put_copy(container, "securityContext", app->executor, "securityContext");
         spark_overlay_container(&overlay, container);
     }
+    spark_metrics_add_volume(app, metrics_map, spark_template_list(spec, "volumes"),
+                             spark_template_list(container, "volumeMounts"));
+    spark_metrics_add_port(app, "executor", container);
     put_first(spec, container);
     spark_overlay_spec(&overlay, spec);
     return spec;
 }
 
-struct json_t *spark_executor_template(const struct spark_app *app) {
+struct json_t *spark_executor_template(const struct spark_app *app, const char *metrics_map) {
     struct json_t *pod = json_new_object();
-    struct json_t *spec = make_template_spec(app);
+    struct json_t *spec = make_template_spec(app, metrics_map);
 
     json_put_text(pod, "apiVersion", "v1");
     json_put_text(pod, "kind", "Pod");
@@ -98,11 +103,22 @@ static void put_selector(const struct spark_app *app, const char *prefix, struct
     }
 }
 
+static void put_memory_limit(const struct spark_app *app, struct json_t *container) {
+    struct json_t *resources = spark_template_object(container, "resources");
+    char limit[QUANTITY_BYTES_MAX];
+
+    if (app->executor_memory_limit_bytes > 0) {
+        quantity_print_bytes(app->executor_memory_limit_bytes, limit);
+        json_put_text(spark_template_object(resources, "limits"), "memory", limit);
+    }
+}
+
 struct json_t *spark_executor_pod_spec(const struct spark_app *app) {
-    struct json_t *spec = make_template_spec(app);
+    struct json_t *spec = make_template_spec(app, "metrics");
     struct json_t *container = take_container(app, spec);
 
     spark_size_put(&app->executor_size, spark_template_object(container, "resources"));
+    put_memory_limit(app, container);
     add_port(app, container);
     json_push_take(spark_template_list(spec, "containers"), container);
     put_selector(app, "spark.kubernetes.node.selector.", spec);

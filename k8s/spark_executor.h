@@ -18,8 +18,8 @@ struct spark_app;
 /* Is there a template, given or made of what only a template can tell the driver? */
 bool spark_executor_has_template(const struct spark_app *app);
 
-/* The whole of it, a Pod: the caller's. */
-struct json_t *spark_executor_template(const struct spark_app *app);
+/* The whole of it, a Pod: the caller's. metrics_map is the name of the ConfigMap of monitoring. */
+struct json_t *spark_executor_template(const struct spark_app *app, const char *metrics_map);
 
 /* The spec of an executor's pod as far as it decides where it fits: the caller's. */
 struct json_t *spark_executor_pod_spec(const struct spark_app *app);

@@ -11,11 +11,6 @@
 #include "k8s/spark_reader.h"
 #include "k8s/spark_roles.h"
 
-static int not_supported(struct spark_reader *reader, const struct json_at *at, const char *hint) {
-    return json_fail(at, reader->error, ERR_INVALID, "%s is not supported yet%s%s", at->key,
-                     hint != NULL ? ": " : "", hint != NULL ? hint : "");
-}
-
 static int read_mode(struct spark_reader *reader, const struct json_at *at, const char *key) {
     const char *mode = "cluster";
     int r = json_get_text(at, &mode, reader->error);
@@ -154,12 +149,12 @@ int spark_fields_read(const struct json_at *spec, struct spark_app *app,
         {"suspend", spark_leave, NULL},
         {"sparkConfigMap", read_map_name, NULL},
         {"hadoopConfigMap", read_map_name, NULL},
-        {"monitoring", not_supported, "set spark.metrics.* in sparkConf"},
-        {"batchScheduler", not_supported, "this queue starts the whole gang or nothing"},
-        {"batchSchedulerOptions", not_supported, "this queue starts the whole gang or nothing"},
-        {"sparkUIOptions", not_supported, NULL},
-        {"driverIngressOptions", not_supported, NULL},
-        {"driverPodDisruptionBudget", not_supported, NULL},
+        {"monitoring", spark_leave_object, NULL},            /* when all properties are there */
+        {"batchScheduler", spark_leave_text, NULL},          /* this queue takes its place, */
+        {"batchSchedulerOptions", spark_leave_object, NULL}, /* its shares that of its queues */
+        {"sparkUIOptions", spark_leave_object, NULL},        /* objects beside the driver */
+        {"driverIngressOptions", spark_leave_list, NULL},
+        {"driverPodDisruptionBudget", spark_leave_bool, NULL},
     };
     struct spark_reader reader = {.app = app, .error = error, .spec = spec, .role = ""};
     struct json_at spark_conf = json_at_key(spec, "sparkConf");

@@ -143,6 +143,18 @@ void spark_name_krb5_map(const struct spark_names *names, char *out_name, size_t
     (void)snprintf(out_name, bytes_max, "%s-krb5-file", names->prefix);
 }
 
+void spark_name_metrics_map(const struct spark_names *names, char *out_name, size_t bytes_max) {
+    (void)snprintf(out_name, bytes_max, "%s-prom-conf", names->prefix);
+}
+
+void spark_name_of_part(const struct spark_names *names, const char *suffix, char out_name[64]) {
+    int length = snprintf(out_name, 64, "%s-%s", names->prefix, suffix);
+
+    if (length >= 64) { /* The application's id is as unique. */
+        (void)snprintf(out_name, 64, "%.22s-%s", names->app_id, suffix);
+    }
+}
+
 void spark_app_name_label(const char *app_name, char out_label[64]) {
     char name[LABEL_BYTES_MAX + 1];
     const char *start = name;

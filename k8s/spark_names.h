@@ -54,6 +54,10 @@ void spark_name_template_map(const struct spark_names *names, char *out_name, si
 void spark_name_hadoop_map(const struct spark_names *names, char *out_name, size_t bytes_max);
 void spark_name_krb5_map(const struct spark_names *names, char *out_name, size_t bytes_max);
 
+/* <prefix>-<suffix>, or a short one where a DNS label can't be so long. */
+void spark_name_of_part(const struct spark_names *names, const char *suffix, char out_name[64]);
+void spark_name_metrics_map(const struct spark_names *names, char *out_name, size_t bytes_max);
+
 /* The value of the label spark-app-name for an application's name; at most 63 bytes. */
 void spark_app_name_label(const char *app_name, char out_label[64]);
 

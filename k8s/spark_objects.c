@@ -16,7 +16,9 @@
 #include "k8s/spark_check.h"
 #include "k8s/spark_driver.h"
 #include "k8s/spark_executor.h"
+#include "k8s/spark_exposed.h"
 #include "k8s/spark_files.h"
+#include "k8s/spark_metrics.h"
 #include "k8s/spark_properties.h"
 #include "k8s/spark_size.h"
 #include "k8s/spark_template.h"
@@ -259,6 +261,30 @@ static void overlay_executor_labels(struct spark_conf *conf, const struct attemp
     overlay(conf, "spark.kubernetes.executor.label." LABEL_JOB_UID, uid);
 }
 
+static void overlay_unless_said(struct spark_conf *conf, const char *key, const char *value) {
+    if (spark_conf_find(conf, key) == NULL) {
+        overlay(conf, key, value);
+    }
+}
+
+/* Where its pages and its metrics are. */
+static void overlay_shown(const struct spark_attempt *attempt, struct spark_conf *conf) {
+    char text[512];
+    struct buf path;
+
+    buf_init(&path, LIMIT_SPEC_BYTES);
+    if (spark_exposed_ui_path(attempt, &path)) {
+        overlay_unless_said(conf, "spark.ui.proxyBase", buf_text(&path));
+        overlay_unless_said(conf, "spark.ui.proxyRedirectUri", "/");
+    }
+    buf_finish(&path);
+    if (spark_metrics_is_there(attempt->app)) {
+        (void)snprintf(text, sizeof text, "%s.%s", attempt->run->namespace_,
+                       attempt->run->id.job_name);
+        overlay(conf, "spark.metrics.namespace", text);
+    }
+}
+
 static void overlay_all(const struct spark_attempt *attempt, struct spark_conf *conf) {
     static const char *const languages[] = {
         [SPARK_JVM] = "java", [SPARK_PYTHON] = "python", [SPARK_R] = "r"};
@@ -290,6 +316,7 @@ static void overlay_all(const struct spark_attempt *attempt, struct spark_conf *
                 SPARK_TEMPLATE_DIR "/" SPARK_TEMPLATE_FILE);
     }
     overlay_executor_labels(conf, &attempt->run->id);
+    overlay_shown(attempt, conf);
 }
 
 static void print_properties(const struct spark_attempt *attempt, struct buf *out) {
@@ -334,11 +361,26 @@ char *spark_driver_conf_map(const struct spark_app *app, const struct payload_ru
     return spark_object_map(&attempt, attempt.names.conf_map, data, owner_uid);
 }
 
+char *spark_driver_metrics_map(const struct spark_app *app, const struct payload_run *run,
+                               const char *owner_uid) {
+    struct json_t *data = spark_metrics_data(app);
+    struct spark_attempt attempt;
+    char name[SPARK_PREFIX_BYTES_MAX + 32];
+
+    if (data == NULL) {
+        return NULL;
+    }
+    spark_attempt_make(app, run, &attempt);
+    spark_name_metrics_map(&attempt.names, name, sizeof name);
+    return spark_object_map(&attempt, name, data, owner_uid);
+}
+
 char *spark_driver_template_map(const struct spark_app *app, const struct payload_run *run,
                                 const char *owner_uid) {
     struct spark_attempt attempt;
     struct json_t *data;
     char name[SPARK_PREFIX_BYTES_MAX + 32];
+    char metrics[SPARK_PREFIX_BYTES_MAX + 32];
     char *template;
 
     if (!spark_executor_has_template(app)) {
@@ -346,7 +388,8 @@ char *spark_driver_template_map(const struct spark_app *app, const struct payloa
     }
     spark_attempt_make(app, run, &attempt);
     spark_name_template_map(&attempt.names, name, sizeof name);
-    template = json_print_take(spark_executor_template(app));
+    spark_name_metrics_map(&attempt.names, metrics, sizeof metrics);
+    template = json_print_take(spark_executor_template(app, metrics));
     data = json_new_object();
     json_put_text(data, SPARK_TEMPLATE_KEY, template);
     free(template);
@@ -426,6 +469,7 @@ int spark_driver_check(const struct spark_app *app, struct field_error *error) {
 
     r = r < 0 ? r : check_role(&spec, "executor", error);
     r = r < 0 ? r : spark_files_check(app, error);
+    r = r < 0 ? r : spark_exposed_check(app, error);
     buf_init(&properties, PROPERTIES_BYTES_MAX);
     spark_properties_print(&app->conf, &properties);
     full = properties.full || app->conf.count + 32 > LIMIT_SPARK_CONF_KEYS;

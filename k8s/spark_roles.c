@@ -15,19 +15,13 @@
 #include "k8s/spark_reader.h"
 #include "k8s/spark_template.h"
 
-/* An executor's memory limit: what its template says of it, Spark overwrites. */
-static int refuse_memory_limit(struct spark_reader *reader, const struct json_at *at,
-                               const char *key) {
-    (void)key;
-    return json_fail(at, reader->error, ERR_INVALID,
-                     "Spark sets an executor's memory limit to its request; raise memoryOverhead");
-}
-
 /* memoryLimit: 4g as Spark writes it, or 4Gi as Kubernetes does. As the latter, 512m would be
  * half a byte. */
 static int read_memory_limit(struct spark_reader *reader, const struct json_at *at,
                              const char *key) {
-    int64_t *bytes = &reader->app->driver_memory_limit_bytes;
+    struct spark_app *app = reader->app;
+    int64_t *bytes = strcmp(reader->role, "driver") == 0 ? &app->driver_memory_limit_bytes
+                                                         : &app->executor_memory_limit_bytes;
     const char *text = "";
     int r = json_get_text(at, &text, reader->error);
 
@@ -432,7 +426,7 @@ int spark_read_executor(struct spark_reader *reader, const struct json_at *at, c
         {"envVars", spark_map_to_conf, "spark.executorEnv."},
         {"env", read_executor_env, NULL},
         {"volumeMounts", read_executor_mounts, NULL},
-        {"memoryLimit", refuse_memory_limit, NULL},
+        {"memoryLimit", read_memory_limit, NULL},
         {"securityContext", read_executor_security, NULL},
         {"terminationGracePeriodSeconds", read_executor_grace, NULL},
     };

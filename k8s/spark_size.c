@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "base/limits.h"
 #include "base/quantity.h"
 #include "base/text.h"
@@ -274,18 +276,41 @@ static int check_count(const struct spark_app *app, struct field_error *error) {
     return ERR_FULL;
 }
 
-static int check_memory_limit(const struct spark_app *app, struct field_error *error) {
+/* memoryLimit of a role, against what it asks for. */
+static int check_memory_limit(const struct spark_app *app, const char *role, int64_t limit_bytes,
+                              struct field_error *error) {
+    const struct spark_size *size =
+        strcmp(role, "driver") == 0 ? &app->driver_size : &app->executor_size;
     struct json_at top = json_at_root(app->root);
     struct json_at spec = json_at_key(&top, "spec");
-    struct json_at driver = json_at_key(&spec, "driver");
-    struct json_at limit = json_at_key(&driver, "memoryLimit");
+    struct json_at at = json_at_key(&spec, role);
+    struct json_at limit = json_at_key(&at, "memoryLimit");
 
-    if (!json_is_there(&limit) ||
-        app->driver_memory_limit_bytes >= app->driver_size.memory_mib * BYTES_PER_MIB) {
+    if (!json_is_there(&limit) || limit_bytes >= size->memory_mib * BYTES_PER_MIB) {
         return OK;
     }
-    return json_fail(&limit, error, ERR_INVALID, "is below the driver's request of %" PRId64 "Mi",
-                     app->driver_size.memory_mib);
+    return json_fail(&limit, error, ERR_INVALID, "is below the %s's request of %" PRId64 "Mi", role,
+                     size->memory_mib);
+}
+
+static void say_mib(struct spark_app *app, const char *pattern, const char *role, int64_t mib);
+
+/* Spark makes an executor's limit its request, whatever a template says: its overhead is what is
+ * missing, so that it may use as much as was meant. */
+static void raise_to_limit(struct spark_app *app) {
+    struct spark_size *size = &app->executor_size;
+    const int64_t limit_mib = app->executor_memory_limit_bytes / BYTES_PER_MIB;
+
+    if (json_is_true(json_object_get(app->root, "operator"))) {
+        return; /* Its webhook patches the limit alone. */
+    }
+    app->executor_memory_limit_bytes = 0;
+    if (limit_mib > size->memory_mib) {
+        size->overhead_mib += limit_mib - size->memory_mib;
+        size->memory_mib = limit_mib;
+        size->overhead_given = true;
+        say_mib(app, "spark.*.memoryOverhead", "executor", size->overhead_mib);
+    }
 }
 
 int spark_size_resolve(struct spark_app *app, struct field_error *error) {
@@ -297,7 +322,11 @@ int spark_size_resolve(struct spark_app *app, struct field_error *error) {
     r = r < 0 ? r : resolve_role(app, "driver", &app->driver_size, error);
     r = r < 0 ? r : resolve_role(app, "executor", &app->executor_size, error);
     r = r < 0 ? r : resolve_count(app, error);
-    r = r < 0 ? r : check_memory_limit(app, error);
+    r = r < 0 ? r : check_memory_limit(app, "driver", app->driver_memory_limit_bytes, error);
+    r = r < 0 ? r : check_memory_limit(app, "executor", app->executor_memory_limit_bytes, error);
+    if (r == OK) {
+        raise_to_limit(app);
+    }
     return r < 0 ? r : check_count(app, error);
 }
 
@@ -409,6 +438,16 @@ static void explain_role(const char *what, const struct spark_size *size, struct
     buf_add_char(out, '\n');
 }
 
+/* Said, because somebody may have meant another scheduler. */
+static void explain_batch_scheduler(const struct spark_app *app, struct buf *out) {
+    const char *name = json_string_value(json_object_get(app->spec, "batchScheduler"));
+
+    if (name != NULL && !json_is_true(json_object_get(app->root, "operator"))) {
+        buf_add_format(out, "batchScheduler %s: not used, this queue starts all of it or nothing\n",
+                       name);
+    }
+}
+
 void spark_size_explain(const struct spark_app *app, struct buf *out_text) {
     char what[64];
 
@@ -424,4 +463,5 @@ void spark_size_explain(const struct spark_app *app, struct buf *out_text) {
         }
         buf_add_char(out_text, '\n');
     }
+    explain_batch_scheduler(app, out_text);
 }

@@ -138,6 +138,17 @@ static const struct sim_resource resources[] = {
      .short_names = "netpol",
      .namespaced = true,
      .has_generation = true},
+    /* Kept and shown, but no traffic comes in. */
+    {.id = SIM_INGRESSES,
+     .group = "networking.k8s.io",
+     .version = "v1",
+     .plural = "ingresses",
+     .singular = "ingress",
+     .kind = "Ingress",
+     .short_names = "ing",
+     .namespaced = true,
+     .has_status = true,
+     .has_generation = true},
     /* Kept with its status; nobody here acts on it. */
     {.id = SIM_SPARKAPPLICATIONS,
      .group = "sparkoperator.k8s.io",
@@ -182,6 +193,10 @@ const char *sim_resource_qualified(const struct sim_resource *resource) {
         return "poddisruptionbudgets.policy";
     case SIM_NETWORKPOLICIES:
         return "networkpolicies.networking.k8s.io";
+    case SIM_INGRESSES:
+        return "ingresses.networking.k8s.io";
+    case SIM_SPARKAPPLICATIONS:
+        return "sparkapplications.sparkoperator.k8s.io";
     default:
         ENSURE(resource->group[0] == '\0');
         return resource->plural;
@@ -199,6 +214,7 @@ const char *sim_resource_api_version(const struct sim_resource *resource) {
     case SIM_PODDISRUPTIONBUDGETS:
         return "policy/v1";
     case SIM_NETWORKPOLICIES:
+    case SIM_INGRESSES:
         return "networking.k8s.io/v1";
     default:
         ENSURE(resource->group[0] == '\0');

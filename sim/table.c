@@ -370,6 +370,7 @@ static const struct {
     [SIM_PODDISRUPTIONBUDGETS] = {"Min Available,Max Unavailable,#Allowed Disruptions,Age",
                                   budget_cells},
     [SIM_NETWORKPOLICIES] = {"Pod-Selector,Age", policy_cells},
+    [SIM_INGRESSES] = {"Age", age_cell},
     [SIM_SPARKAPPLICATIONS] = {"Age", age_cell},
 };
 

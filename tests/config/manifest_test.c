@@ -449,7 +449,7 @@ TEST(manifest_of_a_job__refuses_what_has_no_meaning_here) {
 TEST(manifest__canonical_json_of_itself_is_itself) {
     static const char text[] = SPARK NAMED
         "spec:\n  sparkConf: {n: 1.50, t: \"a\\u2028\\\"\\\\\\u0001\xf0\x9f\x98\x80\"}\n"
-        "  memoryOverheadFactor: 0.1\n  sparkUIOptions: {a: [0x10, 1e400, -0.0, 1e20]}\n";
+        "  memoryOverheadFactor: 0.1\n  driver: {lifecycle: {a: [0x10, 1e400, -0.0, 1e20]}}\n";
     struct problems problems = {0};
     struct manifest_set first;
     struct manifest_set second;

@@ -829,8 +829,22 @@ TEST(payload_read__refuses_what_cannot_be_carried_out) {
          "spec.driver.template.spec.nodeName", "scheduler"},
         {"a sidecar that is none", JVM ",'executor':{'sidecars':['x']}",
          "spec.executor.sidecars[0]", "object"},
-        {"a memory limit of executors", JVM ",'executor':{'memoryLimit':'4g'}",
-         "spec.executor.memoryLimit", "memoryOverhead"},
+        {"an executor's limit below its memory", JVM ",'executor':{'memoryLimit':'1g'}",
+         "spec.executor.memoryLimit", "1408Mi"},
+        {"an exporter without its jar", JVM ",'monitoring':{'prometheus':{'port':8090}}",
+         "spec.monitoring.prometheus.jmxExporterJar", "required"},
+        {"an exporter's port that is none",
+         JVM ",'monitoring':{'prometheus':{'jmxExporterJar':'/j.jar','port':0}}",
+         "spec.monitoring.prometheus.port", "port"},
+        {"a type of Service that is none", JVM ",'sparkUIOptions':{'serviceType':'ExternalName'}",
+         "spec.sparkUIOptions.serviceType", "NodePort"},
+        {"an Ingress that is nowhere", JVM ",'sparkUIOptions':{'ingressAnnotations':{'a':'b'}}",
+         "spec.sparkUIOptions.ingressAnnotations", "ingressURLFormat"},
+        {"a driver's port without a number", JVM ",'driverIngressOptions':[{}]",
+         "spec.driverIngressOptions[0].servicePort", "port"},
+        {"a driver's port twice",
+         JVM ",'driverIngressOptions':[{'servicePort':80},{'servicePort':80}]",
+         "spec.driverIngressOptions[1]", "already"},
         {"an executor's mount without a volume", JVM ",'executor':{'volumeMounts':[{'name':'v'}]}",
          "spec.executor.volumeMounts[0].name", "spec.volumes"},
         {"a mount without a volume", JVM ",'driver':{'volumeMounts':[{'name':'v'}]}",
@@ -1233,6 +1247,180 @@ TEST(payload_demand__counts_what_templates_add) {
 }
 
 /* --- Executors through the configuration ------------------------------------ */
+
+/* --- What the operator makes beside the pods ------------------------------------ */
+
+static json_t *exposed_part(const struct payload *payload, const struct payload_run *run,
+                            size_t index) {
+    return parsed(part_body(payload, run, "u", PAYLOAD_EXPOSED_FIRST + index));
+}
+
+TEST(payload_parts__show_the_driver_as_the_operator_does) {
+    static const char spec[] =
+        JVM ",'driverPodDisruptionBudget':true,'batchScheduler':'volcano','batchSchedulerOptions':{"
+            "'queue':'q','priorityClassName':'high','resources':{'cpu':'2'}},'sparkUIOptions':{"
+            "'servicePort':80,'serviceType':'NodePort','serviceLabels':{'a':'b'},'ingressURLFormat'"
+            ":'https://ui.example.com/{{$appNamespace}}/{{ $appName }}','ingressAnnotations':{'c':"
+            "'d'},'ingressTLS':[{'hosts':['ui.example.com'],'secretName':'tls'}]},"
+            "'driverIngressOptions':[{'servicePort':5005,'ingressURLFormat':'{{$appId}}.x'},"
+            "{'servicePort':6006,'servicePortName':'tensorboard'}]";
+    struct payload *payload = must_read(spec, "the spec");
+    struct payload_run run = run_of("etl");
+    struct spark_conf conf = properties_of(payload, &run);
+    struct resource_names names = {0};
+    struct field_error error = {0};
+    struct demand *demand = NULL;
+    json_t *parts[8];
+    static const struct {
+        size_t part;
+        const char *path;
+        const char *want;
+    } rows[] = {
+        {0, "kind", "PodDisruptionBudget"},
+        {0, "metadata.name", "etl-42-1-driver"},
+        {0, "spec.selector.matchLabels.spark-role", "driver"},
+        {0, "metadata.ownerReferences.0.uid", "u"},
+        {1, "kind", "Service"},
+        {1, "metadata.name", "etl-42-1-ui-svc"},
+        {1, "metadata.labels.a", "b"},
+        {1, "spec.type", "NodePort"},
+        {1, "spec.ports.0.name", "spark-driver-ui-port"},
+        {1, "spec.selector.spark-role", "driver"},
+        {2, "kind", "Ingress"},
+        {2, "metadata.name", "etl-42-1-ui-ingress"},
+        {2, "metadata.annotations.c", "d"},
+        {2, "spec.rules.0.host", "ui.example.com"},
+        {2, "spec.rules.0.http.paths.0.path", "/spark/etl(/|$)(.*)"},
+        {2, "spec.rules.0.http.paths.0.pathType", "ImplementationSpecific"},
+        {2, "spec.rules.0.http.paths.0.backend.service.name", "etl-42-1-ui-svc"},
+        {2, "spec.tls.0.secretName", "tls"},
+        {3, "metadata.name", "etl-42-1-driver-5005"},
+        {3, "spec.ports.0.name", "driver-ing-5005"},
+        {3, "spec.type", "ClusterIP"},
+        {4, "metadata.name", "etl-42-1-ing-5005"},
+        {5, "metadata.name", "etl-42-1-driver-6006"},
+        {5, "spec.ports.0.name", "tensorboard"},
+    };
+
+    for (size_t i = 0; i < 6; i++) {
+        parts[i] = exposed_part(payload, &run, i);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CHECK_STR(text_at(parts[rows[i].part], rows[i].path), rows[i].want, rows[i].path);
+    }
+    CHECK_EQ(json_integer_value(at(parts[1], "spec.ports.0.port")), 80, "its own port");
+    CHECK_EQ(json_integer_value(at(parts[1], "spec.ports.0.targetPort")), 4040, "the driver's");
+    CHECK_STR(json_string_value(json_object_get(at(parts[2], "metadata.annotations"),
+                                                "nginx.ingress.kubernetes.io/rewrite-target")),
+              "/$2", "a subpath is taken off");
+    CHECK(strstr(text_at(parts[4], "spec.rules.0.host"), "spark-") != NULL, "the application's id");
+    for (size_t i = 6; i < SPARK_EXPOSED_COUNT; i++) {
+        struct payload_part part;
+
+        CHECK(!payload_part_make(payload, &run, NULL, PAYLOAD_EXPOSED_FIRST + i, &part), "no more");
+    }
+    CHECK_STR(spark_conf_get(&conf, "spark.ui.proxyBase"), "/spark/etl", "its pages know it");
+    CHECK_OK(payload_demand(payload, &names, &demand, &error), "demand");
+    CHECK_EQ(demand_object_amount(demand, "services"), 4, "services");
+    CHECK_EQ(demand_object_amount(demand, "ingresses.networking.k8s.io"), 2, "ingresses");
+    CHECK_EQ(demand_object_amount(demand, "poddisruptionbudgets.policy"), 1, "budgets");
+    for (size_t i = 0; i < 6; i++) {
+        json_decref(parts[i]);
+    }
+    demand_destroy(demand);
+    resource_names_finish(&names);
+    spark_conf_finish(&conf);
+    payload_destroy(payload);
+}
+
+TEST(payload_of_monitoring__has_the_exporter_in_both_roles) {
+    static const char spec[] =
+        JVM ",'driver':{'javaOptions':'-Da=b'},'monitoring':{'exposeDriverMetrics':true,"
+            "'exposeExecutorMetrics':true,'prometheus':{'jmxExporterJar':'/prom.jar','port':9404,"
+            "'portName':'metrics'}}";
+    struct payload *payload = must_read(spec, "the spec");
+    struct payload_run run = run_of("etl");
+    struct spark_conf conf = properties_of(payload, &run);
+    json_t *pod = parsed(payload_pod_body(payload, &run));
+    json_t *map = parsed(part_body(payload, &run, "u", PAYLOAD_METRICS_MAP));
+    json_t *template = executor_template(payload);
+    static const char *const properties[][2] = {
+        {"spark.driver.extraJavaOptions",
+         "-Da=b -javaagent:/prom.jar=9404:/etc/metrics/conf/prometheus.yaml"},
+        {"spark.executor.extraJavaOptions",
+         "-javaagent:/prom.jar=9404:/etc/metrics/conf/prometheus.yaml"},
+        {"spark.metrics.conf", "/etc/metrics/conf/metrics.properties"},
+        {"spark.metrics.namespace", "spark.etl"},
+        {"spark.kubernetes.executor.annotation.prometheus.io/scrape", "true"},
+        {"spark.kubernetes.executor.annotation.prometheus.io/port", "9404"},
+        {"spark.kubernetes.driver.annotation.prometheus.io/path", "/metrics"},
+    };
+    static const struct path_row of_pod[] = {
+        {"spec.volumes.0.configMap.name", "etl-42-1-prom-conf"},
+        {"spec.containers.0.volumeMounts.0.mountPath", "/etc/metrics/conf"},
+        {"spec.containers.0.ports.3.name", "metrics"},
+    };
+    static const struct path_row of_template[] = {
+        {"spec.volumes.0.configMap.name", "pi-42-1-prom-conf"},
+        {"spec.containers.0.volumeMounts.0.name", "metrics-conf-vol"},
+        {"spec.containers.0.ports.0.name", "metrics"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(properties); i++) {
+        CHECK_STR(spark_conf_get(&conf, properties[i][0]), properties[i][1], properties[i][0]);
+    }
+    check_paths(pod, of_pod, ARRAY_LEN(of_pod));
+    check_paths(template, of_template, ARRAY_LEN(of_template));
+    CHECK_STR(text_at(map, "metadata.name"), "etl-42-1-prom-conf", "the map");
+    CHECK(strstr(json_string_value(json_object_get(at(map, "data"), "prometheus.yaml")),
+                 "spark_driver_") != NULL,
+          "rules of its own");
+    CHECK(strstr(json_string_value(json_object_get(at(map, "data"), "metrics.properties")),
+                 "JmxSink") != NULL,
+          "and properties");
+    json_decref(pod);
+    json_decref(map);
+    json_decref(template);
+    spark_conf_finish(&conf);
+    payload_destroy(payload);
+}
+
+TEST(payload_of_monitoring__makes_no_map_of_files_in_the_image) {
+    struct payload *payload = must_read(
+        JVM ",'monitoring':{'metricsPropertiesFile':'/m','prometheus':{'jmxExporterJar':'/j',"
+            "'configFile':'/c'},'exposeDriverMetrics':true}",
+        "the spec");
+    struct payload_run run = run_of("etl");
+    struct spark_conf conf = properties_of(payload, &run);
+    struct payload_part part;
+
+    CHECK(!payload_part_make(payload, &run, NULL, PAYLOAD_METRICS_MAP, &part), "no map");
+    CHECK_STR(spark_conf_get(&conf, "spark.metrics.conf"), "/m", "the image's file");
+    CHECK_STR(spark_conf_get(&conf, "spark.driver.extraJavaOptions"), "-javaagent:/j=8090:/c",
+              "the image's rules");
+    CHECK(spark_conf_get(&conf, "spark.executor.extraJavaOptions") == NULL, "executors show none");
+    spark_conf_finish(&conf);
+    payload_destroy(payload);
+}
+
+/* Spark makes an executor's limit its request: it asks for as much as it may use. */
+TEST(payload_demand__raises_executors_to_their_memory_limit) {
+    struct payload *payload = must_read(JVM ",'executor':{'memoryLimit':'2Gi'}", "the spec");
+    struct payload_run run = run_of("etl");
+    struct spark_conf conf = properties_of(payload, &run);
+    struct resource_names names = {0};
+    struct field_error error = {0};
+    struct demand *demand = NULL;
+
+    CHECK_OK(payload_demand(payload, &names, &demand, &error), "demand");
+    CHECK_EQ(demand->groups[1].requests.amount[RESOURCE_MEMORY], 2048 * MIB, "request");
+    CHECK_EQ(demand->groups[1].limits.amount[RESOURCE_MEMORY], 2048 * MIB, "limit");
+    CHECK_STR(spark_conf_get(&conf, "spark.executor.memoryOverhead"), "1024m", "said to Spark");
+    demand_destroy(demand);
+    resource_names_finish(&names);
+    spark_conf_finish(&conf);
+    payload_destroy(payload);
+}
 
 TEST(payload_properties__say_for_executors_what_spark_can_be_told) {
     static const struct {

@@ -809,6 +809,8 @@ TEST(rest_table__has_a_cell_per_column_for_every_resource) {
          "{\"metadata\":{\"name\":\"b\"},\"spec\":{\"minAvailable\":1}}"},
         {"/apis/sparkoperator.k8s.io/v1beta2/namespaces/default/sparkapplications",
          "{\"metadata\":{\"name\":\"app\"},\"spec\":{}}"},
+        {"/apis/networking.k8s.io/v1/namespaces/default/ingresses",
+         "{\"metadata\":{\"name\":\"i\"},\"spec\":{}}"},
         {"/apis/networking.k8s.io/v1/namespaces/default/networkpolicies",
          "{\"metadata\":{\"name\":\"n\"},\"spec\":{\"podSelector\":{}}}"},
     };
