@@ -288,18 +288,21 @@ static bool takes_answer(enum api_route route, const char *accept) {
     const char *const *types = is_text ? text : json;
     size_t count = is_text ? ARRAY_LEN(text) : ARRAY_LEN(json);
 
+    if (accept[0] == '\0') {
+        return true;
+    }
     for (size_t i = 0; i < count; i++) {
         if (lists_type(accept, types[i])) {
             return true;
         }
     }
-    return accept[0] == '\0' || (ON(route) & (ON(API_REPORT) | ON(API_REPORT_SEND))) != 0;
+    return (ON(route) & (ON(API_REPORT) | ON(API_REPORT_SEND))) != 0;
 }
 
 /* YAML or JSON: the parser of manifests takes one for the other, so no type is fine too. */
 static bool is_manifest_type(const char *type) {
-    static const char *const types[] = {"application/yaml", "application/x-yaml", "text/yaml",
-                                        "text/x-yaml", "application/json"};
+    static const char *const types[] = {"application/json", "application/yaml",
+                                        "application/x-yaml", "text/yaml", "text/x-yaml"};
 
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         if (lists_type(type, types[i])) {

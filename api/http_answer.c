@@ -91,7 +91,9 @@ void http_answer_head(struct buf *out, const struct http_reply *reply, enum http
     buf_add_char(out, ' ');
     buf_add_text(out, phrase_of(reply->status));
     buf_add_text(out, "\r\n");
-    add_field(out, "Date", date);
+    buf_add_text(out, "Date: "); /* Ours, and clean. */
+    buf_add_text(out, date);
+    buf_add_text(out, "\r\n");
     add_field(out, "Content-Type", reply->content_type);
     for (size_t i = 0; i < reply->field_count; i++) {
         add_field(out, reply->fields[i].name, reply->fields[i].value);

@@ -28,7 +28,8 @@ static void reply_submitted(struct daemon *daemon, struct api_call *call, uint64
                             size_t count, bool replayed, const struct wire_put *puts,
                             size_t put_count) {
     size_t named = call->brief ? 0 : count;
-    struct wire_submitted *jobs = mem_alloc(named, sizeof *jobs);
+    struct wire_submitted one;
+    struct wire_submitted *jobs = named == 1 ? &one : mem_alloc(named, sizeof *jobs);
     struct buf json = front_answer_buf();
 
     for (size_t i = 0; i < named; i++) {
@@ -51,7 +52,9 @@ static void reply_submitted(struct daemon *daemon, struct api_call *call, uint64
                                                                   .count = (int64_t)count,
                                                                   .replayed = replayed});
     front_reply_buf(call, replayed ? 200 : 201, &json);
-    free(jobs);
+    if (jobs != &one) {
+        free(jobs);
+    }
 }
 
 /* True when the key was seen before: the call is then ended. */
@@ -129,7 +132,8 @@ void front_submit(struct daemon *daemon, struct api_call *call) {
               work, submission_destroy);
 }
 
-/* The event of the turn that was committed; NULL: of another one. */
+/* The event of the turn that was committed; NULL: of another one. O(events): only for answers that
+ * tell of schedules. */
 static const struct submit_event *find_submit(const struct daemon *daemon, uint64_t token) {
     for (size_t i = 0; i < daemon->turn_events; i++) {
         const struct event *event = &daemon->inbox.events[i];
@@ -147,10 +151,11 @@ void front_submit_answered(struct daemon *daemon, struct api_call *call,
         (void)map_remove(&daemon->front->keys, call->idempotency_key);
     }
     if (reply->code == OK) {
-        const struct submit_event *submit = find_submit(daemon, reply->token);
+        const struct submit_event *submit =
+            reply->puts != NULL ? find_submit(daemon, reply->token) : NULL;
         struct wire_put *puts = NULL;
 
-        if (submit != NULL && reply->puts != NULL) {
+        if (submit != NULL) {
             puts = mem_alloc(submit->schedule_count, sizeof *puts);
             name_puts(submit, reply->puts, puts);
         }

@@ -29,9 +29,8 @@ struct submission_work {
     struct new_schedule *schedules;
     char **schedule_teams;
     size_t schedule_count;
-    char *texts; /* what the four below point to */
-    const char *submitter;
-    const char *key; /* NULL: none */
+    const char *submitter; /* this text and the three below lie behind the struct */
+    const char *key;       /* NULL: none */
     unsigned char request_hash[SPEC_HASH_BYTES];
     const char *namespace;      /* of jobs that do not say theirs */
     struct new_after **afters;  /* of the manifests; NULL: none */
@@ -120,11 +119,15 @@ static int32_t priority_of(const struct manifest *manifest, const struct new_job
 static int64_t resolve(const struct daemon *daemon, const struct deadline *deadline,
                        const char *path, struct position place, struct problems *problems) {
     const struct zone *zone = daemon->config.windows->home;
-    int64_t now_us = daemon_now(daemon).now_us;
-    int64_t by_us = deadline_us(deadline, deadline_day_of(now_us, zone), zone);
     char text[RFC3339_BYTES_MAX];
+    int64_t now_us, by_us;
 
-    if (deadline->kind == DEADLINE_NONE || by_us > now_us) {
+    if (deadline->kind == DEADLINE_NONE) {
+        return 0;
+    }
+    now_us = daemon_now(daemon).now_us;
+    by_us = deadline_us(deadline, deadline_day_of(now_us, zone), zone);
+    if (by_us > now_us) {
         return by_us;
     }
     rfc3339_print(by_us, text);
@@ -311,22 +314,44 @@ static void read_schedule(struct daemon *daemon, const struct api_call *call,
     check_owner(daemon, call, work, manifest, problems);
 }
 
-/* What the call lends and the work needs for longer: in one piece. */
-static void keep_texts(struct submission_work *work, const char *const texts[],
-                       const char **const out[], size_t count) {
-    size_t bytes = 0;
-    char *at;
+/* What the call lends and the work needs for longer. */
+struct work_texts {
+    const char *submitter, *key, *namespace, *priority_class;
+};
 
-    for (size_t i = 0; i < count; i++) {
-        bytes += strlen(texts[i]) + 1;
-    }
-    at = work->texts = mem_alloc(bytes, 1);
-    for (size_t i = 0; i < count; i++) {
-        *out[i] = at;
-        bytes = strlen(texts[i]) + 1;
-        memcpy(at, texts[i], bytes);
-        at += bytes;
-    }
+static const char *keep_text(char **at, const char *text) {
+    const char *kept = *at;
+    size_t bytes = strlen(text) + 1;
+
+    memcpy(*at, text, bytes);
+    *at += bytes;
+    return kept;
+}
+
+static struct submission_work *create_work(const struct work_texts *texts) {
+    size_t bytes = strlen(texts->submitter) + strlen(texts->key) + strlen(texts->namespace) +
+                   strlen(texts->priority_class) + 4;
+    struct submission_work *work = mem_alloc(1, sizeof *work + bytes);
+    char *at = (char *)(work + 1);
+
+    work->submitter = keep_text(&at, texts->submitter);
+    work->key = texts->key[0] != '\0' ? keep_text(&at, texts->key) : NULL;
+    work->namespace = keep_text(&at, texts->namespace);
+    work->priority_class = keep_text(&at, texts->priority_class);
+    return work;
+}
+
+/* All in one piece, behind the jobs. */
+static void make_lists(struct submission_work *work, size_t jobs, size_t manifests,
+                       size_t schedules) {
+    work->jobs =
+        mem_alloc(1, jobs * (sizeof *work->jobs + sizeof *work->teams) +
+                         manifests * sizeof(struct new_after *) +
+                         schedules * (sizeof *work->schedules + sizeof *work->schedule_teams));
+    work->schedules = (struct new_schedule *)(void *)(work->jobs + jobs);
+    work->teams = (char **)(void *)(work->schedules + schedules);
+    work->schedule_teams = work->teams + jobs;
+    work->afters = (struct new_after **)(void *)(work->schedule_teams + schedules);
 }
 
 static int load_schedule(struct daemon *daemon, struct submission_work *work,
@@ -342,7 +367,7 @@ static int load_schedule(struct daemon *daemon, struct submission_work *work,
     describe(daemon, work, manifest, &schedule.job, &problems);
     schedule.job.team = stored->team;
     schedule.job.demand = demand_of(daemon, work, manifest, &schedule.job, &problems);
-    work->afters = mem_alloc(1, sizeof(struct new_after *));
+    make_lists(work, 0, 1, 0);
     read_after(daemon, work, 0, &schedule.job, &problems);
     keep_demand(&schedule.job);
     r = describe_schedule(daemon, manifest, error, &schedule);
@@ -366,16 +391,17 @@ static struct manifest_defaults defaults_of(const struct daemon *daemon) {
 int submission_load_schedule(struct daemon *daemon, const struct fact *fact, struct error *error) {
     const struct manifest_defaults defaults = defaults_of(daemon);
     const char *text = fact->value.schedule.text;
-    struct submission_work *work = mem_alloc(1, sizeof *work);
     struct problems problems = {0};
     char *namespace = mem_copy_text_n(fact->key, strcspn(fact->key, "/"));
-    const char *const texts[] = {namespace, daemon->config.default_priority_class};
-    const char **const out[] = {&work->namespace, &work->priority_class};
+    struct submission_work *work =
+        create_work(&(struct work_texts){.submitter = "",
+                                         .key = "",
+                                         .namespace = namespace,
+                                         .priority_class = daemon->config.default_priority_class});
     int r;
 
-    work->known = known_manifests_create();
-    keep_texts(work, texts, out, ARRAY_LEN(texts));
     free(namespace);
+    work->known = known_manifests_create();
     r = manifest_set_parse_with(&defaults, text, strlen(text), &work->known->set, &problems);
     if (r < 0) {
         r = error_set(error, r, "%s: %s", problems.items[0].path, problems.items[0].message);
@@ -408,17 +434,15 @@ static void refuse(struct api_call *call, int code, struct problems *problems) {
     problems_finish(problems);
 }
 
-static struct submission_work *create_work(const struct daemon *daemon,
-                                           const struct api_call *call) {
-    struct submission_work *work = mem_alloc(1, sizeof *work);
-    const char *const texts[] = {call->identity.user, call->idempotency_key,
-                                 either(call->default_namespace, daemon->config.default_namespace),
-                                 daemon->config.default_priority_class};
-    const char **const out[] = {&work->submitter, &work->key, &work->namespace,
-                                &work->priority_class};
+static struct submission_work *begin_work(const struct daemon *daemon,
+                                          const struct api_call *call) {
+    struct submission_work *work = create_work(&(struct work_texts){
+        .submitter = call->identity.user,
+        .key = call->idempotency_key,
+        .namespace = either(call->default_namespace, daemon->config.default_namespace),
+        .priority_class = daemon->config.default_priority_class,
+    });
 
-    keep_texts(work, texts, out, ARRAY_LEN(texts));
-    work->key = work->key[0] != '\0' ? work->key : NULL;
     memcpy(work->request_hash, call->body_sha256, sizeof work->request_hash);
     return work;
 }
@@ -458,11 +482,7 @@ static void read_jobs(struct daemon *daemon, const struct api_call *call,
                      count, daemon->config.jobs_per_request_max);
         return;
     }
-    work->jobs = mem_alloc(count, sizeof *work->jobs);
-    work->teams = mem_alloc(count, sizeof *work->teams);
-    work->afters = mem_alloc(set->count, sizeof(struct new_after *));
-    work->schedules = mem_alloc(schedule_count, sizeof *work->schedules);
-    work->schedule_teams = mem_alloc(schedule_count, sizeof *work->schedule_teams);
+    make_lists(work, count, set->count, schedule_count);
     for (size_t i = 0; i < set->count; i++) {
         size_t at = work->job_count;
 
@@ -489,7 +509,7 @@ static struct submission_work *recognise(struct daemon *daemon, const struct api
     if (known == NULL) {
         return NULL;
     }
-    work = create_work(daemon, call);
+    work = begin_work(daemon, call);
     work->known = known;
     memcpy(work->name, named->text + named->name_at, named->name_bytes);
     read_jobs(daemon, call, work, &problems);
@@ -524,7 +544,7 @@ struct submission_work *submission_read(struct daemon *daemon, struct api_call *
     if (work != NULL) {
         return work;
     }
-    work = create_work(daemon, call);
+    work = begin_work(daemon, call);
     work->known = known_manifests_create();
     if (manifest_set_parse_with(&defaults, call->body, call->body_bytes, &work->known->set,
                                 &problems) == OK) {
@@ -563,17 +583,12 @@ void submission_destroy(void *value) {
     for (size_t i = 0; i < work->after_count; i++) {
         free(work->afters[i]);
     }
-    free(work->afters);
     for (size_t i = 0; i < work->schedule_count; i++) {
         demand_destroy(work->schedules[i].job.demand);
         zone_destroy(work->schedules[i].zone);
         free(work->schedule_teams[i]);
     }
-    free(work->schedules);
-    free(work->schedule_teams);
-    free(work->jobs);
-    free(work->teams);
+    free(work->jobs); /* and all lists behind it */
     known_manifests_destroy(work->known);
-    free(work->texts);
     free(work);
 }
