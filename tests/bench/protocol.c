@@ -14,27 +14,38 @@
 static void http_request(const struct protocol_request *request, struct buf *out) {
     buf_add_format(out,
                    "POST /v1/jobs?file=bench%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\n"
-                   "Idempotency-Key: %s-%" PRIu64 "\r\nContent-Length: %zu\r\n\r\n",
+                   "Idempotency-Key: %s-%s\r\nContent-Length: %zu\r\n\r\n",
                    request->query, request->type, request->key, request->number,
                    request->body_bytes);
     buf_add(out, request->body, request->body_bytes);
 }
 
+/* Where the body begins, and how long it is; false: the head is not all here. */
+static bool read_head(const struct buf *answer, size_t *out_body_at, size_t *out_body_bytes) {
+    static const char name[] = "Content-Length:";
+    const char *at = buf_text(answer);
+    const char *end;
+
+    *out_body_bytes = 0;
+    while ((end = strstr(at, "\r\n")) != NULL && end != at) {
+        if (strncasecmp(at, name, sizeof name - 1) == 0) {
+            *out_body_bytes = strtoul(at + sizeof name - 1, NULL, 10);
+        }
+        at = end + 2;
+    }
+    *out_body_at = end != NULL ? (size_t)(end + 2 - answer->data) : 0;
+    return end != NULL;
+}
+
 static enum protocol_answer http_answer(const struct buf *answer, size_t jobs) {
-    const char *text = buf_text(answer);
-    const char *end = strstr(text, "\r\n\r\n");
-    const char *length;
+    size_t body_at;
+    size_t body_bytes;
 
     (void)jobs;
-    if (end == NULL) {
+    if (!read_head(answer, &body_at, &body_bytes) || answer->bytes < body_at + body_bytes) {
         return PROTOCOL_INCOMPLETE;
     }
-    length = strcasestr(text, "\r\ncontent-length:");
-    ENSURE(length != NULL && length < end);
-    if (answer->bytes < (size_t)(end - text) + 4 + strtoul(length + 17, NULL, 10)) {
-        return PROTOCOL_INCOMPLETE;
-    }
-    return strncmp(text, "HTTP/1.1 201", 12) == 0 ? PROTOCOL_TAKEN : PROTOCOL_REFUSED;
+    return strncmp(buf_text(answer), "HTTP/1.1 201", 12) == 0 ? PROTOCOL_TAKEN : PROTOCOL_REFUSED;
 }
 
 /* --- beanstalkd: a put for each job, all written before the first answer is read --- */

@@ -12,8 +12,8 @@
 #include "base/buf.h"
 
 struct protocol_request {
-    const char *key; /* of the run; the number makes it this request's own */
-    uint64_t number;
+    const char *key;    /* of the run */
+    const char *number; /* makes it this request's own */
     const char *query; /* of http: "&brief=true" */
     const char *type;  /* MIME, of http */
     const char *body;  /* the jobs, one behind the other; of http the whole text */

@@ -2,7 +2,7 @@
  * daemon, or, with another --protocol, to one of those it is measured against.
  *
  * Each client keeps its connection and sends its next request when the last one is answered.
- * "@@@@@@@@" in the body becomes a number that no other request has, and so does the idempotency
+ * "@@@@@@@@" in the body becomes a number that no other has, and so does the end of the idempotency
  * key. --jobs repeats the body in each request. What came of it goes to the standard output as one
  * line of JSON.
  */
@@ -30,6 +30,7 @@
 #define HOLE        "@@@@@@@@"
 #define HOLE_BYTES  8
 #define HOLES_MAX   20000
+#define REQUEST_MAX ((size_t)64 << 20)
 #define ANSWER_MAX  ((size_t)64 << 20)
 #define CLIENTS_MAX 1024
 
@@ -60,7 +61,8 @@ struct load {
     struct options options;
     char *body;
     size_t body_bytes;
-    size_t holes[HOLES_MAX];
+    struct buf request;
+    size_t holes[HOLES_MAX]; /* in the request */
     size_t hole_count;
     uint64_t next_number;
     uint64_t begun;
@@ -109,47 +111,61 @@ static void read_body(struct load *load, const char *path) {
     }
     (void)fclose(file);
     repeat_body(load);
-    for (char *at = load->body; (at = strstr(at, HOLE)) != NULL; at += HOLE_BYTES) {
-        ENSURE(load->hole_count < HOLES_MAX);
-        load->holes[load->hole_count++] = (size_t)(at - load->body);
-    }
 }
 
-/* Each hole gets a number of its own. */
-static void number_body(struct load *load, char *body) {
+/* Each hole gets a number of its own, of eight digits. */
+static void number_holes(struct load *load, char *request) {
     for (size_t i = 0; i < load->hole_count; i++) {
-        char digits[HOLE_BYTES + 1];
+        uint64_t number = load->next_number++;
 
-        (void)snprintf(digits, sizeof digits, "%08" PRIu64, load->next_number++ % 100000000);
-        memcpy(body + load->holes[i], digits, HOLE_BYTES);
+        for (size_t digit = HOLE_BYTES; digit > 0; digit--, number /= 10) {
+            request[load->holes[i] + digit - 1] = (char)('0' + number % 10);
+        }
     }
 }
 
-static void send_more(struct load *load, struct client *client);
+/* All requests are this one but for the numbers in it: to make them costs the same little whatever
+ * the protocol is. */
+static void build_request(struct load *load) {
+    const char *at;
+    const char *end;
 
-static void begin_request(struct load *load, struct client *client) {
-    number_body(load, load->body);
-    buf_clear(&client->request);
+    buf_init(&load->request, REQUEST_MAX);
     load->options.protocol->request(&(struct protocol_request){.key = load->options.key,
-                                                               .number = load->begun,
+                                                               .number = HOLE,
                                                                .query = load->options.query,
                                                                .type = load->options.type,
                                                                .body = load->body,
                                                                .body_bytes = load->body_bytes,
                                                                .jobs = load->options.jobs},
-                                    &client->request);
+                                    &load->request);
+    ENSURE(!load->request.full);
+    end = load->request.data + load->request.bytes;
+    for (at = load->request.data; (at = memmem(at, (size_t)(end - at), HOLE, HOLE_BYTES)) != NULL;
+         at += HOLE_BYTES) {
+        ENSURE(load->hole_count < HOLES_MAX);
+        load->holes[load->hole_count++] = (size_t)(at - load->request.data);
+    }
+}
+
+static void send_more(struct load *load, struct client *client);
+
+static void begin_request(struct load *load, struct client *client, int64_t now_us) {
+    number_holes(load, load->request.data);
+    buf_clear(&client->request);
+    buf_add(&client->request, load->request.data, load->request.bytes);
     load->begun++;
     client->sent = 0;
     buf_clear(&client->answer);
-    client->since_us = mono_us();
+    client->since_us = now_us;
     send_more(load, client);
 }
 
-static bool may_begin(const struct load *load) {
+static bool may_begin(const struct load *load, int64_t now_us) {
     if (load->options.requests_max > 0) {
         return load->begun < load->options.requests_max;
     }
-    return mono_us() - load->start_us < load->options.time_us;
+    return now_us - load->start_us < load->options.time_us;
 }
 
 static void record_time(struct load *load, int64_t time_us) {
@@ -161,12 +177,14 @@ static void record_time(struct load *load, int64_t time_us) {
 }
 
 static void end_request(struct load *load, struct client *client, enum protocol_answer answer) {
-    record_time(load, mono_us() - client->since_us);
+    int64_t now_us = mono_us();
+
+    record_time(load, now_us - client->since_us);
     if (answer == PROTOCOL_REFUSED && load->refused++ == 0) {
         (void)fprintf(stderr, "submit_load: refused: %.400s\n", buf_text(&client->answer));
     }
-    if (may_begin(load)) {
-        begin_request(load, client);
+    if (may_begin(load, now_us)) {
+        begin_request(load, client, now_us);
     }
 }
 
@@ -264,7 +282,7 @@ static void open_client(struct load *load, struct client *client) {
 
     client->fd = options->socket_path != NULL ? connect_unix(options->socket_path)
                                               : connect_tcp(options->port);
-    buf_init(&client->request, ANSWER_MAX);
+    buf_init(&client->request, REQUEST_MAX);
     buf_init(&client->answer, ANSWER_MAX);
     if (options->protocol->greet != NULL) {
         greet(options->protocol, client);
@@ -280,8 +298,8 @@ static void run(struct load *load) {
     struct epoll_event events[CLIENTS_MAX];
 
     load->start_us = mono_us();
-    for (size_t i = 0; i < load->options.clients && may_begin(load); i++) {
-        begin_request(load, &load->clients[i]);
+    for (size_t i = 0; i < load->options.clients && may_begin(load, mono_us()); i++) {
+        begin_request(load, &load->clients[i], mono_us());
     }
     while (load->answered < load->begun) {
         int count = epoll_wait(load->epoll_fd, events, CLIENTS_MAX, wait_ms);
@@ -387,6 +405,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     read_body(load, argv[optind]);
+    build_request(load);
     load->next_number = load->options.first;
     load->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (load->epoll_fd < 0) {
