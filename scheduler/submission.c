@@ -20,12 +20,18 @@
 #include "scheduler/known_manifests.h"
 #include "scheduler/submission_after.h"
 
+/* Of one List so many kinds of manifests at most are read once more, so as to know them. */
+#define REMEMBERED_OF_A_REQUEST 16
+
 struct submission_work {
-    struct known_manifests *known;    /* what was read, or found to have been read before */
-    char name[LIMIT_LABEL_BYTES + 1]; /* instead of the known one's; "": its own names */
+    struct known_manifests *known;   /* what was read; NULL if all was known: */
+    struct known_manifests **knowns; /* one for each job */
+    size_t known_count;
+    char *known_texts; /* the jobs' own names and payloads */
     struct new_job *jobs;
     size_t job_count;
-    bool is_new; /* a job's specification was not known */
+    bool is_new;    /* a job's specification was not known */
+    bool is_unlike; /* nor one that differs in its arguments alone */
     struct new_schedule *schedules;
     char **schedule_teams;
     size_t schedule_count;
@@ -66,30 +72,57 @@ static struct retry_policy retry_of(const struct manifest *manifest, const struc
     };
 }
 
-/* The demand of a spec; NULL if it has problems. */
-static struct demand *demand_of(struct daemon *daemon, struct submission_work *work,
-                                const struct manifest *manifest, const struct new_job *job,
-                                struct problems *problems) {
-    const struct demand_key key = {
-        .kind = job->kind, .namespace = job->namespace, .spec_hash = job->spec.hash};
-    struct demand *demand = demands_get(&daemon->demands, &key);
-    struct payload *payload = NULL;
-    struct field_error field = {0};
+/* What a job is made of: a manifest, and what its own text says instead, if the manifest is that of
+ * a text like it. */
+struct source {
+    const struct manifest *manifest;
+    const char *name;
+    const char *payload;
+    size_t payload_bytes;
+    const unsigned char *hash; /* of the payload; NULL: to be computed */
+    const unsigned char *like; /* of a payload that asks for the same; NULL: none is known */
+};
+
+static struct source source_of(const struct manifest *manifest) {
+    return (struct source){.manifest = manifest,
+                           .name = manifest->name,
+                           .payload = manifest->payload,
+                           .payload_bytes = manifest->payload_bytes};
+}
+
+static struct demand *known_demand(struct daemon *daemon, struct submission_work *work,
+                                   const struct source *source, const struct demand_key *key) {
+    const struct demand_key like = {
+        .kind = key->kind, .namespace = key->namespace, .spec_hash = source->like};
+    struct demand *demand = demands_get(&daemon->demands, source->like != NULL ? &like : key);
 
     if (demand == NULL) {
         work->is_new = true;
-        demand =
-            demands_get_alike(&daemon->demands, &key, manifest->payload, manifest->payload_bytes);
+        demand = demands_get_alike(&daemon->demands, key, source->payload, source->payload_bytes);
     }
+    return demand;
+}
+
+/* The demand of a spec; NULL if it has problems. */
+static struct demand *demand_of(struct daemon *daemon, struct submission_work *work,
+                                const struct source *source, const struct new_job *job,
+                                struct problems *problems) {
+    const struct demand_key key = {
+        .kind = job->kind, .namespace = job->namespace, .spec_hash = job->spec.hash};
+    struct demand *demand = known_demand(daemon, work, source, &key);
+    struct payload *payload = NULL;
+    struct field_error field = {0};
+
     if (demand != NULL) {
         return demand;
     }
-    if (payload_read(manifest->kind, manifest->payload, manifest->payload_bytes, job->namespace,
-                     &payload, &field) < 0 ||
+    work->is_unlike = true;
+    if (payload_read(job->kind, source->payload, source->payload_bytes, job->namespace, &payload,
+                     &field) < 0 ||
         payload_demand(payload, core_resource_names(daemon->core), &demand, &field) < 0) {
-        manifest_explain(manifest, field.path, field.error.text, problems);
+        manifest_explain(source->manifest, field.path, field.error.text, problems);
     } else {
-        demands_put(&daemon->demands, &key, manifest->payload, manifest->payload_bytes, demand);
+        demands_put(&daemon->demands, &key, source->payload, source->payload_bytes, demand);
     }
     payload_destroy(payload);
     return demand;
@@ -97,13 +130,13 @@ static struct demand *demand_of(struct daemon *daemon, struct submission_work *w
 
 /* Is there a way to run it here at all? Problems get the place in the text. */
 static struct demand *read_demand(struct daemon *daemon, struct submission_work *work,
-                                  const struct manifest *manifest, const struct new_job *job,
+                                  const struct source *source, const struct new_job *job,
                                   struct problems *problems) {
-    struct demand *demand = demand_of(daemon, work, manifest, job, problems);
+    struct demand *demand = demand_of(daemon, work, source, job, problems);
     struct error error = {0};
 
     if (demand != NULL && core_check_possible(daemon->core, job->namespace, demand, &error) < 0) {
-        manifest_explain(manifest, "spec", error.text, problems);
+        manifest_explain(source->manifest, "spec", error.text, problems);
     }
     return demand;
 }
@@ -140,13 +173,13 @@ static int64_t resolve(const struct daemon *daemon, const struct deadline *deadl
 
 /* What the manifest says; a deadline that is not of a run of a schedule is an instant. */
 static void describe(struct daemon *daemon, const struct submission_work *work,
-                     const struct manifest *manifest, struct new_job *job,
-                     struct problems *problems) {
+                     const struct source *source, struct new_job *job, struct problems *problems) {
+    const struct manifest *manifest = source->manifest;
     const struct config *config = &daemon->config;
     bool is_run = manifest->schedule != NULL;
 
     *job = (struct new_job){
-        .name = either(work->name, manifest->name),
+        .name = source->name,
         .namespace = either(manifest->namespace, work->namespace),
         .window = manifest->window,
         .kind = manifest->kind,
@@ -164,12 +197,12 @@ static void describe(struct daemon *daemon, const struct submission_work *work,
                                : resolve(daemon, &manifest->finish_by, "finishBy",
                                          manifest->finish_by_place, problems),
         .preemptible = manifest->preemptible,
-        .spec = {.text = manifest->payload, .bytes = manifest->payload_bytes},
+        .spec = {.text = source->payload, .bytes = source->payload_bytes},
     };
     job->priority_class = either(manifest->priority_class, work->priority_class);
     job->priority = priority_of(manifest, job, config);
-    if (work->name[0] != '\0') {
-        memcpy(job->spec.hash, work->known->spec_hash, sizeof job->spec.hash);
+    if (source->hash != NULL) {
+        memcpy(job->spec.hash, source->hash, sizeof job->spec.hash);
     } else {
         digest_sha256(job->spec.text, job->spec.bytes, job->spec.hash);
     }
@@ -193,11 +226,12 @@ static bool is_served(const struct config *config, const char *namespace) {
 
 /* out_team: the job's, to be freed with the work. */
 static void read_job(struct daemon *daemon, const struct api_call *call,
-                     struct submission_work *work, const struct manifest *manifest,
+                     struct submission_work *work, const struct source *source,
                      struct problems *problems, struct new_job *job, char **out_team) {
+    const struct manifest *manifest = source->manifest;
     struct error error = {0};
 
-    describe(daemon, work, manifest, job, problems);
+    describe(daemon, work, source, job, problems);
     job->hold = job->hold || call->hold;
     *out_team = front_team_of(daemon, call, manifest, job->namespace);
     job->team = *out_team;
@@ -230,13 +264,14 @@ static void read_job(struct daemon *daemon, const struct api_call *call,
         problems_add(problems, manifest->window_place, "", "%s", error.text);
         return;
     }
-    job->demand = read_demand(daemon, work, manifest, job, problems);
+    job->demand = read_demand(daemon, work, source, job, problems);
     keep_demand(job);
 }
 
-static void read_after(struct daemon *daemon, struct submission_work *work, size_t manifest,
-                       struct new_job *job, struct problems *problems) {
-    struct submission_afters afters = {.set = &work->known->set, .manifest = manifest};
+static void read_after(struct daemon *daemon, struct submission_work *work,
+                       const struct manifest_set *set, size_t manifest, struct new_job *job,
+                       struct problems *problems) {
+    struct submission_afters afters = {.set = set, .manifest = manifest};
 
     submission_find_after(daemon, job->namespace, &afters, problems);
     work->afters[work->after_count++] = afters.items;
@@ -301,15 +336,16 @@ static void check_after(const struct manifest *manifest, const struct new_job *j
 static void read_schedule(struct daemon *daemon, const struct api_call *call,
                           struct submission_work *work, size_t place, struct problems *problems) {
     const struct manifest *manifest = &work->known->set.items[place];
+    const struct source source = source_of(manifest);
     size_t at = work->schedule_count++;
     struct new_schedule *schedule = &work->schedules[at];
     struct error error = {0};
 
-    read_job(daemon, call, work, manifest, problems, &schedule->job, &work->schedule_teams[at]);
+    read_job(daemon, call, work, &source, problems, &schedule->job, &work->schedule_teams[at]);
     if (describe_schedule(daemon, manifest, &error, schedule) < 0) {
         problems_add(problems, manifest->schedule->zone_place, "", "%s", error.text);
     }
-    read_after(daemon, work, place, &schedule->job, problems);
+    read_after(daemon, work, &work->known->set, place, &schedule->job, problems);
     check_after(manifest, &schedule->job, problems);
     check_owner(daemon, call, work, manifest, problems);
 }
@@ -358,17 +394,18 @@ static int load_schedule(struct daemon *daemon, struct submission_work *work,
                          const struct fact *fact, struct error *error) {
     const struct fact_schedule *stored = &fact->value.schedule;
     const struct manifest *manifest = &work->known->set.items[0];
+    const struct source source = source_of(manifest);
     struct new_schedule schedule = {.creator = stored->submitter,
                                     .created_us = stored->created_us,
                                     .changed_us = stored->changed_us};
     struct problems problems = {0};
     int r;
 
-    describe(daemon, work, manifest, &schedule.job, &problems);
+    describe(daemon, work, &source, &schedule.job, &problems);
     schedule.job.team = stored->team;
-    schedule.job.demand = demand_of(daemon, work, manifest, &schedule.job, &problems);
+    schedule.job.demand = demand_of(daemon, work, &source, &schedule.job, &problems);
     make_lists(work, 0, 1, 0);
-    read_after(daemon, work, 0, &schedule.job, &problems);
+    read_after(daemon, work, &work->known->set, 0, &schedule.job, &problems);
     keep_demand(&schedule.job);
     r = describe_schedule(daemon, manifest, error, &schedule);
     if (r == OK && problems.count > 0) {
@@ -484,6 +521,7 @@ static void read_jobs(struct daemon *daemon, const struct api_call *call,
     }
     make_lists(work, count, set->count, schedule_count);
     for (size_t i = 0; i < set->count; i++) {
+        const struct source source = source_of(&set->items[i]);
         size_t at = work->job_count;
 
         if (set->items[i].schedule != NULL) {
@@ -491,29 +529,107 @@ static void read_jobs(struct daemon *daemon, const struct api_call *call,
             continue;
         }
         work->job_count++;
-        read_job(daemon, call, work, &set->items[i], problems, &work->jobs[at], &work->teams[at]);
-        read_after(daemon, work, i, &work->jobs[at], problems);
+        read_job(daemon, call, work, &source, problems, &work->jobs[at], &work->teams[at]);
+        read_after(daemon, work, set, i, &work->jobs[at], problems);
         if (set->items[i].rows.count > 0) {
             repeat_job(work, &set->items[i]);
         }
     }
 }
 
-/* A text that is known but for its name; NULL: it isn't, or there is something to complain of. */
+/* --- Texts like those that were read before -------------------------------------------------- */
+
+struct named_list {
+    struct named_text *items;
+    size_t count;
+};
+
+/* Are they all known? In a List, one that waits for another may mean one that stands beside it. */
+static bool find_known(struct daemon *daemon, struct submission_work *work,
+                       const struct named_list *list) {
+    work->knowns = mem_alloc(list->count, sizeof(struct known_manifests *));
+    for (size_t i = 0; i < list->count; i++) {
+        struct known_manifests *known = known_texts_get(&daemon->known_texts, &list->items[i]);
+
+        if (known == NULL) {
+            return false;
+        }
+        work->knowns[work->known_count++] = known;
+        if (list->count > 1 && known->set.items[0].after.count > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Room for each job's name, and for its payload if that is its own. */
+static void make_known_texts(struct submission_work *work, const struct named_list *list) {
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < list->count; i++) {
+        const struct named_text *named = &list->items[i];
+
+        bytes += named->name.bytes + 1;
+        if (!known_manifests_has_payload(work->knowns[i], named)) {
+            bytes += known_manifests_payload_bytes(work->knowns[i], named);
+        }
+    }
+    work->known_texts = mem_alloc(bytes, 1);
+}
+
+/* Its texts are written at *at, which moves behind them. */
+static struct source known_source(const struct known_manifests *known,
+                                  const struct named_text *named, char **at) {
+    struct source source = source_of(&known->set.items[0]);
+
+    source.name = memcpy(*at, named->text + named->name.at, named->name.bytes);
+    *at += named->name.bytes + 1; /* The room is zeroed. */
+    if (known_manifests_has_payload(known, named)) {
+        source.hash = known->spec_hash;
+        return source;
+    }
+    source.like = known->spec_hash;
+    source.payload_bytes = known_manifests_payload_bytes(known, named);
+    known_manifests_print_payload(known, named, *at);
+    source.payload = *at;
+    *at += source.payload_bytes;
+    return source;
+}
+
+static void read_known(struct daemon *daemon, const struct api_call *call,
+                       struct submission_work *work, const struct named_list *list,
+                       struct problems *problems) {
+    char *at;
+
+    make_lists(work, list->count, list->count, 0);
+    make_known_texts(work, list);
+    at = work->known_texts;
+    for (size_t i = 0; i < list->count && problems->count == 0; i++) {
+        const struct source source = known_source(work->knowns[i], &list->items[i], &at);
+
+        work->job_count++;
+        read_job(daemon, call, work, &source, problems, &work->jobs[i], &work->teams[i]);
+        read_after(daemon, work, &work->knowns[i]->set, 0, &work->jobs[i], problems);
+    }
+}
+
+/* Texts that are known but for names and arguments; NULL: not all are, or there is something to
+ * complain of. */
 static struct submission_work *recognise(struct daemon *daemon, const struct api_call *call,
-                                         const struct named_text *named) {
-    struct known_manifests *known = known_texts_get(&daemon->known_texts, named);
+                                         const struct named_list *list) {
     struct problems problems = {0};
     struct submission_work *work;
+    bool is_known;
 
-    if (known == NULL) {
+    if (list->count == 0 || list->count > (size_t)daemon->config.jobs_per_request_max) {
         return NULL;
     }
     work = begin_work(daemon, call);
-    work->known = known;
-    memcpy(work->name, named->text + named->name_at, named->name_bytes);
-    read_jobs(daemon, call, work, &problems);
-    if (problems.count > 0) { /* Their places are those of another text. */
+    is_known = find_known(daemon, work, list);
+    if (is_known) {
+        read_known(daemon, call, work, list, &problems);
+    }
+    if (!is_known || problems.count > 0) { /* Their places are those of another text. */
         submission_destroy(work);
         work = NULL;
     }
@@ -521,30 +637,65 @@ static struct submission_work *recognise(struct daemon *daemon, const struct api
     return work;
 }
 
-/* One that came again, or differs only in its name from one that did: it may come once more. */
-static void remember(struct daemon *daemon, const struct submission_work *work,
-                     const struct named_text *named) {
-    struct known_manifests *known = work->known;
+/* A job that is as its text says but for what may differ. */
+static bool can_be_known(const struct manifest_set *set) {
+    return set->count == 1 && set->documents.plain_json && set->items[0].schedule == NULL &&
+           set->items[0].rows.count == 0;
+}
 
-    if (known->set.count == 1 && work->job_count == 1 && known->set.documents.plain_json &&
-        !work->is_new) {
-        memcpy(known->spec_hash, work->jobs[0].spec.hash, sizeof known->spec_hash);
+static void remember_one(struct daemon *daemon, struct known_manifests *known,
+                         const struct named_text *named) {
+    const struct manifest *manifest = &known->set.items[0];
+
+    if (can_be_known(&known->set)) {
+        digest_sha256(manifest->payload, manifest->payload_bytes, known->spec_hash);
         known_texts_put(&daemon->known_texts, named, known);
     }
 }
 
-struct submission_work *submission_read(struct daemon *daemon, struct api_call *call) {
-    struct problems problems = {0};
-    struct submission_work *work;
+/* Of a List's items those that are not known are read once more, each by itself. */
+static void remember_item(struct daemon *daemon, const struct named_text *named) {
     const struct manifest_defaults defaults = defaults_of(daemon);
-    struct named_text named;
-    bool has_name = named_text_find(call->body, call->body_bytes, &named);
+    struct known_manifests *known = known_manifests_create();
+    struct problems problems = {0};
 
-    work = has_name ? recognise(daemon, call, &named) : NULL;
-    if (work != NULL) {
-        return work;
+    if (manifest_set_parse_with(&defaults, named->text, named->bytes, &known->set, &problems) ==
+        OK) {
+        remember_one(daemon, known, named);
     }
-    work = begin_work(daemon, call);
+    problems_finish(&problems);
+    known_manifests_destroy(known);
+}
+
+/* One that came again, or differs only in name or arguments from one that did: more may come. */
+static void remember(struct daemon *daemon, const struct submission_work *work,
+                     const struct named_list *list) {
+    size_t left = REMEMBERED_OF_A_REQUEST;
+
+    for (size_t i = 0; i < list->count && left > 0 && !work->is_unlike; i++) {
+        const struct named_text *named = &list->items[i];
+        struct known_manifests *known = known_texts_get(&daemon->known_texts, named);
+
+        if (known == NULL && (named->argument_count > 0 || !work->is_new)) {
+            left--;
+            if (list->count == 1) {
+                remember_one(daemon, work->known, named);
+            } else {
+                remember_item(daemon, named);
+            }
+        }
+        known_manifests_destroy(known);
+    }
+}
+
+/* --- Reading --------------------------------------------------------------------------------- */
+
+/* NULL: the call is ended. */
+static struct submission_work *read_text(struct daemon *daemon, struct api_call *call) {
+    const struct manifest_defaults defaults = defaults_of(daemon);
+    struct submission_work *work = begin_work(daemon, call);
+    struct problems problems = {0};
+
     work->known = known_manifests_create();
     if (manifest_set_parse_with(&defaults, call->body, call->body_bytes, &work->known->set,
                                 &problems) == OK) {
@@ -555,9 +706,22 @@ struct submission_work *submission_read(struct daemon *daemon, struct api_call *
         submission_destroy(work);
         return NULL;
     }
-    if (has_name) {
-        remember(daemon, work, &named);
+    return work;
+}
+
+struct submission_work *submission_read(struct daemon *daemon, struct api_call *call) {
+    struct named_list list = {0};
+    struct submission_work *work;
+
+    (void)named_texts_find(call->body, call->body_bytes, &list.items, &list.count);
+    work = recognise(daemon, call, &list);
+    if (work == NULL) {
+        work = read_text(daemon, call);
+        if (work != NULL) {
+            remember(daemon, work, &list);
+        }
     }
+    free(list.items);
     return work;
 }
 
@@ -589,6 +753,11 @@ void submission_destroy(void *value) {
         free(work->schedule_teams[i]);
     }
     free(work->jobs); /* and all lists behind it */
+    for (size_t i = 0; i < work->known_count; i++) {
+        known_manifests_destroy(work->knowns[i]);
+    }
+    free(work->knowns);
+    free(work->known_texts);
     known_manifests_destroy(work->known);
     free(work);
 }

@@ -1188,6 +1188,26 @@ def window_closes(world):
     world.check_once()
 
 
+@row("applications that are recognised have the names and arguments of their own texts")
+def recognised(world):
+    daemon = world.daemon
+    for request in range(4):
+        jobs = [spark_job("etl-%d-%d" % (request, at), sim={"runtime": "100ms"})
+                for at in range(2)]
+        for at, job in enumerate(jobs):
+            job["spec"]["spark"]["arguments"] = ["--day", "%d/%d" % (request, at)]
+        whole = jobs[0] if request == 3 else {"apiVersion": "v1", "kind": "List", "items": jobs}
+        status, reply = daemon.try_submit(whole)
+        same(status, 201, reply)
+        same([made["name"] for made in reply["jobs"]],
+             [job["metadata"]["name"] for job in (jobs[:1] if request == 3 else jobs)])
+        for at, made in enumerate(reply["jobs"]):
+            args = pod_of(world, made["id"])["spec"]["containers"][0]["args"]
+            same(args[-2:], ["--day", "%d/%d" % (request, at)])
+            daemon.wait_final(made["id"], "SUCCEEDED")
+    world.check_once()
+
+
 @row("each row of a table is a job of the template, also after a restart")
 def rows_of_a_template(world):
     daemon = world.daemon

@@ -50,9 +50,103 @@ TEST(named_text_find__finds_the_name_of_the_metadata) {
 
         CHECK_EQ(found, rows[i].want != NULL, rows[i].what);
         if (found) {
-            CHECK_EQ(named.name_bytes, strlen(rows[i].want), rows[i].what);
-            CHECK_MEM(named.text + named.name_at, rows[i].want, named.name_bytes, rows[i].what);
+            CHECK_EQ(named.name.bytes, strlen(rows[i].want), rows[i].what);
+            CHECK_MEM(named.text + named.name.at, rows[i].want, named.name.bytes, rows[i].what);
         }
+    }
+}
+
+#define SPARK(name, arguments)                                                        \
+    "{\"apiVersion\":\"sparkoperator.k8s.io/v1beta2\",\"kind\":\"SparkApplication\"," \
+    "\"metadata\":{\"name\":\"" name                                                  \
+    "\"},\"spec\":{\"type\":\"Python\",\"mode\":\"cluster\",\"image\":\"i\","         \
+    "\"mainApplicationFile\":\"local:///a.py\",\"sparkVersion\":\"3.5.1\","           \
+    "\"arguments\":[" arguments "],\"driver\":{},\"executor\":{}}}"
+
+TEST(named_text_find__finds_plain_arguments) {
+    static const struct {
+        const char *what;
+        const char *text;
+        size_t want;
+    } rows[] = {
+        {"two", SPARK("a", "\"x\", \"\""), 2},
+        {"of a BatchJob",
+         "{\"metadata\":{\"name\":\"a\"},\"spec\":{\"spark\":{\"arguments\":[\"1\"]}}}", 1},
+        {"before the name", "{\"spec\":{\"arguments\":[\"1\"]},\"metadata\":{\"name\":\"a\"}}", 1},
+        {"none", SPARK("a", ""), 0},
+        {"one with an escape", SPARK("a", "\"x\",\"\\n\""), 0},
+        {"one beyond ASCII", SPARK("a", "\"\xc3\xa9\""), 0},
+        {"one that may be filled in", SPARK("a", "\"{{day}}\""), 0},
+        {"one that is no text", SPARK("a", "\"x\",5"), 0},
+        {"not in the spec",
+         "{\"metadata\":{\"name\":\"a\"},\"arguments\":[\"1\"],\"spec\":{\"driver\":{"
+         "\"arguments\":[\"1\"]}}}",
+         0},
+        {"as many as are kept apart",
+         SPARK("a", "\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\","
+                    "\"\",\"\""),
+         16},
+        {"more",
+         SPARK("a", "\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\",\"\","
+                    "\"\",\"\",\"\""),
+         0},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct named_text named;
+
+        CHECK(named_text_find(rows[i].text, strlen(rows[i].text), &named), rows[i].what);
+        CHECK_EQ(named.argument_count, rows[i].want, rows[i].what);
+    }
+}
+
+TEST(named_texts_find__cuts_a_list_into_its_manifests) {
+    static const struct {
+        const char *what;
+        const char *text;
+        size_t want; /* 0: none of ours */
+    } rows[] = {
+        {"one manifest", POD("a"), 1},
+        {"a list",
+         "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[" POD("a") "," POD("b") "]}", 2},
+        {"in another order, with spaces",
+         " {\"items\" : [ " POD("a") " ,\n" POD(
+             "b") " ] ,\"kind\":\"List\",\"apiVersion\":\"v1\"} ",
+         2},
+        {"of nothing", "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[]}", 0},
+        {"without items", "{\"apiVersion\":\"v1\",\"kind\":\"List\"}", 0},
+        {"of another kind", "{\"apiVersion\":\"v1\",\"kind\":\"PodList\",\"items\":[" POD("a") "]}",
+         0},
+        {"one mark twice", "{\"kind\":\"List\",\"kind\":\"List\",\"items\":[" POD("a") "]}", 0},
+        {"items twice",
+         "{\"items\":[" POD("a") "],\"kind\":\"List\",\"apiVersion\":\"v1\",\"items\":[" POD(
+             "b") "]}",
+         0},
+        {"another member",
+         "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"x\":1,\"items\":[" POD("a") "]}", 0},
+        {"an item that is none",
+         "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[" POD("a") ",5]}", 0},
+        {"an item without a name",
+         "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[" POD("a") ",{}]}", 0},
+        {"a comma too much", "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[" POD("a") ",]}",
+         0},
+        {"cut", "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[" POD("a"), 0},
+        {"something behind it",
+         "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[" POD("a") "]}\n---\n", 0},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct named_text *items = NULL;
+        size_t count = 0;
+        bool found = named_texts_find(rows[i].text, strlen(rows[i].text), &items, &count);
+
+        CHECK_EQ(found, rows[i].want > 0, rows[i].what);
+        CHECK_EQ(count, rows[i].want, rows[i].what);
+        for (size_t at = 0; at < count; at++) {
+            CHECK_EQ(items[at].text[0], '{', rows[i].what);
+            CHECK_EQ(items[at].text[items[at].name.at], (char)('a' + at), rows[i].what);
+        }
+        free(items);
     }
 }
 
@@ -107,15 +201,55 @@ TEST(known_texts__recognises_another_name_and_nothing_else) {
     known_manifests_destroy(known);
 }
 
+/* A payload with other arguments is the one that the reader prints of such a text. */
+TEST(known_manifests__print_what_the_reader_would) {
+    static const struct {
+        const char *what;
+        const char *text;
+        bool want;
+        bool same; /* as what is known */
+    } rows[] = {
+        {"itself", SPARK("first", "\"1\", \"two\""), true, true},
+        {"another name", SPARK("second", "\"1\", \"two\""), true, true},
+        {"other arguments", SPARK("second", "\"a longer one, 'quoted'\", \"\""), true, false},
+        {"one more", SPARK("first", "\"1\", \"two\", \"3\""), false, false},
+        {"without the space", SPARK("first", "\"1\",\"two\""), false, false},
+        {"one with an escape", SPARK("first", "\"1\", \"\\\"\""), false, false},
+    };
+    struct known_texts texts = {0};
+    struct known_manifests *known = read(rows[0].text);
+    struct named_text first = named(rows[0].text);
+
+    known_texts_put(&texts, &first, known);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct named_text text = named(rows[i].text);
+        struct known_manifests *found = known_texts_get(&texts, &text);
+        struct known_manifests *want = read(rows[i].text);
+        size_t bytes = want->set.items[0].payload_bytes;
+        char *payload = mem_alloc(bytes, 1);
+
+        CHECK_EQ(found != NULL, rows[i].want, rows[i].what);
+        if (found != NULL) {
+            CHECK_EQ(known_manifests_has_payload(found, &text), rows[i].same, rows[i].what);
+            CHECK_EQ(known_manifests_payload_bytes(found, &text), bytes, rows[i].what);
+            known_manifests_print_payload(found, &text, payload);
+            CHECK_MEM(payload, want->set.items[0].payload, bytes, rows[i].what);
+        }
+        free(payload);
+        known_manifests_destroy(want);
+        known_manifests_destroy(found);
+    }
+    known_texts_finish(&texts);
+    known_manifests_destroy(known);
+}
+
 /* One text, two places where a name could have been cut out. */
 TEST(known_texts__knows_where_the_name_stood) {
     const char *one = "{\"metadata\":{\"name\":\"ab\",\"x\":\"\"}}";
     const char *other = "{\"metadata\":{\"name\":\"\",\"x\":\"ab\"}}";
     struct named_text first = named(one);
-    struct named_text second = {.text = other,
-                                .bytes = strlen(other),
-                                .name_at = (size_t)(strstr(other, "ab") - other),
-                                .name_bytes = 2};
+    struct named_text second = {
+        .text = other, .bytes = strlen(other), .name = {(size_t)(strstr(other, "ab") - other), 2}};
     struct known_texts texts = {0};
     struct known_manifests *known = read(POD("first"));
 
