@@ -14,9 +14,9 @@
 struct protocol_request {
     const char *key;    /* of the run */
     const char *number; /* makes it this request's own */
-    const char *query; /* of http: "&brief=true" */
-    const char *type;  /* MIME, of http */
-    const char *body;  /* the jobs, one behind the other; of http the whole text */
+    const char *query;  /* of http: "&brief=true" */
+    const char *type;   /* MIME, of http */
+    const char *body;   /* the jobs, one behind the other; of http the whole text */
     size_t body_bytes;
     size_t jobs;
 };
