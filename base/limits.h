@@ -108,6 +108,9 @@
 #define LIMIT_TURN_EVENTS 4096
 #define LIMIT_TURN_STARTS 256
 
+/* Events that wait for their turn, about: beyond them the watches rest. */
+#define LIMIT_INBOX_EVENTS (2 * LIMIT_TURN_EVENTS)
+
 /* Running jobs whose expected ends backfill counts on, about: those that end first. */
 #define LIMIT_BACKFILL_ENDS 10000
 
@@ -144,6 +147,7 @@ _Static_assert(LIMIT_MANIFEST_BYTES <= LIMIT_HTTP_BODY_BYTES, "a manifest fits a
 _Static_assert(LIMIT_ROW_BYTES <= LIMIT_RECORD_TEXT_BYTES, "a row is stored whole");
 _Static_assert(LIMIT_KUBE_OBJECT_BYTES <= LIMIT_KUBE_LIST_BYTES, "one object fits a page");
 _Static_assert(LIMIT_HTTP_BODY_BYTES <= LIMIT_HTTP_BODY_BYTES_ALL, "one body fits all bodies");
+_Static_assert(LIMIT_INBOX_EVENTS > LIMIT_TURN_EVENTS, "a turn is never short of events");
 _Static_assert(LIMIT_KUBE_REQUESTS_IN_FLIGHT <= LIMIT_TURN_EVENTS, "results fit a turn");
 
 #endif

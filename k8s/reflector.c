@@ -33,6 +33,7 @@ struct reflector {
     struct poller_timer progress; /* until a silent watch is cut */
     struct poller_timer resync;   /* until the next list that nothing calls for */
     bool may_hasten;              /* resting for a reason that another's success ends */
+    bool is_paused;               /* by its owner: nothing is asked, phase is what comes next */
     enum phase phase;
     uint64_t call; /* 0: none is under way */
     uint32_t page_limit;
@@ -149,6 +150,9 @@ static int64_t backoff_us(struct reflector *reflector, const struct kube_status 
 static void rest(struct reflector *reflector, enum phase next, int64_t wait_us) {
     ENSURE(reflector->call == 0);
     reflector->phase = next;
+    if (reflector->is_paused) {
+        return;
+    }
     poller_timer_set(reflector->options.poller, &reflector->rest, wait_us);
 }
 
@@ -566,6 +570,22 @@ bool reflector_is_synced(const struct reflector *reflector) {
 void reflector_resync(struct reflector *reflector) {
     drop_call(reflector);
     rest(reflector, PHASE_LIST, 0);
+}
+
+/* The stream is cut: its version is the last one that was told. A list begins anew. */
+void reflector_pause(struct reflector *reflector) {
+    if (!reflector->is_paused) {
+        drop_call(reflector);
+        poller_timer_stop(reflector->options.poller, &reflector->rest);
+        reflector->is_paused = true;
+    }
+}
+
+void reflector_resume(struct reflector *reflector) {
+    if (reflector->is_paused) {
+        reflector->is_paused = false;
+        rest(reflector, reflector->phase, 0);
+    }
 }
 
 struct reflector_figures reflector_figures(const struct reflector *reflector) {

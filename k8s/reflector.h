@@ -83,6 +83,11 @@ bool reflector_is_synced(const struct reflector *reflector);
  * longer. Not from the sink. */
 void reflector_hasten(struct reflector *reflector);
 
+/* Say nothing more until reflector_resume(), which goes on from where it was: for an owner that has
+ * no room. Not from the sink. */
+void reflector_pause(struct reflector *reflector);
+void reflector_resume(struct reflector *reflector);
+
 /* List again now, such as after the owner saw a 404 for an object it believes in. */
 void reflector_resync(struct reflector *reflector);
 

@@ -51,6 +51,7 @@ struct cluster {
     size_t unsynced[CLUSTER_PART_COUNT]; /* watches of the part that have not listed yet */
     size_t lost[CLUSTER_PART_COUNT];     /* and those that are cut off */
     bool denied[CLUSTER_PART_COUNT];
+    bool rests; /* the watches do: the inbox is full */
 };
 
 static const enum kube_resource part_resources[CLUSTER_PART_COUNT] = {
@@ -376,6 +377,27 @@ static void add_watch(struct daemon *daemon, enum cluster_part part, const char 
         .resync_us = daemon->config.resync_us,
         .list_us = LIST_PATIENCE * daemon->config.kube_timeout_us,
     });
+}
+
+void cluster_pace(struct daemon *daemon) {
+    struct cluster *cluster = daemon->cluster;
+    bool rests = cluster->rests ? daemon->inbox.count > LIMIT_TURN_EVENTS
+                                : daemon->inbox.count >= LIMIT_INBOX_EVENTS;
+
+    if (rests == cluster->rests) {
+        return;
+    }
+    cluster->rests = rests;
+    log_warn(&daemon->log, daemon_now(daemon).now_us, "event=%s events=%zu action=\"%s\"",
+             rests ? "watches_rest" : "watches_resume", daemon->inbox.count,
+             rests ? "goes on from there when the turns have caught up" : "none");
+    for (size_t i = 0; i < cluster->watch_count; i++) {
+        if (rests) {
+            reflector_pause(cluster->watches[i].reflector);
+        } else {
+            reflector_resume(cluster->watches[i].reflector);
+        }
+    }
 }
 
 static void add_watches(struct daemon *daemon) {

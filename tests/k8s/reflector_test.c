@@ -409,6 +409,33 @@ TEST(reflector_resync__lists_again_when_asked) {
     world_close(&world);
 }
 
+TEST(reflector_pause__says_nothing_until_it_is_resumed_and_goes_on_from_there) {
+    static const struct script_step steps[] = {
+        LIST_STEP(PAGE("10", "", META("a", "u1", "5"))),
+        {WATCH_STEP("10", LINE("ADDED", "b", "u2", "11")), .then = THEN_HOLD},
+        {WATCH_STEP("11", LINE("ADDED", "c", "u3", "12")), .then = THEN_HOLD},
+        LIST_STEP(PAGE("13", "", META("a", "u1", "5") "," META("d", "u4", "13"))),
+        {WATCH_STEP("13", ""), .then = THEN_HOLD},
+    };
+    struct world world;
+
+    world_open(&world, steps, ARRAY_LEN(steps), 0);
+    CHECK(settles_at(&world, "+a/u1 SYNCED +b/u2 "), "before");
+    reflector_pause(world.reflector);
+    reflector_pause(world.reflector);
+    CHECK(settles_at(&world, "+a/u1 SYNCED +b/u2 "), "paused");
+    reflector_resume(world.reflector);
+    reflector_resume(world.reflector);
+    CHECK(settles_at(&world, "+a/u1 SYNCED +b/u2 +c/u3 "), "from where it was");
+    reflector_pause(world.reflector);
+    reflector_resync(world.reflector);
+    reflector_hasten(world.reflector);
+    CHECK(settles_at(&world, "+a/u1 SYNCED +b/u2 +c/u3 "), "a list that waits");
+    reflector_resume(world.reflector);
+    CHECK(settles_at(&world, "+a/u1 SYNCED +b/u2 +c/u3 +d/u4 -b/u2 -c/u3 SYNCED "), "and comes");
+    world_close(&world);
+}
+
 TEST(reflector__lists_again_now_and_then) {
     static const struct script_step steps[] = {
         LIST_STEP(PAGE("10", "", META("a", "u1", "3") "," META("b", "u2", "4"))),
