@@ -54,8 +54,9 @@ static bool on_round(void *owner) {
 
     daemon->has_room = false;
     damage_report(daemon);
+    daemon_reload_if_due(daemon);
     more = turns_take(daemon);
-
+    cluster_pace(daemon);
     if (is_drained(daemon) && daemon->leader != NULL) {
         leader_resign(daemon);
     } else if (is_drained(daemon)) {
@@ -81,9 +82,7 @@ static void on_terminate(int signal_number, void *owner) {
     }
     log_info(&daemon->log, now_us, "event=stopping signal=%d", signal_number);
     daemon->draining = true;
-    daemon_await_commit(daemon);
     if (daemon->core != NULL) {
-        daemon_apply_lists(daemon);
         inbox_add(&daemon->inbox, &(struct event){.kind = EVENT_DRAIN}, NULL, NULL);
     }
     front_drain(daemon);
@@ -91,8 +90,10 @@ static void on_terminate(int signal_number, void *owner) {
 }
 
 static void on_hangup(int signal_number, void *owner) {
+    struct daemon *daemon = owner;
+
     (void)signal_number;
-    daemon_reload(owner);
+    daemon->reload_due = true;
 }
 
 int daemon_make_folder(const struct daemon *daemon, struct error *error) {

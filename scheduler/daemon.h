@@ -78,6 +78,7 @@ struct daemon {
     struct histogram commit_times;  /* and writing them to disk */
     struct error stall;
     int64_t stalled_since_us; /* monotonic */
+    bool reload_due;
     bool draining;
     bool front_drained; /* every client has its answer */
     int exit_status;    /* when the loop ends */
@@ -106,10 +107,6 @@ bool turns_take(struct daemon *daemon);
 void turns_start_writer(struct daemon *daemon);
 void turns_stop_writer(struct daemon *daemon);
 
-/* The turn that is being committed, if one is, ends here: whoever changes the core beside the turns
- * must not do it under a turn's feet. */
-void daemon_await_commit(struct daemon *daemon);
-
 /* Ask for a turn in this round. */
 void daemon_wake(struct daemon *daemon);
 
@@ -126,8 +123,9 @@ int daemon_load_facts(struct daemon *daemon) MUST_CHECK;
 /* Teams, priority classes, limits and node pools, as the configuration has them. */
 void daemon_apply_lists(struct daemon *daemon);
 
-/* Read the configuration again, all or nothing; the log tells. */
-void daemon_reload(struct daemon *daemon);
+/* Read the configuration again, all or nothing; the log tells. Between turns: while the disk fails
+ * it waits. */
+void daemon_reload_if_due(struct daemon *daemon);
 
 /* Reload when the time zones' files change. */
 void zone_watch_begin(struct daemon *daemon);
@@ -180,6 +178,9 @@ void front_tell_events(struct daemon *daemon, const struct queue_change *changes
 int cluster_open(struct daemon *daemon, struct error *error) MUST_CHECK;
 void cluster_begin(struct daemon *daemon);
 void cluster_close(struct daemon *daemon);
+
+/* Once per round: while too many events wait for their turn, the watches rest. */
+void cluster_pace(struct daemon *daemon);
 
 /* Read the kubeconfig again: its content may have changed. On failure nothing has. */
 int cluster_reload(struct daemon *daemon, const struct config *config,

@@ -175,6 +175,7 @@ static int reload(struct daemon *daemon, struct error *error) {
     known_texts_finish(&daemon->known_texts); /* Defaults are written into what was read. */
     (void)!log_level_parse(next.log_level, &daemon->log.level);
     if (daemon->core != NULL) {
+        daemon_apply_lists(daemon);
         log_collector_reload(daemon->logs);
         inbox_add(
             &daemon->inbox,
@@ -184,11 +185,14 @@ static int reload(struct daemon *daemon, struct error *error) {
     return OK;
 }
 
-void daemon_reload(struct daemon *daemon) {
+void daemon_reload_if_due(struct daemon *daemon) {
     struct error error = {0};
     int64_t now_us = daemon_now(daemon).now_us;
 
-    daemon_await_commit(daemon);
+    if (!daemon->reload_due || daemon->committing || daemon->stalled) {
+        return; /* It changes the core: not under the feet of a turn that is being committed. */
+    }
+    daemon->reload_due = false;
     if (daemon->config_path[0] == '\0') {
         log_warn(&daemon->log, now_us, "event=reload action=\"none: started without a file\"");
     } else if (reload(daemon, &error) == OK) {

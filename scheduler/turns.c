@@ -102,12 +102,6 @@ static void on_written(struct poller_fd *watch, unsigned events) {
     }
 }
 
-void daemon_await_commit(struct daemon *daemon) {
-    if (daemon->committing) {
-        end_commit(daemon);
-    }
-}
-
 /* Is the disk still at the same turn? Looked at when that would matter, not for each turn. */
 static void on_slow_disk(struct poller_timer *timer) {
     struct daemon *daemon = timer->owner;

@@ -56,7 +56,7 @@ static void on_look_at_zones(struct poller_timer *timer) {
         daemon->zones_stamp = stamp; /* Once, even if it is refused. */
         log_info(&daemon->log, daemon_now(daemon).now_us, "event=tzdata_changed folder=%s",
                  daemon->config.zoneinfo_dir);
-        daemon_reload(daemon);
+        daemon->reload_due = true;
     }
     poller_timer_set(loop_poller(daemon->loop), timer, LOOK_AT_ZONES_US);
 }

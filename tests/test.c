@@ -369,7 +369,7 @@ static enum outcome run_one(const struct test *test, const sigset_t *mask) {
     outcome = judge(status, in_time, seconds, why, sizeof why);
     printf("test %s: %s%s%s (%" PRId64 " ms)\n", words[outcome], test->name, why[0] ? ": " : "",
            why, now_ms() - start_ms);
-    if (outcome == FAILED) {
+    if (outcome == FAILED || getenv("TEST_SHOW") != NULL) {
         show_output(output);
     }
     fclose(output);

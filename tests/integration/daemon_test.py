@@ -1097,6 +1097,24 @@ def reloaded(world):
     holds(daemon.wait_final(job_id, "FAILED")["reason"]["message"], "not running 1s")
 
 
+@row("SIGHUP changes the limits of teams and the node pools")
+def lists_reloaded(world):
+    daemon = world.daemon
+    narrow = {"teams": [{"name": "etl", "limits": {"runningJobs": 0}}]}
+    reload(daemon, **narrow)
+    held = daemon.submit(pod_job(team="etl"))
+    holds(daemon.wait_reason(held, "TeamLimit"), "team etl")
+    status, answer = daemon.try_submit(pod_job("wide", cpu="900"))
+    if status != 422:
+        raise AssertionError("%d %s" % (status, answer))
+    reload(daemon, teams=[{"name": "etl", "limits": {"runningJobs": 1}}],
+           nodePools=[{"name": "giants", "maxCount": 1, "labels": {"size": "giant"},
+                       "allocatable": {"cpu": "1000", "memory": "1Ti", "pods": "10"}}])
+    daemon.wait_final(held, "SUCCEEDED")
+    wide = daemon.submit(pod_job("wide", cpu="900"))
+    daemon.wait_state(wide, "QUEUED", "SUBMITTING", "STARTING")
+
+
 def clock(offset_minutes):
     """HH:MM in UTC, so far from now."""
     return time.strftime("%H:%M", time.gmtime(time.time() + 60 * offset_minutes))
