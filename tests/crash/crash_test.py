@@ -106,10 +106,15 @@ def check_pods(world, jobs):
     """One pod per attempt that was made, none of an attempt nobody knows, none left at work."""
     uid = world.daemon.get("/v1/status")["queueUid"]
     attempts = {"%s-%d" % (uid, job["id"]): job["attempts"] for job in jobs}
-    for (job_uid, attempt), pods in world.creations().items():
+    made = world.creations()
+    for (job_uid, attempt), pods in made.items():
         if len(pods) != 1 or not 1 <= attempt <= attempts[job_uid]:
             raise AssertionError("attempt %d of %d of %s has pods %s" % (
                 attempt, attempts[job_uid], job_uid, pods))
+    for job in jobs:
+        if job["state"] in ("SUCCEEDED", "FAILED") and \
+                ("%s-%d" % (uid, job["id"]), job["attempts"]) not in made:
+            raise AssertionError("nobody ever saw the last attempt's pod of %s" % job)
     until("no pod is left at work", lambda: not [
         pod for pod in world.pods() if pod["status"]["phase"] not in ("Succeeded", "Failed")])
 

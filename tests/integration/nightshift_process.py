@@ -227,6 +227,7 @@ class World:
         self.programs = programs
         self.sim = None
         self.daemon = None
+        self.marks = 0
         try:
             self.sim = Kubesim(programs["kubesim"], "--nodes", "2", "--start-delay", "20ms",
                                "--runtime", "100ms", "--watch-log", "1000000", *sim)
@@ -277,21 +278,40 @@ class World:
     def creations(self):
         """{(job uid, attempt): [pod uid, ...]} of all driver pods and plain pods ever made."""
         made = {}
+        last = self.mark()
         connection, response = self.sim.open(
-            "GET", "/api/v1/pods?watch=1&resourceVersion=1&timeoutSeconds=1", timeout=PATIENCE_S)
+            "GET", "/api/v1/pods?watch=1&resourceVersion=1&timeoutSeconds=600", timeout=PATIENCE_S)
         for line in response:
             event = json.loads(line)
             if event["type"] == "ERROR":
                 raise AssertionError(event["object"])
             meta = event["object"]["metadata"]
+            if meta["uid"] == last:
+                break
             labels = meta.get("labels", {})
             if "nightshift/job-uid" in labels and labels.get("spark-role") != "executor":
                 key = (labels["nightshift/job-uid"], int(labels["nightshift/attempt"]))
                 uids = made.setdefault(key, [])
                 if meta["uid"] not in uids:
                     uids.append(meta["uid"])
+        else:
+            raise AssertionError("the history of pods ended before its end")
         connection.close()
         return made
+
+    def mark(self):
+        """A pod of nobody's: what was before it is before it in a watch, too."""
+        def made():  # Faults that are on meet us as well.
+            self.marks += 1
+            name = "mark-%d" % self.marks
+            pod = {"metadata": {"name": name}, "spec": {
+                "schedulerName": "nobody", "containers": [{"name": "a", "image": "b"}]}}
+            try:
+                self.namespace(name)
+                return self.kube("POST", "/api/v1/namespaces/%s/pods" % name, pod)["metadata"]["uid"]
+            except (AssertionError, OSError, http.client.HTTPException, KeyError, TypeError):
+                return None
+        return until("a pod of nobody's is made", made)
 
     def check_once(self):
         """No attempt ever had two pods."""
