@@ -19,6 +19,7 @@
 #define WARN_GAP_US            CLOCK_US_PER_SECOND
 #define USER_BYTES             96
 #define PASSWD_BYTES           4096
+#define HEALTH_BYTES           512
 
 struct call {
     struct api_call shown; /* first: what the owner has is this */
@@ -42,6 +43,7 @@ struct api {
     uint64_t warnings_held;
     uid_t user_uid; /* the last local caller's, so as not to read /etc/passwd each time */
     char user_name[USER_BYTES];
+    char health[HEALTH_BYTES]; /* what /healthz says */
 };
 
 /* --- Answers ---------------------------------------------------------------------------------- */
@@ -376,11 +378,18 @@ static void hand_out(struct api *api, struct http_request *request, const struct
     api->config.on_call(&call->shown, api->config.owner);
 }
 
-static void answer_health(struct http_request *request) {
-    struct http_reply reply = {
-        .status = 200, .content_type = "text/plain", .body = "ok\n", .body_bytes = 3};
+static void answer_health(const struct api *api, struct http_request *request) {
+    const struct http_reply reply = {.status = 200,
+                                     .content_type = "text/plain",
+                                     .body = api->health,
+                                     .body_bytes = strlen(api->health)};
 
     http_reply(request, &reply);
+}
+
+void api_set_trouble(struct api *api, const char *text) {
+    (void)snprintf(api->health, sizeof api->health, "ok%s%.*s\n", text[0] != '\0' ? ", but " : "",
+                   (int)sizeof api->health - 16, text);
 }
 
 static void on_request(struct http_request *request, void *owner) {
@@ -393,7 +402,7 @@ static void on_request(struct http_request *request, void *owner) {
 
     if (status == 0 && match.route == API_HEALTH) {
         api->stats.calls[API_HEALTH]++;
-        answer_health(request);
+        answer_health(api, request);
     } else if (!known && (status != 0 || match.route != API_READY)) {
         /* Before 404 and 405: which paths there are is nobody's business. */
         warn_refused(api, request);
@@ -430,6 +439,7 @@ struct api *api_create(const struct api_config *config) {
     };
 
     api->config = *config;
+    api_set_trouble(api, "");
     api->auth = api_auth_create(NULL, 0);
     api->server = http_server_create(&http);
     return api;

@@ -141,6 +141,9 @@ int api_listen_unix(struct api *api, const struct http_unix *unix_socket,
 int api_listen_tls(struct api *api, const char *host, uint16_t port, const struct http_tls *tls,
                    uint16_t *out_port, struct error *error) MUST_CHECK;
 
+/* What /healthz says from now on, beside that we live; "" if nothing is the matter. */
+void api_set_trouble(struct api *api, const char *text);
+
 /* From now on; see http_server_set_limits(). */
 void api_set_limits(struct api *api, const struct http_limits *limits);
 

@@ -10,6 +10,7 @@
 #include "queue/record.h"
 #include "queue/shelf.h"
 #include "queue/store.h"
+#include "queue/writer.h"
 
 #define QUEUE_COMMIT_BLOCKS 256 /* with fewer left, a failed write was for want of room */
 
@@ -373,40 +374,44 @@ static int fail_commit(const struct queue *queue, int code, struct error *error)
 
 /* The file as it was before what failed. */
 static int take_back(struct queue *queue, int code, struct error *error) {
+    store_forget_moved(queue);
     if (queue->txn != NULL) {
         store_reopen(queue);
     }
     return fail_commit(queue, code, error);
 }
 
+/* Work that is done and made durable, on the writer's thread if there is one. */
 struct transaction {
+    struct queue *queue;
     int (*work)(struct queue *queue, void *context);
     void *context;
-    int (*sync)(struct queue *queue);
+    struct error *error;
 };
 
-/* Do it and make it durable: once more with a larger map, else with a file that is opened anew. */
-static int run(struct queue *queue, const struct transaction *transaction, struct error *error) {
+/* Once more with a larger map, else with a file that is opened anew. */
+static int run(void *context) {
+    const struct transaction *transaction = context;
+    struct queue *queue = transaction->queue;
     int r;
 
-    ENSURE(!queue->is_writing);
-    if (queue->txn == NULL) {
+    if (queue->txn == NULL || queue->is_torn) {
         store_reopen(queue);
     }
     if (queue->txn == NULL) {
-        return error_set(error, ERR_IO, "the queue's file can't be opened again: %s",
+        return error_set(transaction->error, ERR_IO, "the queue's file can't be opened again: %s",
                          queue->why_closed.text);
     }
     do {
         r = transaction->work(queue, transaction->context);
         if (r == 0) {
-            r = transaction->sync(queue);
+            r = store_sync(queue);
         }
         if (r != 0) {
             store_forget_moved(queue);
         }
     } while (r == MDB_MAP_FULL && grow_map(queue));
-    return r == 0 ? OK : take_back(queue, r, error);
+    return r == 0 ? OK : take_back(queue, r, transaction->error);
 }
 
 static int run_plain(struct queue *queue, void *context) {
@@ -416,74 +421,127 @@ static int run_plain(struct queue *queue, void *context) {
 }
 
 int store_transact(struct queue *queue, int (*work)(struct queue *queue), struct error *error) {
-    return run(queue, &(struct transaction){run_plain, &work, store_sync}, error);
+    struct transaction transaction = {queue, run_plain, &work, error};
+
+    return store_call(queue, run, &transaction);
 }
 
-static int run_commit(struct queue *queue, void *context) {
-    struct commit *commit = context;
+/* Into the transaction, not to disk yet. */
+static int put_changes(struct queue *queue, void *context) {
+    struct store_pending *pending = context;
+    struct commit commit = {.changes = pending->changes,
+                            .count = pending->count,
+                            .queue = queue,
+                            .txn = queue->txn,
+                            .next_id = queue->next_id};
     int r;
 
-    commit->queue = queue;
-    commit->txn = queue->txn;
-    commit->next_id = queue->next_id;
-    commit->like = NULL;
-    buf_init(&commit->terms, LIMIT_SPEC_BYTES);
-    buf_init(&commit->row, LIMIT_RECORD_TEXT_BYTES);
+    buf_init(&commit.terms, LIMIT_SPEC_BYTES);
+    buf_init(&commit.row, LIMIT_RECORD_TEXT_BYTES);
     for (size_t i = 0; i < SHELF_COUNT; i++) {
-        shelf_desk_init(&commit->desks[i], queue, (enum shelf)i);
+        shelf_desk_init(&commit.desks[i], queue, (enum shelf)i);
     }
-    r = apply_all(commit);
+    r = apply_all(&commit);
     for (size_t i = 0; i < SHELF_COUNT; i++) {
-        shelf_desk_finish(&commit->desks[i]);
+        shelf_desk_finish(&commit.desks[i]);
     }
-    buf_finish(&commit->terms);
-    buf_finish(&commit->row);
-    return r;
-}
-
-static int commit_changes(struct queue *queue, const struct queue_change *changes, size_t count,
-                          int (*sync)(struct queue *queue), struct error *error) {
-    struct commit commit = {.changes = changes, .count = count};
-    int r;
-
-    if (count == 0) {
-        return OK;
-    }
-    r = run(queue, &(struct transaction){run_commit, &commit, sync}, error);
-    if (r == OK && queue->is_writing) {
-        queue->next_id_then = commit.next_id;
-    } else if (r == OK) {
-        queue->next_id = commit.next_id;
-    }
+    buf_finish(&commit.terms);
+    buf_finish(&commit.row);
+    pending->next_id = commit.next_id;
     return r;
 }
 
 int queue_commit(struct queue *queue, const struct queue_change *changes, size_t count,
                  struct error *error) {
-    return commit_changes(queue, changes, count, store_sync, error);
+    struct store_pending pending = {.changes = changes, .count = count};
+    struct transaction transaction = {queue, put_changes, &pending, error};
+    int r = count == 0 ? OK : store_call(queue, run, &transaction);
+
+    if (r == OK && count > 0) {
+        queue->next_id = pending.next_id;
+    }
+    return r;
 }
 
-int queue_start_writer(struct queue *queue, int *out_fd, struct error *error) {
-    int r = journal_start_writer(queue->journal, out_fd);
+/* --- In two steps: what the writer does in between ------------------------------------------- */
 
-    return r == OK ? OK : error_set(error, r, "the system has no thread for the queue's writes");
+/* All of it, from a file that may have to be opened first. */
+static int commit_away(void *context) {
+    struct queue *queue = context;
+    struct transaction transaction = {queue, put_changes, &queue->pending, &queue->pending.error};
+
+    return run(&transaction);
+}
+
+/* The changes are in the transaction, for which the journal has no room any more. */
+static int fold_away(void *context) {
+    struct queue *queue = context;
+    int r = store_sync(queue);
+
+    if (r == MDB_MAP_FULL) {
+        store_forget_moved(queue);
+        return commit_away(queue);
+    }
+    return r == 0 ? OK : take_back(queue, r, &queue->pending.error);
+}
+
+/* Meanwhile the transaction is read. */
+static int write_journal(void *context) {
+    struct queue *queue = context;
+    int r = journal_write(queue->journal);
+
+    return r == 0 ? OK : fail_commit(queue, r, &queue->pending.error);
+}
+
+static void begin_commit(struct queue *queue) {
+    struct writer_job job = {.run = commit_away, .context = queue};
+    int r = queue->txn != NULL ? put_changes(queue, &queue->pending) : MDB_BAD_TXN;
+
+    if (r == 0) {
+        job.run = journal_fits(queue->journal) ? write_journal : fold_away;
+    } else {
+        store_forget_moved(queue);
+        queue->is_torn = true;
+    }
+    queue->is_away = job.run != write_journal;
+    queue->is_writing = true;
+    writer_begin(queue->writer, &job);
 }
 
 int queue_commit_begin(struct queue *queue, const struct queue_change *changes, size_t count,
                        bool *out_is_writing, struct error *error) {
-    int r = commit_changes(queue, changes, count, store_begin_sync, error);
+    *out_is_writing = false;
+    if (count == 0 || queue->writer == NULL) {
+        return queue_commit(queue, changes, count, error);
+    }
+    if (!queue_attend(queue)) {
+        return error_set(error, ERR_IO, "the queue's file can't be opened again yet");
+    }
+    queue->pending = (struct store_pending){.changes = changes, .count = count};
+    begin_commit(queue);
+    *out_is_writing = true;
+    return OK;
+}
 
-    *out_is_writing = queue->is_writing;
-    return r;
+bool queue_commit_is_done(const struct queue *queue, int patience_ms) {
+    ENSURE(queue->is_writing);
+    return writer_is_done(queue->writer, patience_ms);
 }
 
 int queue_commit_end(struct queue *queue, struct error *error) {
-    int r = store_end_sync(queue);
+    bool was_away = queue->is_away;
+    int r = writer_end(queue->writer);
 
-    if (r != 0) {
-        store_forget_moved(queue);
-        return take_back(queue, r, error);
+    queue->is_writing = false;
+    queue->is_away = false;
+    if (r == OK) {
+        queue->next_id = queue->pending.next_id;
+        return OK;
     }
-    queue->next_id = queue->next_id_then;
-    return OK;
+    if (!was_away) {
+        store_forget_moved(queue);
+        store_mend(queue);
+    }
+    *error = queue->pending.error;
+    return r;
 }

@@ -28,7 +28,6 @@ struct journal {
     uint64_t records; /* of this generation; UNKNOWN until they have been counted */
     uint64_t lost;    /* of them, damaged and passed over */
     struct buf pending;
-    struct writer *writer; /* NULL: whoever writes waits */
 };
 
 /* Little-endian, at fixed places: magic, generation, number, payload bytes, CRC-32 of all. */
@@ -164,7 +163,6 @@ void journal_close(struct journal *journal) {
     if (journal == NULL) {
         return;
     }
-    writer_destroy(journal->writer);
     if (journal->fd >= 0) {
         (void)close(journal->fd);
     }
@@ -414,41 +412,14 @@ static struct writer_work seal(struct journal *journal) {
         .fd = journal->fd, .bytes = record->data, .count = record->bytes, .at = journal->at};
 }
 
-/* What came of it. */
-static int settle_record(struct journal *journal, int r) {
+int journal_write(struct journal *journal) {
+    struct writer_work work = seal(journal);
+    int r = writer_do(&work);
+
     if (r == 0) {
         journal->at += journal->pending.bytes;
         journal->records++;
     }
     journal_drop(journal);
     return r;
-}
-
-int journal_write(struct journal *journal) {
-    struct writer_work work = seal(journal);
-
-    return settle_record(journal, writer_do(&work));
-}
-
-int journal_start_writer(struct journal *journal, int *out_fd) {
-    int r = writer_create(&journal->writer);
-
-    if (r == OK) {
-        *out_fd = writer_fd(journal->writer);
-    }
-    return r;
-}
-
-bool journal_has_writer(const struct journal *journal) {
-    return journal->writer != NULL;
-}
-
-void journal_begin_write(struct journal *journal) {
-    struct writer_work work = seal(journal);
-
-    writer_begin(journal->writer, &work);
-}
-
-int journal_end_write(struct journal *journal) {
-    return settle_record(journal, writer_end(journal->writer));
 }

@@ -71,12 +71,4 @@ bool journal_fits(const struct journal *journal);
  * this journal, though its bytes may be found in the file after the process's end. */
 int journal_write(struct journal *journal) MUST_CHECK;
 
-/* The same in two steps, by a thread that is started first (ERR_IO: it can't be); out_fd, the
- * journal's, is readable when the second one will not wait. Between them the journal may only be
- * asked questions. */
-int journal_start_writer(struct journal *journal, int *out_fd) MUST_CHECK;
-bool journal_has_writer(const struct journal *journal);
-void journal_begin_write(struct journal *journal);
-int journal_end_write(struct journal *journal) MUST_CHECK;
-
 #endif

@@ -16,6 +16,9 @@
 #include "base/rng.h"
 #include "queue/journal.h"
 #include "queue/pages.h"
+#include "queue/writer.h"
+
+#define READ_PATIENCE_MS 50 /* for a writer that has the file */
 
 static const char *const table_names[TABLE_COUNT] = {
     [TABLE_META] = "meta",
@@ -446,21 +449,6 @@ int store_sync(struct queue *queue) {
     return journal_fits(queue->journal) ? journal_write(queue->journal) : fold(queue);
 }
 
-int store_begin_sync(struct queue *queue) {
-    if (!journal_has_writer(queue->journal) || !journal_fits(queue->journal)) {
-        return store_sync(queue);
-    }
-    journal_begin_write(queue->journal);
-    queue->is_writing = true;
-    return 0;
-}
-
-int store_end_sync(struct queue *queue) {
-    ENSURE(queue->is_writing);
-    queue->is_writing = false;
-    return journal_end_write(queue->journal);
-}
-
 /* --- Opening and closing ---------------------------------------------------------------- */
 
 /* Before LMDB may follow its links. Once: what we write ourselves is whole. */
@@ -514,20 +502,95 @@ int queue_open(const char *folder, struct error *error, struct queue **out_queue
     return OK;
 }
 
-void queue_close(struct queue *queue) {
-    bool is_whole;
+/* --- The writer ------------------------------------------------------------------------- */
 
+/* Waits for what the writer does by itself. */
+static void end_mending(struct queue *queue) {
+    if (queue->is_mending) {
+        queue->is_mending = false;
+        queue->is_away = false;
+        (void)!writer_end(queue->writer);
+    }
+}
+
+int store_call(struct queue *queue, int (*work)(void *context), void *context) {
+    if (queue->writer == NULL) {
+        return work(context);
+    }
+    ENSURE(!queue->is_writing);
+    end_mending(queue);
+    writer_begin(queue->writer, &(struct writer_job){.run = work, .context = context});
+    return writer_end(queue->writer);
+}
+
+void store_reopen(struct queue *queue) {
+    close_environment(queue);
+    queue->is_torn = false;
+    queue->why_closed = (struct error){0};
+    if (open_file(queue, &queue->why_closed) != OK) {
+        close_environment(queue);
+    }
+}
+
+static int reopen(void *context) {
+    store_reopen(context);
+    return OK;
+}
+
+void store_mend(struct queue *queue) {
+    if (queue->writer == NULL) {
+        store_reopen(queue);
+        return;
+    }
+    ENSURE(!queue->is_writing && !queue->is_mending);
+    queue->is_mending = true;
+    queue->is_away = true;
+    writer_begin(queue->writer, &(struct writer_job){.run = reopen, .context = queue});
+}
+
+bool queue_attend(struct queue *queue) {
+    if (queue->is_mending && writer_is_done(queue->writer, 0)) {
+        end_mending(queue);
+    }
+    return !queue->is_mending;
+}
+
+int queue_start_writer(struct queue *queue, int *out_fd, struct error *error) {
+    int r = writer_create(&queue->writer);
+
+    if (r < 0) {
+        return error_set(error, r, "the system has no thread for the queue's writes");
+    }
+    close_environment(queue); /* The journal has what was not committed. */
+    (void)store_call(queue, reopen, queue);
+    *out_fd = writer_fd(queue->writer);
+    return OK;
+}
+
+/* What is in the journal goes to the tables, for who copies the file: the journal has it all. */
+static int end_file(void *context) {
+    struct queue *queue = context;
+
+    if (queue->txn != NULL && !queue->is_torn && queue->journal != NULL &&
+        !journal_is_empty(queue->journal)) {
+        (void)fold(queue);
+    }
+    close_environment(queue);
+    return OK;
+}
+
+void queue_close(struct queue *queue) {
     if (queue == NULL) {
         return;
     }
-    is_whole = queue->txn != NULL && queue->journal != NULL;
-    if (queue->is_writing && store_end_sync(queue) != 0) {
-        is_whole = false; /* Nobody was told: the next start finds all of it or nothing. */
+    if (queue->is_writing) {
+        struct error error = {0};
+
+        (void)!queue_commit_end(queue,
+                                &error); /* Nobody was told: all of it is found, or nothing. */
     }
-    if (is_whole && !journal_is_empty(queue->journal)) {
-        (void)fold(queue); /* For who copies the file; the journal has it all. */
-    }
-    close_environment(queue);
+    (void)store_call(queue, end_file, queue);
+    writer_destroy(queue->writer);
     journal_close(queue->journal);
     if (queue->lock_fd >= 0) {
         (void)close(queue->lock_fd);
@@ -550,18 +613,12 @@ uint64_t queue_next_id(const struct queue *queue) {
     return queue->next_id;
 }
 
-void store_reopen(struct queue *queue) {
-    ENSURE(!queue->is_writing);
-    close_environment(queue);
-    queue->why_closed = (struct error){0};
-    if (open_file(queue, &queue->why_closed) != OK) {
-        close_environment(queue);
-    }
-}
-
 int store_begin_read(struct queue *queue, MDB_txn **out_txn) {
-    if (queue->txn == NULL) {
-        store_reopen(queue);
+    if (!queue->is_away && queue->txn == NULL && !queue->is_writing) {
+        store_mend(queue);
+    }
+    if (queue->is_away && !writer_is_done(queue->writer, READ_PATIENCE_MS)) {
+        return ERR_IO;
     }
     if (queue->txn == NULL) {
         return ERR_IO;

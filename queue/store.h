@@ -46,6 +46,14 @@ enum store_table {
 
 #define STORE_OLD_TABLES 2 /* of a format that is being migrated */
 
+/* The commit that the writer is at. */
+struct store_pending {
+    const struct queue_change *changes;
+    size_t count;
+    uint64_t next_id; /* the queue's, once it is committed */
+    struct error error;
+};
+
 struct queue {
     char *folder;
     int lock_fd;
@@ -59,10 +67,14 @@ struct queue {
     uint32_t migrated_from; /* the format that was found; 0: ours */
     char uid[QUEUE_UID_BYTES];
     uint64_t next_id;
+    struct writer *writer; /* NULL: whoever commits waits for the disk */
     bool is_writing;       /* a commit waits for its end */
-    uint64_t next_id_then; /* next_id once it is committed */
-    bool is_past_journal;  /* what is being put is committed with the tables, as in a migration */
-    struct buf scratch;    /* the record being encoded */
+    bool is_away;          /* the writer has the file, too: it can't be read */
+    bool is_torn;          /* the transaction has what could not be made durable */
+    bool is_mending;       /* the writer opens the file anew; nobody waits for that */
+    struct store_pending pending;
+    bool is_past_journal; /* what is being put is committed with the tables, as in a migration */
+    struct buf scratch;   /* the record being encoded */
     struct store_damage *damage; /* found, not moved yet */
     size_t damage_count;
     char **moved; /* names, for queue_quarantine() to tell */
@@ -124,20 +136,22 @@ int store_put_meta(struct queue *queue, const char *name, const char *value);
  * failure, of these or of the above, the queue must be reopened. */
 int store_sync(struct queue *queue);
 
-/* The same, but what can be left to the journal's thread is: is_writing then, and the queue is only
- * read until store_end_sync(). */
-int store_begin_sync(struct queue *queue);
-int store_end_sync(struct queue *queue);
-
 /* Do it and make it durable, with a larger map or file if need be. LMDB's codes as ours. */
 int store_transact(struct queue *queue, int (*work)(struct queue *queue),
                    struct error *error) MUST_CHECK;
 
-/* Forget what was not made durable; the file is opened anew, since after a failed write LMDB may
- * refuse everything until then. env and txn are NULL if that fails. */
-void store_reopen(struct queue *queue);
+/* Do it on the writer's thread, if there is one, and wait: LMDB's lock on writing belongs to the
+ * thread that took it, so that with a writer all transactions begin and end there. */
+int store_call(struct queue *queue, int (*work)(void *context), void *context);
 
-/* The transaction to read in. ERR_IO while the file can't be opened. */
+/* Forget what was not made durable; the file is opened anew, since after a failed write LMDB may
+ * refuse everything until then. env and txn are NULL if that fails. On the thread that store_call()
+ * takes; store_mend() leaves it to the writer, if there is one, and goes on. */
+void store_reopen(struct queue *queue);
+void store_mend(struct queue *queue);
+
+/* The transaction to read in. ERR_IO while the file can't be opened, or the disk does not let it
+ * be. */
 int store_begin_read(struct queue *queue, struct MDB_txn **out_txn) MUST_CHECK;
 
 /* --- quarantine.c ----------------------------------------------------------------------------- */

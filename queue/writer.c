@@ -1,6 +1,7 @@
 #include "queue/writer.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -24,7 +25,7 @@ struct writer {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* of the state; all below is behind the lock */
     enum writer_state state;
-    struct writer_work work;
+    struct writer_job job;
     int result;
     int fd;
 };
@@ -77,11 +78,11 @@ static void *run(void *context) {
 
     (void)pthread_mutex_lock(&writer->lock);
     while (wait_for_work(writer)) {
-        struct writer_work work = writer->work;
+        struct writer_job job = writer->job;
         int result;
 
         (void)pthread_mutex_unlock(&writer->lock);
-        result = writer_do(&work);
+        result = job.run(job.context);
         (void)pthread_mutex_lock(&writer->lock);
         writer->result = result;
         writer->state = WRITER_DONE;
@@ -158,12 +159,18 @@ int writer_fd(const struct writer *writer) {
     return writer->fd;
 }
 
-void writer_begin(struct writer *writer, const struct writer_work *work) {
+void writer_begin(struct writer *writer, const struct writer_job *job) {
     (void)pthread_mutex_lock(&writer->lock);
     ENSURE(writer->state == WRITER_IDLE);
-    writer->work = *work;
+    writer->job = *job;
     set_state(writer, WRITER_BUSY);
     (void)pthread_mutex_unlock(&writer->lock);
+}
+
+bool writer_is_done(const struct writer *writer, int patience_ms) {
+    struct pollfd watch = {.fd = writer->fd, .events = POLLIN};
+
+    return poll(&watch, 1, patience_ms) == 1;
 }
 
 int writer_end(struct writer *writer) {

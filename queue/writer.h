@@ -1,16 +1,23 @@
 /* queue/writer.h - a thread that writes and syncs, so that its owner need not wait for the disk.
  *
- * One write at a time: it is begun, the owner goes on, and ends it when the descriptor says so, or
+ * One job at a time: it is begun, the owner goes on, and ends it when the descriptor says so, or
  * before, and waits then. Knows no journal. Never logs.
  */
 #ifndef QUEUE_WRITER_H
 #define QUEUE_WRITER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
 
 struct writer;
+
+/* On the thread, and what it works on is the thread's until the end. */
+struct writer_job {
+    int (*run)(void *context);
+    void *context;
+};
 
 struct writer_work {
     int fd;
@@ -25,15 +32,18 @@ int writer_create(struct writer **out_writer) MUST_CHECK;
 /* Ends what is under way. Accepts NULL. */
 void writer_destroy(struct writer *writer);
 
-/* Readable while a write is over and not ended. The writer's. */
+/* Readable while a job is over and not ended. The writer's. */
 int writer_fd(const struct writer *writer);
 
-void writer_begin(struct writer *writer, const struct writer_work *work);
+void writer_begin(struct writer *writer, const struct writer_job *job);
 
-/* Waits if it must. 0: all is on disk; or the errno. */
+/* Is the job that was begun over? Waits for that so long at most. */
+bool writer_is_done(const struct writer *writer, int patience_ms);
+
+/* Waits if it must. What the job's function returned. */
 int writer_end(struct writer *writer) MUST_CHECK;
 
-/* The same by the caller's own thread; and without the sync. */
+/* By the caller's own thread: write all and sync; and without the sync. 0, or the errno. */
 int writer_do(const struct writer_work *work) MUST_CHECK;
 int writer_put(const struct writer_work *work) MUST_CHECK;
 

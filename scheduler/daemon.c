@@ -20,7 +20,8 @@
 #include "scheduler/loop.h"
 #include "scheduler/starter.h"
 
-#define DRAIN_US (20 * CLOCK_US_PER_SECOND)
+#define LAST_COMMIT_MS 1000 /* for the disk, when we stop */
+#define DRAIN_US       (20 * CLOCK_US_PER_SECOND)
 
 /* Exit statuses of nightshiftd, as its man page has them. */
 enum {
@@ -276,6 +277,17 @@ static void raise_descriptors(const struct daemon *daemon) {
     }
 }
 
+/* A disk that hangs would keep us for ever. Nobody was told of the turn that it has: the next start
+ * finds all of it, or nothing. */
+static void leave_hanging_disk(const struct daemon *daemon) {
+    if (daemon->committing && !queue_commit_is_done(daemon->queue, LAST_COMMIT_MS)) {
+        log_error(&daemon->log, clock_sample().now_us,
+                  "event=stopped error=\"%s\" action=\"the last turn is left to it\"",
+                  daemon->stall.text);
+        _exit(EXIT_SYSTEM);
+    }
+}
+
 int daemon_main(const char *config_path) {
     struct daemon daemon = {.config_path = config_path, .log = {.fd = STDERR_FILENO}};
     struct error error = {0};
@@ -300,6 +312,7 @@ int daemon_main(const char *config_path) {
     } else {
         log_info(&daemon.log, daemon.started_us, "event=started pid=%d", (int)getpid());
         loop_run(daemon.loop);
+        leave_hanging_disk(&daemon);
         log_info(&daemon.log, clock_sample().now_us, "event=stopped");
     }
     close_all(&daemon);

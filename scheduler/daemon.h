@@ -170,6 +170,8 @@ struct api_call *front_find_call(const struct daemon *daemon, uint64_t number);
 void front_reply(struct daemon *daemon, const struct reply *reply);
 /* The turn can't be committed for now: who waits for it is told that nothing is known yet. */
 void front_tell_stalled(struct daemon *daemon);
+/* What /healthz says beside that we live; "": nothing is the matter. */
+void front_set_trouble(struct daemon *daemon, const char *text);
 void front_tell_events(struct daemon *daemon, const struct queue_change *changes, size_t count);
 
 /* --- cluster.c ------------------------------------------------------------------------------- */

@@ -73,6 +73,7 @@ void front_reply(struct daemon *daemon, const struct reply *reply) {
     struct api_call *call = api_find(daemon->front->api, reply->token);
 
     if (call == NULL) {
+        front_submit_settled(daemon, reply);
         return;
     }
     if (call->route == API_SUBMIT) {
@@ -94,14 +95,10 @@ void front_reply(struct daemon *daemon, const struct reply *reply) {
 }
 
 static void tell_stalled(struct daemon *daemon, uint64_t token) {
-    struct front *front = daemon->front;
-    struct api_call *call = api_find(front->api, token);
+    struct api_call *call = api_find(daemon->front->api, token);
 
     if (call == NULL) {
         return;
-    }
-    if (call->idempotency_key[0] != '\0') {
-        (void)map_remove(&front->keys, call->idempotency_key);
     }
     api_reply_error(call, ERR_BUSY,
                     "the queue can't be written: %s. This request is carried out as soon as it "
@@ -109,11 +106,10 @@ static void tell_stalled(struct daemon *daemon, uint64_t token) {
                     daemon->stall.text);
 }
 
-/* It may be stored yet, or not: its key, or a look, will tell. Those whose turn is still to come
- * keep their keys, and wait. */
+/* It may be stored yet, or not: its key, or a look, will tell. The keys stay taken until then. */
 void front_tell_stalled(struct daemon *daemon) {
-    for (size_t i = 0; i < daemon->turn.reply_count; i++) {
-        tell_stalled(daemon, daemon->turn.replies[i].token);
+    for (size_t i = 0; i < daemon->inbox.count; i++) {
+        tell_stalled(daemon, daemon->inbox.events[i].token);
     }
 }
 
@@ -147,6 +143,12 @@ static void on_metrics(struct daemon *daemon, struct api_call *call) {
     front_metrics(daemon, &stats, &text);
     api_reply_text(call, 200, "text/plain; version=0.0.4", buf_text(&text), text.bytes);
     buf_finish(&text);
+}
+
+void front_set_trouble(struct daemon *daemon, const char *text) {
+    if (daemon->front != NULL) {
+        api_set_trouble(daemon->front->api, text);
+    }
 }
 
 static void on_ready(struct daemon *daemon, struct api_call *call) {

@@ -42,6 +42,7 @@ struct buf front_answer_buf(void);
 bool front_permitted_job(struct daemon *daemon, struct api_call *call, struct job *out_job);
 
 void front_submit(struct daemon *daemon, struct api_call *call);
+void front_submit_settled(struct daemon *daemon, const struct reply *reply);
 void front_submit_answered(struct daemon *daemon, struct api_call *call, const struct reply *reply);
 
 void front_change(struct daemon *daemon, struct api_call *call);

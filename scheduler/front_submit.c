@@ -145,6 +145,15 @@ static const struct submit_event *find_submit(const struct daemon *daemon, uint6
     return NULL;
 }
 
+/* Nobody waits for the answer any more. */
+void front_submit_settled(struct daemon *daemon, const struct reply *reply) {
+    const struct submit_event *submit = find_submit(daemon, reply->token);
+
+    if (submit != NULL && submit->key != NULL) {
+        (void)map_remove(&daemon->front->keys, submit->key);
+    }
+}
+
 void front_submit_answered(struct daemon *daemon, struct api_call *call,
                            const struct reply *reply) {
     if (call->idempotency_key[0] != '\0') {

@@ -11,6 +11,7 @@
 #define STALL_TELL_US      (3 * CLOCK_US_PER_SECOND) /* clients of the turn wait no longer */
 #define COMMITS_REMEMBERED 8
 #define TURN_EVENTS_ENOUGH 32 /* for a turn that is worth its sync */
+#define SMALL_TURN_MS      20 /* the loop waits for its commit; then it goes on without */
 
 void daemon_wake(struct daemon *daemon) {
     poller_timer_set(loop_poller(daemon->loop), &daemon->wake, 0);
@@ -28,6 +29,7 @@ static void stall(struct daemon *daemon, const struct error *why, const char *ac
     }
     daemon->stalled = true;
     daemon->stall = *why;
+    front_set_trouble(daemon, why->text);
 }
 
 static void log_changes(struct daemon *daemon) {
@@ -73,6 +75,7 @@ static void end_turn(struct daemon *daemon, int r, const struct error *error) {
     if (r == OK) {
         if (daemon->stalled) {
             log_warn(&daemon->log, daemon_now(daemon).now_us, "event=commit_recovered");
+            front_set_trouble(daemon, "");
         }
         daemon->stalled = false;
         act(daemon);
@@ -99,6 +102,8 @@ static void on_written(struct poller_fd *watch, unsigned events) {
     (void)events;
     if (daemon->committing) {
         end_commit(daemon);
+    } else {
+        (void)queue_attend(daemon->queue);
     }
 }
 
@@ -129,19 +134,20 @@ static void begin_waiting(struct daemon *daemon) {
     }
 }
 
-/* While the disk writes a large turn, the next one's requests are read; for a small one, waking a
- * thread costs more than that brings. */
+/* While the disk writes a large turn, the next one's requests are read. A small one is waited for:
+ * to come back through the loop costs more than that brings. A disk that hangs stops no watch. */
 static void finish_turn(struct daemon *daemon) {
+    bool is_small = daemon->turn_events < TURN_EVENTS_ENOUGH && !daemon->stalled;
     struct error error = {0};
     bool is_writing = false;
     int r;
 
     daemon->committing_since_us = daemon_now(daemon).mono_us;
-    if (daemon->turn_events >= TURN_EVENTS_ENOUGH && !daemon->stalled) {
-        r = queue_commit_begin(daemon->queue, daemon->turn.changes, daemon->turn.change_count,
-                               &is_writing, &error);
-    } else {
-        r = queue_commit(daemon->queue, daemon->turn.changes, daemon->turn.change_count, &error);
+    r = queue_commit_begin(daemon->queue, daemon->turn.changes, daemon->turn.change_count,
+                           &is_writing, &error);
+    if (is_writing && is_small && queue_commit_is_done(daemon->queue, SMALL_TURN_MS)) {
+        is_writing = false;
+        r = queue_commit_end(daemon->queue, &error);
     }
     if (is_writing) {
         begin_waiting(daemon);

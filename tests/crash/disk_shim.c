@@ -1,8 +1,8 @@
 /* A disk that fails, for a whole program: LD_PRELOAD it.
  *
  * DISK_SHIM_FILE names a file that says what is wrong now, read anew at each call: "28 pwrite"
- * fails calls of that name (or "*") with that errno, for files whose path has "/queue/"; no file:
- * nothing. DISK_SHIM_KILL=N ends the program by SIGKILL before its N-th call; N. after it.
+ * fails calls of that name (or "*") with that errno, for files whose path has "/queue/"; 9999 lets
+ * them hang until it says something else; no file: nothing. DISK_SHIM_KILL=N ends the program by SIGKILL before its N-th call; N. after it.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -15,7 +15,10 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
+
+#define HANG 9999
 
 static atomic_long calls;
 
@@ -86,8 +89,12 @@ static void count(bool after) {
 }
 
 static bool fails(const char *name, int fd) {
-    int code = wish(name, fd);
+    const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+    int code;
 
+    while ((code = wish(name, fd)) == HANG) {
+        (void)nanosleep(&moment, NULL);
+    }
     count(false);
     if (code != 0) {
         errno = code;

@@ -130,6 +130,143 @@ for title, number, name, reason in FAULTS:
                              disk_fails(world, number, name, reason))
 
 
+HANG = 9999  # to the shim
+
+
+def hangs(world, first, full=False):
+    """Syncs don't return: nobody waits for that but who asked for something new."""
+    daemon = world.daemon
+    running = daemon.submit(spark_job("running", sim={"runtime": "1500ms"}))
+    daemon.wait_state(running, "RUNNING")
+    if full:  # The next commit goes to the tables.
+        for number in range(16):
+            daemon.submit(pod_job("filler-%d" % number, hold=True))
+    daemon.fail(HANG, "fdatasync")
+    answers = []
+    asks = [threading.Thread(target=lambda n=name: answers.append(
+        daemon.try_submit(pod_job(n, hold=True), key=n))) for name in first]
+    for ask in asks:
+        ask.start()
+    began, longest = time.monotonic(), 0
+    while daemon.ask("GET", "/readyz")[0] == 200:
+        at = time.monotonic()
+        if daemon.ask("GET", "/healthz")[0] != 200:
+            raise AssertionError("it does not live")
+        longest = max(longest, time.monotonic() - at)
+        if at - began > 15:
+            raise AssertionError("it believes to be ready")
+        time.sleep(0.05)
+    if longest > 2:
+        raise AssertionError("it stood still for %.1f s" % longest)
+    for ask in asks:
+        ask.join()
+    for answer in answers:
+        refused(answer, "ask again with the same")
+    words = "the disk has not written the last turn for 3 s"
+    not_ready(daemon, words)
+    if "ok, but " + words not in daemon.ask("GET", "/healthz")[1]:
+        raise AssertionError("/healthz does not say so")
+    refused(daemon.try_submit(pod_job("second"), key="second"), words)
+    pods = daemon_pods(daemon)
+    for number in range(3):
+        world.kube("POST", "/api/v1/namespaces/default/pods", nobodys_pod(number))
+    until("the watch goes on", lambda: daemon_pods(daemon) >= pods + 3)
+    until("the driver ends", lambda: all(
+        pod["status"]["phase"] in ("Succeeded", "Failed") for pod in world.pods()
+        if "nightshift/job-id" in pod["metadata"].get("labels", {})))
+    daemon.heal()
+    until("it is ready again", lambda: daemon.ask("GET", "/readyz")[0] == 200)
+    if daemon.ask("GET", "/healthz")[1] != "ok\n" or "commit_recovered" not in daemon.log():
+        raise AssertionError("it does not say that it is well")
+    daemon.wait_final(running, "SUCCEEDED")
+    for name in first:
+        status, answer = daemon.try_submit(pod_job(name, hold=True), key=name)
+        if status != 200:
+            raise AssertionError("%d %s" % (status, answer))
+    names = sorted(job["name"] for job in daemon.get("/v1/jobs")["items"]
+                   if "filler" not in job["name"])
+    if names != sorted(["running"] + first):
+        raise AssertionError(names)
+    world.check_once()
+    verify(world)
+
+
+def daemon_pods(daemon):
+    """That its watch told it of."""
+    return next(sync["objects"] for sync in daemon.get("/v1/status")["syncs"]
+                if sync["name"] == "pods")
+
+
+def nobodys_pod(number):
+    return {"metadata": {"name": "nobodys-%d" % number}, "spec": {
+        "schedulerName": "nobody", "containers": [{"name": "a", "image": "b"}]}}
+
+
+ROWS.row("a disk that hangs in a small turn stops nothing but new work, and it recovers by itself",
+         daemon=Fragile)(lambda world: hangs(world, ["first"]))
+ROWS.row("a disk that hangs in a large turn stops nothing but new work, and it recovers by itself",
+         daemon=Fragile)(lambda world: hangs(world, ["first-%d" % n for n in range(40)]))
+ROWS.row("a disk that hangs when the journal is full stops nothing but new work", daemon=Fragile)(
+    lambda world: hangs(world, ["first"], full=True))
+
+
+def change_often(world, path, times):
+    """On one connection: a new one each time would take minutes."""
+    connection = world.sim.connection(60)
+    for number in range(times):
+        connection.request("PATCH", path, '{"metadata": {"labels": {"n": "%d"}}}' % number, {
+            "Content-Type": "application/merge-patch+json",
+            "Authorization": "Bearer " + world.sim.token})
+        response = connection.getresponse()
+        text = response.read()
+        if response.status != 200:
+            raise AssertionError("%d %s" % (response.status, text))
+    connection.close()
+
+
+@ROWS.row("while the disk hangs the watches rest when too many events wait, and go on from there",
+          daemon=Fragile)
+def many_events(world):
+    daemon = world.daemon
+    daemon.fail(HANG, "fdatasync")
+    until("it hangs", lambda: daemon.try_submit(pod_job("first"), key="first")[0] == 503)
+    path = "/api/v1/namespaces/default/pods"
+    world.kube("POST", path, nobodys_pod(1))
+    change_often(world, path + "/nobodys-1", 9000)
+    until("the watches rest", lambda: "event=watches_rest" in daemon.log())
+    world.kube("POST", path, nobodys_pod(2))
+    daemon.heal()
+    until("the watches go on", lambda: "event=watches_resume" in daemon.log())
+    until("what came meanwhile is seen", lambda: daemon_pods(daemon) >= 2)
+    job_id = daemon.try_submit(pod_job("first"), key="first")[1]["jobs"][0]["id"]
+    daemon.wait_final(job_id, "SUCCEEDED")
+    verify(world)
+
+
+@ROWS.row("told twice to stop, it leaves a disk that hangs to itself, and nothing is lost",
+          daemon=Fragile)
+def stops_hanging(world):
+    daemon = world.daemon
+    held = daemon.submit(pod_job("held", hold=True))
+    daemon.fail(HANG, "fdatasync")
+    until("it hangs", lambda: daemon.try_submit(pod_job("first"), key="first")[0] == 503)
+    daemon.process.terminate()
+    until("it says so", lambda: "event=stopping" in daemon.log())
+    daemon.process.terminate()
+    if daemon.wait() != 5 or "is left to it" not in daemon.log():
+        raise AssertionError(daemon.log())
+    daemon.heal()
+    daemon.start()
+    if daemon.job(held)["state"] != "HELD":
+        raise AssertionError("lost")
+    status, answer = daemon.try_submit(pod_job("first"), key="first")
+    if status not in (200, 201):
+        raise AssertionError("%d %s" % (status, answer))
+    daemon.wait_final(answer["jobs"][0]["id"], "SUCCEEDED")
+    world.check_once()
+    verify(world)
+
+
 @ROWS.row("a disk that fails now and then loses nothing and makes nothing twice", daemon=Fragile)
 def flickers(world):
     daemon = world.daemon

@@ -33,6 +33,15 @@ static bool is_readable(const struct writer *writer, int wait_ms) {
     return poll(&watch, 1, wait_ms) == 1;
 }
 
+static int do_write(void *context) {
+    return writer_do(context);
+}
+
+/* The work is the caller's, until it has ended. */
+static void begin(struct writer *writer, struct writer_work *work) {
+    writer_begin(writer, &(struct writer_job){.run = do_write, .context = work});
+}
+
 TEST(writer__writes_behind_its_owners_back) {
     static const char text[] = "0123456789";
     struct writer *writer = must_create();
@@ -41,8 +50,9 @@ TEST(writer__writes_behind_its_owners_back) {
 
     CHECK(!is_readable(writer, 0), "nothing is over yet");
     for (size_t i = 0; i < 10; i++) {
-        writer_begin(writer,
-                     &(struct writer_work){.fd = fd, .bytes = text + i, .count = 1, .at = i});
+        struct writer_work work = {.fd = fd, .bytes = text + i, .count = 1, .at = i};
+
+        begin(writer, &work);
         if (i % 2 == 0) {
             CHECK(is_readable(writer, 10000), "it says when it is over");
         }
@@ -59,9 +69,9 @@ TEST(writer__tells_what_went_wrong) {
     struct writer *writer = must_create();
     int fd = open_file();
 
-    writer_begin(writer, &(struct writer_work){.fd = -1, .bytes = "x", .count = 1});
+    begin(writer, &(struct writer_work){.fd = -1, .bytes = "x", .count = 1});
     CHECK_EQ(writer_end(writer), EBADF, "no file");
-    writer_begin(writer, &(struct writer_work){.fd = fd, .bytes = "x", .count = 1});
+    begin(writer, &(struct writer_work){.fd = fd, .bytes = "x", .count = 1});
     CHECK_EQ(writer_end(writer), 0, "the next one is another matter");
     CHECK_EQ(writer_do(&(struct writer_work){.fd = -1, .bytes = "x", .count = 1}), EBADF,
              "the same without the thread");
@@ -69,12 +79,33 @@ TEST(writer__tells_what_went_wrong) {
     (void)close(fd);
 }
 
+static int wait_for_byte(void *context) {
+    char byte;
+
+    return read(*(int *)context, &byte, 1) == 1 ? 7 : -1;
+}
+
+TEST(writer_is_done__waits_no_longer_than_it_may) {
+    struct writer *writer = must_create();
+    int ends[2];
+
+    CHECK_EQ(pipe(ends), 0, "a pipe");
+    writer_begin(writer, &(struct writer_job){.run = wait_for_byte, .context = &ends[0]});
+    CHECK(!writer_is_done(writer, 0) && !writer_is_done(writer, 20), "it hangs");
+    CHECK_EQ(write(ends[1], "x", 1), 1, "no more");
+    CHECK(writer_is_done(writer, 10000), "done");
+    CHECK_EQ(writer_end(writer), 7, "what it returned");
+    writer_destroy(writer);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
 TEST(writer_destroy__ends_what_is_under_way) {
     static char block[1 << 20];
     struct writer *writer = must_create();
     int fd = open_file();
 
-    writer_begin(writer, &(struct writer_work){.fd = fd, .bytes = block, .count = sizeof block});
+    begin(writer, &(struct writer_work){.fd = fd, .bytes = block, .count = sizeof block});
     writer_destroy(writer);
     CHECK_EQ(lseek(fd, 0, SEEK_END), (off_t)sizeof block, "nothing is left half done");
     writer_destroy(must_create()); /* without a write */
