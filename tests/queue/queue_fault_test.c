@@ -32,7 +32,8 @@ static const struct fault_place fault_places[] = {
 
 /* Where a thread does it, LMDB's codes take the same ways out. */
 static bool is_tried(const struct fault_row *row, const struct fault_place *place) {
-    return row->layer == DISK_SYSTEM || !place->in_two_steps || row->code == EIO;
+    return row->layer == DISK_SYSTEM || !place->in_two_steps ||
+           (row->code == EIO && place->is_full && !row->for_ever);
 }
 
 static int commit_last(const struct fault_place *place, struct queue *queue,
