@@ -37,6 +37,7 @@
 #define LIMIT_MANIFEST_DEPTH     64
 #define LIMIT_ROW_COLUMNS        64
 #define LIMIT_ROW_BYTES          4000 /* of a template's row, as JSON */
+#define LIMIT_ARRAY_ELEMENTS     (1000 * 1000)
 #define LIMIT_SPEC_BYTES         (1 * LIMIT_MIB)
 #define LIMIT_CONFIG_BYTES       (1 * LIMIT_MIB)
 

@@ -233,7 +233,7 @@ static void read_job(struct manifest_reader *reader, const struct kind *kind,
     queue_annotations_read(node_member(object, "metadata"), job.manifest);
     read_after(&job, kind);
     check_warning(&job);
-    reader->job_count += job.manifest->schedule != NULL ? 1 : manifest_job_count(job.manifest);
+    reader->job_count += job.manifest->schedule != NULL ? 1 : manifest_written_count(job.manifest);
     if (reader->job_count > LIMIT_MANIFEST_DOCUMENTS) {
         problems_add_at(reader->problems, node_place(object), trail,
                         "more than %d jobs in one file", LIMIT_MANIFEST_DOCUMENTS);
@@ -397,9 +397,13 @@ size_t manifest_job_count(const struct manifest *manifest) {
     return manifest->rows.count > 0 ? manifest->rows.count : 1;
 }
 
+size_t manifest_written_count(const struct manifest *manifest) {
+    return manifest->rows.texts != NULL ? manifest->rows.count : manifest->schedule == NULL;
+}
+
 void manifest_job(const struct manifest_set *set, const struct manifest *manifest, size_t at,
                   const char **out_name, const char **out_row) {
-    if (manifest->rows.count == 0) {
+    if (manifest->rows.texts == NULL) {
         *out_name = manifest->name;
         *out_row = NULL;
     } else {

@@ -102,10 +102,12 @@ int manifest_set_parse_with(const struct manifest_defaults *defaults, const char
 
 void manifest_set_destroy(struct manifest_set *set);
 
-/* How many jobs a manifest stands for: one, as many as it has rows, or none if it is a schedule. */
+/* How many jobs a manifest stands for: one, as many as it has rows or indices, or none if it is a
+ * schedule. And how many of them are written one by one: an array of indices is one. */
 size_t manifest_job_count(const struct manifest *manifest);
+size_t manifest_written_count(const struct manifest *manifest);
 
-/* The name and the row (NULL: none) of one of them; they live as long as the set. */
+/* The name and the row (NULL: none) of one that is written; they live as long as the set. */
 void manifest_job(const struct manifest_set *set, const struct manifest *manifest, size_t at,
                   const char **out_name, const char **out_row);
 

@@ -150,11 +150,10 @@ static void read_rows(struct reader *r, const struct text_node *list) {
         r->rows->texts[i] = ok ? arena_text(r->arena, r->text.data, r->text.bytes) : "";
     }
     r->rows->count = list->count;
+    r->rows->last = r->rows->first + (int64_t)list->count - 1;
     r->rows->indices = print_indices(
         &(struct indices){.range_count = 1,
-                          .ranges[0] = {.first = r->rows->first,
-                                        .last = r->rows->first + (int64_t)list->count - 1,
-                                        .step = 1},
+                          .ranges[0] = {.first = r->rows->first, .last = r->rows->last, .step = 1},
                           .count = list->count},
         r->arena);
 }
@@ -194,21 +193,15 @@ void rows_of_indices(const char *text, struct position place, struct arena *aren
         problems_add(problems, place, "spec.array", "%s", error.text);
         return;
     }
-    if (indices.count > LIMIT_MANIFEST_DOCUMENTS) {
+    if (indices.count > LIMIT_ARRAY_ELEMENTS) {
         problems_add(problems, place, "spec.array",
-                     "has %llu elements, more than %d; submit it in several",
-                     (unsigned long long)indices.count, LIMIT_MANIFEST_DOCUMENTS);
+                     "has %" PRIu64 " elements, more than %d; submit it in several", indices.count,
+                     LIMIT_ARRAY_ELEMENTS);
         return;
     }
     out_rows->count = indices.count;
-    out_rows->texts = arena_take(arena, indices.count, sizeof *out_rows->texts);
+    out_rows->last = indices_at(&indices, indices.count - 1);
     out_rows->indices = print_indices(&indices, arena);
-    for (uint64_t at = 0; at < indices.count; at++) {
-        char row[INDEX_BYTES];
-        int bytes = snprintf(row, sizeof row, "[%" PRId64 "]", indices_at(&indices, at));
-
-        out_rows->texts[at] = arena_text(arena, row, (size_t)bytes);
-    }
 }
 
 void rows_print_names(const struct rows *rows, struct buf *out) {
@@ -220,20 +213,17 @@ void rows_print_names(const struct rows *rows, struct buf *out) {
     buf_add_char(out, ']');
 }
 
-/* "17": what a row's text begins with; that of one that was refused is empty. */
-static int index_bytes(const struct rows *rows, size_t at) {
-    return rows->texts[at][0] != '\0' ? (int)strcspn(rows->texts[at] + 1, ",]") : 0;
-}
-
 size_t rows_suffix_bytes(const struct rows *rows) {
-    return 1 + (size_t)index_bytes(rows, rows->count - 1);
+    char text[INDEX_BYTES];
+
+    return (size_t)snprintf(text, sizeof text, "-%" PRId64, rows->last);
 }
 
 const char *rows_job_name(const struct rows *rows, const char *name, size_t at,
                           struct arena *arena) {
     char text[LIMIT_LABEL_BYTES + INDEX_BYTES];
-    int bytes = snprintf(text, sizeof text, "%.*s-%.*s", LIMIT_LABEL_BYTES, name,
-                         index_bytes(rows, at), rows->texts[at] + 1);
+    int bytes = snprintf(text, sizeof text, "%.*s-%" PRId64, LIMIT_LABEL_BYTES, name,
+                         rows->first + (int64_t)at);
 
     return arena_text(arena, text, (size_t)bytes);
 }

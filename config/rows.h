@@ -19,8 +19,9 @@ struct arena;
 /* Zeroed: no rows. Texts are in the arena. */
 struct rows {
     const struct text_node *names; /* of the columns: a list of texts, or NULL */
-    const char **texts;            /* of each row: [index,"value",...] as JSON */
+    const char **texts; /* of each row: [index,"value",...] as JSON; NULL: each is its index */
     size_t count;
+    int64_t last;        /* index */
     int64_t first;       /* index */
     const char *indices; /* "0-2": of all of them, and "%2": how many may run at once */
 };
@@ -32,14 +33,14 @@ bool rows_is(const struct text_node *document);
 void rows_read(struct text_node *document, struct arena *arena, struct problems *problems,
                struct rows *out_rows);
 
-/* Rows without columns, one for each index of an array; or complain. */
+/* An array's, which need no texts: or complain. */
 void rows_of_indices(const char *indices, struct position place, struct arena *arena,
                      struct problems *problems, struct rows *out_rows);
 
 /* Append the names as a JSON list. */
 void rows_print_names(const struct rows *rows, struct buf *out);
 
-/* "etl-17", in the arena. */
+/* "etl-17", of rows with texts; in the arena. */
 const char *rows_job_name(const struct rows *rows, const char *name, size_t at,
                           struct arena *arena);
 

@@ -248,6 +248,9 @@ static int apply_submission_put(struct commit *commit, const struct queue_change
     const struct submission *submission = &change->submission;
 
     ENSURE(strlen(submission->key) <= LIMIT_IDEMPOTENCY_KEY_BYTES);
+    if (submission->first_id + submission->count > commit->next_id) {
+        commit->next_id = submission->first_id + submission->count; /* Some are still to come. */
+    }
     buf_clear(&commit->queue->scratch);
     record_encode_submission(&commit->queue->scratch, submission);
     return put_scratch(commit, TABLE_SUBMISSIONS,

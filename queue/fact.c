@@ -67,6 +67,12 @@ static const struct field breaker_fields[] = {
     FIELD(7, FIELD_U64, struct fact_breaker, probe_id),
 };
 
+static const struct field array_fields[] = {
+    FIELD(1, FIELD_U64, struct fact_array, made),
+};
+
+static const struct field_table array_table = {array_fields, ARRAY_LEN(array_fields),
+                                               sizeof(struct fact_array)};
 static const struct field_table memory_table = {memory_fields, ARRAY_LEN(memory_fields),
                                                 sizeof(struct fact_memory)};
 static const struct field_table node_table = {node_fields, ARRAY_LEN(node_fields),
@@ -125,6 +131,8 @@ const struct field_table *fact_fields(enum fact_kind kind) {
         return &breaker_table;
     case FACT_NODE:
         return &node_table;
+    case FACT_ARRAY:
+        return &array_table;
     }
     return NULL;
 }

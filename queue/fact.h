@@ -110,6 +110,11 @@ struct fact_group {
     uint64_t never_ran;
 };
 
+/* An array whose elements are not all there yet; the first one's id as the key. */
+struct fact_array {
+    uint64_t made; /* elements, from the first on */
+};
+
 /* kind, number on disk (never used again), struct, its member of the union */
 #define FACT_LIST(X)                                                      \
     X(FACT_USAGE, 1, struct fact_usage, usage)                            \
@@ -120,7 +125,8 @@ struct fact_group {
     X(FACT_MEMORY, 6, struct fact_memory, memory)                         \
     X(FACT_BREAKER, 7, struct fact_breaker, breaker)                      \
     X(FACT_NOTICE, 8, struct fact_notice, notice)                         \
-    X(FACT_NODE, 9, struct blame, node)
+    X(FACT_NODE, 9, struct blame, node)                                   \
+    X(FACT_ARRAY, 10, struct fact_array, array)
 
 enum fact_kind {
 #define FACT_ENUM(name, number, type, member) name = (number),

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ensure.h"
 #include "base/memory.h"
 #include "scheduler/breakers.h"
 #include "scheduler/conditions.h"
@@ -13,37 +14,38 @@
 
 /* --- Those that want to run ------------------------------------------------------------------ */
 
-static void make_room(struct group *group) {
-    size_t count = group->wanting_end - group->wanting_first;
+static void want(struct group *group, uint64_t id) {
+    const uint64_t place = id - group->first_id;
+    const uint64_t bit = UINT64_C(1) << (place % 64);
+    const size_t word = (size_t)(place / 64);
 
-    if (group->wanting_end < group->wanting_room) {
-        return;
+    if (group->wanting == NULL) {
+        group->wanting_words = (size_t)(group->tally.total / 64 + 1);
+        group->wanting = mem_alloc(group->wanting_words, sizeof *group->wanting);
     }
-    if (group->wanting_first > count) {
-        memmove(group->wanting, group->wanting + group->wanting_first,
-                count * sizeof *group->wanting);
-        group->wanting_end = count;
-        group->wanting_first = 0;
-        return;
+    ENSURE(word < group->wanting_words);
+    group->wanting_count += (group->wanting[word] & bit) == 0;
+    group->wanting[word] |= bit;
+    if (word < group->wanting_from) {
+        group->wanting_from = word;
     }
-    group->wanting_room = group->wanting_room > 0 ? 2 * group->wanting_room : 16;
-    group->wanting = mem_grow(group->wanting, group->wanting_room, sizeof *group->wanting);
 }
 
-/* Into its place; mostly the last one. */
-static void want(struct group *group, uint64_t id) {
-    size_t at;
+/* The lowest of them, which is not among them any more. */
+static uint64_t take_first(struct group *group) {
+    uint64_t bit;
 
-    make_room(group);
-    for (at = group->wanting_end; at > group->wanting_first && group->wanting[at - 1] > id; at--) {
-        group->wanting[at] = group->wanting[at - 1];
+    while (group->wanting[group->wanting_from] == 0) {
+        group->wanting_from++;
     }
-    group->wanting[at] = id;
-    group->wanting_end++;
+    bit = (uint64_t)__builtin_ctzll(group->wanting[group->wanting_from]);
+    group->wanting[group->wanting_from] &= ~(UINT64_C(1) << bit);
+    group->wanting_count--;
+    return group->first_id + group->wanting_from * 64 + bit;
 }
 
 static bool is_full(const struct group *group) {
-    return group->taken >= group->running_max || group->wanting_first < group->wanting_end;
+    return group->taken >= group->running_max || group->wanting_count > 0;
 }
 
 void arrays_offer(struct core *core, struct entry *entry) {
@@ -75,7 +77,7 @@ void arrays_take(struct core *core, const struct entry *entry, int times) {
 
     if (group != NULL && group->running_max > 0) {
         group->taken += (uint32_t)times;
-        if (group->taken < group->running_max && group->wanting_first < group->wanting_end) {
+        if (group->taken < group->running_max && group->wanting_count > 0) {
             groups_mark(core, group);
         }
     }
@@ -83,8 +85,8 @@ void arrays_take(struct core *core, const struct entry *entry, int times) {
 
 /* Those that are not parked any more were cancelled or held, or are behind their turn. */
 void arrays_fill(struct core *core, struct group *group) {
-    while (group->wanting_first < group->wanting_end && group->taken < group->running_max) {
-        struct entry *entry = view_entry(core, group->wanting[group->wanting_first++]);
+    while (group->wanting_count > 0 && group->taken < group->running_max) {
+        struct entry *entry = view_entry(core, take_first(group));
 
         if (entry != NULL && entry->parked == PARKED_ARRAY) {
             view_park(core, entry, PARKED_NOT);
@@ -166,7 +168,10 @@ bool arrays_go_on(struct core *core) {
     while (core->order_count > 0) {
         struct array_order *order = &core->orders[0];
 
-        for (; order->next_id < order->end_id && done < ELEMENTS_PER_TURN; done++) {
+        const uint64_t made_end =
+            order->end_id - growing_unmade(core, order->first_id, order->end_id - order->first_id);
+
+        for (; order->next_id < made_end && done < ELEMENTS_PER_TURN; done++) {
             order->event.job_id = order->next_id++;
             carry_out(core, &order->event);
         }

@@ -159,15 +159,13 @@ void conditions_moved(struct core *core, struct entry *entry, enum job_state fro
 /* The element of the part's array with the entry's own index; 0: it has none. */
 static uint64_t element_for(const struct core *core, const struct condition_part *part,
                             const struct entry *entry) {
-    const struct entry *any = view_entry(core, part->group->first_id);
+    const struct entry *any = entries_next(&core->entries, part->group->first_id - 1);
     struct indices indices;
     struct error error = {0};
     uint64_t place;
 
-    for (uint64_t i = 0; any == NULL && i < part->item.count; i++) {
-        any = view_entry(core, part->group->first_id + i);
-    }
-    if (any == NULL || indices_parse(any->terms->array, &indices, &error) < 0 ||
+    if (any == NULL || any->id - part->group->first_id >= part->item.count ||
+        indices_parse(any->terms->array, &indices, &error) < 0 ||
         !indices_find(&indices, groups_index(entry), &place)) {
         return 0;
     }
@@ -179,11 +177,16 @@ static struct after_tally tally_of(const struct core *core, const struct conditi
                                    const struct entry *entry) {
     struct after_tally tally = {.total = 1};
     const struct entry *element;
+    uint64_t id;
 
     if (!part->item.each) {
-        return groups_tally(part->group);
+        return groups_tally(core, part->group);
     }
-    element = view_entry(core, element_for(core, part, entry));
+    id = element_for(core, part, entry);
+    element = view_entry(core, id);
+    if (element == NULL && growing_unmade(core, id, 1) > 0) {
+        return tally; /* It is to come. */
+    }
     if (element == NULL) {
         tally.cancelled = tally.never_ran = 1;
     } else {

@@ -65,6 +65,12 @@ int core_load_runs(struct core *core, const struct fact *fact) MUST_CHECK;
 /* The same for how members of a group ended that are forgotten (FACT_GROUP); before the jobs.
  * ERR_CORRUPT: it is left out. */
 int core_load_group(struct core *core, const struct fact *fact) MUST_CHECK;
+
+/* An array whose elements are not all there yet (FACT_ARRAY), with the specification and the demand
+ * of its first element; after the jobs. ERR_CORRUPT: it is left out, and those to come are lost. */
+int core_load_array(struct core *core, const struct fact *fact, const struct spec *spec,
+                    struct demand *demand) MUST_CHECK;
+
 /* And for memory that was grown (FACT_MEMORY), and for breakers (FACT_BREAKER). */
 int core_load_memory(struct core *core, const struct fact *fact) MUST_CHECK;
 int core_load_breaker(struct core *core, const struct fact *fact) MUST_CHECK;
@@ -115,7 +121,8 @@ struct core_array {
     uint64_t first_id;
     uint64_t count;
     uint32_t running_max;           /* 0: all */
-    size_t states[JOB_STATE_COUNT]; /* of those that are known */
+    size_t states[JOB_STATE_COUNT]; /* of those that are known, or to come */
+    uint64_t unmade;                /* of those, the last ones: are to come in the next turns */
     struct fact_group forgotten;    /* of the others */
     const char *indices;            /* as in struct job; NULL: none of its elements is known */
 };

@@ -71,7 +71,7 @@ struct entry *entries_add(struct entries *entries, uint64_t id) {
         shelf->leaves[leaf_of(id)] = leaf;
         shelf->count++;
     }
-    ENSURE(leaf->used < bit_of(id));
+    ENSURE((leaf->used & bit_of(id)) == 0);
     leaf->used |= bit_of(id);
     entries->count++;
     entry = &leaf->items[id % LEAF_ENTRIES];

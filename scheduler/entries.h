@@ -22,8 +22,7 @@ void entries_finish(struct entries *entries);
 /* NULL: there is none. */
 struct entry *entries_get(const struct entries *entries, uint64_t id);
 
-/* A zeroed entry with this id, which is larger than all there are and ever were. Stays where it is
- * until it is removed. */
+/* A zeroed entry with this id, which there never was. Stays where it is until it is removed. */
 struct entry *entries_add(struct entries *entries, uint64_t id);
 void entries_remove(struct entries *entries, uint64_t id);
 

@@ -48,7 +48,8 @@ struct course {
     bool has_run;
     bool is_retried;
     bool pods_deleted;
-    bool retired; /* to be forgotten as soon as its pods are gone; not stored */
+    bool retired;         /* to be forgotten as soon as its pods are gone; not stored */
+    uint32_t ends_undone; /* places in core->finished that are not its end any more; not stored */
     uint32_t alarms;
     uint32_t preemptions;
     int64_t preempted_us;

@@ -89,8 +89,9 @@ struct new_job {
     bool preemptible;
     const struct new_after *after; /* jobs of equal pointers wait for the same */
     size_t after_count;
-    const char *array;    /* as in struct job */
-    uint64_t array_place; /* of the element, from 0; the first is so many jobs before it */
+    const char *array;      /* as in struct job */
+    uint64_t array_place;   /* of the element, from 0; the first is so many jobs before it */
+    uint64_t element_count; /* not 0: it stands for all elements of `array`, each named after it */
     struct demand *demand;
     struct spec spec;
 };
@@ -113,7 +114,7 @@ struct new_schedule {
     int64_t changed_us;
 };
 
-/* All of them or none. */
+/* All of them or none. An array's elements take as many ids as there are. */
 struct submit_event {
     struct new_job *jobs;
     size_t count;
@@ -237,6 +238,7 @@ struct core_settings {
     int64_t history_age_us; /* finished jobs are forgotten after it */
     size_t history_count;   /* and beyond so many */
     size_t jobs_waiting_max;
+    size_t elements_per_turn_max; /* of long arrays, that a turn makes; 0: as many as is good */
     unsigned runtime_percent;   /* of a name's runs were through in what is expected; 0: ignored */
     int64_t runtime_default_us; /* expected where nothing is known; 0: unknown */
     struct order_settings order;

@@ -145,7 +145,7 @@ static struct after_tally tally_of(const struct core *core, const struct after_i
     struct after_tally tally = {.total = item->count};
 
     if (group != NULL) {
-        return groups_tally(group);
+        return groups_tally(core, group);
     }
     if (entry != NULL) {
         after_count(&tally, (enum job_state)entry->state, entry_course(entry)->has_run, 1);

@@ -302,10 +302,13 @@ void groups_ran(struct core *core, const struct entry *entry) {
     }
 }
 
-struct after_tally groups_tally(const struct group *group) {
+struct after_tally groups_tally(const struct core *core, const struct group *group) {
     struct after_tally tally = group->tally;
     uint64_t known = group->live + ended(&group->forgotten);
 
+    if (group->kind != GROUP_RUNS) {
+        known += growing_unmade(core, group->first_id, tally.total);
+    }
     if (tally.total > known) {
         tally.cancelled += tally.total - known;
         tally.never_ran += tally.total - known;

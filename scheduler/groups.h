@@ -42,10 +42,10 @@ struct group {
     /* Of an array with a limit. */
     uint32_t running_max; /* 0: none */
     uint32_t taken;       /* elements that run, or are offered to the next pass */
-    uint64_t *wanting;    /* ids of those that would be, ascending, from wanting_first on */
-    size_t wanting_first;
-    size_t wanting_end;
-    size_t wanting_room;
+    uint64_t *wanting;    /* a bit for each that would be; NULL: none ever was */
+    size_t wanting_words;
+    size_t wanting_from; /* no bit is set in the words before it */
+    size_t wanting_count;
 };
 
 /* Zeroed is empty and ready. */
@@ -86,8 +86,9 @@ void groups_sweep(struct core *core);
 /* The array's; NULL if the entry is of none. */
 struct group *groups_array(const struct entry *entry);
 
-/* How it stands. Members whose record was lost are as if they were cancelled before they ran. */
-struct after_tally groups_tally(const struct group *group);
+/* How it stands. Members that are to come wait; those whose record was lost are as if they were
+ * cancelled before they ran. */
+struct after_tally groups_tally(const struct core *core, const struct group *group);
 
 int groups_verify(const struct core *core, struct error *error) MUST_CHECK;
 

@@ -435,9 +435,16 @@ void lifecycle_forget(struct core *core) {
     for (; looks < FORGET_PER_TURN && core->finished_first < core->finished_end; looks++) {
         uint64_t id = core->finished[core->finished_first];
         struct entry *entry = view_entry(core, id);
-        bool too_many = core->finished_end - core->finished_first > core->settings.history_count;
+        bool too_many = core->finished_end - core->finished_first - core->finished_undone >
+                        core->settings.history_count;
 
         if (entry == NULL) { /* It went before, with its schedule's history. */
+            core->finished_first++;
+            continue;
+        }
+        if (entry_course(entry)->ends_undone > 0) { /* It was tried again since. */
+            entry->course->ends_undone--;
+            core->finished_undone--;
             core->finished_first++;
             continue;
         }
@@ -446,7 +453,7 @@ void lifecycle_forget(struct core *core) {
             return;
         }
         core->finished_first++;
-        if (entry->changed || conditions_need(core, entry) ||
+        if (entry->changed || conditions_need(core, entry) || growing_needs(core, id) ||
             (!entry_course(entry)->pods_deleted && entry->terms->ttl_s != JOB_TTL_NEVER)) {
             view_note_finished(core,
                                id); /* Its pods are still there: it must not hold up others. */
@@ -467,7 +474,7 @@ bool lifecycle_drop_now(struct core *core, struct entry *entry) {
         entry_edit(entry)->retired = true;
         lifecycle_tick(core, entry);
     }
-    if (entry->changed || !entry_course(entry)->pods_deleted) {
+    if (entry->changed || !entry_course(entry)->pods_deleted || growing_needs(core, entry->id)) {
         return false;
     }
     outbox_add_change(&core->outbox,

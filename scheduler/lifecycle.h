@@ -55,10 +55,15 @@ void requests_print_after(const struct new_job *new_job, uint64_t first_id, stru
 bool requests_may_wait(struct core *core, const struct new_job *jobs, size_t count,
                        const char *submitter, char text[REASON_TEXT_BYTES]);
 
-/* One job more, of new_job, which must stay until the turn is committed. after: what it waits for,
- * as its record has it. */
+/* One job more, of new_job, which must stay until the turn is committed, or an array of its
+ * element_count: then the first element, and the others follow in this turn and in those to come.
+ * after: what it waits for, as its record has it. */
 struct entry *requests_add(struct core *core, const struct new_job *new_job, const char *submitter,
                            const char *after);
+
+/* The job with that id is there from now on. */
+struct entry *requests_make(struct core *core, const struct job *job, struct demand *demand,
+                            const struct spec *spec);
 
 /* How many jobs more may wait. */
 size_t requests_room(const struct core *core);

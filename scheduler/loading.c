@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "k8s/payload.h"
 #include "queue/queue.h"
 #include "scheduler/demand_classes.h"
@@ -157,6 +159,48 @@ static void tell_loaded(struct daemon *daemon) {
     }
 }
 
+static int read_array(struct daemon *daemon, const struct fact *fact, struct error *error) {
+    struct field_error field = {0};
+    struct demand *demand = NULL;
+    struct spec spec = {.row = NULL};
+    struct buf text;
+    struct job first;
+    int64_t id = 0;
+    int r = text_parse_int64(fact->key, &id);
+
+    if (r < 0 || !core_job(daemon->core, (uint64_t)id, &first)) {
+        return error_set(error, ERR_CORRUPT, "its first element is not there");
+    }
+    buf_init(&text, LIMIT_SPEC_BYTES);
+    r = queue_get_spec(daemon->queue, first.id, &text);
+    r = r < 0 ? r : build_demand(daemon, &first, &text, &demand, &field);
+    if (r == OK) {
+        spec.text = text.data;
+        spec.bytes = text.bytes;
+        digest_sha256(text.data, text.bytes, spec.hash);
+        r = core_load_array(daemon->core, fact, &spec, demand);
+    }
+    demand_destroy(demand);
+    buf_finish(&text);
+    return r < 0 ? error_set(error, r, "%s",
+                             field.error.text[0] != '\0' ? field.error.text : err_sentence(r))
+                 : OK;
+}
+
+/* What is there of it goes on. */
+static int load_array(void *context, const struct fact *fact) {
+    struct daemon *daemon = context;
+    struct error error = {0};
+
+    if (read_array(daemon, fact, &error) < 0) {
+        log_error(&daemon->log, daemon->started_us,
+                  "job=%s event=array_unreadable made=%" PRIu64 " error=\"%s\" action=\"its other "
+                  "elements are lost: submit them again\"",
+                  fact->key, fact->value.array.made, error.text);
+    }
+    return OK;
+}
+
 int daemon_load_queue(struct daemon *daemon, struct error *error) {
     struct load load = {.daemon = daemon};
     uint64_t damaged = 0;
@@ -174,6 +218,9 @@ int daemon_load_queue(struct daemon *daemon, struct error *error) {
     }
     if (r == OK) {
         r = queue_each_stored(daemon->queue, load_job, &load, &damaged);
+    }
+    if (r == OK) {
+        r = queue_each_fact(daemon->queue, FACT_ARRAY, load_array, daemon, &damaged);
     }
     demand_classes_finish(&load.classes);
     demands_finish(&load.demands);

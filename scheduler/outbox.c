@@ -67,6 +67,10 @@ const char *outbox_text(struct outbox *outbox, const char *text) {
     return keep(outbox, mem_copy_text(text == NULL ? "" : text));
 }
 
+const struct spec *outbox_spec(struct outbox *outbox, const struct spec *spec) {
+    return (const struct spec *)(const void *)keep(outbox, mem_copy(spec, sizeof *spec));
+}
+
 const char *outbox_format(struct outbox *outbox, const char *format, ...) {
     char text[LIMIT_MESSAGE_BYTES + 1];
     va_list args;

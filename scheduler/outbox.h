@@ -33,6 +33,8 @@ void outbox_add_reply(struct outbox *outbox, const struct reply *reply);
 
 /* Texts that live as long as the lists. */
 const char *outbox_text(struct outbox *outbox, const char *text);
+const struct spec *outbox_spec(struct outbox *outbox,
+                               const struct spec *spec); /* not what it has */
 const char *outbox_format(struct outbox *outbox, const char *format, ...) PRINTF_LIKE(2, 3);
 
 #endif

@@ -1,5 +1,6 @@
 #include "scheduler/lifecycle.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "scheduler/arrays.h"
 #include "scheduler/blamed.h"
 #include "scheduler/breakers.h"
+#include "scheduler/growing.h"
 #include "scheduler/learnt.h"
 #include "scheduler/retrying.h"
 
@@ -18,9 +20,24 @@ static void reply(struct core *core, uint64_t token, int code, const char *text)
     }
 }
 
+/* Those included that are promised. */
 static size_t waiting_count(const struct core *core) {
     return core->counts.jobs[JOB_QUEUED] + core->counts.jobs[JOB_HELD] +
-           core->counts.jobs[JOB_RETRY_WAIT];
+           core->counts.jobs[JOB_RETRY_WAIT] + core->growths.unmade;
+}
+
+/* The jobs that one of a submission stands for. */
+static uint64_t count_of(const struct new_job *new_job) {
+    return new_job->element_count > 0 ? new_job->element_count : 1;
+}
+
+static uint64_t submit_count(const struct submit_event *submit) {
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < submit->count; i++) {
+        count += count_of(&submit->jobs[i]);
+    }
+    return count;
 }
 
 /* Do they wait for the same but for who it is, and stand beside each other? */
@@ -61,10 +78,11 @@ size_t requests_room(const struct core *core) {
                                                      : 0;
 }
 
-struct entry *requests_add(struct core *core, const struct new_job *new_job, const char *submitter,
-                           const char *after) {
-    struct job job = {
-        .id = core->next_id++,
+/* What its record will be. */
+static struct job job_of(const struct core *core, const struct new_job *new_job,
+                         const char *submitter, const char *after) {
+    return (struct job){
+        .id = core->next_id,
         .name = new_job->name,
         .namespace = new_job->namespace,
         .team = new_job->team,
@@ -75,7 +93,7 @@ struct entry *requests_add(struct core *core, const struct new_job *new_job, con
         .occurrence = new_job->occurrence,
         .after = after,
         .array = new_job->array,
-        .array_id = new_job->array != NULL ? core->next_id - 1 - new_job->array_place : 0,
+        .array_id = new_job->array != NULL ? core->next_id - new_job->array_place : 0,
         .kind = new_job->kind,
         .state = new_job->hold ? JOB_HELD : JOB_QUEUED,
         .priority = new_job->priority,
@@ -93,16 +111,30 @@ struct entry *requests_add(struct core *core, const struct new_job *new_job, con
         .exit_code = -1,
         .submitted_held = new_job->hold,
     };
-    struct entry *entry;
+}
 
-    entry = view_add(core, &job, new_job->demand);
-    view_note_new(core, entry, &new_job->spec);
+struct entry *requests_make(struct core *core, const struct job *job, struct demand *demand,
+                            const struct spec *spec) {
+    struct entry *entry = view_add(core, job, demand);
+
+    view_note_new(core, entry, spec);
     retrying_recall(core, entry);
-    if (job.state == JOB_QUEUED) {
+    if (job->state == JOB_QUEUED) {
         arrays_offer(core, entry);
     }
-    lifecycle_note_first(core, entry, &job);
+    lifecycle_note_first(core, entry, job);
     return entry;
+}
+
+struct entry *requests_add(struct core *core, const struct new_job *new_job, const char *submitter,
+                           const char *after) {
+    const struct job job = job_of(core, new_job, submitter, after);
+
+    if (new_job->element_count > 0) {
+        return growing_begin(core, &job, new_job);
+    }
+    core->next_id++;
+    return requests_make(core, &job, new_job->demand, &new_job->spec);
 }
 
 /* All are counted in while we ask, for each makes room less for the next. */
@@ -125,8 +157,8 @@ bool requests_may_wait(struct core *core, const struct new_job *jobs, size_t cou
         charge->node = share_hold(core->share, job->team, user);
         charge->namespace_index = ledger_namespace_index(core->ledger, job->namespace);
         share_name_namespace(core->share, charge->namespace_index, job->namespace);
-        answer = share_check_waiting(core->share, charge, 1);
-        share_wait(core->share, charge, 1);
+        answer = share_check_waiting(core->share, charge, (int64_t)count_of(job));
+        share_wait(core->share, charge, (int)count_of(job));
         counted++;
     }
     if (answer.limit != SHARE_WITHIN) {
@@ -137,7 +169,8 @@ bool requests_may_wait(struct core *core, const struct new_job *jobs, size_t cou
         reason_print(&reason, &core->names, text);
     }
     while (counted > 0) {
-        share_wait(core->share, &charges[--counted], -1);
+        counted--;
+        share_wait(core->share, &charges[counted], -(int)count_of(&jobs[counted]));
         share_drop(core->share, charges[counted].node);
     }
     free(charges);
@@ -200,7 +233,8 @@ static bool may_wait_for(struct core *core, const struct event *event) {
 
 void requests_submit(struct core *core, struct event *event) {
     const struct submit_event *submit = &event->submit;
-    uint64_t first_id = core->next_id;
+    const uint64_t first_id = core->next_id;
+    const uint64_t count = submit_count(submit);
     const char *puts = NULL;
 
     if (core->schedules.by_key.count + submit->schedule_count > LIMIT_SCHEDULES) {
@@ -208,12 +242,12 @@ void requests_submit(struct core *core, struct event *event) {
               outbox_format(&core->outbox, "more than %d schedules", LIMIT_SCHEDULES));
         return;
     }
-    if (waiting_count(core) + submit->count > core->settings.jobs_waiting_max) {
+    if (waiting_count(core) + count > core->settings.jobs_waiting_max) {
         reply(core, event->token, ERR_FULL,
               outbox_format(&core->outbox,
-                            "the queue holds %zu waiting jobs and may hold %zu; submit later, or "
-                            "raise limits.waitingJobs",
-                            waiting_count(core), core->settings.jobs_waiting_max));
+                            "the queue holds %zu waiting jobs and may hold %zu, and these are "
+                            "%" PRIu64 "; submit later, or raise limits.waitingJobs",
+                            waiting_count(core), core->settings.jobs_waiting_max, count));
         return;
     }
     if (!may_wait(core, event)) {
@@ -231,18 +265,17 @@ void requests_submit(struct core *core, struct event *event) {
             .kind = CHANGE_SUBMISSION_PUT,
             .submission = {.key = submit->key,
                            .first_id = first_id,
-                           .count = (uint32_t)submit->count,
+                           .count = (uint32_t)count,
                            .at_us = core->instant.now_us},
         };
 
         memcpy(change.submission.request_hash, submit->request_hash, SPEC_HASH_BYTES);
         outbox_add_change(&core->outbox, &change);
     }
-    outbox_add_reply(&core->outbox, &(struct reply){.token = event->token,
-                                                    .first_id = first_id,
-                                                    .count = submit->count,
-                                                    .puts = puts,
-                                                    .text = ""});
+    outbox_add_reply(
+        &core->outbox,
+        &(struct reply){
+            .token = event->token, .first_id = first_id, .count = count, .puts = puts, .text = ""});
 }
 
 void requests_cancel(struct core *core, const struct event *event) {
@@ -272,14 +305,7 @@ void requests_cancel(struct core *core, const struct event *event) {
 static void forget_end(struct core *core, struct entry *entry) {
     struct course *course = entry_edit(entry);
 
-    for (size_t i = core->finished_first; i < core->finished_end; i++) {
-        if (core->finished[i] == entry->id) {
-            memmove(&core->finished[i], &core->finished[i + 1],
-                    (core->finished_end - i - 1) * sizeof *core->finished);
-            core->finished_end--;
-            break;
-        }
-    }
+    view_forget_finished(core, entry);
     course->is_retried = true;
     course->cancel_requested = course->pods_deleted = false;
     course->deletes_pending = 0;

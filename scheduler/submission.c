@@ -484,11 +484,17 @@ static struct submission_work *begin_work(const struct daemon *daemon,
     return work;
 }
 
-/* The other rows' jobs are like the first one's but for names and rows. */
+/* The other rows' jobs are like the first one's but for names and rows. Elements that have nothing
+ * but their indices are made by the core. */
 static void repeat_job(struct submission_work *work, const struct manifest *manifest) {
     struct new_job *first = &work->jobs[work->job_count - 1];
     const struct new_job like = *first;
 
+    if (manifest->rows.texts == NULL) {
+        first->array = manifest->rows.indices;
+        first->element_count = manifest->rows.count;
+        return;
+    }
     manifest_job(&work->known->set, manifest, 0, &first->name, &first->spec.row);
     first->array = manifest->rows.indices;
     for (size_t i = 1; i < manifest->rows.count; i++) {
@@ -509,7 +515,7 @@ static void read_jobs(struct daemon *daemon, const struct api_call *call,
     size_t count = 0;
 
     for (size_t i = 0; i < set->count; i++) {
-        count += manifest_job_count(&set->items[i]);
+        count += manifest_written_count(&set->items[i]);
         schedule_count += set->items[i].schedule != NULL;
     }
     if (count > (size_t)daemon->config.jobs_per_request_max) {

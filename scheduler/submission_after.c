@@ -61,7 +61,7 @@ static bool read_indices(const char *text, struct indices *out_indices) {
 static void check_each(const struct finder *f, const char *theirs) {
     const struct manifest *own = own_manifest(f);
     struct indices indices;
-    struct indices of;
+    struct indices of = {.count = 0};
     uint64_t place;
 
     if (own->rows.count == 0 || !read_indices(own->rows.indices, &indices)) {
@@ -69,10 +69,11 @@ static void check_each(const struct finder *f, const char *theirs) {
                      "only an array waits for another one element by element");
         return;
     }
+    (void)read_indices(theirs, &of); /* If it can't be read, it has no element. */
     for (uint64_t i = 0; i < indices.count; i++) {
         int64_t index = indices_at(&indices, i);
 
-        if (!read_indices(theirs, &of) || !indices_find(&of, index, &place)) {
+        if (!indices_find(&of, index, &place)) {
             problems_add(f->problems, f->ref->place, "",
                          "element %" PRId64 " has none of its index to wait for in %s", index,
                          f->ref->name);

@@ -166,6 +166,7 @@ static void entry_finish(struct core *core, struct entry *entry) {
 
 void view_drop(struct core *core, struct entry *entry) {
     schedules_note_gone(core, entry);
+    core->finished_undone -= entry_course(entry)->ends_undone;
     view_count(core, entry, -1);
     groups_drop(core, entry);
     ledger_release(core->ledger, entry->id); /* Of pods that nobody ever saw end. */
@@ -220,6 +221,11 @@ void view_note_finished(struct core *core, uint64_t id) {
         core->finished_end = count;
     }
     core->finished[core->finished_end++] = id;
+}
+
+void view_forget_finished(struct core *core, struct entry *entry) {
+    entry_edit(entry)->ends_undone++;
+    core->finished_undone++;
 }
 
 /* --- LimitRanges ----------------------------------------------------------------------------- */
@@ -411,6 +417,7 @@ void view_finish(struct core *core) {
         free(cleanup);
     }
     groups_finish(core);
+    growing_finish(core);
     arrays_finish(core);
     entries_finish(&core->entries);
     names_finish(&core->job_names);

@@ -17,6 +17,7 @@
 #include "scheduler/entries.h"
 #include "scheduler/gates.h"
 #include "scheduler/groups.h"
+#include "scheduler/growing.h"
 #include "scheduler/names.h"
 #include "scheduler/notices.h"
 #include "scheduler/outbox.h"
@@ -169,6 +170,7 @@ struct core {
     struct map cleanups; /* namespace/name -> struct cleanup */
     struct gates gates;
     struct groups groups;
+    struct growths growths;
     struct array_order *orders; /* what is to be done to whole arrays, one after the other */
     size_t order_count;
     size_t order_room;
@@ -193,8 +195,9 @@ struct core {
     size_t finished_first;
     size_t finished_end;
     size_t finished_room;
-    int64_t forget_due_us; /* monotonic: when the timer to forget the first one is set */
-    uint64_t *changed;     /* entries to store at the end of the turn */
+    size_t finished_undone; /* of those, places of jobs that were tried again */
+    int64_t forget_due_us;  /* monotonic: when the timer to forget the first one is set */
+    uint64_t *changed;      /* entries to store at the end of the turn */
     size_t changed_count;
     size_t changed_room;
     struct core_counts counts;
@@ -255,6 +258,7 @@ size_t view_waiting_before(const struct shape *shape, uint64_t id);
 
 /* Remember the order in which jobs finished. */
 void view_note_finished(struct core *core, uint64_t id);
+void view_forget_finished(struct core *core, struct entry *entry);
 
 /* Give the job the shape of its equals. */
 void shape_join(struct core *core, struct entry *entry, struct demand *demand);

@@ -123,8 +123,8 @@ static const struct {
      "f:7:3: spec.after: must be a list of what the job waits for\n"},
     {"indices that are none", JOB("a", "  array: 5-1\n"),
      "f:7:10: spec.array: the range 5-1 goes down\n"},
-    {"too many of them", JOB("a", "  array: 0-10000\n"),
-     "f:7:10: spec.array: has 10001 elements, more than 10000; submit it in several\n"},
+    {"too many of them", JOB("a", "  array: 0-1000000\n"),
+     "f:7:10: spec.array: has 1000001 elements, more than 1000000; submit it in several\n"},
     {"a name that leaves no room",
      JOB("a23456789012345678901234567890123456789012345678901234567890123", "  array: 0-9\n"),
      "f:2:1: metadata.name: \"a23456789012345678901234567890123456789012345678901234567890123\" "
