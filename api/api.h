@@ -92,12 +92,13 @@ struct api_call {
     const char *default_team;      /* ?team= */
     const char *idempotency_key;   /* at most LIMIT_IDEMPOTENCY_KEY_BYTES, printable */
     unsigned char body_sha256[32]; /* for the replay of a key with another body */
-    bool brief;                    /* the answer names no jobs, only their ids' range */
-    bool hold;                     /* ?hold=true: all of them begin as held */
-    bool dry_run;                  /* ?dryRun=true: show what would be created, submit nothing */
+    bool brief;   /* submit: only the ids' range; show: how it stands, without what is beside it */
+    bool hold;    /* ?hold=true: all of them begin as held */
+    bool dry_run; /* ?dryRun=true: show what would be created, submit nothing */
 
     /* LIST, FORECAST */
     const char *namespace, *team, *name; /* filters; FORGET: what */
+    const char *selector;                /* "app=etl,...": labels that jobs are to have */
     uint32_t states;                     /* bits 1 << enum job_state; 0: any */
     uint64_t after_id;                   /* ?continue= */
     size_t limit;                        /* 1 to LIMIT_API_LIST_ITEMS */

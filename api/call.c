@@ -75,6 +75,10 @@ static int take_name(struct api_call *call, const char *value, struct error *err
     return take_text("name", value, &call->name, error);
 }
 
+static int take_selector(struct api_call *call, const char *value, struct error *error) {
+    return take_text("selector", value, &call->selector, error);
+}
+
 static int take_brief(struct api_call *call, const char *value, struct error *error) {
     return take_bool("brief", value, &call->brief, error);
 }
@@ -207,10 +211,11 @@ static const struct parameter {
     {"team", ON(API_SUBMIT) | ON(API_SIMULATE) | ON(API_LIST) | ON(API_FORECAST), take_team},
     {"next", ON(API_SCHEDULE), take_next},
     {"date", ON(API_SCHEDULE_TRIGGER), take_date},
-    {"brief", ON(API_SUBMIT), take_brief},
+    {"brief", ON(API_SUBMIT) | ON(API_SHOW), take_brief},
     {"hold", ON(API_SUBMIT), take_hold},
     {"dryRun", ON(API_SUBMIT), take_dry_run},
     {"name", ON(API_LIST) | ON(API_FORGET), take_name},
+    {"selector", ON(API_LIST), take_selector},
     {"state", ON(API_LIST), take_states},
     {"limit", ON(API_LIST) | ON(API_FORECAST), take_limit},
     {"continue", ON(API_LIST), take_continue},
@@ -359,6 +364,7 @@ int call_decode(struct api_call *call, const struct http_request *request, struc
 
     call->body = call->file = call->default_namespace = call->default_team = "";
     call->idempotency_key = call->namespace = call->team = call->name = "";
+    call->selector = "";
     call->since = call->until = "";
     call->limit = LIST_DEFAULT;
     call->after_sequence = -1;

@@ -250,6 +250,8 @@ static const struct wire_field submitted_fields[] = {
     FIELD(WIRE_TEXT, wire_submitted, name, "name"),
     FIELD(WIRE_TEXT, wire_submitted, namespace, "namespace"),
     FIELD(WIRE_TEXT, wire_submitted, state, "state"),
+    FIELD(WIRE_OPTIONAL, wire_submitted, array, "array"),
+    FIELD(WIRE_KNOWN, wire_submitted, elements, "elements"),
 };
 SHAPE(submitted, submitted_fields);
 

@@ -221,6 +221,8 @@ struct wire_error {
 struct wire_submitted {
     uint64_t id;
     const char *name, *namespace, *state;
+    const char *array; /* of a whole array, whose id and name these are: its indices; else "" */
+    int64_t elements;  /* the same; else WIRE_UNKNOWN */
 };
 
 /* A schedule that was submitted. */

@@ -77,7 +77,7 @@ static int retry_failed(struct cli *cli) {
     worst = jobs_list(cli, &set);
     for (size_t i = 0; i < set.count; i++) {
         const struct wire_job *job = &set.items[i];
-        char id[24];
+        char name[REMOTE_JOB_BYTES];
         int status;
 
         if (job->finished_us < after_us) {
@@ -86,8 +86,8 @@ static int retry_failed(struct cli *cli) {
         if (cli->options.schedule != NULL && strcmp(job->schedule, cli->options.schedule) != 0) {
             continue;
         }
-        (void)snprintf(id, sizeof id, "%" PRIu64, job->id);
-        status = act_on(cli, id, "/retry");
+        remote_name_of(job, NULL, name);
+        status = act_on(cli, name, "/retry");
         worst = status > worst ? status : worst;
     }
     if (set.more) {

@@ -43,6 +43,7 @@ struct cli_options {
     bool email;
     const char *namespace, *team, *state, *name, *add, *rows, *date;
     const char *schedule; /* NULL: any */
+    const char *selector; /* "app=etl,..."; NULL: none */
     bool from_failed;
     bool all, watch, wait, hold, follow, utc, help, dry_run;
     int64_t limit, tail, attempt, executor, port; /* -1: not given */

@@ -17,12 +17,8 @@
 #include "policy/indices.h"
 #include "policy/job.h"
 
-#define LIMIT_DEFAULT  500
-#define STATES_BYTES   512
-#define STATE_BYTES    32
-#define PAUSE_FIRST_US (50 * CLOCK_US_PER_MS)
-#define PAUSE_LAST_US  CLOCK_US_PER_SECOND
-#define PATIENCE_US    (30 * CLOCK_US_PER_SECOND)
+#define LIMIT_DEFAULT 500
+#define STATES_BYTES  512
 
 void job_set_finish(struct job_set *set) {
     free(set->items);
@@ -38,10 +34,32 @@ static void append(struct job_set *set, const struct wire_job *job) {
     set->items[set->count++] = *job;
 }
 
-bool job_is_finished(const struct wire_job *job) {
+static bool is_final(const char *text) {
     enum job_state state;
 
-    return job_state_parse(job->state, &state) == OK && job_state_is_final(state);
+    return job_state_parse(text, &state) == OK && job_state_is_final(state);
+}
+
+bool job_is_over(const struct wire_job *job) {
+    return is_final(job->state);
+}
+
+bool job_is_finished(const struct wire_job *job) {
+    bool finished = job->element_count > 0 || is_final(job->state);
+
+    for (size_t i = 0; i < job->element_count; i++) {
+        finished = finished && is_final(job->elements[i].state);
+    }
+    return finished;
+}
+
+bool job_has_succeeded(const struct wire_job *job) {
+    static const char succeeded[] = "SUCCEEDED";
+
+    if (job->element_count > 0) {
+        return job->element_count == 1 && strcmp(job->elements[0].state, succeeded) == 0;
+    }
+    return strcmp(job->state, succeeded) == 0;
 }
 
 static void add_states(struct buf *path, const struct cli_options *options) {
@@ -72,6 +90,7 @@ static void list_path(struct buf *path, const struct cli *cli, int64_t limit, co
     http_add_query(path, "namespace", cli->options.namespace);
     http_add_query(path, "team", cli->options.team);
     http_add_query(path, "name", cli->options.name);
+    http_add_query(path, "selector", cli->options.selector);
     add_states(path, &cli->options);
     http_add_query(path, "continue", next);
 }
@@ -120,14 +139,14 @@ int jobs_list(struct cli *cli, struct job_set *set) {
     return status;
 }
 
-int jobs_get(struct cli *cli, uint64_t id, struct job_set *set) {
+int jobs_get(struct cli *cli, const char *name, struct job_set *set) {
     struct error error = {0};
     struct wire_job job;
     char path[64];
     struct buf body;
     int status;
 
-    (void)snprintf(path, sizeof path, "/v1/jobs/%" PRIu64, id);
+    (void)snprintf(path, sizeof path, "/v1/jobs/%s?brief=true", name);
     buf_init(&body, LIMIT_API_ANSWER_BYTES);
     status = remote_get(cli, path, &body);
     if (status == CLI_OK) {
@@ -279,8 +298,27 @@ int jobs_print(const struct cli *cli, const struct job_set *set) {
     return CLI_OK;
 }
 
+/* "12 parts[0-999] 940 SUCCEEDED, 60 FAILED" */
+static void print_array_line(const struct wire_job *job) {
+    const char *dash = strrchr(job->name, '-');
+
+    printf("%" PRId64 " ", job->array_id);
+    printf("%.*s", (int)(dash != NULL ? (size_t)(dash - job->name) : strlen(job->name)), job->name);
+    printf("[%s]", job->array);
+    for (size_t i = 0; i < job->element_count; i++) {
+        printf("%s %" PRId64 " %s", i > 0 ? "," : "", job->elements[i].count,
+               job->elements[i].state);
+    }
+    printf("\n");
+    (void)fflush(stdout);
+}
+
 void jobs_print_line(const struct cli *cli, const struct wire_job *job) {
     (void)cli;
+    if (job->element_count > 0) {
+        print_array_line(job);
+        return;
+    }
     printf("%" PRIu64 " ", job->id);
     print_clean(stdout, job->name);
     printf(" %s", job->state);
@@ -297,74 +335,4 @@ void jobs_pause(int64_t us) {
                              .tv_nsec = (us % CLOCK_US_PER_SECOND) * 1000};
 
     (void)nanosleep(&pause, NULL);
-}
-
-/* Look once; *out_done tells whether there is more to come. With --watch each new state is told. */
-static int look(struct cli *cli, uint64_t id, char state[STATE_BYTES], bool *out_done) {
-    struct job_set set = {0};
-    int r = jobs_get(cli, id, &set);
-
-    *out_done = r != CLI_OK;
-    if (r == CLI_OK && job_is_finished(&set.items[0])) {
-        *out_done = true;
-        if (!print_is_document(cli) && cli->options.output != CLI_NAME) {
-            jobs_print_line(cli, &set.items[0]);
-        }
-        r = strcmp(set.items[0].state, "SUCCEEDED") == 0 ? CLI_OK : CLI_JOB_FAILED;
-    } else if (r == CLI_OK && cli->options.watch && strcmp(set.items[0].state, state) != 0) {
-        (void)text_copy(state, STATE_BYTES, set.items[0].state);
-        jobs_print_line(cli, &set.items[0]);
-    }
-    job_set_finish(&set);
-    return r;
-}
-
-/* The daemon did not answer: may we go on? Says so the first time. */
-bool jobs_bear_loss(int64_t *lost_us) {
-    int64_t now_us = clock_sample().mono_us;
-
-    if (*lost_us == 0) {
-        *lost_us = now_us;
-        cli_complain("the connection is lost; waiting for the daemon to come back");
-    }
-    return now_us - *lost_us < PATIENCE_US;
-}
-
-static int wait_all(struct cli *cli, const uint64_t *ids, size_t count) {
-    int64_t pause_us = PAUSE_FIRST_US, begin_us = clock_sample().mono_us, lost_us = 0;
-    char state[STATE_BYTES] = "";
-    int worst = CLI_OK;
-
-    for (size_t i = 0; i < count;) {
-        bool done = false;
-        int status = look(cli, ids[i], state, &done);
-
-        if (status == CLI_UNREACHABLE && cli->reached && jobs_bear_loss(&lost_us)) {
-            done = false;
-        } else {
-            lost_us = 0;
-            worst = status > worst ? status : worst;
-        }
-        if (done) {
-            i++;
-            continue;
-        }
-        if (cli->options.timeout_us >= 0 &&
-            clock_sample().mono_us - begin_us >= cli->options.timeout_us) {
-            cli_complain("job %" PRIu64 " has not finished in time", ids[i]);
-            return CLI_TIMEOUT;
-        }
-        jobs_pause(pause_us);
-        pause_us = 2 * pause_us < PAUSE_LAST_US ? 2 * pause_us : PAUSE_LAST_US;
-    }
-    return worst;
-}
-
-int jobs_wait(struct cli *cli, const uint64_t *ids, size_t count) {
-    int status;
-
-    cli->patient = true;
-    status = wait_all(cli, ids, count);
-    cli->patient = false;
-    return status;
 }

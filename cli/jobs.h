@@ -20,24 +20,19 @@ void job_set_finish(struct job_set *set);
 /* Append what the options ask for, page by page. An exit status. */
 int jobs_list(struct cli *cli, struct job_set *set);
 
-/* Append one. */
-int jobs_get(struct cli *cli, uint64_t id, struct job_set *set);
+/* Append one: "12", an element "12_7", or of an array's id how many of its elements stand how. */
+int jobs_get(struct cli *cli, const char *name, struct job_set *set);
 
 /* In the form that --output asks for. An exit status. */
 int jobs_print(const struct cli *cli, const struct job_set *set);
 
-/* One line: "17 etl RUNNING". */
+/* One line: "17 etl RUNNING", of an array "12 parts[0-9] 7 SUCCEEDED, 3 RUNNING". */
 void jobs_print_line(const struct cli *cli, const struct wire_job *job);
 
+/* The job itself; and of an array all elements. */
+bool job_is_over(const struct wire_job *job);
 bool job_is_finished(const struct wire_job *job);
-
-/* Ask after these jobs until all have finished; says of each how it ended. An exit status. A daemon
- * that has answered once may be away for half a minute: it restarts. */
-int jobs_wait(struct cli *cli, const uint64_t *ids, size_t count);
-
-/* The connection is lost, since *lost_us (0: just now, which is said and noted): is it worth
- * another try? Whoever gets through sets it back to 0. */
-bool jobs_bear_loss(int64_t *lost_us);
+bool job_has_succeeded(const struct wire_job *job);
 
 /* Sleep between two looks. */
 void jobs_pause(int64_t us);

@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/jobs.h"
 #include "cli/remote.h"
+#include "cli/waiting.h"
 
 #define LOOK_US (CLOCK_US_PER_SECOND / 4)
 
@@ -42,13 +43,13 @@ static void add_number(struct buf *path, const char *name, int64_t number) {
 }
 
 /* One connection. attempt: -1 is the last. */
-static int fetch(struct cli *cli, uint64_t id, int64_t attempt, struct show *show) {
+static int fetch(struct cli *cli, const char *id, int64_t attempt, struct show *show) {
     struct http_call call = {.method = "GET", .on_bytes = on_bytes, .context = show};
     struct buf path, body;
     int status;
 
     buf_init(&path, LIMIT_HTTP_URL_BYTES);
-    buf_add_format(&path, "/v1/jobs/%" PRIu64 "/logs", id);
+    buf_add_format(&path, "/v1/jobs/%s/logs", id);
     buf_init(&body, LIMIT_API_ANSWER_BYTES);
     add_number(&path, "attempt", attempt);
     add_number(&path, "executor", cli->options.executor);
@@ -71,26 +72,26 @@ struct stand {
     bool finished;
 };
 
-static int look(struct cli *cli, uint64_t id, struct stand *out) {
+static int look(struct cli *cli, const char *id, struct stand *out) {
     struct job_set set = {0};
     int64_t lost_us = 0;
     int status;
 
     while ((status = jobs_get(cli, id, &set)) == CLI_UNREACHABLE && cli->reached &&
-           jobs_bear_loss(&lost_us)) {
+           waiting_bear_loss(&lost_us)) {
         jobs_pause(LOOK_US);
     }
     if (status == CLI_OK) {
         *out = (struct stand){.attempts = set.items[0].attempts,
                               .running = strcmp(set.items[0].state, "RUNNING") == 0,
-                              .finished = job_is_finished(&set.items[0])};
+                              .finished = job_is_over(&set.items[0])};
     }
     job_set_finish(&set);
     return status;
 }
 
 /* To its end. Of a log's last lines a second connection would send others. */
-static int follow_attempt(struct cli *cli, uint64_t id, int64_t attempt) {
+static int follow_attempt(struct cli *cli, const char *id, int64_t attempt) {
     struct show show = {.closed = false};
     int64_t lost_us = 0;
     uint64_t taken;
@@ -103,7 +104,7 @@ static int follow_attempt(struct cli *cli, uint64_t id, int64_t attempt) {
             lost_us = 0;
         }
         if (status != CLI_UNREACHABLE || show.closed || cli->options.tail >= 0 ||
-            !jobs_bear_loss(&lost_us)) {
+            !waiting_bear_loss(&lost_us)) {
             break;
         }
         jobs_pause(LOOK_US);
@@ -118,7 +119,7 @@ static bool has_begun(const struct stand *stand, int64_t attempt) {
 }
 
 /* From the present attempt to the last, as long as the job is tried again. */
-static int follow_job(struct cli *cli, uint64_t id) {
+static int follow_job(struct cli *cli, const char *id) {
     struct stand stand = {.attempts = 0};
     int64_t next = 0;
     int of_log = CLI_NOT_FOUND;
@@ -146,8 +147,8 @@ static int follow_job(struct cli *cli, uint64_t id) {
 
 int verb_logs(struct cli *cli) {
     struct show show = {.closed = false};
-    uint64_t id = 0;
-    int status = remote_find_job(cli, cli->options.operands[0], &id);
+    char id[REMOTE_JOB_BYTES];
+    int status = remote_job_name(cli, cli->options.operands[0], id);
 
     if (status != CLI_OK) {
         return status;

@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,13 +37,15 @@ static int add_missing(struct cli *cli, struct watch *watch, struct job_set *set
     struct map_entry *entry;
 
     for (size_t at = 0; (entry = map_next(&watch->states, &at)) != NULL;) {
-        uint64_t id = entry->id;
+        const uint64_t id = entry->id;
+        char name[24];
         int status;
 
         if (is_listed(set, listed, id)) {
             continue;
         }
-        status = jobs_get(cli, id, set);
+        (void)snprintf(name, sizeof name, "%" PRIu64, id);
+        status = jobs_get(cli, name, set);
         if (status == CLI_NOT_FOUND) {
             forget(watch, id); /* Its history is over. */
         } else if (status != CLI_OK) {

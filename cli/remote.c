@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "cli/jobs.h"
 #include "cli/print.h"
 #include "policy/job.h"
 
@@ -137,64 +138,78 @@ int remote_garbled(const struct error *error) {
     return CLI_SERVER;
 }
 
-static bool is_finished(const struct wire_job *job) {
-    enum job_state state;
+void remote_name_of(const struct wire_job *job, const char *called,
+                    char out_name[REMOTE_JOB_BYTES]) {
+    const bool is_element =
+        job->array_id != WIRE_UNKNOWN && (called == NULL || strcmp(job->name, called) == 0);
 
-    return job_state_parse(job->state, &state) == OK && job_state_is_final(state);
+    if (is_element) {
+        (void)snprintf(out_name, REMOTE_JOB_BYTES, "%" PRId64 "_%" PRId64, job->array_id,
+                       job->array_index);
+    } else {
+        (void)snprintf(out_name, REMOTE_JOB_BYTES, "%" PRIu64, job->id);
+    }
+}
+
+/* Those of a name so far. */
+struct search {
+    const char *called;
+    size_t found;
+    size_t live;
+    char name[REMOTE_JOB_BYTES]; /* of the latest that is live, else of the latest */
+};
+
+static void take_found(struct search *search, const struct wire_job_list *list) {
+    for (size_t i = 0; i < list->item_count; i++) {
+        const bool is_live = !job_is_over(&list->items[i]);
+
+        search->found++;
+        search->live += is_live;
+        if (is_live || search->live == 0) {
+            remote_name_of(&list->items[i], search->called, search->name);
+        }
+    }
 }
 
 /* Of several jobs of a name, the one that is meant. */
-static int choose(const char *name, const struct wire_job_list *list, uint64_t *out_id) {
-    size_t live = 0;
-    uint64_t id = 0;
-
-    for (size_t i = 0; i < list->item_count; i++) {
-        if (!is_finished(&list->items[i])) {
-            live++;
-            id = list->items[i].id;
-        }
-    }
-    if (live == 0 && list->item_count == 1) {
-        live = 1;
-        id = list->items[0].id;
-    }
-    if (list->item_count == 0) {
-        cli_complain("there is no job %s", name);
+static int choose(const char *operand, const struct search *search,
+                  char out_name[REMOTE_JOB_BYTES]) {
+    if (search->found == 0) {
+        cli_complain("there is no job %s", operand);
         return CLI_NOT_FOUND;
     }
-    if (live != 1 || list->next[0] != '\0') {
+    if (search->live > 1 || (search->live == 0 && search->found > 1)) {
         cli_complain("there are several jobs %s: take an id from nightshift ls --all --name %s",
-                     name, name);
+                     operand, search->called);
         return CLI_USAGE;
     }
-    *out_id = id;
+    (void)text_copy(out_name, REMOTE_JOB_BYTES, search->name);
     return CLI_OK;
 }
 
-static int find_by_name(struct cli *cli, const char *name, uint64_t *out_id) {
-    const char *slash = strchr(name, '/');
-    char namespace[LIMIT_NAME_BYTES + 1] = "";
+/* One page, which is not the last one if *next is not "" then. */
+static int search_page(struct cli *cli, struct search *search, const char *namespace,
+                       char next[REMOTE_JOB_BYTES]) {
     struct wire_memory memory = {0};
     struct wire_job_list list;
     struct error error = {0};
     struct buf path, body;
     int status;
 
-    if (slash != NULL) {
-        (void)snprintf(namespace, sizeof namespace, "%.*s", (int)(slash - name), name);
-    } else if (cli->options.namespace != NULL) {
-        (void)text_copy(namespace, sizeof namespace, cli->options.namespace);
-    }
     buf_init(&path, LIMIT_HTTP_URL_BYTES);
     buf_init(&body, LIMIT_API_ANSWER_BYTES);
     buf_add_text(&path, "/v1/jobs?limit=" FOUND_MAX);
-    http_add_query(&path, "name", slash != NULL ? slash + 1 : name);
+    http_add_query(&path, "name", search->called);
     http_add_query(&path, "namespace", namespace);
+    http_add_query(&path, "continue", next);
     status = remote_get(cli, buf_text(&path), &body);
+    if (status == CLI_OK &&
+        wire_decode_job_list(buf_text(&body), body.bytes, &memory, &list, &error) != OK) {
+        status = remote_garbled(&error);
+    }
     if (status == CLI_OK) {
-        status = wire_decode_job_list(buf_text(&body), body.bytes, &memory, &list, &error) == OK
-                     ? choose(name, &list, out_id)
-                     : remote_garbled(&error);
+        take_found(search, &list);
+        (void)text_copy(next, REMOTE_JOB_BYTES, list.next);
     }
     wire_memory_finish(&memory);
     buf_finish(&path);
@@ -202,14 +217,22 @@ static int find_by_name(struct cli *cli, const char *name, uint64_t *out_id) {
     return status;
 }
 
-int remote_find_job(struct cli *cli, const char *name, uint64_t *out_id) {
-    int64_t id;
+static int find_by_name(struct cli *cli, const char *operand, char out_name[REMOTE_JOB_BYTES]) {
+    const char *slash = strchr(operand, '/');
+    struct search search = {.called = slash != NULL ? slash + 1 : operand};
+    char namespace[LIMIT_NAME_BYTES + 1] = "";
+    char next[REMOTE_JOB_BYTES] = "";
+    int status;
 
-    if (text_parse_int64(name, &id) == OK && id > 0) {
-        *out_id = (uint64_t)id;
-        return CLI_OK;
+    if (slash != NULL) {
+        (void)snprintf(namespace, sizeof namespace, "%.*s", (int)(slash - operand), operand);
+    } else if (cli->options.namespace != NULL) {
+        (void)text_copy(namespace, sizeof namespace, cli->options.namespace);
     }
-    return find_by_name(cli, name, out_id);
+    do {
+        status = search_page(cli, &search, namespace, next);
+    } while (status == CLI_OK && next[0] != '\0' && search.live < 2);
+    return status == CLI_OK ? choose(operand, &search, out_name) : status;
 }
 
 /* "12_7": an array's id and an index. */
@@ -220,16 +243,21 @@ static bool is_element(const char *name) {
            strspn(name + digits + 1, "0123456789") == strlen(name + digits + 1);
 }
 
-int remote_job_path(struct cli *cli, const char *name, const char *suffix, struct buf *out_path) {
-    uint64_t id = 0;
-    int status;
+int remote_job_name(struct cli *cli, const char *operand, char out_name[REMOTE_JOB_BYTES]) {
+    int64_t id;
 
-    buf_init(out_path, LIMIT_HTTP_URL_BYTES);
-    if (is_element(name)) {
-        buf_add_format(out_path, "/v1/jobs/%s%s", name, suffix);
+    if ((text_parse_int64(operand, &id) == OK && id > 0) || is_element(operand)) {
+        (void)text_copy(out_name, REMOTE_JOB_BYTES, operand);
         return CLI_OK;
     }
-    status = remote_find_job(cli, name, &id);
-    buf_add_format(out_path, "/v1/jobs/%" PRIu64 "%s", id, suffix);
+    return find_by_name(cli, operand, out_name);
+}
+
+int remote_job_path(struct cli *cli, const char *name, const char *suffix, struct buf *out_path) {
+    char id[REMOTE_JOB_BYTES];
+    int status = remote_job_name(cli, name, id);
+
+    buf_init(out_path, LIMIT_HTTP_URL_BYTES);
+    buf_add_format(out_path, "/v1/jobs/%s%s", id, suffix);
     return status;
 }

@@ -25,9 +25,16 @@ int remote_show(struct cli *cli, const char *path,
 /* After a decoder's refusal: says so. CLI_SERVER. */
 int remote_garbled(const struct error *error);
 
-/* The id behind "7", "NAME" or "NAMESPACE/NAME". Names mean the one job that has not finished,
- * else the only one there is. CLI_NOT_FOUND, CLI_USAGE when there are several. */
-int remote_find_job(struct cli *cli, const char *name, uint64_t *out_id);
+/* The id, as the interface writes it, behind "7", "12_7", "NAME" or "NAMESPACE/NAME": of an element
+ * with its index, for the id of an array's first element is the whole array's. Names mean the one
+ * job that has not finished, else the only one there is. CLI_NOT_FOUND, CLI_USAGE when there are
+ * several. */
+#define REMOTE_JOB_BYTES 48
+int remote_job_name(struct cli *cli, const char *operand, char out_name[REMOTE_JOB_BYTES]);
+
+/* That of a job that was listed; called: NULL, or an array's name means the array. */
+void remote_name_of(const struct wire_job *job, const char *called,
+                    char out_name[REMOTE_JOB_BYTES]);
 
 /* "/v1/jobs/ID" and the suffix, for the job named by an operand. The caller finishes out_path. */
 int remote_job_path(struct cli *cli, const char *name, const char *suffix, struct buf *out_path);

@@ -15,6 +15,7 @@
 #include "cli/spark_args.h"
 #include "cli/spark_manifest.h"
 #include "cli/submission.h"
+#include "cli/waiting.h"
 
 #define LISTED_MAX 100000
 
@@ -43,14 +44,14 @@ static void print_understood(const struct spark_args *args) {
 }
 
 /* The driver's own exit code where it has one. */
-static int exit_of(struct cli *cli, uint64_t id) {
+static int exit_of(struct cli *cli, const char *id) {
     struct job_set set = {0};
     int status = jobs_get(cli, id, &set);
 
     if (status == CLI_OK) {
         const struct wire_job *job = &set.items[0];
 
-        status = strcmp(job->state, "SUCCEEDED") == 0 ? CLI_OK : CLI_JOB_FAILED;
+        status = job_has_succeeded(job) ? CLI_OK : CLI_JOB_FAILED;
         if (status == CLI_JOB_FAILED && job->exit_code > 0 && job->exit_code < 256) {
             status = (int)job->exit_code;
         }
@@ -59,12 +60,16 @@ static int exit_of(struct cli *cli, uint64_t id) {
     return status;
 }
 
-static int wait_for(struct cli *cli, uint64_t id) {
+static int wait_for(struct cli *cli, const struct wire_submitted *job) {
+    struct job_names names = {0};
     int status;
 
+    job_names_add_submitted(&names, job, 1);
     cli->options.watch = true;
-    status = jobs_wait(cli, &id, 1);
-    return status == CLI_JOB_FAILED ? exit_of(cli, id) : status;
+    status = waiting_run(cli, &names);
+    status = status == CLI_JOB_FAILED ? exit_of(cli, names.items[0]) : status;
+    job_names_finish(&names);
+    return status;
 }
 
 static int submit(struct cli *cli, const struct spark_args *args, const struct buf *manifest) {
@@ -83,7 +88,7 @@ static int submit(struct cli *cli, const struct spark_args *args, const struct b
         print_clean(stdout, job->namespace);
         printf("\n");
         (void)fflush(stdout);
-        status = spark_waits(args) ? wait_for(cli, job->id) : CLI_OK;
+        status = spark_waits(args) ? wait_for(cli, job) : CLI_OK;
     }
     accepted_finish(&accepted);
     return status;
@@ -136,9 +141,8 @@ static bool pod_matches(const char *pod, const char *pattern) {
     return strcmp(pod, pattern) == 0;
 }
 
-/* The ids of the jobs whose driver's pod is meant by "NAMESPACE:POD", which may end in a star. */
-static int find_by_pod(struct cli *cli, const char *submission, uint64_t **out_ids,
-                       size_t *out_count) {
+/* The jobs whose driver's pod is meant by "NAMESPACE:POD", which may end in a star. */
+static int find_by_pod(struct cli *cli, const char *submission, struct job_names *names) {
     const char *colon = strchr(submission, ':');
     char *namespace = mem_copy_text_n(submission, (size_t)(colon - submission));
     struct job_set set = {0};
@@ -148,13 +152,15 @@ static int find_by_pod(struct cli *cli, const char *submission, uint64_t **out_i
     cli->options.all = true;
     cli->options.limit = LISTED_MAX;
     status = jobs_list(cli, &set);
-    *out_ids = mem_alloc(set.count + 1, sizeof **out_ids);
     for (size_t i = 0; i < set.count; i++) {
         if (pod_matches(set.items[i].pod_name, colon + 1)) {
-            (*out_ids)[(*out_count)++] = set.items[i].id;
+            char name[REMOTE_JOB_BYTES];
+
+            remote_name_of(&set.items[i], NULL, name);
+            job_names_add(names, name);
         }
     }
-    if (status == CLI_OK && *out_count == 0) {
+    if (status == CLI_OK && names->count == 0) {
         cli_complain("no job of namespace %s has a driver %s", namespace, colon + 1);
         status = CLI_NOT_FOUND;
     }
@@ -164,41 +170,38 @@ static int find_by_pod(struct cli *cli, const char *submission, uint64_t **out_i
     return status;
 }
 
-static int find_jobs(struct cli *cli, const char *submission, uint64_t **out_ids,
-                     size_t *out_count) {
+static int find_jobs(struct cli *cli, const char *submission, struct job_names *names) {
+    char name[REMOTE_JOB_BYTES];
     int status;
 
-    *out_count = 0;
     if (strchr(submission, ':') != NULL) {
-        return find_by_pod(cli, submission, out_ids, out_count);
+        return find_by_pod(cli, submission, names);
     }
-    *out_ids = mem_alloc(1, sizeof **out_ids);
-    status = remote_find_job(cli, submission, *out_ids);
-    *out_count = status == CLI_OK ? 1 : 0;
+    status = remote_job_name(cli, submission, name);
+    if (status == CLI_OK) {
+        job_names_add(names, name);
+    }
     return status;
 }
 
 /* The verb that does the same, once for each. */
 static int kill_or_show(struct cli *cli, const struct spark_args *args) {
-    uint64_t *ids = NULL;
-    size_t count = 0;
+    struct job_names names = {0};
     int worst = remote_open(cli);
 
     if (worst == CLI_OK) {
-        worst = find_jobs(cli, args->submission, &ids, &count);
+        worst = find_jobs(cli, args->submission, &names);
     }
-    for (size_t i = 0; i < count; i++) {
-        char *id = mem_format("%" PRIu64, ids[i]);
-        const char *operand = id;
+    for (size_t i = 0; i < names.count; i++) {
+        const char *operand = names.items[i];
         int status;
 
         cli->options.operands = &operand;
         cli->options.operand_count = 1;
         status = args->action == SPARK_KILL ? verb_cancel(cli) : verb_show(cli);
         worst = status > worst ? status : worst;
-        free(id);
     }
-    free(ids);
+    job_names_finish(&names);
     return worst;
 }
 

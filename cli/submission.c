@@ -37,6 +37,7 @@ static int accept(struct accepted *accepted, const struct buf *body) {
     for (size_t i = 0; i < answer.job_count; i++) {
         accepted->jobs[accepted->count++] = answer.jobs[i];
     }
+    accepted->job_count += answer.count;
     accepted->schedules =
         mem_grow(accepted->schedules, accepted->schedule_count + answer.schedule_count + 1,
                  sizeof *accepted->schedules);

@@ -13,6 +13,7 @@
 struct accepted {
     struct wire_submitted *jobs;
     size_t count;
+    int64_t job_count; /* with all elements of arrays, each of which is one above */
     struct wire_put *schedules;
     size_t schedule_count;
     bool replayed;

@@ -13,6 +13,7 @@
 #include "cli/print.h"
 #include "cli/row_file.h"
 #include "cli/submission.h"
+#include "cli/waiting.h"
 
 static int submit_file(struct cli *cli, const char *path, struct accepted *accepted) {
     struct buf text;
@@ -131,7 +132,7 @@ static int print_accepted_document(const struct cli *cli, const struct accepted 
                                         .schedules = accepted->schedules,
                                         .schedule_count = accepted->schedule_count,
                                         .first_id = accepted->count > 0 ? accepted->jobs[0].id : 0,
-                                        .count = (int64_t)accepted->count,
+                                        .count = accepted->job_count,
                                         .replayed = accepted->replayed};
     struct buf json;
     int status;
@@ -176,7 +177,11 @@ static int print_accepted(const struct cli *cli, const struct accepted *accepted
             printf("%" PRIu64 "\n", job->id);
         }
         table_add_format(&table, "%" PRIu64, job->id);
-        table_add(&table, job->name);
+        if (job->elements != WIRE_UNKNOWN) {
+            table_add_format(&table, "%s[%s]", job->name, job->array);
+        } else {
+            table_add(&table, job->name);
+        }
         table_add(&table, job->namespace);
         table_add(&table, job->state);
     }
@@ -189,14 +194,12 @@ static int print_accepted(const struct cli *cli, const struct accepted *accepted
 }
 
 static int wait_for(struct cli *cli, const struct accepted *accepted) {
-    uint64_t *ids = mem_alloc(accepted->count + 1, sizeof *ids);
+    struct job_names names = {0};
     int status;
 
-    for (size_t i = 0; i < accepted->count; i++) {
-        ids[i] = accepted->jobs[i].id;
-    }
-    status = jobs_wait(cli, ids, accepted->count);
-    free(ids);
+    job_names_add_submitted(&names, accepted->jobs, accepted->count);
+    status = waiting_run(cli, &names);
+    job_names_finish(&names);
     return status;
 }
 

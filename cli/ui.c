@@ -129,7 +129,7 @@ static void decode(char *text) {
     *to = '\0';
 }
 
-static void serve(struct cli *cli, uint64_t id, int fd) {
+static void serve(struct cli *cli, const char *id, int fd) {
     char type[HTTP_TYPE_BYTES] = "text/plain";
     struct http_call call = {.method = "GET", .out_content_type = type};
     struct error error = {0};
@@ -148,7 +148,7 @@ static void serve(struct cli *cli, uint64_t id, int fd) {
         *query = '\0';
     }
     decode(wish.target);
-    buf_add_format(&path, "/v1/jobs/%" PRIu64 "/ui", id);
+    buf_add_format(&path, "/v1/jobs/%s/ui", id);
     if (query == NULL) {
         http_add_query(&path, "path", wish.target);
     } else {
@@ -214,7 +214,7 @@ static int open_port(const struct cli *cli) {
 }
 
 /* Until it is interrupted. */
-static int serve_all(struct cli *cli, uint64_t id, int listener) {
+static int serve_all(struct cli *cli, const char *id, int listener) {
     const struct timeval patience = {.tv_sec = REQUEST_SECONDS};
 
     printf("http://127.0.0.1:%u/\n", port_of(listener));
@@ -237,13 +237,13 @@ static int serve_all(struct cli *cli, uint64_t id, int listener) {
 
 int verb_ui(struct cli *cli) {
     struct buf path, body;
-    uint64_t id = 0;
-    int status = remote_find_job(cli, cli->options.operands[0], &id);
+    char id[REMOTE_JOB_BYTES];
+    int status = remote_job_name(cli, cli->options.operands[0], id);
     int listener;
 
     buf_init(&path, LIMIT_HTTP_URL_BYTES);
     buf_init(&body, LIMIT_API_ANSWER_BYTES);
-    buf_add_format(&path, "/v1/jobs/%" PRIu64 "/ui", id);
+    buf_add_format(&path, "/v1/jobs/%s/ui", id);
     if (status == CLI_OK) {
         status = remote_get(cli, buf_text(&path), &body); /* Is there anything to be seen? */
     }

@@ -103,8 +103,7 @@ _Static_assert(offsetof(struct event, job_id) == offsetof(struct event, retry.jo
                "an order goes through its elements' ids");
 
 void arrays_order(struct core *core, const struct event *event) {
-    const struct entry *first = view_entry(core, event->job_id);
-    const struct group *group = first != NULL ? groups_array(first) : NULL;
+    const struct group *group = map_get_id(&core->groups.arrays, event->job_id);
     struct array_order *order;
 
     if (core->order_count == core->order_room) {
@@ -181,6 +180,19 @@ bool arrays_go_on(struct core *core) {
         end_order(core);
     }
     return false;
+}
+
+bool arrays_keep(const struct entry *entry) {
+    const struct group *group = groups_array(entry);
+    size_t over = 0;
+
+    if (group == NULL || entry->state != JOB_FAILED) {
+        return false;
+    }
+    for (size_t state = 0; state < JOB_STATE_COUNT; state++) {
+        over += job_state_is_final((enum job_state)state) ? group->states[state] : 0;
+    }
+    return over < group->live;
 }
 
 struct reason arrays_reason(const struct entry *entry) {

@@ -38,6 +38,9 @@ bool arrays_go_on(struct core *core);
 
 void arrays_finish(struct core *core);
 
+/* Did it fail, and is its array not over? It may be tried again with the others. */
+bool arrays_keep(const struct entry *entry);
+
 /* Of an element that is parked. */
 struct reason arrays_reason(const struct entry *entry);
 

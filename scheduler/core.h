@@ -125,7 +125,12 @@ struct core_array {
     uint64_t unmade;                /* of those, the last ones: are to come in the next turns */
     struct fact_group forgotten;    /* of the others */
     const char *indices;            /* as in struct job; NULL: none of its elements is known */
+    uint64_t any_id;                /* the first that is known; 0: none is */
 };
+
+/* A job's id and state alone, quickly: for those who look at a million. As core_next_job(). */
+bool core_next_state(const struct core *core, uint64_t after_id, uint64_t *out_id,
+                     enum job_state *out_state);
 
 /* By its first element's id; false: there is none. */
 bool core_array(const struct core *core, uint64_t first_id, struct core_array *out_array);

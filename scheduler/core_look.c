@@ -25,6 +25,18 @@ bool core_next_job(const struct core *core, uint64_t after_id, struct job *out_j
     return give_job(entries_next(&core->entries, after_id), out_job);
 }
 
+bool core_next_state(const struct core *core, uint64_t after_id, uint64_t *out_id,
+                     enum job_state *out_state) {
+    const struct entry *entry = entries_next(&core->entries, after_id);
+
+    if (entry == NULL) {
+        return false;
+    }
+    *out_id = entry->id;
+    *out_state = (enum job_state)entry->state;
+    return true;
+}
+
 bool core_next_deadline(const struct core *core, size_t *at, uint64_t *out_job_id,
                         int64_t *out_due_us) {
     const struct timers *due = &core->alarms.due;
@@ -48,11 +60,14 @@ bool core_array(const struct core *core, uint64_t first_id, struct core_array *o
     *out_array = (struct core_array){.first_id = first_id,
                                      .count = group->tally.total,
                                      .running_max = group->running_max,
+                                     .unmade = growing_unmade(core, first_id, group->tally.total),
                                      .forgotten = group->forgotten};
     memcpy(out_array->states, group->states, sizeof out_array->states);
     if (group->live > 0) {
         entry = entries_next(&core->entries, first_id - 1);
         out_array->indices = entry->terms->array;
+        out_array->any_id = entry->id;
+        out_array->states[entry->terms->submitted_held ? JOB_HELD : JOB_QUEUED] += out_array->unmade;
     }
     return true;
 }

@@ -41,7 +41,7 @@ bool front_permitted_job(struct daemon *daemon, struct api_call *call, struct jo
     if (!front_find_element(daemon, call)) {
         return false;
     }
-    if (!core_job(daemon->core, call->job_id, out_job)) {
+    if (!front_find_job(daemon, call, out_job)) {
         api_reply_error(call, ERR_NOT_FOUND, "there is no job %" PRIu64, call->job_id);
         return false;
     }
@@ -53,17 +53,21 @@ bool front_permitted_job(struct daemon *daemon, struct api_call *call, struct jo
     return true;
 }
 
-void front_reply_job(struct daemon *daemon, struct api_call *call, uint64_t id) {
-    struct buf json = front_answer_buf();
+void front_reply_job(struct daemon *daemon, struct api_call *call) {
+    struct buf json;
+    struct front_beside beside;
     struct front_job shown;
     struct job job;
 
-    if (!core_job(daemon->core, id, &job)) {
-        api_reply_error(call, ERR_NOT_FOUND, "there is no job %" PRIu64, id);
+    if (!front_find_job(daemon, call, &job)) {
+        api_reply_error(call, ERR_NOT_FOUND, "there is no job %" PRIu64, call->job_id);
         return;
     }
+    json = front_answer_buf();
     front_job_fill(daemon, &job, &shown);
+    front_beside_count(daemon, call, &job, &beside, &shown.wire);
     wire_encode_job(&json, &shown.wire);
+    front_beside_finish(&beside);
     front_reply_buf(call, 200, &json);
 }
 
@@ -87,7 +91,7 @@ void front_reply(struct daemon *daemon, const struct reply *reply) {
         if (call->route == API_FORGET) {
             front_reply_learnt(daemon, call);
         } else {
-            front_reply_job(daemon, call, call->job_id);
+            front_reply_job(daemon, call);
         }
     } else {
         api_reply_error(call, reply->code, "%s", reply->text);

@@ -32,55 +32,110 @@ bool front_find_element(const struct daemon *daemon, struct api_call *call) {
                         call->job_index, call->job_id);
         return false;
     }
+    if (place >= array.count - array.unmade) {
+        api_reply_error(call, ERR_BUSY,
+                        "element %" PRId64 " of array %" PRIu64 " is being made: %" PRIu64
+                        " of %" PRIu64 " are; ask again",
+                        call->job_index, call->job_id, array.count - array.unmade, array.count);
+        return false;
+    }
     call->job_id += place;
     return true;
 }
 
-bool front_means_array(const struct api_call *call, const struct job *job) {
-    return call->job_index < 0 && job->array[0] != '\0' && job->array_id == job->id;
+bool front_find_job(const struct daemon *daemon, const struct api_call *call, struct job *out_job) {
+    struct core_array array;
+
+    if (core_job(daemon->core, call->job_id, out_job)) {
+        return true;
+    }
+    return call->job_index < 0 && core_array(daemon->core, call->job_id, &array) &&
+           core_job(daemon->core, array.any_id, out_job);
 }
 
-/* The elements that are known, by state: as ranges, as far as these go. */
-static void list_elements(const struct daemon *daemon, const struct core_array *array,
-                          const struct indices *indices, struct front_beside *beside) {
-    struct indices *of = mem_alloc(JOB_STATE_COUNT, sizeof *of);
+bool front_means_array(const struct api_call *call, const struct job *job) {
+    return call->job_index < 0 && job->array[0] != '\0' && job->array_id == call->job_id;
+}
 
-    for (uint64_t place = 0; place < array->count; place++) {
-        struct job job;
+/* Those of an array that are known, by state: as ranges, as far as these go. Those that are to come
+ * wait as they will. */
+static void list_indices(const struct daemon *daemon, const struct core_array *array,
+                         const struct indices *indices, struct indices of[JOB_STATE_COUNT]) {
+    const uint64_t end_id = array->first_id + array->count;
+    enum job_state state;
+    uint64_t id = array->first_id - 1;
 
-        if (core_job(daemon->core, array->first_id + place, &job)) {
-            (void)indices_add(&of[job.state], indices_at(indices, place));
-        }
+    while (core_next_state(daemon->core, id, &id, &state) && id < end_id) {
+        (void)indices_add(&of[state], indices_at(indices, id - array->first_id));
     }
+}
+
+/* With those that have left the history. Of their states that is known which matters. */
+static size_t count_of(const struct core_array *array, enum job_state state) {
+    const struct fact_group *forgotten = &array->forgotten;
+
+    return array->states[state] + (state == JOB_SUCCEEDED   ? forgotten->succeeded
+                                   : state == JOB_FAILED    ? forgotten->failed
+                                   : state == JOB_CANCELLED ? forgotten->cancelled
+                                   : state == JOB_SKIPPED   ? forgotten->skipped
+                                                            : 0);
+}
+
+/* of: of each state; NULL: only the counts are told. */
+static void list_elements(const struct core_array *array, const struct indices *of,
+                          struct front_beside *beside) {
+    beside->elements = mem_alloc(JOB_STATE_COUNT, sizeof *beside->elements);
     for (size_t state = 0; state < JOB_STATE_COUNT; state++) {
+        const size_t count = count_of(array, (enum job_state)state);
         struct buf text;
 
-        if (array->states[state] == 0) {
+        if (count == 0) {
             continue;
         }
         buf_init(&text, INDICES_TEXT_BYTES);
-        indices_print(&of[state], &text);
-        buf_add_text(&text, of[state].count < array->states[state] ? ",..." : "");
+        if (of != NULL) {
+            indices_print(&of[state], &text);
+            buf_add_text(&text, of[state].count < count ? ",..." : "");
+        }
         beside->elements[beside->element_count++] =
             (struct wire_elements){.state = job_state_text((enum job_state)state),
-                                   .count = (int64_t)array->states[state],
+                                   .count = (int64_t)count,
                                    .indices = buf_take_text(&text)};
     }
-    free(of);
+}
+
+static void put_elements(const struct front_beside *beside, struct wire_job *wire) {
+    wire->elements = beside->elements;
+    wire->element_count = beside->element_count;
+}
+
+void front_beside_count(const struct daemon *daemon, const struct api_call *call,
+                        const struct job *job, struct front_beside *out_beside,
+                        struct wire_job *wire) {
+    struct core_array array;
+
+    *out_beside = (struct front_beside){.elements = NULL};
+    if (front_means_array(call, job) && core_array(daemon->core, job->array_id, &array)) {
+        list_elements(&array, NULL, out_beside);
+        put_elements(out_beside, wire);
+    }
 }
 
 static void fill_elements(const struct daemon *daemon, const struct job *job,
                           struct front_beside *beside, struct wire_job *wire) {
     struct core_array array;
     struct indices indices;
+    struct indices *of;
 
-    if (!core_array(daemon->core, job->id, &array) || !read_indices(array.indices, &indices)) {
+    if (!core_array(daemon->core, job->array_id, &array) ||
+        !read_indices(array.indices, &indices)) {
         return;
     }
-    beside->elements = mem_alloc(JOB_STATE_COUNT, sizeof *beside->elements);
-    list_elements(daemon, &array, &indices, beside);
-    wire->elements = beside->elements;
-    wire->element_count = beside->element_count;
+    of = mem_alloc(JOB_STATE_COUNT, sizeof *of);
+    list_indices(daemon, &array, &indices, of);
+    list_elements(&array, of, beside);
+    put_elements(beside, wire);
+    free(of);
 }
 
 /* --- Neighbours ------------------------------------------------------------------------------ */

@@ -16,7 +16,10 @@ struct daemon;
 /* The call's "12_7" as the element's own id. False: there is none, and the call is ended. */
 bool front_find_element(const struct daemon *daemon, struct api_call *call);
 
-/* Does the call mean the whole array of this job, its first element? */
+/* The job that the call names; of an array the first element that is known. False: there is none. */
+bool front_find_job(const struct daemon *daemon, const struct api_call *call, struct job *out_job);
+
+/* Does the call mean the whole array, of which this is an element? */
 bool front_means_array(const struct api_call *call, const struct job *job);
 
 /* What a shown job's wire points to. */
@@ -27,6 +30,12 @@ struct front_beside {
     struct wire_relation *relations; /* of all three lists, one behind the other */
 };
 
+/* Of an array: how many of its elements stand how, and no more. */
+void front_beside_count(const struct daemon *daemon, const struct api_call *call,
+                        const struct job *job, struct front_beside *out_beside,
+                        struct wire_job *wire);
+
+/* All there is to say. */
 void front_beside_fill(const struct daemon *daemon, const struct api_call *call,
                        const struct job *job, struct front_beside *out_beside,
                        struct wire_job *wire);

@@ -14,15 +14,63 @@
 #include "scheduler/front_forecast.h"
 #include "scheduler/front_retry.h"
 #include "scheduler/front_view.h"
+#include "scheduler/job_labels.h"
 
-static bool matches(const struct job *job, const struct api_call *call) {
-    return (call->namespace[0] == '\0' || strcmp(job->namespace, call->namespace) == 0) &&
-           (call->team[0] == '\0' || strcmp(job->team, call->team) == 0) &&
-           (call->name[0] == '\0' || strcmp(job->name, call->name) == 0) &&
-           (call->states == 0 || (call->states & 1u << job->state) != 0);
+/* So many specifications are read for the labels of one answer. */
+#define SELECTOR_LOOKS 2000
+
+/* What the jobs of a list are to be. */
+struct filter {
+    struct daemon *daemon;
+    const struct api_call *call;
+    char *selector; /* cut into labels; owned */
+    struct job_label labels[JOB_LABELS_MAX];
+    size_t label_count;
+    size_t looks;
+    uint64_t array_id; /* whose elements' labels were looked at last; 0: none */
+    bool array_matches;
+};
+
+/* "parts" is also the array whose elements are called parts-0 and so on, by its first. */
+static bool is_called(const struct job *job, const char *name) {
+    const size_t bytes = strlen(name);
+
+    return strcmp(job->name, name) == 0 ||
+           (job->array_id == job->id && job->array[0] != '\0' &&
+            strncmp(job->name, name, bytes) == 0 && job->name[bytes] == '-' &&
+            strchr(job->name + bytes + 1, '-') == NULL);
 }
 
-void front_list(struct daemon *daemon, struct api_call *call) {
+static bool has_labels(struct filter *filter, const struct job *job) {
+    const bool is_element = job->array[0] != '\0';
+    bool matches;
+
+    if (filter->label_count == 0) {
+        return true;
+    }
+    if (is_element && job->array_id == filter->array_id) {
+        return filter->array_matches; /* All have one specification. */
+    }
+    filter->looks++;
+    matches = job_labels_match(filter->daemon->queue, job->id, filter->labels, filter->label_count);
+    if (is_element) {
+        filter->array_id = job->array_id;
+        filter->array_matches = matches;
+    }
+    return matches;
+}
+
+static bool matches(struct filter *filter, const struct job *job) {
+    const struct api_call *call = filter->call;
+
+    return (call->namespace[0] == '\0' || strcmp(job->namespace, call->namespace) == 0) &&
+           (call->team[0] == '\0' || strcmp(job->team, call->team) == 0) &&
+           (call->name[0] == '\0' || is_called(job, call->name)) &&
+           (call->states == 0 || (call->states & 1u << job->state) != 0) && has_labels(filter, job);
+}
+
+static void list(struct filter *filter, struct api_call *call) {
+    struct daemon *daemon = filter->daemon;
     struct front_job *jobs = mem_alloc(call->limit, sizeof *jobs);
     struct wire_job *wires = mem_alloc(call->limit, sizeof *wires);
     struct buf json = front_answer_buf();
@@ -35,11 +83,12 @@ void front_list(struct daemon *daemon, struct api_call *call) {
         bool is_full = count == call->limit;
 
         /* The next page begins with the first that is wanted and does not fit, or far on. */
-        if ((is_full && matches(&job, call)) || looked_at++ == LIMIT_API_LIST_LOOKS) {
+        if ((is_full && matches(filter, &job)) || looked_at++ == LIMIT_API_LIST_LOOKS ||
+            filter->looks == SELECTOR_LOOKS) {
             (void)snprintf(next, sizeof next, "%" PRIu64, id);
             break;
         }
-        if (!is_full && matches(&job, call)) {
+        if (!is_full && matches(filter, &job)) {
             front_job_fill(daemon, &job, &jobs[count]);
             wires[count] = jobs[count].wire;
             count++;
@@ -52,6 +101,23 @@ void front_list(struct daemon *daemon, struct api_call *call) {
     free(jobs);
 }
 
+void front_list(struct daemon *daemon, struct api_call *call) {
+    struct filter filter = {.daemon = daemon, .call = call};
+
+    if (call->selector[0] != '\0') {
+        filter.selector = mem_copy_text(call->selector);
+        if (job_labels_parse(filter.selector, filter.labels, &filter.label_count) < 0) {
+            api_reply_error(call, ERR_INVALID,
+                            "selector: expected KEY=VALUE, several joined by commas, at most %d",
+                            JOB_LABELS_MAX);
+            free(filter.selector);
+            return;
+        }
+    }
+    list(&filter, call);
+    free(filter.selector);
+}
+
 void front_show(struct daemon *daemon, struct api_call *call) {
     struct job job;
     struct front_attempts attempts = {.now_us = daemon_now(daemon).now_us};
@@ -61,6 +127,10 @@ void front_show(struct daemon *daemon, struct api_call *call) {
     struct buf json;
 
     if (!front_permitted_job(daemon, call, &job)) {
+        return;
+    }
+    if (call->brief) {
+        front_reply_job(daemon, call);
         return;
     }
     json = front_answer_buf();

@@ -222,7 +222,9 @@ void front_schedule_acted(struct daemon *daemon, struct api_call *call, const st
     if (reply->code < 0) {
         api_reply_error(call, reply->code, "%s", reply->text);
     } else if (call->route == API_SCHEDULE_TRIGGER) {
-        front_reply_job(daemon, call, reply->first_id);
+        call->job_id = reply->first_id;
+        call->job_index = -1;
+        front_reply_job(daemon, call);
     } else if (core_schedule(daemon->core, call->schedule, &schedule)) {
         show(call, 200, &schedule);
     } else {

@@ -3,6 +3,7 @@
 
 #include "api/api.h"
 #include "api/wire.h"
+#include "base/limits.h"
 #include "base/memory.h"
 #include "queue/queue.h"
 #include "scheduler/daemon.h"
@@ -24,25 +25,48 @@ static void name_puts(const struct submit_event *submit, const char *puts,
     }
 }
 
+/* "parts", of its element "parts-7". */
+static char *array_name(const struct job *element) {
+    const char *dash = strrchr(element->name, '-');
+
+    return mem_copy_text_n(element->name,
+                           dash != NULL ? (size_t)(dash - element->name) : strlen(element->name));
+}
+
+/* One by one, and of an array all elements at once; returns how many jobs that is. One that was
+ * forgotten meanwhile is known by its id alone. An array's name is the caller's to free. */
+static uint64_t name_submitted(const struct daemon *daemon, uint64_t id,
+                               struct wire_submitted *out_job) {
+    struct core_array array;
+    struct job job;
+
+    *out_job = (struct wire_submitted){
+        .id = id, .name = "", .namespace = "", .state = "", .array = "", .elements = WIRE_UNKNOWN};
+    if (core_array(daemon->core, id, &array) && core_job(daemon->core, array.any_id, &job)) {
+        out_job->array = job.array;
+        out_job->elements = (int64_t)array.count;
+        out_job->name = array_name(&job);
+    } else if (core_job(daemon->core, id, &job)) {
+        out_job->name = job.name;
+    } else {
+        return 1;
+    }
+    out_job->namespace = job.namespace;
+    out_job->state = job_state_text(job.state);
+    return out_job->elements != WIRE_UNKNOWN ? array.count : 1;
+}
+
 static void reply_submitted(struct daemon *daemon, struct api_call *call, uint64_t first_id,
                             size_t count, bool replayed, const struct wire_put *puts,
                             size_t put_count) {
-    size_t named = call->brief ? 0 : count;
+    const size_t room = count < LIMIT_MANIFEST_DOCUMENTS ? count : LIMIT_MANIFEST_DOCUMENTS;
     struct wire_submitted one;
-    struct wire_submitted *jobs = named == 1 ? &one : mem_alloc(named, sizeof *jobs);
+    struct wire_submitted *jobs = room == 1 ? &one : mem_alloc(room, sizeof *jobs);
     struct buf json = front_answer_buf();
+    size_t named = 0;
 
-    for (size_t i = 0; i < named; i++) {
-        struct job job;
-        bool known = core_job(daemon->core, first_id + i, &job);
-
-        /* One that was forgotten meanwhile is known by its id alone. */
-        jobs[i] = (struct wire_submitted){
-            .id = first_id + i,
-            .name = known ? job.name : "",
-            .namespace = known ? job.namespace : "",
-            .state = known ? job_state_text(job.state) : "",
-        };
+    for (uint64_t at = 0; !call->brief && at < count && named < room; named++) {
+        at += name_submitted(daemon, first_id + at, &jobs[named]);
     }
     wire_encode_submit_answer(&json, &(struct wire_submit_answer){.jobs = jobs,
                                                                   .job_count = named,
@@ -52,6 +76,11 @@ static void reply_submitted(struct daemon *daemon, struct api_call *call, uint64
                                                                   .count = (int64_t)count,
                                                                   .replayed = replayed});
     front_reply_buf(call, replayed ? 200 : 201, &json);
+    for (size_t i = 0; i < named; i++) {
+        if (jobs[i].elements != WIRE_UNKNOWN) {
+            free((void *)(uintptr_t)jobs[i].name);
+        }
+    }
     if (jobs != &one) {
         free(jobs);
     }

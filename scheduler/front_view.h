@@ -18,7 +18,9 @@ struct daemon;
 
 /* Answer with what is in the buffer, which is finished; too large an answer is an error. */
 void front_reply_buf(struct api_call *call, int status, struct buf *json);
-void front_reply_job(struct daemon *daemon, struct api_call *call, uint64_t id);
+
+/* With the job that the call names, as it is now; of an array with how many stand how. */
+void front_reply_job(struct daemon *daemon, struct api_call *call);
 
 /* A job ready for the wire; wire points into the struct and the view. */
 struct front_job {

@@ -454,6 +454,7 @@ void lifecycle_forget(struct core *core) {
         }
         core->finished_first++;
         if (entry->changed || conditions_need(core, entry) || growing_needs(core, id) ||
+            arrays_keep(entry) ||
             (!entry_course(entry)->pods_deleted && entry->terms->ttl_s != JOB_TTL_NEVER)) {
             view_note_finished(core,
                                id); /* Its pods are still there: it must not hold up others. */

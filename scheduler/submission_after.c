@@ -8,8 +8,8 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "policy/indices.h"
-#include "queue/queue.h"
 #include "scheduler/daemon.h"
+#include "scheduler/job_labels.h"
 
 /* So many specifications are read for one selector. */
 #define SELECTOR_LOOKS 5000
@@ -173,47 +173,13 @@ static void find_job(struct finder *f) {
 
 /* --- Labels ---------------------------------------------------------------------------------- */
 
-/* "labels":{...} of a payload's metadata, which stands before its spec; NULL: it has none. */
-static char *labels_of(struct buf *payload) {
-    char *end = strstr(payload->data, ",\"spec\":");
-    char *labels = strstr(payload->data, "\"labels\":{");
+static bool payload_matches(const struct finder *f, uint64_t id) {
+    struct job_label labels[JOB_LABELS_MAX];
 
-    if (end == NULL || labels == NULL || labels > end) {
-        return NULL;
+    for (uint32_t i = 0; i < f->ref->labels->count; i++) {
+        labels[i] = (struct job_label){f->ref->labels->items[i].key, f->ref->labels->items[i].text};
     }
-    labels += strlen("\"labels\":");
-    labels[strcspn(labels, "}")] = '\0'; /* Labels have no braces. */
-    return labels;
-}
-
-static bool has_label(const char *labels, const struct text_node *wanted) {
-    struct buf text;
-    bool found;
-
-    buf_init(&text, LIMIT_MIB);
-    json_print_text(wanted->key, &text);
-    buf_add_char(&text, ':');
-    json_print_text(wanted->text, &text);
-    found = strstr(labels, buf_text(&text)) != NULL;
-    buf_finish(&text);
-    return found;
-}
-
-static bool payload_matches(struct finder *f, uint64_t id) {
-    struct buf payload;
-    const char *labels = NULL;
-    bool matches;
-
-    buf_init(&payload, LIMIT_SPEC_BYTES);
-    if (queue_get_spec(f->daemon->queue, id, &payload) == OK && payload.bytes > 0) {
-        labels = labels_of(&payload);
-    }
-    matches = labels != NULL;
-    for (uint32_t i = 0; matches && i < f->ref->labels->count; i++) {
-        matches = has_label(labels, &f->ref->labels->items[i]);
-    }
-    buf_finish(&payload);
-    return matches;
+    return job_labels_match(f->daemon->queue, id, labels, f->ref->labels->count);
 }
 
 static void find_labels_here(struct finder *f) {
@@ -259,6 +225,10 @@ static void find_labels_in_queue(struct finder *f) {
 static void find_labels(struct finder *f) {
     const size_t before = f->afters->count;
 
+    if (f->ref->labels->count > JOB_LABELS_MAX) {
+        problems_add(f->problems, f->ref->place, "", "more than %d labels", JOB_LABELS_MAX);
+        return;
+    }
     find_labels_here(f);
     find_labels_in_queue(f);
     if (f->afters->count == before) {

@@ -119,9 +119,10 @@ static int64_t wake_after_us(const struct core *core) {
 
 /* What jobs wait for has come, or can't any more. */
 static void settle(struct core *core) {
-    const bool go_on = arrays_go_on(core);
+    const bool is_growing = growing_go_on(core);
+    const bool is_ordered = arrays_go_on(core);
 
-    core->settle_again = conditions_settle(core) || go_on;
+    core->settle_again = conditions_settle(core) || is_growing || is_ordered;
     if (!core->is_settled) {
         core->is_settled = true;
         groups_sweep(core);
@@ -133,6 +134,7 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
     core->instant = instant;
     core->counts.turns++;
     outbox_clear(&core->outbox);
+    growing_sweep(core);
     schedules_begin(core);
     expire_submissions(core);
     if (ledger_advance(core->ledger, instant.now_us) || instant.now_us >= core->pass_due_us) {

@@ -152,8 +152,8 @@ TEST(wire__comes_back_as_it_went) {
     };
     static const struct wire_check checks[] = {{"quota", false, "needs 3"}, {"order", true, ""}};
     static const struct wire_detail details[] = {{"a.yaml", 3, 5, "spec.x", "unknown field"}};
-    static const struct wire_submitted submitted[] = {{1, "a", "n", "QUEUED"},
-                                                      {2, "b", "n", "HELD"}};
+    static const struct wire_submitted submitted[] = {{1, "a", "n", "QUEUED", "", WIRE_UNKNOWN},
+                                                      {2, "b", "n", "HELD", "0-9", 10}};
     static const struct wire_sync syncs[] = {{"pods", "synced", 12}, {"nodes", "denied", 0}};
     static const struct wire_count counts[] = {{"QUEUED", 3}, {"RUNNING", INT64_MAX}};
     struct wire_job_list list = {&shown, 1, "7"};
