@@ -67,7 +67,8 @@ bool core_array(const struct core *core, uint64_t first_id, struct core_array *o
         entry = entries_next(&core->entries, first_id - 1);
         out_array->indices = entry->terms->array;
         out_array->any_id = entry->id;
-        out_array->states[entry->terms->submitted_held ? JOB_HELD : JOB_QUEUED] += out_array->unmade;
+        out_array->states[entry->terms->submitted_held ? JOB_HELD : JOB_QUEUED] +=
+            out_array->unmade;
     }
     return true;
 }

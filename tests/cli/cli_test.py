@@ -144,7 +144,7 @@ expect("a terminal can't be commanded", ["ls"], 0,
        [(LS, 200, items(job(1, name="a\x1b]0;x\x07b\x9b1m")))], out=RE(r"a\?\]0;x\?b\?1m"))
 expect("ls -w in a pipe prints changes and how jobs end", ["ls", "-w"], 8, [
     (LS, 200, items(job(1, "RUNNING"), job(2))), (LS, 200, items(job(2))),
-    ("GET /v1/jobs/1", 200, job(1, "SUCCEEDED")), (LS, 503, refusal("Unavailable", "draining"))],
+    ("GET /v1/jobs/1?brief=true", 200, job(1, "SUCCEEDED")), (LS, 503, refusal("Unavailable", "draining"))],
        out="1 etl RUNNING\n2 etl QUEUED\n1 etl SUCCEEDED\n")
 
 # --- submit ---
@@ -189,22 +189,57 @@ expect("submit stops at the first file that is refused", ["submit", manifest, ma
 expect("submit of a file that is not there", ["submit", "/nowhere.yaml"], 4,
        err="nightshift: /nowhere.yaml: No such file or directory\n")
 expect("submit --wait", ["submit", "-w", "-oname", manifest], 1,
-       [(asked, 201, taken), ("GET /v1/jobs/7", 200, job(7, "RUNNING")),
-        ("GET /v1/jobs/7", 200, job(7, "FAILED"))], out="7\n")
+       [(asked, 201, taken), ("GET /v1/jobs/7?brief=true", 200, job(7, "RUNNING")),
+        ("GET /v1/jobs/7?brief=true", 200, job(7, "FAILED"))], out="7\n")
 
 # --- wait ---
 expect("wait until it succeeded", ["wait", "7"], 0,
-       [("GET /v1/jobs/7", 200, job(7)), ("GET /v1/jobs/7", 200, job(7, "SUCCEEDED"))],
+       [("GET /v1/jobs/7?brief=true", 200, job(7)), ("GET /v1/jobs/7?brief=true", 200, job(7, "SUCCEEDED"))],
        out="7 etl SUCCEEDED\n")
 expect("wait for several, one fails", ["wait", "7", "8"], 1,
-       [("GET /v1/jobs/7", 200, job(7, "CANCELLED")),
-        ("GET /v1/jobs/8", 200, job(8, "SUCCEEDED"))], out="7 etl CANCELLED\n8 etl SUCCEEDED\n")
+       [("GET /v1/jobs/7?brief=true", 200, job(7, "CANCELLED")),
+        ("GET /v1/jobs/8?brief=true", 200, job(8, "SUCCEEDED"))], out="7 etl CANCELLED\n8 etl SUCCEEDED\n")
 expect("wait while the daemon restarts", ["wait", "7"], 0,
-       [("GET /v1/jobs/7", 200, job(7)), ("GET /v1/jobs/7", 0, None), ("GET /v1/jobs/7", 0, None),
-        ("GET /v1/jobs/7", 200, job(7, "SUCCEEDED"))], out="7 etl SUCCEEDED\n",
+       [("GET /v1/jobs/7?brief=true", 200, job(7)), ("GET /v1/jobs/7?brief=true", 0, None), ("GET /v1/jobs/7?brief=true", 0, None),
+        ("GET /v1/jobs/7?brief=true", 200, job(7, "SUCCEEDED"))], out="7 etl SUCCEEDED\n",
        err="nightshift: the connection is lost; waiting for the daemon to come back\n")
+parts = dict(job(12, "SUCCEEDED"), name="parts-0", array="0-9%3", arrayId=12, arrayIndex=0)
+
+
+def elements(**counts):
+    return dict(parts, elements=[{"state": state, "count": count, "indices": ""}
+                                 for state, count in counts.items()])
+
+
+WHOLE = "GET /v1/jobs/12?brief=true"
+expect("wait for an array, of which one fails", ["wait", "12"], 1,
+       [(WHOLE, 200, elements(SUCCEEDED=4, RUNNING=3, QUEUED=3)),
+        (WHOLE, 200, elements(SUCCEEDED=9, FAILED=1))],
+       out="12 parts[0-9%3] 9 SUCCEEDED, 1 FAILED\n")
+expect("wait for an array that succeeds", ["wait", "-o", "json", "12"], 0,
+       [(WHOLE, 200, elements(SUCCEEDED=10))] * 2, out=RE(r'"elements":\s*\[\s*\{[^}]*"count":\s*10'))
+expect("wait for an element", ["wait", "12_7"], 0,
+       [("GET /v1/jobs/12_7?brief=true", 200, dict(parts, arrayIndex=7, name="parts-7"))],
+       out="12 parts-0 SUCCEEDED\n".replace("12 parts-0", "12 parts-7"))
+expect("an array by its name", ["wait", "parts"], 0,
+       [("GET /v1/jobs?limit=50&name=parts", 200, {"items": [parts], "continue": ""}),
+        (WHOLE, 200, elements(SUCCEEDED=10))], out=RE("10 SUCCEEDED"))
+expect("the name of an element is not the array's", ["cancel", "parts-0"], 0,
+       [("GET /v1/jobs?limit=50&name=parts-0", 200, {"items": [parts], "continue": ""}),
+        ("POST /v1/jobs/12_0/cancel", 200, parts)], out=RE("12 parts-0"))
+expect("a name far behind others", ["cancel", "far"], 0,
+       [("GET /v1/jobs?limit=50&name=far", 200, {"items": [], "continue": "20000"}),
+        ("GET /v1/jobs?limit=50&name=far&continue=20000", 200, {"items": [job(30000)],
+                                                                 "continue": ""}),
+        ("POST /v1/jobs/30000/cancel", 200, job(30000, "CANCELLED"))], out=RE("30000 etl"))
+expect("wait by labels, for each array once", ["wait", "--selector", "app=etl"], 0,
+       [(re.sub("^GET /v1/jobs[?]limit=500", "GET /v1/jobs?limit=1000&selector=app%3Detl", LS), 200,
+         {"items": [parts, dict(parts, id=13, arrayIndex=1), job(20)], "continue": ""}),
+        (WHOLE, 200, elements(SUCCEEDED=10)),
+        ("GET /v1/jobs/20?brief=true", 200, job(20, "SUCCEEDED"))],
+       out="12 parts[0-9%3] 10 SUCCEEDED\n20 etl SUCCEEDED\n")
 expect("wait no longer than that", ["wait", "--timeout", "0s", "7"], 7,
-       [("GET /v1/jobs/7", 200, job(7))])
+       [("GET /v1/jobs/7?brief=true", 200, job(7))])
 
 # --- one job ---
 shown = job(7, "RETRY_WAIT", attempts=1, submittedAt="2026-11-22T22:00:00.000000Z", failure="oom",
@@ -427,22 +462,22 @@ expect("logs", ["logs", "7", "--tail", "5", "--attempt=2", "-f"], 0,
 expect("logs of an executor", ["logs", "7", "--executor", "3"], 0,
        [("GET /v1/jobs/7/logs?executor=3", 200, "x\n")], out="x\n")
 expect("logs -f waits for their beginning", ["logs", "7", "-f"], 0,
-       [("GET /v1/jobs/7", 200, job(7)), ("GET /v1/jobs/7", 200, job(7, "STARTING")),
-        ("GET /v1/jobs/7", 200, job(7, "RUNNING", attempts=1)),
+       [("GET /v1/jobs/7?brief=true", 200, job(7)), ("GET /v1/jobs/7?brief=true", 200, job(7, "STARTING")),
+        ("GET /v1/jobs/7?brief=true", 200, job(7, "RUNNING", attempts=1)),
         ("GET /v1/jobs/7/logs?attempt=1&follow=true", 200, "one\n"),
-        ("GET /v1/jobs/7", 200, job(7, "SUCCEEDED", attempts=1))], out="one\n")
+        ("GET /v1/jobs/7?brief=true", 200, job(7, "SUCCEEDED", attempts=1))], out="one\n")
 expect("logs -f goes on with the next attempt", ["logs", "7", "-f"], 0,
-       [("GET /v1/jobs/7", 200, job(7, "RUNNING", attempts=2)),
+       [("GET /v1/jobs/7?brief=true", 200, job(7, "RUNNING", attempts=2)),
         ("GET /v1/jobs/7/logs?attempt=2&follow=true", 200, "two\n"),
-        ("GET /v1/jobs/7", 200, job(7, "RETRY_WAIT", attempts=2)),
-        ("GET /v1/jobs/7", 200, job(7, "RUNNING", attempts=4)),
+        ("GET /v1/jobs/7?brief=true", 200, job(7, "RETRY_WAIT", attempts=2)),
+        ("GET /v1/jobs/7?brief=true", 200, job(7, "RUNNING", attempts=4)),
         ("GET /v1/jobs/7/logs?attempt=3&follow=true", 200, "three\n"),
-        ("GET /v1/jobs/7", 200, job(7, "FAILED", attempts=4)),
+        ("GET /v1/jobs/7?brief=true", 200, job(7, "FAILED", attempts=4)),
         ("GET /v1/jobs/7/logs?attempt=4&follow=true", 200, "four\n"),
-        ("GET /v1/jobs/7", 200, job(7, "FAILED", attempts=4))], out="two\nthree\nfour\n",
+        ("GET /v1/jobs/7?brief=true", 200, job(7, "FAILED", attempts=4))], out="two\nthree\nfour\n",
        err="nightshift: attempt 3\nnightshift: attempt 4\n")
 expect("logs -f of a job that never ran", ["logs", "7", "-f"], 4,
-       [("GET /v1/jobs/7", 200, job(7, "CANCELLED")),
+       [("GET /v1/jobs/7?brief=true", 200, job(7, "CANCELLED")),
         ("GET /v1/jobs/7/logs?follow=true", 404, refusal("NotFound", "no pod"))],
        out="", err="nightshift: no pod\n")
 expect("logs that are not there", ["logs", "7"], 4,
