@@ -45,7 +45,7 @@ static uint64_t take_first(struct group *group) {
 }
 
 static bool is_full(const struct group *group) {
-    return group->taken >= group->running_max || group->wanting_count > 0;
+    return group->is_stopped || group->taken >= group->running_max || group->wanting_count > 0;
 }
 
 void arrays_offer(struct core *core, struct entry *entry) {
@@ -85,7 +85,7 @@ void arrays_take(struct core *core, const struct entry *entry, int times) {
 
 /* Those that are not parked any more were cancelled or held, or are behind their turn. */
 void arrays_fill(struct core *core, struct group *group) {
-    while (group->wanting_count > 0 && group->taken < group->running_max) {
+    while (!group->is_stopped && group->wanting_count > 0 && group->taken < group->running_max) {
         struct entry *entry = view_entry(core, take_first(group));
 
         if (entry != NULL && entry->parked == PARKED_ARRAY) {
@@ -101,6 +101,16 @@ void arrays_fill(struct core *core, struct group *group) {
 
 _Static_assert(offsetof(struct event, job_id) == offsetof(struct event, retry.job_id),
                "an order goes through its elements' ids");
+
+/* What is being cancelled or held starts nothing more meanwhile. */
+static void stop(struct core *core, uint64_t array_id, bool is_stopped) {
+    struct group *group = map_get_id(&core->groups.arrays, array_id);
+
+    if (group != NULL) {
+        group->is_stopped = is_stopped;
+        groups_mark(core, group);
+    }
+}
 
 void arrays_order(struct core *core, const struct event *event) {
     const struct group *group = map_get_id(&core->groups.arrays, event->job_id);
@@ -122,6 +132,7 @@ void arrays_order(struct core *core, const struct event *event) {
     }
     order->event.token = 0;
     order->event.whole = false;
+    stop(core, event->job_id, event->kind == EVENT_CANCEL || event->kind == EVENT_HOLD);
 }
 
 /* What is over already, or can't be held, is left as it is; and tried again is what failed. */
@@ -142,6 +153,7 @@ static void carry_out(struct core *core, const struct event *event) {
 static void end_order(struct core *core) {
     struct array_order *order = &core->orders[0];
 
+    stop(core, order->first_id, false);
     outbox_add_reply(&core->outbox, &(struct reply){.token = order->token,
                                                     .first_id = order->first_id,
                                                     .count = 1,

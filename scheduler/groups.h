@@ -41,6 +41,7 @@ struct group {
     bool is_dirty; /* in groups.dirty */
     /* Of an array with a limit. */
     uint32_t running_max; /* 0: none */
+    bool is_stopped;      /* it is being cancelled or held: nothing more of it starts */
     uint32_t taken;       /* elements that run, or are offered to the next pass */
     uint64_t *wanting;    /* a bit for each that would be; NULL: none ever was */
     size_t wanting_words;

@@ -110,6 +110,9 @@ struct old_leader {
     int64_t lease_until_us; /* monotonic: what it checks before it sends anything */
 };
 
+/* Jobs of one submission that wait for each other, or elements of an array. */
+#define AFTER_JOBS 4
+
 struct world {
     struct world_options options;
     struct rng rng;
@@ -145,6 +148,7 @@ struct world {
     int64_t promised_us[WORLD_JOBS_MAX + 1]; /* 0: nothing is */
     unsigned succeeded_mains[WORLD_JOBS_MAX + 1];
     uint64_t array_id;                /* the latest; 0: none yet */
+    uint64_t made[WORLD_JOBS_MAX + 1]; /* of an array that is being made, by its first id; 0: none */
     bool settled[WORLD_JOBS_MAX + 1]; /* what it waited for had come, or could not, when it moved */
 };
 
@@ -591,6 +595,25 @@ static void check_noticed(const struct world *world, const struct turn *turn,
     broken(world, "nobody is told of an event", event->job_id);
 }
 
+/* How far an array has come, which is told as long as it is not whole. */
+static void store_array(struct world *world, const struct queue_change *change) {
+    const uint64_t first_id = strtoull(change->fact.key, NULL, 10);
+
+    world->made[first_id] =
+        change->kind == CHANGE_FACT_PUT ? change->fact.value.array.made : 0;
+    world->totals.growths += change->kind == CHANGE_FACT_DROP;
+}
+
+/* An element that was promised and is not there yet. */
+static bool is_to_come(const struct world *world, uint64_t id) {
+    for (uint64_t first = id < AFTER_JOBS ? 1 : id - AFTER_JOBS + 1; first < id; first++) {
+        if (world->made[first] > 0 && id >= first + world->made[first]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void commit(struct world *world, const struct turn *turn) {
     for (size_t i = 0; i < turn->change_count; i++) {
         const struct queue_change *change = &turn->changes[i];
@@ -609,6 +632,9 @@ static void commit(struct world *world, const struct turn *turn) {
             store_notice(world, &change->fact);
         } else if (change->kind == CHANGE_FACT_DROP && change->fact.kind == FACT_NOTICE) {
             drop_notice(world, change->fact.key);
+        } else if ((change->kind == CHANGE_FACT_PUT || change->kind == CHANGE_FACT_DROP) &&
+                   change->fact.kind == FACT_ARRAY) {
+            store_array(world, change);
         }
     }
 }
@@ -800,6 +826,9 @@ static void check_jobs(const struct world *world) {
     struct job job;
 
     for (uint64_t id = 1; id <= world->acknowledged; id++) {
+        if (is_to_come(world, id)) {
+            continue;
+        }
         if (!world->disk[id].exists || !core_job(world->core, id, &job)) {
             broken(world, "an acknowledged job is lost", id);
         }
@@ -936,12 +965,15 @@ static int stands_all(const struct world *world, const struct job *job) {
 
         for (uint64_t i = item.each ? own : 0; i < (item.each ? own + 1 : item.count); i++) {
             struct job other;
-            int one;
+            int one = 0;
 
-            if (!core_job(world->core, item.first_id + i, &other)) {
+            if (is_to_come(world, item.first_id + i)) {
+                ; /* It waits. */
+            } else if (!core_job(world->core, item.first_id + i, &other)) {
                 broken(world, "somebody that another waits for is lost", item.first_id + i);
+            } else {
+                one = stands(&other, item.on);
             }
-            one = stands(&other, item.on);
             failed = failed || one > 0;
             least = item.on == AFTER_FAILURE && one < 0 && !item.each && item.count > 1 ? least
                     : one < least                                                       ? one
@@ -1157,6 +1189,20 @@ static void set_teams(struct world *world) {
                    world->now.now_us);
 }
 
+/* What was being made goes on. */
+static void load_array(struct world *world, uint64_t first_id) {
+    const unsigned which = world->disk[first_id].which;
+    const struct spec spec = {.hash = {(unsigned char)which}, .text = "{}", .bytes = 2};
+    struct fact fact = {.kind = FACT_ARRAY, .value = {.array = {.made = world->made[first_id]}}};
+    char key[24];
+
+    (void)snprintf(key, sizeof key, "%" PRIu64, first_id);
+    fact.key = key;
+    if (core_load_array(world->core, &fact, &spec, world->demands[which]) != OK) {
+        broken(world, "an array can't be made further", first_id);
+    }
+}
+
 static void start_core(struct world *world) {
     world->core = core_create(&(struct core_options){
         .next_id = world->next_id,
@@ -1179,7 +1225,8 @@ static void start_core(struct world *world) {
                      .preemption = world->options.preemption,
                      .preempt_protection_us = PROTECTION_US,
                      .windows = world->windows,
-                     .notices = world->routes},
+                     .notices = world->routes,
+                     .elements_per_turn_max = 1 + world->options.seed % 3},
     });
     set_teams(world);
     for (unsigned i = 0; i < world->notice_count; i++) {
@@ -1197,6 +1244,11 @@ static void start_core(struct world *world) {
         if (stored->exists) {
             core_load_job(world->core, &stored->job, world->demands[stored->which],
                           stored->attempt.number > 0 ? &stored->attempt : NULL);
+        }
+    }
+    for (uint64_t id = 1; id < world->next_id; id++) {
+        if (world->made[id] > 0) {
+            load_array(world, id);
         }
     }
     tell_everything(world);
@@ -1248,8 +1300,6 @@ static void foresee(struct world *world) {
 }
 
 /* What the jobs of one submission wait for: those before them in it, or any earlier one. */
-#define AFTER_JOBS 4
-
 static void choose_after(struct world *world, struct new_after *after, struct new_job *job,
                          unsigned place) {
     const bool is_here = place > 0 && chance(world, 600);
@@ -1289,7 +1339,13 @@ static void choose_array(struct world *world, struct new_after *after, struct ne
             jobs[i].after_count = 1;
         }
     }
-    world->array_id = world->next_id;
+    world->array_id = core_new_id(world->core);
+}
+
+/* The same, made by the core, in several turns. */
+static void shrink_to_one(struct new_job *job, struct submit_event *submit) {
+    job->element_count = AFTER_JOBS;
+    submit->count = 1;
 }
 
 static void submit_many(struct world *world, const struct new_job *like) {
@@ -1311,6 +1367,9 @@ static void submit_many(struct world *world, const struct new_job *like) {
     }
     if (is_array) {
         choose_array(world, &after[0], jobs);
+        if (chance(world, 700)) {
+            shrink_to_one(&jobs[0], &event.submit);
+        }
     }
     (void)turn(world, &event, 1);
     world->acknowledged += AFTER_JOBS;
@@ -1401,7 +1460,9 @@ static void cancel(struct world *world) {
     struct event event = {.kind = EVENT_CANCEL,
                           .token = 1,
                           .job_id = 1 + rng_below(&world->rng, world->acknowledged)};
+    struct core_array array;
 
+    event.whole = core_array(world->core, event.job_id, &array);
     (void)turn(world, &event, 1);
 }
 
@@ -1455,7 +1516,7 @@ static bool all_final(const struct world *world) {
     struct job job;
 
     for (uint64_t id = 1; id <= world->acknowledged; id++) {
-        if (core_job(world->core, id, &job) && !job_state_is_final(job.state)) {
+        if (!core_job(world->core, id, &job) || !job_state_is_final(job.state)) {
             return false;
         }
     }

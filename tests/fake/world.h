@@ -46,6 +46,7 @@ struct world_options {
 struct world_totals {
     unsigned promises; /* jobs that started after one */
     unsigned preemptions;
+    unsigned growths; /* arrays that were made in several turns */
     unsigned alarms; /* told of deadlines */
     unsigned told;   /* notifications that a receiver got, repeats included */
     unsigned reruns; /* runs after the first of jobs that run again and again */
