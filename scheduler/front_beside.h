@@ -16,7 +16,8 @@ struct daemon;
 /* The call's "12_7" as the element's own id. False: there is none, and the call is ended. */
 bool front_find_element(const struct daemon *daemon, struct api_call *call);
 
-/* The job that the call names; of an array the first element that is known. False: there is none. */
+/* The job that the call names; of an array the first element that is known. False: there is none.
+ */
 bool front_find_job(const struct daemon *daemon, const struct api_call *call, struct job *out_job);
 
 /* Does the call mean the whole array, of which this is an element? */

@@ -1,4 +1,5 @@
-/* scheduler/job_labels.h - which jobs of the queue have certain labels: their specifications say. */
+/* scheduler/job_labels.h - which jobs of the queue have certain labels, as their specifications say.
+ */
 #ifndef SCHEDULER_JOB_LABELS_H
 #define SCHEDULER_JOB_LABELS_H
 

@@ -147,8 +147,9 @@ struct world {
     struct world_totals totals;
     int64_t promised_us[WORLD_JOBS_MAX + 1]; /* 0: nothing is */
     unsigned succeeded_mains[WORLD_JOBS_MAX + 1];
-    uint64_t array_id;                /* the latest; 0: none yet */
-    uint64_t made[WORLD_JOBS_MAX + 1]; /* of an array that is being made, by its first id; 0: none */
+    uint64_t array_id; /* the latest; 0: none yet */
+    uint64_t
+        made[WORLD_JOBS_MAX + 1];     /* of an array that is being made, by its first id; 0: none */
     bool settled[WORLD_JOBS_MAX + 1]; /* what it waited for had come, or could not, when it moved */
 };
 
@@ -599,8 +600,7 @@ static void check_noticed(const struct world *world, const struct turn *turn,
 static void store_array(struct world *world, const struct queue_change *change) {
     const uint64_t first_id = strtoull(change->fact.key, NULL, 10);
 
-    world->made[first_id] =
-        change->kind == CHANGE_FACT_PUT ? change->fact.value.array.made : 0;
+    world->made[first_id] = change->kind == CHANGE_FACT_PUT ? change->fact.value.array.made : 0;
     world->totals.growths += change->kind == CHANGE_FACT_DROP;
 }
 

@@ -47,10 +47,10 @@ struct world_totals {
     unsigned promises; /* jobs that started after one */
     unsigned preemptions;
     unsigned growths; /* arrays that were made in several turns */
-    unsigned alarms; /* told of deadlines */
-    unsigned told;   /* notifications that a receiver got, repeats included */
-    unsigned reruns; /* runs after the first of jobs that run again and again */
-    unsigned skips;  /* jobs that had to start earlier */
+    unsigned alarms;  /* told of deadlines */
+    unsigned told;    /* notifications that a receiver got, repeats included */
+    unsigned reruns;  /* runs after the first of jobs that run again and again */
+    unsigned skips;   /* jobs that had to start earlier */
     unsigned requests;
     unsigned turns;
     unsigned takeovers;

@@ -1242,7 +1242,7 @@ def rows_of_a_template(world):
     submit = [world.programs["nightshift"], "submit", "--server", "unix:" + daemon.socket, "-o",
               "name", paths[0], "--rows"]
     done = subprocess.run(submit + [paths[1]], text=True, capture_output=True, check=False)
-    same((done.returncode, done.stdout), (0, "1\n2\n"), done.stderr)
+    same((done.returncode, done.stdout), (0, "1\n"), done.stderr)
     done = subprocess.run(submit + [paths[2]], text=True, capture_output=True, check=False)
     same((done.returncode, done.stdout), (3, ""))
     holds(done.stderr, "r.jsonl: row 2: has more or fewer members than the first")
@@ -1281,8 +1281,10 @@ def graphs_and_arrays(world):
         quick("parts", after=["first"], array="0-3%2"),
         quick("own", after=["each/parts"], array="1-2"), quick("first", hold=True)))
     same(status, 201, answer)
-    ids = [job["id"] for job in answer["jobs"]]
-    same(len(ids), 8)
+    same([(job["name"], job["array"], job["elements"]) for job in answer["jobs"]],
+         [("last", None, None), ("parts", "0-3%2", 4), ("own", "1-2", 2), ("first", None, None)])
+    same(answer["count"], 8)
+    ids = list(range(answer["firstId"], answer["firstId"] + answer["count"]))
     holds(daemon.job(ids[0])["reason"]["message"], "array %d (parts-0): 0 of 4 did" % ids[1])
     array = "/v1/jobs/%d" % ids[1]
     same(daemon.get(array + "_2")["id"], ids[3])
@@ -1324,7 +1326,7 @@ def retries_an_array(world):
                   retry={"maxRetries": 0})
     status, answer = daemon.try_submit(job)
     same(status, 201, answer)
-    ids = [item["id"] for item in answer["jobs"]]
+    ids = [answer["firstId"], answer["firstId"] + 1]
     for each in ids:
         same(daemon.wait_final(each, "FAILED")["attempts"], 1)
     run = [world.programs["nightshift"], "retry", "--server", "unix:" + daemon.socket, str(ids[0])]
