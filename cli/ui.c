@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -22,6 +25,7 @@
 #define PORT_DEFAULT    4040 /* as a driver on this machine would have */
 #define REQUEST_SECONDS 5    /* for a browser to say what it wants */
 #define BACKLOG         64
+#define CONNECTIONS_MAX 32
 
 /* What a browser asks for. */
 struct wish {
@@ -34,6 +38,7 @@ struct wish {
 
 static bool read_head(int fd, struct wish *wish) {
     size_t used = 0;
+    const char *end;
 
     while (used + 1 < sizeof wish->head) {
         ssize_t got = read(fd, wish->head + used, sizeof wish->head - used - 1);
@@ -46,8 +51,9 @@ static bool read_head(int fd, struct wish *wish) {
         }
         used += (size_t)got;
         wish->head[used] = '\0';
-        if (strstr(wish->head, "\r\n\r\n") != NULL) {
-            return true;
+        end = strstr(wish->head, "\r\n\r\n");
+        if (end != NULL) {
+            return end[4] == '\0'; /* Nobody asks for the next page before this one came. */
         }
     }
     return false;
@@ -101,7 +107,7 @@ static void send_page(int fd, int status, const char *type, const struct buf *bo
     char head[512];
     int length = snprintf(head, sizeof head,
                           "HTTP/1.1 %d %s\r\nContent-Type: %.200s\r\nContent-Length: %zu\r\n"
-                          "Connection: close\r\n\r\n",
+                          "Connection: keep-alive\r\n\r\n",
                           status, status == 200 ? "OK" : "Error", type, body->bytes);
 
     send_all(fd, head, (size_t)length);
@@ -129,7 +135,8 @@ static void decode(char *text) {
     *to = '\0';
 }
 
-static void serve(struct cli *cli, const char *id, int fd) {
+/* One page. False: the browser is done, or nothing that we understand. */
+static bool serve(struct cli *cli, const char *id, int fd) {
     char type[HTTP_TYPE_BYTES] = "text/plain";
     struct http_call call = {.method = "GET", .out_content_type = type};
     struct error error = {0};
@@ -139,7 +146,7 @@ static void serve(struct cli *cli, const char *id, int fd) {
     int status = 502;
 
     if (!read_wish(fd, &wish)) {
-        return;
+        return false;
     }
     buf_init(&path, 4 * LIMIT_HTTP_URL_BYTES);
     buf_init(&body, LIMIT_API_ANSWER_BYTES);
@@ -166,6 +173,7 @@ static void serve(struct cli *cli, const char *id, int fd) {
     send_page(fd, status, type, &body, wish.only_head);
     buf_finish(&path);
     buf_finish(&body);
+    return true;
 }
 
 /* --- The port --------------------------------------------------------------------------------- */
@@ -213,9 +221,32 @@ static int open_port(const struct cli *cli) {
     return fd;
 }
 
+/* A browser opens several connections, and leaves some of them idle. Each is served by a process of
+ * its own, with a connection of its own to the daemon. */
+_Noreturn static void serve_connection(struct cli *cli, const char *id, int fd) {
+    const struct timeval patience = {.tv_sec = REQUEST_SECONDS};
+
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (remote_open(cli) == CLI_OK) {
+        while (serve(cli, id, fd)) {
+        }
+    }
+    _exit(0);
+}
+
+/* Those that have ended; where there are too many, one that is about to. */
+static void reap(int *connections) {
+    while (*connections > 0 &&
+           waitpid(-1, NULL, *connections < CONNECTIONS_MAX ? WNOHANG : 0) > 0) {
+        (*connections)--;
+    }
+}
+
 /* Until it is interrupted. */
 static int serve_all(struct cli *cli, const char *id, int listener) {
-    const struct timeval patience = {.tv_sec = REQUEST_SECONDS};
+    int connections = 0;
 
     printf("http://127.0.0.1:%u/\n", port_of(listener));
     (void)fflush(stdout);
@@ -227,9 +258,15 @@ static int serve_all(struct cli *cli, const char *id, int listener) {
             return CLI_UNREACHABLE;
         }
         if (fd >= 0) {
-            (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-            (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-            serve(cli, id, fd);
+            pid_t pid;
+
+            reap(&connections);
+            pid = fork();
+            if (pid == 0) {
+                (void)close(listener);
+                serve_connection(cli, id, fd);
+            }
+            connections += pid > 0;
             (void)close(fd);
         }
     }

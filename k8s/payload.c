@@ -20,6 +20,7 @@
 #include "k8s/spark_driver.h"
 #include "k8s/spark_executor.h"
 #include "k8s/spark_files.h"
+#include "k8s/spark_objects.h"
 #include "k8s/spark_operator.h"
 #include "k8s/spark_size.h"
 #include "k8s/spark_template.h"
@@ -327,6 +328,10 @@ void payload_pod_name(const struct payload *payload, const struct attempt_id *id
 const char *payload_log_container(const struct payload *payload) {
     return payload->kind == JOB_KIND_SPARK ? spark_driver_container_name(payload->app)
                                            : pod_payload_log_container(payload->root);
+}
+
+int64_t payload_ui_port(const struct payload *payload) {
+    return spark_ui_port(payload->app);
 }
 
 bool payload_is_for_operator(const struct payload *payload) {

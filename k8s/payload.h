@@ -58,6 +58,9 @@ void payload_pod_name(const struct payload *payload, const struct attempt_id *id
  * what the annotation that kubectl obeys names, else the first. */
 const char *payload_log_container(const struct payload *payload);
 
+/* The port of the driver's own pages; 0: it serves none. Of a Spark application only. */
+int64_t payload_ui_port(const struct payload *payload);
+
 /* Is it handed to the Spark operator, which makes the pods? Then the body below is that of a
  * SparkApplication, and there are no parts. */
 bool payload_is_for_operator(const struct payload *payload);

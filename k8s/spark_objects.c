@@ -46,6 +46,15 @@ static int64_t port(const struct spark_app *app, const char *key, int64_t otherw
     return value;
 }
 
+int64_t spark_ui_port(const struct spark_app *app) {
+    bool enabled = true;
+
+    if (spark_conf_get_bool(&app->conf, "spark.ui.enabled", &enabled, NULL) != OK) {
+        enabled = true; /* Spark's own business to complain. */
+    }
+    return enabled ? port(app, "spark.ui.port", 4040) : 0;
+}
+
 size_t spark_ports(const struct spark_app *app, struct spark_port out_ports[SPARK_PORT_COUNT]) {
     int64_t rpc = port(app, "spark.driver.port", 7078);
     int64_t block = port(app, "spark.driver.blockManager.port", 7079);

@@ -29,6 +29,9 @@ struct spark_port {
     int64_t in_service; /* Spark takes the block manager's from fewer keys there */
 };
 
+/* Where the driver serves its pages; 0: it serves none. */
+int64_t spark_ui_port(const struct spark_app *app);
+
 /* The ports of this version; returns how many. */
 size_t spark_ports(const struct spark_app *app, struct spark_port out_ports[SPARK_PORT_COUNT]);
 

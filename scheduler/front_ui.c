@@ -7,18 +7,19 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "k8s/kube.h"
+#include "k8s/payload.h"
 #include "k8s/resource.h"
 #include "queue/queue.h"
 #include "scheduler/daemon.h"
 #include "scheduler/front_view.h"
 
-#define UI_PORT       4040 /* spark.ui.port where nobody said otherwise */
 #define UI_PAGE_BYTES (32 * LIMIT_MIB)
 #define UI_FIRST_PAGE "/jobs/" /* where Spark's own redirect of "/" leads */
 
 /* A page on its way from a driver to a client. Hangs on the call. */
 struct page {
     struct api_call *call;
+    int64_t port;
     uint64_t request;
 };
 
@@ -52,6 +53,25 @@ static void add_path(struct buf *out, const char *path, size_t bytes) {
     }
 }
 
+/* 0: there is none, and the call is answered. */
+static int64_t find_port(struct daemon *daemon, struct api_call *call, const struct job *job) {
+    struct payload *payload = NULL;
+    struct field_error error = {0};
+    int64_t port;
+
+    if (daemon_read_payload(daemon, job, &payload, &error) < 0) {
+        api_reply_error(call, ERR_CORRUPT, "the job's stored specification can't be read");
+        return 0;
+    }
+    port = payload_ui_port(payload);
+    payload_destroy(payload);
+    if (port == 0) {
+        api_reply_error(call, ERR_NOT_FOUND,
+                        "job %" PRIu64 " serves no pages: spark.ui.enabled is false", job->id);
+    }
+    return port;
+}
+
 static void ask(struct daemon *daemon, struct page *page, const struct job *job, const char *pod) {
     const char *wanted = page->call->ui_path;
     const char *query = strchr(wanted, '?');
@@ -65,7 +85,7 @@ static void ask(struct daemon *daemon, struct page *page, const struct job *job,
     buf_init(&path, LIMIT_HTTP_URL_BYTES);
     resource_add_path(&path, &(struct resource_path){
                                  .resource = KUBE_PODS, .namespace_ = job->namespace, .name = pod});
-    buf_add_format(&path, ":%d/proxy", UI_PORT);
+    buf_add_format(&path, ":%" PRId64 "/proxy", page->port);
     add_path(&path, wanted, bytes);
     page->request = kube_request(daemon->kube,
                                  &(struct kube_call){
@@ -83,6 +103,7 @@ static void ask(struct daemon *daemon, struct page *page, const struct job *job,
 void front_ui(struct daemon *daemon, struct api_call *call, const struct job *job) {
     const struct attempt *attempt = core_attempt(daemon->core, job->id);
     struct page *page;
+    int64_t port;
 
     if (job->kind != JOB_KIND_SPARK) {
         api_reply_error(call, ERR_INVALID, "job %" PRIu64 " is no Spark application", job->id);
@@ -94,8 +115,12 @@ void front_ui(struct daemon *daemon, struct api_call *call, const struct job *jo
                         job->id, job_state_text(job->state));
         return;
     }
+    port = find_port(daemon, call, job);
+    if (port == 0) {
+        return;
+    }
     page = mem_alloc(1, sizeof *page);
-    *page = (struct page){.call = call};
+    *page = (struct page){.call = call, .port = port};
     call->context = page;
     ask(daemon, page, job, attempt->pod_name);
 }

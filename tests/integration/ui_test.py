@@ -3,13 +3,16 @@
 
 Usage: ui_test.py KUBESIM NIGHTSHIFTD NIGHTSHIFT
 """
+import concurrent.futures
 import http.client
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from nightshift_process import PATIENCE_S, World, pod_job, spark_job, until  # noqa: E402
@@ -25,7 +28,9 @@ class Page(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/css" if self.path.endswith(".css") else "text/html")
         self.end_headers()
         self.wfile.write(body)
-http.server.ThreadingHTTPServer((os.environ["SPARK_DRIVER_BIND_ADDRESS"], 4040), Page).serve_forever()
+with open("/opt/spark/conf/spark.properties") as file:
+    port = ([line.strip().split("=")[1] for line in file if line.startswith("spark.ui.port=")] or ["4040"])[0]
+http.server.ThreadingHTTPServer((os.environ["SPARK_DRIVER_BIND_ADDRESS"], int(port)), Page).serve_forever()
 """
 
 
@@ -64,6 +69,37 @@ def check_pages(port):
         pass
 
 
+def check_together(port):
+    """Connections that say nothing, as browsers open them, keep nobody waiting; one serves several pages."""
+    idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(6)]
+    began = time.monotonic()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+    for i in range(3):
+        connection.request("GET", "/page/%d" % i)
+        equal(connection.getresponse().read().decode(), "page /page/%d" % i)
+    connection.close()
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        pages = list(pool.map(lambda i: page(port, "/%d" % i)[2], range(40)))
+    equal(pages, ["page /%d" % i for i in range(40)])
+    if time.monotonic() - began > 4.5 * 6:  # An idle connection is closed after 5 s.
+        raise AssertionError("the idle ones were waited for: %.1f s" % (time.monotonic() - began))
+    for one in idle:
+        one.close()
+
+
+def ui_answer(world, **conf):
+    """(status, answer) for a driver that runs with this configuration."""
+    job = spark_job()
+    job["spec"]["spark"].update(image="ui:1", sparkConf=conf)
+    job_id = world.daemon.submit(job)
+    world.daemon.wait_state(job_id, "RUNNING")
+    # A port that nobody serves yet is the API server's 503.
+    answer = until("it serves", lambda: next(
+        (got for got in [world.daemon.ask("GET", "/v1/jobs/%d/ui" % job_id)[:2]] if got[0] < 500), None))
+    world.daemon.post("/v1/jobs/%d/cancel" % job_id)
+    return answer
+
+
 def main():
     programs, _ = programs_of(sys.argv[1:])
     with tempfile.TemporaryDirectory(prefix="ui-test-", dir="/tmp") as image:
@@ -81,7 +117,9 @@ def main():
             ui = nightshift(world, programs["nightshift"], "ui", str(job_id), "--port", "0")
             try:
                 said = ui.stdout.readline()
-                check_pages(int(re.match(r"http://127\.0\.0\.1:(\d+)/\n$", said).group(1)))
+                port = int(re.match(r"http://127\.0\.0\.1:(\d+)/\n$", said).group(1))
+                check_pages(port)
+                check_together(port)
             finally:
                 ui.kill()
                 ui.communicate()
@@ -93,7 +131,11 @@ def main():
             world.daemon.wait_final(job_id, "CANCELLED")
             ui = nightshift(world, programs["nightshift"], "ui", str(job_id))
             equal((ui.wait() != 0, "only while it runs" in ui.communicate()[1]), (True, True))
-            print("test ok: ui: what has no pages is told", flush=True)
+            for conf, want in (({"spark.ui.port": "4567"}, (200, "page /jobs/")),
+                               ({"spark.ui.enabled": "false"}, (404, "spark.ui.enabled is false"))):
+                status, answer = ui_answer(world, **conf)
+                equal((status, want[1] in str(answer)), (want[0], True))
+            print("test ok: ui: what has no pages is told, and another port is found", flush=True)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ CALLS = [
      MAIN_FILES + ["cli/*.c", "k8s/environment.c"],
      "the environment is read in main and handed down"),
     (["exit", "quick_exit"], MAIN_FILES, "only main ends the process"),
-    (["_exit"], ["sim/process*.c", "scheduler/lookahead.c"], "only a forked child ends like this"),
+    (["_exit"], ["sim/process*.c", "scheduler/lookahead.c", "cli/ui.c"], "only a forked child ends like this"),
     (["setlocale", "newlocale", "uselocale"], [], "output is the same in every locale"),
     (["strcpy", "strcat", "sprintf", "vsprintf", "gets", "stpcpy"], [],
      "no bound: use snprintf or base/buf.h"),
