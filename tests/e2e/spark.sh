@@ -2,8 +2,9 @@
 # ./run e2e-spark [VERSION...]: a real Spark, driver and executors, through nightshiftd.
 #
 # kubesim runs the pods as processes of this machine; the image is Spark from PyPI (pyspark, 400 MB
-# each; kept in bin/spark) in the versions given, else the newest 3.5. Needs Java 17, python3-venv and
-# namespaces (root, or a kernel that gives users some). Some minutes a version.
+# each; kept in bin/spark) in the versions given, else the newest 3.5 and the newest 4. Needs Java 17,
+# python3-venv and namespaces (root, or a kernel that gives users some). All rows with each version, and
+# a summary at the end.
 #
 # Exit status: 0 all held, 1 something did not, 2 it can't be tried here.
 set -euo pipefail
@@ -11,8 +12,8 @@ set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 programs=${NIGHTSHIFT_BIN:-$root/bin}
 versions=("$@")
-((${#versions[@]} > 0)) || versions=('3.5.*')
-status=0
+((${#versions[@]} > 0)) || versions=('3.5.*' '4.*')
+homes=()
 
 refuse() {
     echo "e2e-spark: $*" >&2
@@ -28,7 +29,7 @@ for word in kubesim nightshiftd nightshift; do
 done
 for version in "${versions[@]}"; do
     home=$(pyspark_home "$version")
-    python3 "$root/tests/e2e/spark_e2e.py" "$programs/kubesim" "$programs/nightshiftd" \
-        "$programs/nightshift" "$home" || status=1
+    homes+=("$home")
 done
-exit "$status"
+exec python3 "$root/tests/e2e/spark_e2e.py" "$programs/kubesim" "$programs/nightshiftd" \
+    "$programs/nightshift" "${homes[@]}"

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """A real Spark runs through nightshiftd and kubesim's process runtime, to its real result.
 
-Usage: spark_e2e.py KUBESIM NIGHTSHIFTD NIGHTSHIFT SPARK_HOME [PART OF A ROW'S NAME]
+Usage: spark_e2e.py KUBESIM NIGHTSHIFTD NIGHTSHIFT SPARK_HOME... [--only=PART OF A ROW'S NAME]
 
 The image is SPARK_HOME laid over the machine. The driver's process asks kubesim's API for its executors,
 which run as processes too and find the driver by its Service's name. Checked are results, exit codes,
 logs, retries and events.
 """
 import collections
+import concurrent.futures
 import glob
 import json
 import os
@@ -16,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 import urllib.request
@@ -26,6 +28,9 @@ sys.path.insert(0, os.path.join(HERE, "..", "integration"))
 from nightshift_process import FINAL, World, batch_job  # noqa: E402  pylint: disable=wrong-import-position
 
 PATIENCE_S = 600  # A JVM takes its time on a busy machine.
+AT_ONCE = 2  # Rows; most of their time is a JVM's start.
+# These JVMs live for seconds: to compile less is faster.
+JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
 IMAGE = "local/spark:%s"
 TEXT = "/usr/share/common-licenses/GPL-3"
 ROWS = []
@@ -66,7 +71,7 @@ def make_image(home, folder):
     if found:
         python = os.path.join(found.group(1), "bin", "python3")
     config = {"Entrypoint": ["/opt/jobs/entrypoint.sh"], "WorkingDir": "/tmp",
-              "Env": ["SPARK_HOME=/opt/spark", "PYSPARK_PYTHON=" + python,
+              "Env": ["SPARK_HOME=/opt/spark", "JAVA_TOOL_OPTIONS=" + JAVA, "PYSPARK_PYTHON=" + python,
                       "PYSPARK_DRIVER_PYTHON=" + python]}
     with open(os.path.join(folder, "image.json"), "w", encoding="utf-8") as file:
         json.dump({"config": config}, file)
@@ -114,21 +119,31 @@ class Spark:
             raise AssertionError("logs: %d %s" % (status, err))
         return out
 
-    def executors(self, job_id):
-        """{pod's name: [its phases]} of all executors that this job ever had."""
-        seen = {}
+    def pod_events(self, job_id, role):
+        """(event's type, pod) of all drivers or executors that this job ever had, in order."""
+        seen = []
         connection, response = self.world.sim.open(
             "GET", "/api/v1/pods?watch=1&resourceVersion=1&timeoutSeconds=1", timeout=PATIENCE_S)
         for line in response:
-            pod = json.loads(line)["object"]
+            event = json.loads(line)
+            pod = event["object"]
             labels = pod["metadata"].get("labels", {})
-            if (labels.get("spark-role"), labels.get("nightshift/job-id")) == ("executor", str(job_id)):
-                seen.setdefault(pod["metadata"]["name"], []).append(pod["status"].get("phase"))
+            if (labels.get("spark-role"), labels.get("nightshift/job-id")) == (role, str(job_id)):
+                seen.append((event["type"], pod))
         connection.close()
         return seen
 
     def ran_executors(self, job_id):
-        return [name for name, phases in self.executors(job_id).items() if "Running" in phases]
+        return {pod["metadata"]["name"] for _, pod in self.pod_events(job_id, "executor")
+                if pod["status"].get("phase") == "Running"}
+
+    def held_cores(self, team):
+        """What the daemon accounts to a team."""
+        for one in self.daemon.get("/v1/teams")["items"]:
+            found = re.search(r"cpu (\d+)", one["holds"]) if one["name"] == team else None
+            if found:
+                return int(found.group(1))
+        return 0
 
 
 def equal(got, want, what=""):
@@ -151,7 +166,7 @@ def spark_pi(spark):
         "--conf", "spark.kubernetes.container.image=" + spark.image,
         "local:///opt/jobs/spark-pi.jar", "20")
     equal(status, 0, out + err)
-    job = spark.daemon.get("/v1/jobs?limit=1")["items"][0]
+    job = [one for one in spark.daemon.get("/v1/jobs")["items"] if one["name"] == "pi"][0]
     equal((job["state"], job.get("exitCode", 0)), ("SUCCEEDED", 0))
     contains(spark.log(job["id"]), r"^Pi is roughly 3\.1[34]")
     equal(len(spark.ran_executors(job["id"])), 2)
@@ -172,19 +187,55 @@ def words(spark):
     contains(log, "^words: %d$" % sum(counts.values()))
 
 
-@row("dynamic allocation: executors come as there is work")
+class Sampler:
+    """Looks again and again, beside the test."""
+
+    def __init__(self, look):
+        self.look = look
+        self.seen = []
+        self.done = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def run(self):
+        while not self.done.wait(0.1):
+            self.seen.append(self.look())
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *unused):
+        self.done.set()
+        self.thread.join()
+
+
+@row("dynamic allocation: executors come and go, and are accounted at once")
 def dynamic(spark):
-    job_id = spark.application("dynamic", "slow.py", ["12", "2"], spark={
-        "executor": {"cores": 1, "memory": "512m"},
-        "dynamicAllocation": {"enabled": True, "initialExecutors": 1, "minExecutors": 1,
-                              "maxExecutors": 3, "shuffleTrackingTimeout": 1000},
-        "sparkConf": {"spark.dynamicAllocation.schedulerBacklogTimeout": "1s",
-                      "spark.dynamicAllocation.sustainedSchedulerBacklogTimeout": "1s"}})
-    spark.finish(job_id, "SUCCEEDED")
-    contains(spark.log(job_id), r"^executors: \d$")
+    with Sampler(lambda: spark.held_cores("elastic")) as sampler:
+        job_id = spark.application("elastic", "elastic.py", ["12", "2", "1"], team="elastic", spark={
+            "executor": {"cores": 1, "memory": "512m"},
+            "dynamicAllocation": {"enabled": True, "initialExecutors": 1, "minExecutors": 1,
+                                  "maxExecutors": 3, "shuffleTrackingTimeout": 1000},
+            "sparkConf": {"spark.dynamicAllocation.schedulerBacklogTimeout": "1s",
+                          "spark.dynamicAllocation.sustainedSchedulerBacklogTimeout": "1s",
+                          "spark.dynamicAllocation.executorIdleTimeout": "4s"}})
+        spark.finish(job_id, "SUCCEEDED")
+    contains(spark.log(job_id), r"^left: 1$")
     count = len(spark.ran_executors(job_id))
     if not 2 <= count <= 3:
         raise AssertionError("%d executors, of 1 to 3" % count)
+    # A core each: driver and one executor were reserved, then there were more, then as at first.
+    seen = sampler.seen
+    peak = max(seen)
+    if not 3 <= peak <= 1 + count:
+        raise AssertionError("accounted: at most %d cores; %d executors ran" % (peak, count))
+    changes = [new for old, new in zip(seen, seen[1:]) if new != old]
+    if 2 not in changes[changes.index(peak):]:
+        raise AssertionError("those that went are accounted still: %s" % changes)
+    gone = [pod for kind, pod in spark.pod_events(job_id, "executor") if kind == "DELETED"]
+    driver_end = int(spark.pod_events(job_id, "driver")[-1][1]["metadata"]["resourceVersion"])
+    if not any(int(pod["metadata"]["resourceVersion"]) < driver_end for pod in gone):
+        raise AssertionError("no executor went before its driver")
 
 
 @row("the driver's own web interface, through nightshift ui")
@@ -232,34 +283,50 @@ def hungry(spark):
 # --- Running ------------------------------------------------------------------------------------
 
 def run_row(entry, spark):
+    """(is it good?, a line about it)"""
     what, function = entry
     began = time.monotonic()
+    good = True
     try:
         function(spark)
     except Exception:  # pylint: disable=broad-except
         print(traceback.format_exc(), flush=True)
-        print("test failed: Spark %s: %s" % (spark.version, what), flush=True)
-        return False
-    print("test ok: Spark %s: %s (%.0f s)" % (spark.version, what, time.monotonic() - began), flush=True)
-    return True
+        good = False
+    line = "%s: Spark %s: %s (%.0f s)" % ("test ok" if good else "test failed", spark.version, what,
+                                          time.monotonic() - began)
+    print(line, flush=True)
+    return good, line
 
 
-def main():
-    programs = dict(zip(("kubesim", "nightshiftd", "nightshift"), map(os.path.abspath, sys.argv[1:4])))
-    home = os.path.realpath(sys.argv[4])
-    only = sys.argv[5] if len(sys.argv) > 5 else ""
+def run_version(programs, home, only):
+    """[(is it good?, a line about it)] of all rows with this Spark."""
     with open(os.path.join(home, "version.py"), encoding="utf-8") as file:
         version = re.search(r"__version__[^=]*=\s*['\"](.*)['\"]", file.read()).group(1)
+    entries = [entry for entry in ROWS if only in entry[0]]
     with tempfile.TemporaryDirectory(prefix="spark-e2e-", dir="/tmp") as folder:
         make_image(home, folder)
         with World(programs, sim=("--nodes", "2", "--node-cpu", "8", "--runtime", "process",
                                   "--image", "local/spark:*=" + folder)) as world:
             world.daemon.start()
             spark = Spark(world, programs, version)
-            good = [run_row(entry, spark) for entry in ROWS if only in entry[0]]
-            if not all(good):
+            with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+                results = list(pool.map(lambda entry: run_row(entry, spark), entries))
+            if not all(good for good, _ in results):
                 print(world.daemon.log()[-8000:])
-    sys.exit(0 if good and all(good) else 1)
+    return results
+
+
+def main():
+    arguments = sys.argv[1:]
+    only = arguments.pop()[len("--only="):] if arguments[-1].startswith("--only=") else ""
+    programs = dict(zip(("kubesim", "nightshiftd", "nightshift"), map(os.path.abspath, arguments)))
+    began = time.monotonic()
+    results = [result for home in arguments[3:]
+               for result in run_version(programs, os.path.realpath(home), only)]
+    print("\n".join(["e2e-spark:"] + ["  " + line for _, line in results]))
+    print("e2e-spark: %d of %d hold, in %.0f s" % (
+        sum(good for good, _ in results), len(results), time.monotonic() - began))
+    sys.exit(0 if results and all(good for good, _ in results) else 1)
 
 
 if __name__ == "__main__":
