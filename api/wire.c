@@ -78,6 +78,11 @@ static const struct wire_field avoided_fields[] = {
 };
 SHAPE(avoided, avoided_fields);
 
+static const struct wire_field term_fields[] = {
+    FIELD(WIRE_TEXT, wire_term, text, "text"),
+};
+SHAPE(term, term_fields);
+
 static const struct wire_field job_fields[] = {
     FIELD(WIRE_ID, wire_job, id, "id"),
     FIELD(WIRE_TEXT, wire_job, name, "name"),
@@ -128,6 +133,7 @@ static const struct wire_field job_fields[] = {
     FIELD(WIRE_NUMBER, wire_job, infra_retries_max, "maxInfraRetries"),
     ITEMS(WIRE_EXTRA, wire_job, grown, grown_count, "learntMemory", &grown_shape),
     ITEMS(WIRE_EXTRA, wire_job, avoided, avoided_count, "avoidedNodes", &avoided_shape),
+    ITEMS(WIRE_EXTRA, wire_job, demand, demand_count, "demand", &term_shape),
 };
 SHAPE(job, job_fields);
 

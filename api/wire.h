@@ -75,6 +75,11 @@ struct wire_avoided {
     int64_t until_us;
 };
 
+/* One line of how a job's size comes about. */
+struct wire_term {
+    const char *text;
+};
+
 struct wire_job {
     uint64_t id;
     const char *name, *namespace, *team, *submitter;
@@ -124,6 +129,8 @@ struct wire_job {
     size_t grown_count;
     const struct wire_avoided *avoided;
     size_t avoided_count;
+    const struct wire_term *demand;
+    size_t demand_count;
 };
 
 struct wire_job_list {

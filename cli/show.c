@@ -223,6 +223,9 @@ static void print_job(const struct cli *cli, const struct wire_job *job) {
     print_graph(job);
     line("pod", job->pod_name);
     line("node", job->node);
+    for (size_t i = 0; i < job->demand_count; i++) {
+        line(i == 0 ? "demand" : "", job->demand[i].text);
+    }
     if (job->attempt_list_count > 0) {
         print_attempts(cli, job);
     }

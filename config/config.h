@@ -89,8 +89,9 @@ struct config {
 
     char *default_namespace;
     char *default_team;
-    char *spark_image;   /* "": every application must name its own */
-    char *spark_version; /* of it, and where no image tells; "": 3.5 */
+    char *spark_image;           /* "": every application must name its own */
+    int64_t spark_max_executors; /* of dynamic allocation that says none; 0: without a bound */
+    char *spark_version;         /* of it, and where no image tells; "": 3.5 */
 
     int64_t body_bytes_max;
     int64_t bodies_bytes_max;

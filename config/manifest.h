@@ -92,7 +92,8 @@ int manifest_set_parse(const char *text, size_t bytes, struct manifest_set *out_
 /* What a Spark application is given that does not say it; "" leaves it without. */
 struct manifest_defaults {
     const char *spark_image;
-    const char *spark_version; /* of it, and of images whose tags tell none */
+    const char *spark_version;   /* of it, and of images whose tags tell none */
+    int64_t spark_max_executors; /* of dynamic allocation without; 0: none */
 };
 
 /* The same, with these written into the payloads of such applications. */

@@ -208,6 +208,9 @@ const struct setting config_settings[] = {
 
     TEXT("spark.defaultImage", spark_image, "",
          "image of applications that name none; empty: they must"),
+    COUNT("spark.defaultMaxExecutors", spark_max_executors, 0, LIMIT_JOB_PODS - 1, "100",
+          "dynamicAllocation.maxExecutors of applications that do not say it, or the number they "
+          "begin with if that is more; 0: Spark has no bound"),
     TEXT("spark.defaultVersion", spark_version, "",
          "Spark's version where neither an application nor its image's tag tells it; empty: 3.5"),
 

@@ -1,7 +1,11 @@
 #include "config/spark_defaults.h"
 
 #include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "config/arena.h"
 #include "config/manifest.h"
@@ -55,6 +59,77 @@ static bool tells_version(const char *image) {
     return isdigit((unsigned char)tag[0]) && tag[1] == '.' && isdigit((unsigned char)tag[2]);
 }
 
+/* What a property or the field that becomes it says; NULL: nothing. */
+static const struct text_node *said(const struct text_node *spec, const char *field,
+                                    const char *key) {
+    const struct text_node *node = node_member(node_member(spec, "dynamicAllocation"), field);
+
+    return node != NULL ? node : node_member(node_member(spec, "sparkConf"), key);
+}
+
+static int64_t count_of(const struct text_node *node) {
+    return node != NULL && node->text != NULL ? strtoll(node->text, NULL, 10) : 0;
+}
+
+static bool allocates(const struct text_node *spec) {
+    const struct text_node *enabled = said(spec, "enabled", "spark.dynamicAllocation.enabled");
+
+    return enabled != NULL && enabled->text != NULL && strcasecmp(enabled->text, "true") == 0;
+}
+
+/* Executors that such an application begins with. */
+static int64_t first_executors(const struct text_node *spec) {
+    const struct text_node *instances = node_member(node_member(spec, "executor"), "instances");
+    const int64_t counts[] = {
+        count_of(said(spec, "minExecutors", "spark.dynamicAllocation.minExecutors")),
+        count_of(said(spec, "initialExecutors", "spark.dynamicAllocation.initialExecutors")),
+        count_of(instances != NULL
+                     ? instances
+                     : node_member(node_member(spec, "sparkConf"), "spark.executor.instances"))};
+    int64_t most = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+        most = counts[i] > most ? counts[i] : most;
+    }
+    return most;
+}
+
+static void replace_member(struct arena *texts, struct text_node *object,
+                           const struct text_node *member) {
+    struct text_node *items = arena_take(texts, object->count, sizeof *items);
+
+    for (uint32_t i = 0; i < object->count; i++) {
+        items[i] = strcmp(object->items[i].key, member->key) == 0 ? *member : object->items[i];
+    }
+    object->items = items;
+}
+
+/* An application that may grow, and says no bound, has one. */
+static void add_most_executors(const struct manifest_defaults *defaults, struct text_node *spec,
+                               struct arena *texts) {
+    static const char key[] = "spark.dynamicAllocation.maxExecutors";
+    const struct text_node *conf = node_member(spec, "sparkConf");
+    const struct text_node *allocation = node_member(spec, "dynamicAllocation");
+    const int64_t first = first_executors(spec);
+    const int64_t most =
+        first > defaults->spark_max_executors ? first : defaults->spark_max_executors;
+    struct text_node inner;
+    char *text;
+
+    if (defaults->spark_max_executors == 0 || !allocates(spec) ||
+        said(spec, "maxExecutors", key) != NULL) {
+        return;
+    }
+    inner = allocation != NULL ? *allocation : *conf;
+    text = arena_take(texts, 24, 1);
+    (void)snprintf(text, 24, "%" PRId64, most);
+    add_member(texts, &inner, allocation != NULL ? "maxExecutors" : key, text);
+    if (allocation != NULL) { /* Typed fields win, and are numbers. */
+        node_member_mutable(&inner, "maxExecutors")->kind = NODE_INT;
+    }
+    replace_member(texts, spec, &inner);
+}
+
 struct text_node spark_defaults_add(const struct manifest_defaults *defaults,
                                     const struct text_node *spec, struct arena *texts) {
     const char *common = image_of(spec, NULL, "spark.kubernetes.container.image");
@@ -69,5 +144,6 @@ struct text_node spark_defaults_add(const struct manifest_defaults *defaults,
     if (image == NULL || !tells_version(image)) {
         add_member(texts, &copy, "sparkVersion", defaults->spark_version);
     }
+    add_most_executors(defaults, &copy, texts);
     return copy;
 }

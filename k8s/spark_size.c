@@ -448,6 +448,25 @@ static void explain_batch_scheduler(const struct spark_app *app, struct buf *out
     }
 }
 
+/* What it may come to, beside what is reserved for its start. */
+static void explain_allocation(const struct spark_app *app, struct buf *out) {
+    const int64_t most = app->executor_count_max;
+    char cpu[QUANTITY_BYTES_MAX];
+
+    buf_add_format(
+        out, "executors: the %" PRId64 " that a dynamic allocation begins with; then %" PRId64,
+        app->executor_count, app->executor_count_min);
+    if (most == INT32_MAX) {
+        buf_add_text(out, " or more, without a maximum\n");
+        return;
+    }
+    quantity_print_milli(
+        app->driver_size.cpu_request_milli + most * app->executor_size.cpu_request_milli, cpu);
+    buf_add_format(out,
+                   " to %" PRId64 " (at most cpu %s and memory %" PRId64 "Mi with the driver)\n",
+                   most, cpu, app->driver_size.memory_mib + most * app->executor_size.memory_mib);
+}
+
 void spark_size_explain(const struct spark_app *app, struct buf *out_text) {
     char what[64];
 
@@ -455,13 +474,7 @@ void spark_size_explain(const struct spark_app *app, struct buf *out_text) {
     (void)snprintf(what, sizeof what, "%" PRId64 " x executor", app->executor_count);
     explain_role(what, &app->executor_size, out_text);
     if (app->dynamic_allocation) {
-        buf_add_text(out_text, "executors: the initial number of a dynamic allocation");
-        if (app->executor_count_max == INT32_MAX) {
-            buf_add_text(out_text, " without a maximum");
-        } else {
-            buf_add_format(out_text, " of at most %" PRId64, app->executor_count_max);
-        }
-        buf_add_char(out_text, '\n');
+        explain_allocation(app, out_text);
     }
     explain_batch_scheduler(app, out_text);
 }

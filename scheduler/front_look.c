@@ -11,6 +11,7 @@
 #include "scheduler/daemon.h"
 #include "scheduler/front.h"
 #include "scheduler/front_beside.h"
+#include "scheduler/front_demand.h"
 #include "scheduler/front_forecast.h"
 #include "scheduler/front_retry.h"
 #include "scheduler/front_view.h"
@@ -122,6 +123,7 @@ void front_show(struct daemon *daemon, struct api_call *call) {
     struct job job;
     struct front_attempts attempts = {.now_us = daemon_now(daemon).now_us};
     struct front_beside beside;
+    struct front_demand demand;
     struct front_retry retry;
     struct front_job shown;
     struct buf json;
@@ -140,8 +142,12 @@ void front_show(struct daemon *daemon, struct api_call *call) {
     shown.wire.attempt_list_count = attempts.count;
     front_beside_fill(daemon, call, &job, &beside, &shown.wire);
     front_retry_fill(daemon, &job, &retry, &shown.wire);
+    front_demand_make(daemon, &job, &demand);
+    shown.wire.demand = demand.lines;
+    shown.wire.demand_count = demand.count;
     wire_encode_job(&json, &shown.wire);
     front_beside_finish(&beside);
+    front_demand_finish(&demand);
     front_reply_buf(call, 200, &json);
     front_attempts_finish(&attempts);
 }

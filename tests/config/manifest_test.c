@@ -326,7 +326,7 @@ TEST(manifest__says_file_line_column_path_and_what_was_meant) {
 }
 
 TEST(manifest_set_parse_with__gives_an_image_to_applications_without) {
-    static const struct manifest_defaults defaults = {"i:4", "4.0.1"};
+    static const struct manifest_defaults defaults = {"i:4", "4.0.1", 100};
     static const struct {
         const char *text;
         const char *want;
@@ -346,6 +346,17 @@ TEST(manifest_set_parse_with__gives_an_image_to_applications_without) {
          "{\"image\":\"own:latest\",\"sparkVersion\":\"3.5.2\"}}"},
         {BATCH NAMED "spec: {spark: {}}", "{\"image\":\"i:4\",\"sparkVersion\":\"4.0.1\"}}"},
         {POD NAMED "spec: {containers: []}", "{\"containers\":[]}}"},
+        {SPARK NAMED "spec: {image: 'i:4.0', dynamicAllocation: {enabled: true}}",
+         "{\"dynamicAllocation\":{\"enabled\":true,\"maxExecutors\":100},\"image\":\"i:4.0\"}}"},
+        {SPARK NAMED "spec: {image: 'i:4.0', dynamicAllocation: {enabled: true, maxExecutors: 7}}",
+         "{\"dynamicAllocation\":{\"enabled\":true,\"maxExecutors\":7},\"image\":\"i:4.0\"}}"},
+        {SPARK NAMED "spec: {image: 'i:4.0', dynamicAllocation: {enabled: false}}",
+         "{\"dynamicAllocation\":{\"enabled\":false},\"image\":\"i:4.0\"}}"},
+        {SPARK NAMED "spec: {image: 'i:4.0', sparkConf: {spark.dynamicAllocation.enabled: 'true', "
+                     "spark.dynamicAllocation.initialExecutors: '300'}}",
+         "{\"image\":\"i:4.0\",\"sparkConf\":{\"spark.dynamicAllocation.enabled\":\"true\","
+         "\"spark.dynamicAllocation.initialExecutors\":\"300\","
+         "\"spark.dynamicAllocation.maxExecutors\":\"300\"}}}"},
         {BATCH NAMED "spec: {sparkApplication: {operator: true, spec: {image: 'i:3.5.6'}}}",
          "{\"image\":\"i:3.5.6\"}}"},
     };

@@ -81,5 +81,66 @@ def suspend(world):
     daemon.wait_final(job_id, "SUCCEEDED")
 
 
+# --- What an application asks for --------------------------------------------------------------
+
+@row("show tells how the size comes about, and an unbounded allocation has a bound",
+     config={"spark": {"defaultMaxExecutors": 9}})
+def arithmetic(world):
+    job_id = world.daemon.submit(application(
+        dynamicAllocation={"enabled": True, "initialExecutors": 2, "minExecutors": 1},
+        volumes=[{"name": "spark-local-dir-1", "emptyDir": {}}], sim={"runtime": "10m"}))
+    lines = [one["text"] for one in world.daemon.job(job_id)["demand"]]
+    same(lines, [
+        "driver: cpu 1, memory 896Mi = 512Mi heap + 384Mi overhead (max of 0.1 x 512 and 384)",
+        "2 x executor: cpu 1, memory 896Mi = 512Mi heap + 384Mi overhead (max of 0.1 x 512 and "
+        "384)",
+        "executors: the 2 that a dynamic allocation begins with; then 1 to 9 (at most cpu 10 and "
+        "memory 8960Mi with the driver)",
+        "all requests: cpu 3, memory 2688Mi, pods 3, configmaps 2, services 1",
+        "all limits: memory 2688Mi"])
+    maps = until("its properties are there", lambda: [
+        one["data"]["spark.properties"]
+        for one in world.kube("GET", "/api/v1/namespaces/default/configmaps")["items"]
+        if "spark.properties" in (one.get("data") or {})] or None)
+    if "spark.dynamicAllocation.maxExecutors=9" not in maps[0]:
+        raise AssertionError(maps[0])
+
+
+def executor_like(driver, number):
+    """One more, as the driver would ask for it."""
+    labels = {key: value for key, value in driver["metadata"]["labels"].items()
+              if key.startswith("nightshift/") or key == "spark-app-selector"}
+    return {"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "grown-exec-%d" % number,
+                         "labels": dict(labels, **{"spark-role": "executor"})},
+            "spec": {"restartPolicy": "Never", "containers": [
+                {"name": "spark-kubernetes-executor", "image": "apache/spark:3.5.6",
+                 "resources": {"requests": {"cpu": "1", "memory": "896Mi"},
+                               "limits": {"memory": "896Mi"}}}]}}
+
+
+@row("an application that outgrows its reservation is accounted at once, until it shrinks")
+def outgrows(world):
+    daemon = world.daemon
+    world.quota("default", **{"requests.cpu": "5"})
+    job_id = daemon.submit(application(
+        "grows", sim={"runtime": "10m"},
+        dynamicAllocation={"enabled": True, "initialExecutors": 1, "maxExecutors": 3}))
+    daemon.wait_state(job_id, "RUNNING")
+    driver = until("its driver", lambda: next(
+        (pod for pod in world.pods("default", job_id)
+         if pod["metadata"]["labels"].get("spark-role") == "driver"), None))
+    until("its executor has taken its place", lambda: len(world.pods("default", job_id)) == 2)
+    for number in (1, 2):
+        world.kube("POST", "/api/v1/namespaces/default/pods", executor_like(driver, number))
+    waits = daemon.submit(application("waits"))  # Two more cpus, and one is left.
+    daemon.wait_reason(waits, "Quota")
+    until("the whole of it is told", lambda: "needs 2, free 1 of 5 (pods 4" in
+          daemon.job(waits)["reason"]["message"])
+    world.kube("DELETE", "/api/v1/namespaces/default/pods/grown-exec-1")
+    daemon.wait_final(waits, "SUCCEEDED")
+    same(daemon.job(job_id)["state"], "RUNNING")
+
+
 if __name__ == "__main__":
     table.main(ROWS)

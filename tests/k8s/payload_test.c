@@ -476,19 +476,40 @@ TEST(payload_log_container__is_the_one_that_kubectl_would_take) {
 }
 
 TEST(payload_explain__shows_the_arithmetic) {
-    struct payload *payload = must_read(SPEC_72, "the spec");
-    struct buf text;
+    static const char *const rows[][2] = {
+        {SPEC_72,
+         "driver: cpu 1, memory 2867Mi = 2048Mi heap + 819Mi overhead (max of 0.4 x 2048 "
+         "and 384)\n"
+         "3 x executor: cpu 2, memory 7270Mi = 4096Mi heap + 1638Mi overhead (max of 0.4 x "
+         "4096 and 384) + 512Mi off-heap + 1024Mi pyspark\n"},
+        {JVM ",'batchScheduler':'volcano','driver':{'memory':'2g'},'executor':{'instances':3,"
+             "'memory':'2g','cores':2},'dynamicAllocation':{'enabled':true,'minExecutors':2,"
+             "'initialExecutors':4,'maxExecutors':20},'sparkConf':{"
+             "'spark.executor.memoryOverheadFactor':'0.2'}",
+         "driver: cpu 1, memory 2432Mi = 2048Mi heap + 384Mi overhead (max of 0.1 x 2048 and 384)\n"
+         "4 x executor: cpu 2, memory 2457Mi = 2048Mi heap + 409Mi overhead (max of 0.2 x 2048 and "
+         "384)\n"
+         "executors: the 4 that a dynamic allocation begins with; then 2 to 20 (at most cpu 41 and "
+         "memory 51572Mi with the driver)\n"
+         "batchScheduler volcano: not used, this queue starts all of it or nothing\n"},
+        {JVM ",'dynamicAllocation':{'enabled':true}",
+         "driver: cpu 1, memory 1408Mi = 1024Mi heap + 384Mi overhead (max of 0.1 x 1024 and 384)\n"
+         "0 x executor: cpu 1, memory 1408Mi = 1024Mi heap + 384Mi overhead (max of 0.1 x 1024 and "
+         "384)\n"
+         "executors: the 0 that a dynamic allocation begins with; then 0 or more, without a "
+         "maximum\n"},
+    };
 
-    buf_init(&text, 4096);
-    payload_explain(payload, &text);
-    CHECK_STR(buf_text(&text),
-              "driver: cpu 1, memory 2867Mi = 2048Mi heap + 819Mi overhead (max of 0.4 x 2048 and "
-              "384)\n"
-              "3 x executor: cpu 2, memory 7270Mi = 4096Mi heap + 1638Mi overhead (max of 0.4 x "
-              "4096 and 384) + 512Mi off-heap + 1024Mi pyspark\n",
-              "the explanation");
-    buf_finish(&text);
-    payload_destroy(payload);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct payload *payload = must_read(rows[i][0], rows[i][0]);
+        struct buf text;
+
+        buf_init(&text, 4096);
+        payload_explain(payload, &text);
+        CHECK_STR(buf_text(&text), rows[i][1], rows[i][0]);
+        buf_finish(&text);
+        payload_destroy(payload);
+    }
 }
 
 /* --- Bodies in detail ------------------------------------------------------- */
