@@ -94,6 +94,7 @@
 /* The cluster. */
 #define LIMIT_KUBE_OBJECT_BYTES       (4 * LIMIT_MIB)
 #define LIMIT_KUBE_LIST_PAGE          500
+#define LIMIT_POD_NEWS                200 /* events of one pod that are looked at */
 #define LIMIT_KUBE_LIST_BYTES         (64 * LIMIT_MIB)
 #define LIMIT_KUBE_REQUESTS_IN_FLIGHT 64
 

@@ -59,7 +59,8 @@ struct config {
     int64_t priority_aging_us;
     char *default_priority_class; /* "": none */
     int64_t starts_per_turn_max;
-    int64_t start_timeout_us;    /* driver pod made to driver running */
+    int64_t start_timeout_us; /* driver pod made to driver running */
+    int64_t events_after_us;
     int64_t executor_timeout_us; /* driver running without an executor; 0: for ever */
     char *preemption;            /* off, lower-tier or reclaim */
     int64_t preempt_protection_us;

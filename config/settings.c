@@ -129,6 +129,9 @@ const struct setting config_settings[] = {
           "jobs started at once"),
     TIME("scheduling.startTimeout", start_timeout_us, "15m",
          "a pod that does not run by then is deleted and its job tried again"),
+    TIME("scheduling.eventsAfter", events_after_us, "10s",
+         "a pod that does not run by then is looked up in the cluster's events, and again later; "
+         "0s: never"),
     TIME("scheduling.executorTimeout", executor_timeout_us, "15m",
          "a Spark driver that runs for so long without a running executor is stopped and its job "
          "tried again; 0s: never"),

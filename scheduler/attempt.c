@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "scheduler/news.h"
 #include "scheduler/retrying.h"
 #include "scheduler/runtimes.h"
 
@@ -249,11 +250,20 @@ static void running(struct core *core, struct entry *entry) {
         groups_ran(core, entry);
     }
     entry_edit(entry)->quota_races = 0;
+    if (run->news != NULL) {
+        news_forget(run);
+        run_set_text(&run->attempt.message, "");
+    }
     view_run_changed(core, entry);
     view_expect(core, entry);
     lifecycle_move(core, entry, JOB_RUNNING, "running",
                    outbox_format(&core->outbox, "pod %s on node %s", run->attempt.pod_name,
                                  run->attempt.node));
+}
+
+/* Did its pod show what took it before it went? */
+static bool is_explained(const struct run *run) {
+    return run->standing_failure != FAILURE_NONE;
 }
 
 /* Follow what the pod shows. Not while its creation is under way: that comes to its end first. */
@@ -271,6 +281,10 @@ void attempt_observe(struct core *core, struct entry *entry) {
     } else if (run->seen && run->standing == POD_STANDS_FAILED) {
         attempt_finish(core, entry, run->standing_failure, run->standing_exit_code, message);
     } else if (run->gone) {
+        if (!is_explained(run) && !entry_course(entry)->cancel_requested &&
+            !entry_course(entry)->preempt_requested && news_ask_of_end(core, entry)) {
+            return;
+        }
         attempt_finish(core, entry,
                        run->standing_failure != FAILURE_NONE ? run->standing_failure
                                                              : FAILURE_NODE_LOST,

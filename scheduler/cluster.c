@@ -25,6 +25,7 @@
 #include "scheduler/leader.h"
 #include "scheduler/log_collector.h"
 #include "scheduler/loop.h"
+#include "scheduler/news_reader.h"
 #include "scheduler/notifier.h"
 #include "scheduler/reporter.h"
 #include "scheduler/starter.h"
@@ -504,6 +505,9 @@ void cluster_command(struct daemon *daemon, const struct command *command) {
     case COMMAND_DELETE:
         log_collector_delete(daemon->logs, command);
         break;
+    case COMMAND_NEWS:
+        news_reader_ask(daemon->news, command);
+        break;
     case COMMAND_NOTIFY:
         notifier_send(daemon->notifier, command->notice);
         break;
@@ -567,6 +571,7 @@ int cluster_open(struct daemon *daemon, struct error *error) {
 void cluster_begin(struct daemon *daemon) {
     daemon->reporter = reporter_create(daemon);
     daemon->notifier = notifier_create(daemon);
+    daemon->news = news_reader_create(daemon);
     daemon->starter = starter_create(&(struct starter_options){
         .kube = daemon->kube,
         .queue_uid = queue_uid(daemon->queue),
@@ -607,6 +612,8 @@ void cluster_close(struct daemon *daemon) {
     daemon->reporter = NULL;
     kube_close(daemon->kube); /* Ends the orders that are under way. */
     starter_destroy(daemon->starter);
+    news_reader_destroy(daemon->news);
+    daemon->news = NULL;
     log_collector_close(daemon->logs);
     daemon->logs = NULL;
     free(cluster->watches);

@@ -30,6 +30,7 @@ struct kube;
 struct leader;
 struct log_collector;
 struct loop;
+struct news_reader;
 struct notifier;
 struct reporter;
 struct payload;
@@ -54,6 +55,7 @@ struct daemon {
     struct known_texts known_texts;
     struct kube *kube;
     struct starter *starter;
+    struct news_reader *news;
     struct notifier *notifier;
     struct reporter *reporter;
     struct cluster *cluster;

@@ -37,6 +37,7 @@ enum event_kind {
     EVENT_FORGET,   /* what was learnt of failures: grown memory, an open breaker */
     EVENT_POD,      /* a pod is like this now */
     EVENT_POD_GONE, /* by namespace and name */
+    EVENT_NEWS,     /* COMMAND_NEWS is over */
     EVENT_NODE,
     EVENT_NODE_GONE,
     EVENT_QUOTA,
@@ -199,6 +200,17 @@ struct deleted_event {
     const char *message;
 };
 
+/* What the cluster's events say of an attempt's pod. */
+struct news_event {
+    uint64_t job_id;
+    uint32_t attempt;
+    const char *pod_uid;
+    bool of_end;          /* as in the command */
+    bool is_known;        /* false: they could not be read */
+    enum failure failure; /* FAILURE_NONE: nothing wrong, or nothing known */
+    const char *message;  /* "" with FAILURE_NONE */
+};
+
 struct retry_event {
     uint64_t job_id;
     struct demand *demand; /* as submitted; NULL: its specification can't be read */
@@ -231,7 +243,8 @@ struct synced_event {
 /* What a reload may change. */
 struct core_settings {
     size_t starts_per_turn_max;
-    int64_t start_timeout_us;    /* pod made to pod running */
+    int64_t start_timeout_us; /* pod made to pod running */
+    int64_t events_after_us;  /* a pod that does not run by then is looked up in events; 0: never */
     int64_t executor_timeout_us; /* a driver runs without a running executor; 0: for ever */
     int64_t backoff_first_us;    /* between tries of our own calls to the cluster */
     int64_t backoff_max_us;
@@ -308,6 +321,7 @@ struct event {
         struct synced_event synced;
         struct started_event started;
         struct deleted_event deleted;
+        struct news_event news;
         struct core_settings settings;
         bool lease_held;
         struct outlook_event outlook;
@@ -323,6 +337,7 @@ enum command_kind {
     COMMAND_START,  /* create the attempt's pod and what belongs to it, unless they exist */
     COMMAND_NOTIFY, /* send core_notice() */
     COMMAND_DELETE, /* delete a pod; what belongs to it goes with it */
+    COMMAND_NEWS,   /* read the events about a pod */
 };
 
 struct command {
@@ -330,8 +345,9 @@ struct command {
     uint64_t job_id;
     uint32_t attempt;
     const char *namespace;
-    const char *pod_name; /* of COMMAND_DELETE */
-    const char *pod_uid;  /* of COMMAND_DELETE: a precondition; "": any */
+    const char *pod_name; /* of COMMAND_DELETE, COMMAND_NEWS */
+    const char *pod_uid;  /* of COMMAND_DELETE: a precondition, "": any; of COMMAND_NEWS */
+    bool of_end;          /* of COMMAND_NEWS: it is gone; what took it? */
     uint64_t notice;      /* of COMMAND_NOTIFY: its number */
     bool look_first;      /* of COMMAND_START: an earlier try may have created it */
     bool only_look; /* of COMMAND_START: it is cancelled, so START_REFUSED if it is not there */

@@ -5,6 +5,7 @@
 #include "scheduler/arrays.h"
 #include "scheduler/blamed.h"
 #include "scheduler/lifecycle.h"
+#include "scheduler/news.h"
 #include "scheduler/retrying.h"
 #include "scheduler/view.h"
 
@@ -79,6 +80,10 @@ static void on_started(struct core *core, struct event *event) {
 
 static void on_deleted(struct core *core, struct event *event) {
     pods_deleted(core, &event->deleted);
+}
+
+static void on_news(struct core *core, struct event *event) {
+    news_take(core, &event->news);
 }
 
 static void on_cancel(struct core *core, struct event *event) {
@@ -166,6 +171,7 @@ static void (*const handlers[EVENT_KIND_COUNT])(struct core *core, struct event 
     [EVENT_FORGET] = on_forget,
     [EVENT_POD] = on_pod,
     [EVENT_POD_GONE] = on_pod_gone,
+    [EVENT_NEWS] = on_news,
     [EVENT_NODE] = on_node,
     [EVENT_NODE_GONE] = on_node_gone,
     [EVENT_QUOTA] = on_quota,

@@ -8,6 +8,7 @@
 #include "scheduler/arrays.h"
 #include "scheduler/breakers.h"
 #include "scheduler/conditions.h"
+#include "scheduler/news.h"
 #include "scheduler/retrying.h"
 #include "scheduler/runtimes.h"
 
@@ -164,41 +165,57 @@ static void tick_submitting(struct core *core, struct entry *entry) {
     }
 }
 
+/* What keeps a pod from running, and since when (monotonic); zeroed: nothing that is known. */
+struct trouble {
+    enum failure failure;
+    int64_t since_us;
+    const char *message;
+};
+
+/* The pod's own words come first; but that it waits for a node says less than an event does. */
+static struct trouble trouble_of(const struct run *run) {
+    if (run->news_mono_us != 0 &&
+        (run->stuck_mono_us == 0 || run->stuck_failure == FAILURE_UNSCHEDULABLE)) {
+        return (struct trouble){run->news_failure, run->news_mono_us, run->news};
+    }
+    return (struct trouble){run->stuck_mono_us != 0 ? run->stuck_failure : run->standing_failure,
+                            run->stuck_mono_us, run->standing_message};
+}
+
 /* When its pod is given up, monotonic: of one that can't start, after the grace of its class. */
-static int64_t give_up_us(const struct core *core, const struct entry *entry, bool *out_is_stuck) {
+static int64_t give_up_us(const struct core *core, const struct entry *entry,
+                          const struct trouble *trouble, bool *out_is_stuck) {
     const struct run *run = entry->run;
     const int64_t due_us = run->created_mono_us + core->settings.start_timeout_us;
     int64_t grace_us;
 
     *out_is_stuck = false;
-    if (run->stuck_mono_us == 0) {
+    if (trouble->since_us == 0) {
         return due_us;
     }
-    grace_us = retrying_grace_us(core, entry, run->stuck_failure);
-    *out_is_stuck = grace_us < due_us - run->stuck_mono_us;
-    return *out_is_stuck ? run->stuck_mono_us + grace_us : due_us;
+    grace_us = retrying_grace_us(core, entry, trouble->failure);
+    *out_is_stuck = grace_us < due_us - trouble->since_us;
+    return *out_is_stuck ? trouble->since_us + grace_us : due_us;
 }
 
-static void start_timed_out(struct core *core, struct entry *entry, bool is_stuck) {
-    struct run *run = entry->run;
+static void start_timed_out(struct core *core, struct entry *entry, const struct trouble *trouble,
+                            bool is_stuck) {
     char limit[32];
     const char *message;
 
-    text_print_duration(is_stuck ? retrying_grace_us(core, entry, run->stuck_failure)
+    text_print_duration(is_stuck ? retrying_grace_us(core, entry, trouble->failure)
                                  : core->settings.start_timeout_us,
                         limit);
-    message = run->standing_message != NULL && run->standing_message[0] != '\0'
-                  ? run->standing_message
-                  : "its pod did not start";
+    message = trouble->message != NULL && trouble->message[0] != '\0' ? trouble->message
+                                                                      : "its pod did not start";
     message = outbox_format(&core->outbox,
                             is_stuck ? "could not start for %s: %s"
                                      : "not running %s after it was created: %s",
                             limit, message);
     attempt_delete_pod(core, entry);
     attempt_finish(core, entry,
-                   run->standing_failure != FAILURE_NONE ? run->standing_failure
-                                                         : FAILURE_UNSCHEDULABLE,
-                   -1, message);
+                   trouble->failure != FAILURE_NONE ? trouble->failure : FAILURE_UNSCHEDULABLE, -1,
+                   message);
 }
 
 /* Its pod was deleted, or will be: nothing else ends the attempt. */
@@ -240,11 +257,12 @@ static int64_t created_mono_us(const struct core *core, const struct run *run) {
 
 static void tick_starting(struct core *core, struct entry *entry) {
     struct run *run = entry->run;
+    const struct trouble trouble = trouble_of(run);
     int64_t due_us;
     bool is_stuck;
 
     run->created_mono_us = created_mono_us(core, run);
-    due_us = give_up_us(core, entry, &is_stuck);
+    due_us = give_up_us(core, entry, &trouble, &is_stuck);
 
     if (closed(core, entry)) {
         return;
@@ -253,10 +271,11 @@ static void tick_starting(struct core *core, struct entry *entry) {
         go_on_stopping(core, entry);
     } else if (due_us > core->instant.mono_us) {
         lifecycle_wake_at(core, entry->id, due_us);
+        news_tick(core, entry);
     } else if (core->counts.lost[CLUSTER_PODS]) { /* It may have run, and ended, unseen. */
         lifecycle_wake_at(core, entry->id, core->instant.mono_us + BLIND_US);
     } else {
-        start_timed_out(core, entry, is_stuck);
+        start_timed_out(core, entry, &trouble, is_stuck);
         lifecycle_tick(core, entry);
     }
 }
@@ -373,6 +392,19 @@ static void tick_final(struct core *core, struct entry *entry) {
     }
 }
 
+static void tick_with_pod(struct core *core, struct entry *entry) {
+    if (entry->run->gone) { /* And what took it may still be asked for. */
+        attempt_observe(core, entry);
+        if (!job_state_is_active((enum job_state)entry->state)) {
+            lifecycle_tick(core, entry);
+        }
+    } else if (entry->state == JOB_STARTING) {
+        tick_starting(core, entry);
+    } else {
+        tick_running(core, entry);
+    }
+}
+
 void lifecycle_tick(struct core *core, struct entry *entry) {
     switch ((enum job_state)entry->state) {
     case JOB_QUEUED:
@@ -383,10 +415,8 @@ void lifecycle_tick(struct core *core, struct entry *entry) {
         tick_submitting(core, entry);
         break;
     case JOB_STARTING:
-        tick_starting(core, entry);
-        break;
     case JOB_RUNNING:
-        tick_running(core, entry);
+        tick_with_pod(core, entry);
         break;
     case JOB_SUCCEEDED:
     case JOB_FAILED:

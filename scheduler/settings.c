@@ -33,6 +33,7 @@ struct core_settings core_settings_of(const struct config *config) {
     return (struct core_settings){
         .starts_per_turn_max = (size_t)config->starts_per_turn_max,
         .start_timeout_us = config->start_timeout_us,
+        .events_after_us = config->events_after_us,
         .executor_timeout_us = config->executor_timeout_us,
         .backoff_first_us = CLOCK_US_PER_SECOND,
         .backoff_max_us = 30 * CLOCK_US_PER_SECOND,

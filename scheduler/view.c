@@ -10,6 +10,7 @@
 #include "policy/limit_range.h"
 #include "scheduler/arrays.h"
 #include "scheduler/conditions.h"
+#include "scheduler/news.h"
 #include "scheduler/runtimes.h"
 
 /* --- Runs ------------------------------------------------------------------------------------ */
@@ -27,6 +28,10 @@ void run_forget_pod(struct run *run) {
     run->standing_failure = FAILURE_NONE;
     run->standing_started_us = run->standing_finished_us = 0;
     run->stuck_mono_us = 0;
+    run->asked_of_end = run->news_in_flight = false;
+    run->news_asked = 0;
+    run->news_due_us = 0;
+    news_forget(run);
     free(run->standing_message);
     free(run->standing_cause);
     free(run->signs);

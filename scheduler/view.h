@@ -50,6 +50,13 @@ struct run {
     char *standing_message;
     char *standing_cause;
     struct retry_signs *signs; /* of its failed pod; NULL: none */
+    bool news_in_flight;       /* COMMAND_NEWS was sent, EVENT_NEWS has not come */
+    bool asked_of_end;         /* what took the pod */
+    uint32_t news_asked;       /* times */
+    int64_t news_due_us;       /* monotonic: asked again then; 0: not planned */
+    enum failure news_failure; /* what events say keeps the pod from running */
+    int64_t news_mono_us;      /* since when they do; 0: they do not */
+    char *news;
     enum failure stuck_failure;
     int64_t stuck_mono_us;                 /* since when its pod can't start; 0: it can */
     uint32_t executor_ends[FAILURE_COUNT]; /* executors of it that failed, by class */

@@ -136,6 +136,7 @@ struct cluster *cluster_create(struct sim_store *store, const struct cluster_con
     cluster->faults = (struct faults){.store = store,
                                       .census = &cluster->census,
                                       .runtime = cluster->runtime,
+                                      .events = &cluster->events,
                                       .nodes = cluster->nodes,
                                       .quotas = cluster->quotas,
                                       .rng = &cluster->rng};

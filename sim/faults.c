@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/rng.h"
 #include "sim/census.h"
+#include "sim/event_writer.h"
 #include "sim/node_controller.h"
 #include "sim/pod_math.h"
 #include "sim/pod_status.h"
@@ -199,8 +200,15 @@ static int end_pod(struct cause *cause, const struct pod_exit *exit) {
     return r == OK ? OK : error_set(cause->error, r, "the pod's containers do not run");
 }
 
+/* As who took the pod away tells of it. */
+static void tell(const struct cause *cause, const json_t *pod, const struct event_text *text,
+                 const char *message) {
+    event_write(cause->faults->events, "Pod", pod, text, cause->now_us, "%s", message);
+}
+
 /* As a kubelet does: nobody sees the pod ended without the condition that says why. */
 static int evict(struct cause *cause) {
+    static const struct event_text text = {"Warning", "Evicted", "kubelet"};
     struct pod_exit exit = {.code = 137,
                             .pod_reason = "Evicted",
                             .pod_message = "The node was low on resource: memory."};
@@ -215,6 +223,7 @@ static int evict(struct cause *cause) {
     (void)sim_store_put_status(cause->faults->store, SIM_PODS, tree_namespace(cause->pod),
                                tree_name(cause->pod), status, cause->now_us);
     json_decref(status);
+    tell(cause, cause->pod, &text, exit.pod_message);
     return end_pod(cause, &exit);
 }
 
@@ -231,12 +240,29 @@ static int kill_pod(struct cause *cause) {
 }
 
 static int preempt(struct cause *cause) {
+    static const struct event_text text = {"Normal", "Preempted", "default-scheduler"};
+
+    tell(cause, cause->pod, &text, "Preempted by a pod of higher priority");
     return disrupt(cause, cause->pod, "PreemptionByScheduler",
                    "default-scheduler: preempting to accommodate a higher priority pod");
 }
 
 static int pod_vanish(struct cause *cause) {
+    const struct event_text text = {"Warning", tree_text(cause->params, "event"), "kubelet"};
+    const char *message = tree_text(cause->params, "message");
+
+    if (text.reason != NULL) {
+        tell(cause, cause->pod, &text, message != NULL ? message : "");
+    }
     return delete_now(cause, SIM_PODS, cause->pod);
+}
+
+static int sandbox(struct cause *cause) {
+    const json_t *broken = tree_at(cause->params, "broken");
+
+    runtime_break_sandboxes(cause->faults->runtime, tree_name(cause->node),
+                            broken == NULL || json_is_true(broken));
+    return OK;
 }
 
 static int stale_quota(struct cause *cause) {
@@ -261,12 +287,19 @@ static const struct fault {
     int (*need)(struct cause *cause); /* finds what the fault is about, or NULL */
     int (*act)(struct cause *cause);
 } fault_table[] = {
-    {"node-loss", need_node, node_loss}, {"node-return", need_node, node_return},
-    {"cordon", need_node, cordon},       {"uncordon", need_node, uncordon},
-    {"drain", need_node, drain},         {"evict", need_pod, evict},
-    {"oom-kill", need_pod, oom_kill},    {"kill-pod", need_pod, kill_pod},
-    {"preempt", need_pod, preempt},      {"pod-vanish", need_pod, pod_vanish},
-    {"stale-quota", NULL, stale_quota},  {"image-missing", NULL, image_missing},
+    {"node-loss", need_node, node_loss},
+    {"node-return", need_node, node_return},
+    {"cordon", need_node, cordon},
+    {"uncordon", need_node, uncordon},
+    {"drain", need_node, drain},
+    {"evict", need_pod, evict},
+    {"oom-kill", need_pod, oom_kill},
+    {"kill-pod", need_pod, kill_pod},
+    {"preempt", need_pod, preempt},
+    {"pod-vanish", need_pod, pod_vanish},
+    {"sandbox", need_node, sandbox},
+    {"stale-quota", NULL, stale_quota},
+    {"image-missing", NULL, image_missing},
 };
 
 static int run_fault(const struct fault *fault, struct cause *cause) {

@@ -9,7 +9,8 @@
  *   oom-kill      pod                      its containers end with 137, OOMKilled
  *   kill-pod      pod, exitCode (137)      its containers end with this code
  *   preempt       pod                      the scheduler takes it away for another
- *   pod-vanish    pod                      somebody deletes it by force
+ *   pod-vanish    pod, event, message      somebody deletes it by force; the event tells who
+ *   sandbox       node, broken (true)      its pods can get no sandbox, and wait for one
  *   stale-quota   namespace, forMs         nobody recounts used for this long
  *   image-missing image                    images whose name holds this text can't be pulled;
  *                                          without image all can again
@@ -38,6 +39,7 @@ struct faults {
     struct sim_store *store;
     const struct census *census;
     struct runtime *runtime;
+    struct event_writer *events;
     struct node_controller *nodes;
     struct quota_controller *quotas;
     struct rng *rng;

@@ -199,6 +199,7 @@ static struct core_settings settings_of(const struct config *config) {
 
     settings.starts_per_turn_max = SIZE_MAX / 2;
     settings.start_timeout_us = INT64_MAX / 4;
+    settings.events_after_us = 0;
     settings.history_age_us = 0;
     settings.history_count = 0;
     settings.jobs_waiting_max = SIZE_MAX / 2;

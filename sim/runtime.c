@@ -71,6 +71,7 @@ void runtime_destroy(struct runtime *runtime) {
     map_finish(&runtime->runs);
     map_finish(&runtime->by_id);
     map_finish(&runtime->lost_nodes);
+    map_finish(&runtime->broken_nodes);
     agenda_finish(&runtime->agenda);
     free(runtime->hidden_image);
     free(runtime);
@@ -197,6 +198,14 @@ void runtime_return_node(struct runtime *runtime, const char *node, int64_t now_
             run->held = false;
             runtime_plan(runtime, run, now_us);
         }
+    }
+}
+
+void runtime_break_sandboxes(struct runtime *runtime, const char *node, bool broken) {
+    if (broken) {
+        (void)map_put(&runtime->broken_nodes, node, runtime);
+    } else {
+        (void)map_remove(&runtime->broken_nodes, node);
     }
 }
 
@@ -363,6 +372,15 @@ static void wait_for_volume(struct runtime *runtime, struct run *run, const json
     free(message);
 }
 
+/* The same: an event alone tells. */
+static void wait_for_sandbox(struct runtime *runtime, struct run *run, const json_t *pod,
+                             int64_t now_us) {
+    runtime_plan(runtime, run, now_us + runtime_backoff_us(runtime, run));
+    runtime_report(runtime, pod, "Warning", "FailedCreatePodSandBox", now_us,
+                   "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup "
+                   "network for sandbox");
+}
+
 static void wait_for_reference(struct runtime *runtime, struct run *run, const json_t *pod,
                                int64_t now_us) {
     runtime_plan(runtime, run, now_us + runtime_backoff_us(runtime, run));
@@ -428,7 +446,9 @@ static void try_start(struct runtime *runtime, struct run *run, const json_t *po
     const json_t *volume = pod_missing_volume(runtime->config.store, pod);
     const char *image = missing_image(runtime, pod);
 
-    if (volume != NULL) {
+    if (map_get(&runtime->broken_nodes, pod_node(pod)) != NULL) {
+        wait_for_sandbox(runtime, run, pod, now_us);
+    } else if (volume != NULL) {
         wait_for_volume(runtime, run, pod, volume, now_us);
     } else if (image != NULL) {
         wait_for_image(runtime, run, pod, image, now_us);

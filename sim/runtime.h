@@ -53,6 +53,9 @@ void runtime_lose_node(struct runtime *runtime, const char *node);
 void runtime_return_node(struct runtime *runtime, const char *node, int64_t now_us);
 bool runtime_node_lost(const struct runtime *runtime, const char *node);
 
+/* No sandbox can be made on the node, so its pods stay in ContainerCreating; or they can again. */
+void runtime_break_sandboxes(struct runtime *runtime, const char *node, bool broken);
+
 /* Images whose name holds this text can't be pulled; NULL: all can again. */
 void runtime_hide_image(struct runtime *runtime, const char *part);
 

@@ -46,6 +46,7 @@ struct runtime {
     struct map runs;  /* "namespace/name" -> struct run */
     struct map by_id; /* the same, by run.id */
     struct map lost_nodes;
+    struct map broken_nodes; /* no sandbox can be made there */
     struct agenda agenda;
     uint64_t id;
     char *hidden_image;

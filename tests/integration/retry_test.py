@@ -114,6 +114,28 @@ def no_secret(world, name):
     return world.daemon.submit(job)
 
 
+def no_volume(world, name):
+    """The container stays in ContainerCreating: an event alone tells of it."""
+    job = pod_job(name, retry={"maxRetries": 3, "infraRetries": 4, "backoff": LATER,
+                               "classes": {"config": {"grace": "300ms"}}})
+    pod = job["spec"]["pod"]["spec"]
+    pod["volumes"] = [{"name": "keys", "secret": {"secretName": "nowhere"}}]
+    pod["containers"][0]["volumeMounts"] = [{"name": "keys", "mountPath": "/keys"}]
+    return world.daemon.submit(job)
+
+
+def no_sandbox(world, name):
+    for node in world.kube("GET", "/api/v1/nodes")["items"]:
+        world.sim.fault(fault="sandbox", node=node["metadata"]["name"])
+    return submit(world, name, retry={"classes": {"unschedulable": {"grace": "300ms"}}})
+
+
+def taken_away(event):
+    """Gone before anybody saw its last status, as from an older cluster; an event tells."""
+    return lambda world, name: strike(world, submit(world, name), "pod-vanish", event=event,
+                                      message="for a pod of higher priority")
+
+
 def no_scheduler(world, name):
     """Only the scheduler of that name would place it, and there is none."""
     job = pod_job(name, retry={"maxRetries": 3, "infraRetries": 4, "backoff": LATER})
@@ -202,6 +224,8 @@ class Row:
         self.config = more.pop("config", {})
 
 
+EVENTS = {"scheduling": {"eventsAfter": "200ms"}}
+
 # tests/docs/docs_test.py asks for a row of each class.
 CLASSES = [
     Row("evicted", struck("evict"), ("reason Evicted", "DisruptionTarget TerminationByKubelet"),
@@ -219,6 +243,11 @@ CLASSES = [
     Row("image", struck("kill-pod", exitCode=127), ("exit code 127",), (1, 0), exit_code=127),
     Row("image", no_image, ("phase Pending", "ImagePull"), (1, 0)),
     Row("config", no_secret, ("CreateContainerConfigError",), (1, 0)),
+    Row("config", no_volume, ("FailedMount", 'secret "nowhere" not found'), (1, 0), config=EVENTS),
+    Row("unschedulable", no_sandbox, ("FailedCreatePodSandBox",), (0, 1), config=EVENTS),
+    Row("preempted", taken_away("Preempted"), ("its pod is gone", "Preempted: for"), (0, 1)),
+    Row("evicted", taken_away("Evicted"), ("its pod is gone", "Evicted: for"), (0, 1)),
+    Row("node_lost", taken_away("TaintManagerEviction"), ("TaintManagerEviction",), (0, 1)),
     Row("unschedulable", no_scheduler, ("did not start",), (0, 1),
         config={"scheduling": {"startTimeout": "1s"}}),
     Row("executor_starved", driver_struck("kill-pod", exitCode=11), ("exit code 11",), (0, 1),
@@ -273,7 +302,8 @@ def class_row(number, row):
         world.daemon.wait_job(job_id, row.state, lambda job: job["state"] == row.state)
         job = show(world, job_id)
         same((job["retries"], job["infraRetries"]), row.spent, "budget")
-        same(job["attempts"], row.attempts)
+        if row.failure != "quota_race":  # Which goes on until there is room.
+            same(job["attempts"], row.attempts)
         if row.attempts == 0:
             same(job["failure"], row.failure)
             return
@@ -289,6 +319,41 @@ def class_row(number, row):
 
 for place, one in enumerate(CLASSES):
     row("class %s, %d" % (one.failure, place), config=one.config)(class_row(place, one))
+
+
+@row("without the right to read events pods alone are looked at, and the log says so once",
+     config={"scheduling": {"eventsAfter": "50ms", "startTimeout": "1500ms"}})
+def no_right_to_events(world):
+    world.sim.fault(fault="error", verb="list", resource="events", code=403, count=-1)
+    jobs = [no_volume(world, name) for name in ("one", "two")]
+    for job_id in jobs:
+        same(attempt_failed(world, job_id)["failure"], "unschedulable")
+    same(world.daemon.log().count("event=denied resource=events"), 1)
+    gone = hit(world, "pod-vanish", "gone")
+    same(attempt_failed(world, gone)["failure"], "node_lost")
+
+
+@row("while a pod waits its event is shown; when it goes on it is not, and nothing was spent",
+     config=EVENTS)
+def waits_and_goes_on(world):
+    job_id = no_volume(world, "patient")
+    world.daemon.post("/v1/jobs/%d/cancel" % job_id)
+    job = pod_job("patient")
+    pod = job["spec"]["pod"]["spec"]
+    pod["volumes"] = [{"name": "keys", "secret": {"secretName": "later"}}]
+    pod["containers"][0]["volumeMounts"] = [{"name": "keys", "mountPath": "/keys"}]
+    job_id = world.daemon.submit(job)
+    shown = world.daemon.wait_job(job_id, "the event is shown",
+                                  lambda job: "FailedMount" in job["reason"]["message"])
+    same(shown["state"], "STARTING")
+    if "FailedMount" not in world.daemon.get("/v1/jobs/%d/why" % job_id)["job"]["reason"]["message"]:
+        raise AssertionError("why says nothing of it")
+    same(world.daemon.kinds(job_id).count("pod_waits"), 1)
+    world.kube("POST", "/api/v1/namespaces/default/secrets", {"metadata": {"name": "later"}})
+    job = world.daemon.wait_final(job_id, "SUCCEEDED")
+    same((job["attempts"], job["retries"], job["infraRetries"]), (1, 0, 0))
+    if "FailedMount" in json.dumps(job["attemptList"]):
+        raise AssertionError(job["attemptList"])
 
 
 @row("what the API server fails to do is asked for again, by the same attempt")
