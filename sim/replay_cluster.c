@@ -181,7 +181,7 @@ static int read_document(const struct buf *text, struct replay_cluster *cluster,
     struct document_set set = {0};
     int r = document_set_parse(buf_text(text), text->bytes, FILE_BYTES_MAX, &set, problems);
 
-    if (r == OK && set.count != 1) {
+    if (r == OK && (set.count != 1 || set.documents[0].kind != NODE_OBJECT)) {
         problems_add(problems, (struct position){0}, "", "must hold one document with nodes");
     } else if (r == OK) {
         schema_check(&cluster_schema, &set.documents[0], NULL, problems);

@@ -54,7 +54,8 @@ def row(line):
     if "peer" in line:
         against = "%s: %s (%s×)" % (line["peer"], number(line["peer_median"]), line["ratio"])
     if "goal" in line:
-        against = "%s: %s" % (line["goal"], "met" if line["met"] else "**missed**")
+        verdict = "%s: %s" % (line["goal"], "met" if line["met"] else "**missed**")
+        against = "%s; %s" % (verdict, against) if against else verdict
     return "| " + " | ".join(cells + [against]) + " |\n"
 
 

@@ -25,7 +25,7 @@ import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "integration"))
-from nightshift_process import FINAL, World, batch_job  # noqa: E402  pylint: disable=wrong-import-position
+from nightshift_process import FINAL, World, batch_job, pod_job, until  # noqa: E402  pylint: disable=wrong-import-position
 
 PATIENCE_S = 600  # A JVM takes its time on a busy machine.
 AT_ONCE = 2  # Rows; most of their time is a JVM's start.
@@ -137,12 +137,12 @@ class Spark:
         return {pod["metadata"]["name"] for _, pod in self.pod_events(job_id, "executor")
                 if pod["status"].get("phase") == "Running"}
 
-    def held_cores(self, team):
-        """What the daemon accounts to a team."""
-        for one in self.daemon.get("/v1/teams")["items"]:
-            found = re.search(r"cpu (\d+)", one["holds"]) if one["name"] == team else None
+    def accounted_cores(self, waiting_id):
+        """What the daemon has in its books, as it tells a job that waits for its quota."""
+        for check in self.daemon.get("/v1/jobs/%d/why" % waiting_id)["checks"]:
+            found = re.search(r"requests.cpu: .*\(pods (\d+), reserved (\d+)\)", check["message"])
             if found:
-                return int(found.group(1))
+                return int(found.group(1)) + int(found.group(2))
         return 0
 
 
@@ -211,27 +211,30 @@ class Sampler:
 
 @row("dynamic allocation: executors come and go, and are accounted at once")
 def dynamic(spark):
-    with Sampler(lambda: spark.held_cores("elastic")) as sampler:
-        job_id = spark.application("elastic", "elastic.py", ["12", "2", "1"], team="elastic", spark={
-            "executor": {"cores": 1, "memory": "512m"},
-            "dynamicAllocation": {"enabled": True, "initialExecutors": 1, "minExecutors": 1,
-                                  "maxExecutors": 3, "shuffleTrackingTimeout": 1000},
-            "sparkConf": {"spark.dynamicAllocation.schedulerBacklogTimeout": "1s",
-                          "spark.dynamicAllocation.sustainedSchedulerBacklogTimeout": "1s",
-                          "spark.dynamicAllocation.executorIdleTimeout": "4s"}})
-        spark.finish(job_id, "SUCCEEDED")
+    spark.world.namespace("elastic")
+    spark.world.quota("elastic", requests_cpu="8")
+    job_id = spark.application("elastic", "elastic.py", ["12", "2", "1"], namespace="elastic", spark={
+        "executor": {"cores": 1, "memory": "512m"},
+        "dynamicAllocation": {"enabled": True, "initialExecutors": 1, "minExecutors": 1,
+                              "maxExecutors": 3, "shuffleTrackingTimeout": 1000},
+        "sparkConf": {"spark.dynamicAllocation.schedulerBacklogTimeout": "1s",
+                      "spark.dynamicAllocation.sustainedSchedulerBacklogTimeout": "1s",
+                      "spark.dynamicAllocation.executorIdleTimeout": "4s"}})
+    spark.daemon.wait_state(job_id, "RUNNING", seconds=PATIENCE_S)
+    waits = spark.daemon.submit(pod_job("waits", cpu="8", image=spark.image, namespace="elastic"))
+    with Sampler(lambda: spark.accounted_cores(waits)) as sampler:
+        spark.daemon.wait_job(job_id, "its executors have gone", lambda _: "left: " in spark.log(job_id),
+                              seconds=PATIENCE_S)
+        until("they are accounted no more", lambda: sampler.seen[-1] == 2)
+    spark.daemon.post("/v1/jobs/%d/cancel" % waits)
+    spark.finish(job_id, "SUCCEEDED")
     contains(spark.log(job_id), r"^left: 1$")
     count = len(spark.ran_executors(job_id))
     if not 2 <= count <= 3:
         raise AssertionError("%d executors, of 1 to 3" % count)
-    # A core each: driver and one executor were reserved, then there were more, then as at first.
-    seen = sampler.seen
-    peak = max(seen)
-    if not 3 <= peak <= 1 + count:
-        raise AssertionError("accounted: at most %d cores; %d executors ran" % (peak, count))
-    changes = [new for old, new in zip(seen, seen[1:]) if new != old]
-    if 2 not in changes[changes.index(peak):]:
-        raise AssertionError("those that went are accounted still: %s" % changes)
+    # A core each: driver and one executor were reserved, then all that came were in the books.
+    if max(sampler.seen) != 1 + count:
+        raise AssertionError("accounted: at most %d cores; %d executors ran" % (max(sampler.seen), count))
     gone = [pod for kind, pod in spark.pod_events(job_id, "executor") if kind == "DELETED"]
     driver_end = int(spark.pod_events(job_id, "driver")[-1][1]["metadata"]["resourceVersion"])
     if not any(int(pod["metadata"]["resourceVersion"]) < driver_end for pod in gone):
@@ -305,7 +308,7 @@ def run_version(programs, home, only):
     entries = [entry for entry in ROWS if only in entry[0]]
     with tempfile.TemporaryDirectory(prefix="spark-e2e-", dir="/tmp") as folder:
         make_image(home, folder)
-        with World(programs, sim=("--nodes", "2", "--node-cpu", "8", "--runtime", "process",
+        with World(programs, sim=("--nodes", "2", "--node-cpu", "16", "--runtime", "process",
                                   "--image", "local/spark:*=" + folder)) as world:
             world.daemon.start()
             spark = Spark(world, programs, version)

@@ -31,5 +31,5 @@ until = time.monotonic() + 300
 while count() > left and time.monotonic() < until:
     time.sleep(0.2)
 print("left: %d" % count(), flush=True)
-time.sleep(3)
+time.sleep(10)
 spark.stop()
