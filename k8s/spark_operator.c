@@ -163,3 +163,48 @@ int spark_operator_read(const char *json, size_t bytes, const struct attempt_id 
     json_drop(document);
     return r;
 }
+
+/* The attempt that its labels name; false: of another store, or of nobody's. */
+static bool read_whose(const struct json_at *root, const char *store_uid,
+                       struct operator_news *news) {
+    struct json_at metadata = json_at_key(root, "metadata");
+    const struct json_t *labels = json_object_get(metadata.value, "labels");
+    const char *id = json_string_value(json_object_get(labels, LABEL_JOB_ID));
+    const char *attempt = json_string_value(json_object_get(labels, LABEL_ATTEMPT));
+
+    news->job_id = id != NULL ? strtoull(id, NULL, 10) : 0;
+    news->attempt = attempt != NULL ? (uint32_t)strtoul(attempt, NULL, 10) : 0;
+    return news->job_id != 0 && is_ours(root, &(struct attempt_id){.store_uid = store_uid,
+                                                                   .job_id = news->job_id,
+                                                                   .attempt = news->attempt});
+}
+
+int spark_operator_follow(const char *json, size_t bytes, const char *store_uid,
+                          struct operator_news *out_news, struct field_error *error) {
+    struct operator_news news = {0};
+    struct json_t *document = NULL;
+    const char *state = "";
+    const char *message = "";
+    int r = json_parse_object(json, bytes, LIMIT_KUBE_OBJECT_BYTES, &document, error);
+    struct json_at root = json_at_root(document);
+    struct json_at status = json_at_key(&root, "status");
+    struct json_at application = json_at_key(&status, "applicationState");
+    struct json_at state_at = json_at_key(&application, "state");
+    struct json_at message_at = json_at_key(&application, "errorMessage");
+
+    r = r < 0 ? r : json_get_text(&state_at, &state, error);
+    r = r < 0 ? r : json_get_text(&message_at, &message, error);
+    if (r == OK && !read_whose(&root, store_uid, &news)) {
+        r = ERR_NOT_FOUND;
+    }
+    if (r == OK) {
+        news.end = strcmp(state, "COMPLETED") == 0 ? OPERATOR_COMPLETED
+                   : strcmp(state, "FAILED") == 0  ? OPERATOR_FAILED
+                                                   : OPERATOR_GOES_ON;
+        (void)snprintf(news.text, sizeof news.text, "%.64s%s%.1500s", state,
+                       message[0] != '\0' ? ": " : "", message);
+        *out_news = news;
+    }
+    json_drop(document);
+    return r;
+}

@@ -9,6 +9,7 @@
 #define K8S_SPARK_OPERATOR_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "base/limits.h"
@@ -39,5 +40,23 @@ enum operator_state {
 int spark_operator_read(const char *json, size_t bytes, const struct attempt_id *id,
                         enum operator_state *out_state,
                         char out_message[LIMIT_MESSAGE_BYTES + 1]) MUST_CHECK;
+
+enum operator_end {
+    OPERATOR_GOES_ON,
+    OPERATOR_COMPLETED,
+    OPERATOR_FAILED,
+};
+
+/* What a watch tells of an application. */
+struct operator_news {
+    uint64_t job_id;
+    uint32_t attempt;
+    enum operator_end end;
+    char text[LIMIT_MESSAGE_BYTES + 1]; /* "RUNNING", "FAILED: driver pod not found"; "" is new */
+};
+
+/* ERR_INVALID: it can't be read; ERR_NOT_FOUND: it is of no attempt of this store. */
+int spark_operator_follow(const char *json, size_t bytes, const char *store_uid,
+                          struct operator_news *out_news, struct field_error *error) MUST_CHECK;
 
 #endif

@@ -266,6 +266,23 @@ static bool is_explained(const struct run *run) {
     return run->standing_failure != FAILURE_NONE;
 }
 
+/* Its pod can't tell any more, or never did: the Spark operator has seen how it ended. */
+static void end_as_told(struct core *core, struct entry *entry) {
+    const struct run *run = entry->run;
+    const char *text = outbox_format(&core->outbox, "the Spark operator: %s", run->application);
+
+    if (run->application_end == APPLICATION_COMPLETED) {
+        running(core, entry);
+        attempt_finish(core, entry, FAILURE_NONE, 0, text);
+    } else {
+        attempt_finish(core, entry,
+                       run->standing_failure != FAILURE_NONE          ? run->standing_failure
+                       : strstr(run->application, "ExitCode") != NULL ? FAILURE_APP
+                                                                      : FAILURE_NODE_LOST,
+                       -1, text);
+    }
+}
+
 /* Follow what the pod shows. Not while its creation is under way: that comes to its end first. */
 void attempt_observe(struct core *core, struct entry *entry) {
     struct run *run = entry->run;
@@ -280,6 +297,8 @@ void attempt_observe(struct core *core, struct entry *entry) {
         attempt_finish(core, entry, FAILURE_NONE, 0, message[0] != '\0' ? message : "exit code 0");
     } else if (run->seen && run->standing == POD_STANDS_FAILED) {
         attempt_finish(core, entry, run->standing_failure, run->standing_exit_code, message);
+    } else if (run->application_end != APPLICATION_GOES_ON && (run->gone || !run->seen)) {
+        end_as_told(core, entry);
     } else if (run->gone) {
         if (!is_explained(run) && !entry_course(entry)->cancel_requested &&
             !entry_course(entry)->preempt_requested && news_ask_of_end(core, entry)) {
@@ -409,5 +428,25 @@ void attempt_started(struct core *core, const struct started_event *started) {
     }
     entry->run->start_in_flight = false;
     handlers[started->result](core, entry, started);
+    lifecycle_tick(core, entry);
+}
+
+void attempt_application(struct core *core, const struct application_event *news) {
+    struct entry *entry = view_entry(core, news->job_id);
+    struct run *run = entry != NULL ? entry->run : NULL;
+
+    if (entry == NULL || !attempt_is_current(entry, news->attempt) ||
+        (run->application != NULL && strcmp(run->application, news->text) == 0)) {
+        return;
+    }
+    free(run->application);
+    run->application = mem_copy_text(news->text);
+    run->application_end = news->end;
+    lifecycle_note(core, entry, "operator",
+                   outbox_format(&core->outbox, "the Spark operator: %s", news->text));
+    if (entry->state == JOB_SUBMITTING) {
+        run->start_due_us = 0; /* It is looked at now. */
+    }
+    attempt_observe(core, entry);
     lifecycle_tick(core, entry);
 }

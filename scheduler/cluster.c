@@ -21,6 +21,7 @@
 #include "policy/avoid.h"
 #include "policy/limit_range.h"
 #include "queue/queue.h"
+#include "scheduler/applications.h"
 #include "scheduler/daemon.h"
 #include "scheduler/leader.h"
 #include "scheduler/log_collector.h"
@@ -52,6 +53,7 @@ struct cluster {
     size_t unsynced[CLUSTER_PART_COUNT]; /* watches of the part that have not listed yet */
     size_t lost[CLUSTER_PART_COUNT];     /* and those that are cut off */
     bool denied[CLUSTER_PART_COUNT];
+    struct applications *applications;
     bool rests; /* the watches do: the inbox is full */
 };
 
@@ -135,6 +137,7 @@ static int add_pod(struct daemon *daemon, const struct reflector_event *event,
     ours = is_ours(daemon, pod);
     if (ours) {
         log_collector_see(daemon->logs, pod);
+        applications_see_pod(daemon->cluster->applications, event);
     }
     outcome_judge(pod, pod->role == POD_ROLE_DRIVER ? JOB_KIND_SPARK : JOB_KIND_POD,
                   &work->outcome);
@@ -487,6 +490,9 @@ static void start(struct daemon *daemon, const struct command *command) {
     avoid_settle(&avoid, daemon->config.avoid_half_life_us, attempt->admitted_us);
     core_avoid(daemon->core, &avoid);
     payload_avoid(payload, &avoid);
+    if (payload_is_for_operator(payload)) {
+        applications_follow(daemon->cluster->applications);
+    }
     starter_start(daemon->starter, &(struct start_order){.job_id = job.id,
                                                          .attempt = command->attempt,
                                                          .job_name = job.name,
@@ -579,6 +585,7 @@ void cluster_begin(struct daemon *daemon) {
         .on_deleted = on_deleted,
         .context = daemon,
     });
+    daemon->cluster->applications = applications_create(daemon);
     add_watches(daemon);
 }
 
@@ -606,6 +613,7 @@ void cluster_close(struct daemon *daemon) {
     for (size_t i = 0; i < cluster->watch_count; i++) {
         reflector_destroy(cluster->watches[i].reflector);
     }
+    applications_destroy(cluster->applications);
     notifier_destroy(daemon->notifier);
     daemon->notifier = NULL;
     reporter_destroy(daemon->reporter);

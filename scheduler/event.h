@@ -44,10 +44,11 @@ enum event_kind {
     EVENT_QUOTA_GONE,
     EVENT_LIMIT_RANGE,
     EVENT_LIMIT_RANGE_GONE,
-    EVENT_SYNCED,  /* all pods, nodes, ... there are have been told */
-    EVENT_LOST,    /* news of a part can't come: until it is synced again */
-    EVENT_STARTED, /* COMMAND_START is over */
-    EVENT_DELETED, /* COMMAND_DELETE is over */
+    EVENT_APPLICATION, /* what the Spark operator says of one that we handed to it */
+    EVENT_SYNCED,      /* all pods, nodes, ... there are have been told */
+    EVENT_LOST,        /* news of a part can't come: until it is synced again */
+    EVENT_STARTED,     /* COMMAND_START is over */
+    EVENT_DELETED,     /* COMMAND_DELETE is over */
     EVENT_SETTINGS,
     EVENT_LEASE,        /* we hold the lease, or not (any more): start something, or nothing */
     EVENT_DRAIN,        /* start nothing more */
@@ -172,6 +173,20 @@ struct pod_event {
     const struct pod_demand *demand;
     uint64_t version;   /* resourceVersion; 0: not known */
     int64_t overdue_us; /* being deleted, and quotas forget it then; 0: not so */
+};
+
+/* How an application of the Spark operator's has ended, as it says. */
+enum application_end {
+    APPLICATION_GOES_ON,
+    APPLICATION_COMPLETED,
+    APPLICATION_FAILED,
+};
+
+struct application_event {
+    uint64_t job_id;
+    uint32_t attempt;
+    enum application_end end;
+    const char *text; /* its state, and what it says of it */
 };
 
 /* What became of COMMAND_START. */
@@ -319,6 +334,7 @@ struct event {
         const struct quota *quota;
         const struct limit_range *limit_range;
         struct synced_event synced;
+        struct application_event application;
         struct started_event started;
         struct deleted_event deleted;
         struct news_event news;

@@ -152,6 +152,10 @@ static void on_report(struct core *core, struct event *event) {
     notices_report(core, &event->report);
 }
 
+static void on_application(struct core *core, struct event *event) {
+    attempt_application(core, &event->application);
+}
+
 static void on_drain(struct core *core, struct event *event) {
     (void)event;
     core->counts.draining = true;
@@ -178,6 +182,7 @@ static void (*const handlers[EVENT_KIND_COUNT])(struct core *core, struct event 
     [EVENT_QUOTA_GONE] = on_quota_gone,
     [EVENT_LIMIT_RANGE] = on_limit_range,
     [EVENT_LIMIT_RANGE_GONE] = on_limit_range_gone,
+    [EVENT_APPLICATION] = on_application,
     [EVENT_SYNCED] = on_synced,
     [EVENT_STARTED] = on_started,
     [EVENT_DELETED] = on_deleted,

@@ -84,6 +84,9 @@ void attempt_admit(struct core *core, struct entry *entry);
 void attempt_start(struct core *core, struct entry *entry);
 void attempt_started(struct core *core, const struct started_event *started);
 
+/* What the Spark operator says of an attempt that was handed to it. */
+void attempt_application(struct core *core, const struct application_event *news);
+
 /* Follow what the pod shows. */
 void attempt_observe(struct core *core, struct entry *entry);
 

@@ -35,6 +35,9 @@ void run_forget_pod(struct run *run) {
     free(run->standing_message);
     free(run->standing_cause);
     free(run->signs);
+    free(run->application);
+    run->application = NULL;
+    run->application_end = APPLICATION_GOES_ON;
     run->standing_message = run->standing_cause = NULL;
     run->signs = NULL;
 }

@@ -57,6 +57,8 @@ struct run {
     enum failure news_failure; /* what events say keeps the pod from running */
     int64_t news_mono_us;      /* since when they do; 0: they do not */
     char *news;
+    char *application; /* what the Spark operator says of it; NULL: nothing, or not its */
+    enum application_end application_end;
     enum failure stuck_failure;
     int64_t stuck_mono_us;                 /* since when its pod can't start; 0: it can */
     uint32_t executor_ends[FAILURE_COUNT]; /* executors of it that failed, by class */

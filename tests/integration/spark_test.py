@@ -9,6 +9,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import rows as table  # noqa: E402
 from nightshift_process import spark_job, until  # noqa: E402
+from spark_operator import GROUP, Operator  # noqa: E402
 
 ROWS = table.Rows("spark")
 row = ROWS.row
@@ -140,6 +141,78 @@ def outgrows(world):
     world.kube("DELETE", "/api/v1/namespaces/default/pods/grown-exec-1")
     daemon.wait_final(waits, "SUCCEEDED")
     same(daemon.job(job_id)["state"], "RUNNING")
+
+
+# --- Handed to the Spark operator --------------------------------------------------------------
+
+APPLICATIONS = GROUP + "/namespaces/default/sparkapplications"
+
+
+def handed_over(name="pi", sim=None, driver=None, **retry):
+    """A BatchJob whose application the operator runs."""
+    manifest = spark_job(name, sim=sim, retry=dict(SOON, **retry))
+    spec = manifest["spec"].pop("spark")
+    spec["driver"].update(driver or {})
+    manifest["spec"]["sparkApplication"] = {"operator": True, "spec": spec}
+    return manifest
+
+
+def told(world, job_id):
+    """What the operator said, in order."""
+    return [event["text"].replace("the Spark operator: ", "")
+            for event in world.daemon.events(job_id) if event["kind"] == "operator"]
+
+
+@row("an application is followed by what the operator says of it, to its end")
+def operator_says(world):
+    with Operator(world):
+        job_id = world.daemon.submit(handed_over(sim={"runtime": "700ms"}))
+        world.daemon.wait_final(job_id, "SUCCEEDED")
+        states = until("all is told", lambda: "RUNNING" in told(world, job_id) and
+                       told(world, job_id))
+    order = ["SUBMITTED", "RUNNING", "SUCCEEDING", "COMPLETED"]
+    same(states, [state for state in order if state in states], "in their order")
+    same(world.daemon.job(job_id)["attemptList"][0]["podName"], "pi-%d-1-driver" % job_id)
+
+
+@row("one that fails has the driver's exit code, and each retry is a new application")
+def operator_fails(world):
+    with Operator(world):
+        job_id = world.daemon.submit(handed_over(sim={"exit-code": "3"}, maxRetries=1))
+        job = world.daemon.wait_final(job_id, "FAILED")
+        same([(one["failure"], one["exitCode"]) for one in job["attemptList"]], [("app", 3)] * 2)
+        names = sorted(app["metadata"]["name"] for app in world.kube("GET", APPLICATIONS)["items"])
+        same(names, ["pi-%d-1" % job_id, "pi-%d-2" % job_id])
+
+
+@row("one that can't be submitted is refused with the operator's words")
+def operator_cannot_submit(world):
+    with Operator(world):
+        job_id = world.daemon.submit(handed_over(driver={"serviceAccount": "nobody"}))
+        world.daemon.wait_final(job_id, "REJECTED")
+    last = world.daemon.events(job_id)[-1]["text"]
+    if "serviceaccount \"nobody\" not found" not in last:
+        raise AssertionError(last)
+
+
+@row("one whose driver nobody sees ends as the operator says")
+def operator_knows_better(world):
+    daemon = world.daemon
+    job_id = daemon.submit(handed_over(maxRetries=0, infraRetries=0))
+    made = until("the application", lambda: next(
+        iter(world.kube("GET", APPLICATIONS)["items"]), None))
+    path = APPLICATIONS + "/" + made["metadata"]["name"]
+    for state, words in (("SUBMITTED", ""), ("FAILING", "driver pod not found"),
+                         ("FAILED", "driver pod not found")):
+        current = world.kube("GET", path)
+        current["status"] = {"executionAttempts": 1, "applicationState": {
+            "state": state, "errorMessage": words}}
+        world.kube("PUT", path + "/status", current)
+        until("%s is told" % state, lambda: any(
+            text.startswith(state) for text in told(world, job_id)))
+    job = daemon.wait_final(job_id, "FAILED")
+    same((job["failure"], job["attemptList"][0]["message"]),
+         ("node_lost", "the Spark operator: FAILED: driver pod not found"))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,143 @@
+#include "scheduler/applications.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/memory.h"
+#include "k8s/codec_json.h"
+#include "k8s/reflector.h"
+#include "k8s/spark_names.h"
+#include "k8s/spark_operator.h"
+#include "queue/queue.h"
+#include "scheduler/daemon.h"
+#include "scheduler/loop.h"
+
+#define LAUNCHED_LABEL "sparkoperator.k8s.io/launched-by-spark-operator"
+#define BACKOFF_MAX_US (10 * 60 * CLOCK_US_PER_SECOND)
+
+struct applications {
+    struct daemon *daemon;
+    struct reflector **reflectors; /* one for each namespace that is served; NULL: not begun */
+    size_t count;
+    char trouble[160]; /* told of */
+};
+
+struct applications *applications_create(struct daemon *daemon) {
+    struct applications *applications = mem_alloc(1, sizeof *applications);
+
+    applications->daemon = daemon;
+    return applications;
+}
+
+void applications_destroy(struct applications *applications) {
+    if (applications == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < applications->count; i++) {
+        reflector_destroy(applications->reflectors[i]);
+    }
+    free(applications->reflectors);
+    free(applications);
+}
+
+static void tell(struct applications *applications, const struct reflector_event *event) {
+    static const enum application_end ends[] = {
+        [OPERATOR_GOES_ON] = APPLICATION_GOES_ON,
+        [OPERATOR_COMPLETED] = APPLICATION_COMPLETED,
+        [OPERATOR_FAILED] = APPLICATION_FAILED,
+    };
+    struct daemon *daemon = applications->daemon;
+    struct field_error error = {0};
+    struct operator_news news;
+    char *text;
+    int r = spark_operator_follow(event->json, event->json_bytes, queue_uid(daemon->queue), &news,
+                                  &error);
+
+    if (r == ERR_INVALID) {
+        log_warn(&daemon->log, daemon_now(daemon).now_us,
+                 "sparkapplications=%s/%s event=unreadable field=%s error=\"%s\" action=\"not "
+                 "followed\"",
+                 event->namespace_, event->name, error.path, error.error.text);
+    }
+    if (r < 0 || news.text[0] == '\0') {
+        return;
+    }
+    text = mem_copy_text(news.text);
+    inbox_add(&daemon->inbox,
+              &(struct event){.kind = EVENT_APPLICATION,
+                              .application = {.job_id = news.job_id,
+                                              .attempt = news.attempt,
+                                              .end = ends[news.end],
+                                              .text = text}},
+              text, free);
+}
+
+/* Once for each trouble; it goes on without. */
+static void note_trouble(struct applications *applications, const struct reflector_event *event) {
+    struct daemon *daemon = applications->daemon;
+    struct error error = {0};
+
+    (void)kube_status_error(&event->status, "sparkapplications", &error);
+    if (strncmp(applications->trouble, error.text, sizeof applications->trouble - 1) != 0) {
+        log_warn(&daemon->log, daemon_now(daemon).now_us,
+                 "event=watch_lost resource=sparkapplications error=\"%s\" action=\"tried again; "
+                 "their pods are followed\"",
+                 error.text);
+        (void)snprintf(applications->trouble, sizeof applications->trouble, "%.*s",
+                       (int)sizeof applications->trouble - 1, error.text);
+    }
+}
+
+static void on_event(void *context, const struct reflector_event *event) {
+    struct applications *applications = context;
+
+    if (event->type == REFLECTOR_UPSERT) {
+        tell(applications, event);
+    } else if (event->type == REFLECTOR_LOST) {
+        note_trouble(applications, event);
+    } else {
+        applications->trouble[0] = '\0';
+    }
+}
+
+static struct reflector *watch(struct applications *applications, const char *namespace) {
+    struct daemon *daemon = applications->daemon;
+
+    return reflector_create(&(struct reflector_options){
+        .kube = daemon->kube,
+        .poller = loop_poller(daemon->loop),
+        .rng = &daemon->rng,
+        .clock = clock_sample,
+        .resource = KUBE_SPARKAPPLICATIONS,
+        .namespace_ = namespace,
+        .label_selector = LABEL_JOB_UID,
+        .sink = on_event,
+        .context = applications,
+        .progress_us = daemon->config.watch_silence_us,
+        .resync_us = daemon->config.resync_us,
+        .backoff_max_us = BACKOFF_MAX_US,
+    });
+}
+
+void applications_follow(struct applications *applications) {
+    const struct config *config = &applications->daemon->config;
+    const size_t count = config->namespace_count > 0 ? config->namespace_count : 1;
+
+    if (applications->reflectors != NULL) {
+        return;
+    }
+    applications->reflectors = mem_alloc(count, sizeof *applications->reflectors);
+    for (size_t i = 0; i < count; i++) {
+        applications->reflectors[applications->count++] =
+            watch(applications, config->namespace_count > 0 ? config->namespaces[i] : NULL);
+    }
+}
+
+void applications_see_pod(struct applications *applications, const struct reflector_event *pod) {
+    if (applications->reflectors == NULL &&
+        memmem(pod->json, pod->json_bytes, LAUNCHED_LABEL, strlen(LAUNCHED_LABEL)) != NULL) {
+        applications_follow(applications);
+    }
+}
