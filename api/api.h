@@ -99,6 +99,7 @@ struct api_call {
     /* LIST, FORECAST */
     const char *namespace, *team, *name; /* filters; FORGET: what */
     const char *selector;                /* "app=etl,...": labels that jobs are to have */
+    const char *after_jobs;              /* "12,load:any": what submitted jobs wait for, too */
     uint32_t states;                     /* bits 1 << enum job_state; 0: any */
     uint64_t after_id;                   /* ?continue= */
     size_t limit;                        /* 1 to LIMIT_API_LIST_ITEMS */

@@ -83,6 +83,12 @@ static int take_brief(struct api_call *call, const char *value, struct error *er
     return take_bool("brief", value, &call->brief, error);
 }
 
+static int take_after_jobs(struct api_call *call, const char *value, struct error *error) {
+    (void)error; /* Whatever fits an address may be said. */
+    call->after_jobs = value;
+    return 0;
+}
+
 static int take_hold(struct api_call *call, const char *value, struct error *error) {
     return take_bool("hold", value, &call->hold, error);
 }
@@ -213,6 +219,7 @@ static const struct parameter {
     {"date", ON(API_SCHEDULE_TRIGGER), take_date},
     {"brief", ON(API_SUBMIT) | ON(API_SHOW), take_brief},
     {"hold", ON(API_SUBMIT), take_hold},
+    {"after", ON(API_SUBMIT) | ON(API_SIMULATE), take_after_jobs},
     {"dryRun", ON(API_SUBMIT), take_dry_run},
     {"name", ON(API_LIST) | ON(API_FORGET), take_name},
     {"selector", ON(API_LIST), take_selector},
@@ -364,7 +371,7 @@ int call_decode(struct api_call *call, const struct http_request *request, struc
 
     call->body = call->file = call->default_namespace = call->default_team = "";
     call->idempotency_key = call->namespace = call->team = call->name = "";
-    call->selector = "";
+    call->selector = call->after_jobs = "";
     call->since = call->until = "";
     call->limit = LIST_DEFAULT;
     call->after_sequence = -1;

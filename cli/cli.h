@@ -34,6 +34,13 @@ enum cli_output {
     CLI_OUTPUT_COUNT,
 };
 
+/* The values of an option that may be given several times. */
+#define CLI_TEXTS_MAX 64
+struct cli_texts {
+    const char *items[CLI_TEXTS_MAX];
+    size_t count;
+};
+
 struct cli_options {
     const char *server; /* NULL: NIGHTSHIFT_SERVER, then the default socket */
     const char *token_file, *ca_file;
@@ -44,6 +51,7 @@ struct cli_options {
     const char *namespace, *team, *state, *name, *add, *rows, *date;
     const char *schedule; /* NULL: any */
     const char *selector; /* "app=etl,..."; NULL: none */
+    struct cli_texts after;
     bool from_failed;
     bool all, watch, wait, hold, follow, utc, help, dry_run;
     int64_t limit, tail, attempt, executor, port; /* -1: not given */

@@ -10,6 +10,7 @@
 enum kind {
     FLAG,
     TEXT,
+    TEXTS, /* may be given again */
     NUMBER,
     DURATION,
 };
@@ -42,6 +43,7 @@ enum option_bit {
     O_FROM_FAILED,
     O_SCHEDULE,
     O_SELECTOR,
+    O_AFTER,
     O_OUTPUT,
     O_UTC,
     O_SERVER,
@@ -104,6 +106,8 @@ static const struct option_row {
     [O_SCHEDULE] = {"schedule", 0, TEXT, FIELD(schedule), "NAME", "only runs of this schedule"},
     [O_SELECTOR] = {"selector", 0, TEXT, FIELD(selector), "KEY=VALUE,...",
                     "only jobs with all these labels"},
+    [O_AFTER] = {"after", 0, TEXTS, FIELD(after), "JOB[:ON]",
+                 "wait for it, too: success (else skipped), failure, any, start; may be repeated"},
     [O_OUTPUT] = {"output", 'o', TEXT, FIELD(output_text), "FORM", "table, wide, json, yaml, name"},
     [O_UTC] = {"utc", 0, FLAG, FIELD(utc), NULL, "times in UTC, not in local time"},
     [O_SERVER] = {"server", 0, TEXT, FIELD(server), "URL",
@@ -118,7 +122,7 @@ static const struct option_row {
 static const struct verb verbs[] = {
     {"submit", "FILE...", "put the jobs of manifests (- is stdin) into the queue",
      SHOWS | BIT(O_NAMESPACE) | BIT(O_TEAM) | BIT(O_HOLD) | BIT(O_WAIT) | BIT(O_TIMEOUT) |
-         BIT(O_DRY_RUN) | BIT(O_ROWS),
+         BIT(O_DRY_RUN) | BIT(O_ROWS) | BIT(O_AFTER),
      1, ANY_OPERANDS, false, verb_submit},
     {"spark-submit", "[OPTION...] FILE [ARGUMENT...]",
      "put a Spark application into the queue with spark-submit's own command line", RAW, 0,
@@ -190,6 +194,16 @@ const struct verb *cli_verbs(void) {
     return verbs;
 }
 
+static int take_one_of_texts(const struct option_row *row, const char *value,
+                             struct cli_texts *texts) {
+    if (texts->count == CLI_TEXTS_MAX) {
+        cli_complain("--%s: at most %d times", row->name, CLI_TEXTS_MAX);
+        return CLI_USAGE;
+    }
+    texts->items[texts->count++] = value;
+    return CLI_OK;
+}
+
 static int take_text_as(const struct option_row *row, const char *value, char *at) {
     int64_t number = 0;
     int r = OK;
@@ -197,6 +211,9 @@ static int take_text_as(const struct option_row *row, const char *value, char *a
     if (row->kind == TEXT) {
         memcpy(at, &value, sizeof value);
         return CLI_OK;
+    }
+    if (row->kind == TEXTS) {
+        return take_one_of_texts(row, value, (struct cli_texts *)(void *)at);
     }
     r = row->kind == NUMBER ? text_parse_int64(value, &number)
                             : text_parse_duration_us(value, &number);
@@ -323,7 +340,9 @@ static void print_verb_help(const struct verb *verb) {
         }
     }
     if (strstr(verb->operands, "JOB") != NULL) {
-        printf("\nJOB is an id, a NAME or a NAMESPACE/NAME if only one job has it.\n");
+        printf("\nJOB is an id, a NAME or a NAMESPACE/NAME if only one job has it; of an array 12 "
+               "is all of "
+               "it, 12_7 one element.\n");
     }
 }
 

@@ -48,6 +48,17 @@ static int accept(struct accepted *accepted, const struct buf *body) {
     return CLI_OK;
 }
 
+static void add_after(struct buf *path, const struct cli_texts *after) {
+    struct buf joined;
+
+    buf_init(&joined, LIMIT_HTTP_URL_BYTES);
+    for (size_t i = 0; i < after->count; i++) {
+        buf_add_format(&joined, "%s%s", i > 0 ? "," : "", after->items[i]);
+    }
+    http_add_query(path, "after", buf_text(&joined));
+    buf_finish(&joined);
+}
+
 int submission_send(struct cli *cli, const char *file, const char *content_type,
                     const struct buf *text, struct accepted *accepted) {
     char key[2 * KEY_SECRET_BYTES + 1];
@@ -68,9 +79,15 @@ int submission_send(struct cli *cli, const char *file, const char *content_type,
     http_add_query(&path, "file", file);
     http_add_query(&path, "namespace", cli->options.namespace);
     http_add_query(&path, "team", cli->options.team);
+    add_after(&path, &cli->options.after);
     http_add_query(&path, "hold", cli->options.hold ? "true" : "");
     call.path = buf_text(&path);
-    status = remote_perform(cli, &call, &body);
+    if (path.full) {
+        cli_complain("--after: these are more than %d bytes", LIMIT_HTTP_URL_BYTES);
+        status = CLI_USAGE;
+    } else {
+        status = remote_perform(cli, &call, &body);
+    }
     if (status == CLI_OK) {
         status = accept(accepted, &body);
     }

@@ -260,6 +260,21 @@ void after_refs_read(const struct text_node *value, const struct trail *trail, s
     }
 }
 
+void after_said_read(const char *text, struct problems *problems, struct after_said *out_said) {
+    const struct trail trail = {NULL, "after", 0};
+    const struct text_node value = {.kind = NODE_TEXT, .text = text};
+
+    *out_said = (struct after_said){.texts = arena_create()};
+    after_refs_read(&value, &trail, out_said->texts, problems, &out_said->refs);
+}
+
+void after_said_finish(struct after_said *said) {
+    if (said->texts != NULL) {
+        arena_destroy(said->texts);
+    }
+    *said = (struct after_said){.texts = NULL};
+}
+
 /* --- The graph of a file --------------------------------------------------------------------- */
 
 bool after_labels_match(const struct text_node *wanted, const struct text_node *labels) {
@@ -333,26 +348,35 @@ enum colour {
     DONE
 };
 
+/* A manifest on the way, and what of it is looked at. */
+struct crossing {
+    size_t manifest;
+    size_t ref;    /* of what it waits for */
+    size_t looked; /* of the manifests that a reference may mean, so many were looked at */
+};
+
 struct walk {
     struct manifest_set *set;
     struct problems *problems;
     unsigned char *colours;
-    size_t *way;  /* from where the walk began to where it is */
-    size_t *next; /* the reference to be followed from each of these */
+    struct crossing *way; /* from where the walk began to where it is */
     size_t length;
 };
 
-/* "a -> b -> a" */
+/* "a (line 9) -> b (line 3) -> a": in which line each says so. */
 static void complain_circle(const struct walk *walk, size_t again, struct position place) {
     size_t first = walk->length;
     struct buf text;
 
-    while (walk->way[--first] != again) {
+    while (walk->way[--first].manifest != again) {
         continue;
     }
     buf_init(&text, ERROR_TEXT_BYTES_MAX);
     for (size_t i = first; i < walk->length; i++) {
-        buf_add_format(&text, "%s -> ", walk->set->items[walk->way[i]].name);
+        const struct manifest *manifest = &walk->set->items[walk->way[i].manifest];
+
+        buf_add_format(&text, "%s (line %d) -> ", manifest->name,
+                       manifest->after.items[walk->way[i].ref].place.line);
     }
     problems_add(walk->problems, place, "", "jobs wait for each other in a circle: %s%s",
                  text.full ? "..." : buf_text(&text), walk->set->items[again].name);
@@ -361,39 +385,55 @@ static void complain_circle(const struct walk *walk, size_t again, struct positi
 
 static void enter(struct walk *walk, size_t at) {
     walk->colours[at] = ON_THE_WAY;
-    walk->way[walk->length] = at;
-    walk->next[walk->length++] = 0;
+    walk->way[walk->length++] = (struct crossing){.manifest = at};
+}
+
+/* The next manifest that the one at a crossing waits for; false: that was the last. A name is one,
+ * labels may be many. */
+static bool next_edge(const struct manifest_set *set, struct crossing *at, size_t *out_to) {
+    const struct after_refs *refs = &set->items[at->manifest].after;
+
+    for (; at->ref < refs->count; at->ref++, at->looked = 0) {
+        const struct after_ref *ref = &refs->items[at->ref];
+
+        if (ref->target != AFTER_OF_LABELS && ref->here != AFTER_NOT_HERE && at->looked++ == 0) {
+            *out_to = ref->here;
+            return true;
+        }
+        while (ref->target == AFTER_OF_LABELS && at->looked < set->count) {
+            const struct manifest *other = &set->items[at->looked++];
+
+            if (at->looked - 1 != at->manifest && other->schedule == NULL &&
+                after_labels_match(ref->labels,
+                                   node_member(node_member(other->object, "metadata"), "labels"))) {
+                *out_to = at->looked - 1;
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 /* The one where the way ends now: one step further, or back. */
 static void step(struct walk *walk) {
-    const size_t at = walk->way[walk->length - 1];
-    const struct after_refs *refs = &walk->set->items[at].after;
-    const size_t next = walk->next[walk->length - 1]++;
-    const struct after_ref *ref;
+    struct crossing *at = &walk->way[walk->length - 1];
+    size_t to;
 
-    if (next == refs->count) {
-        walk->colours[at] = DONE;
+    if (!next_edge(walk->set, at, &to)) {
+        walk->colours[at->manifest] = DONE;
         walk->length--;
-        return;
+    } else if (walk->colours[to] == ON_THE_WAY) {
+        complain_circle(walk, to, walk->set->items[at->manifest].after.items[at->ref].place);
+    } else if (walk->colours[to] == NOT_SEEN) {
+        enter(walk, to);
     }
-    ref = &refs->items[next];
-    if (ref->here == AFTER_NOT_HERE || walk->colours[ref->here] == DONE) {
-        return;
-    }
-    if (walk->colours[ref->here] == ON_THE_WAY) {
-        complain_circle(walk, ref->here, ref->place);
-        return;
-    }
-    enter(walk, ref->here);
 }
 
 static void find_circles(struct manifest_set *set, struct problems *problems) {
     struct walk walk = {.set = set,
                         .problems = problems,
                         .colours = mem_alloc(set->count, 1),
-                        .way = mem_alloc(set->count, sizeof *walk.way),
-                        .next = mem_alloc(set->count, sizeof *walk.next)};
+                        .way = mem_alloc(set->count, sizeof *walk.way)};
 
     for (size_t i = 0; i < set->count; i++) {
         if (walk.colours[i] == NOT_SEEN) {
@@ -405,7 +445,6 @@ static void find_circles(struct manifest_set *set, struct problems *problems) {
     }
     free(walk.colours);
     free(walk.way);
-    free(walk.next);
 }
 
 static bool any_waits(const struct manifest_set *set) {

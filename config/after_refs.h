@@ -54,8 +54,17 @@ struct after_refs {
 void after_refs_read(const struct text_node *value, const struct trail *trail, struct arena *arena,
                      struct problems *problems, struct after_refs *out_refs);
 
+/* The same of a text alone, which whoever submits says beside the manifests: in its own memory.
+ * Accepts NULL. */
+struct after_said {
+    struct after_refs refs;
+    struct arena *texts;
+};
+void after_said_read(const char *text, struct problems *problems, struct after_said *out_said);
+void after_said_finish(struct after_said *said);
+
 /* Find the names that are jobs or schedules of the same file. Complains of names that several have,
- * of circles, and of schedules that wait for anything but schedules. */
+ * of circles, also by labels, and of schedules that wait for anything but schedules. */
 void after_refs_resolve(struct manifest_set *set, struct problems *problems);
 
 /* Does the object's metadata have all these labels? */

@@ -43,6 +43,7 @@ struct submission_work {
     size_t after_count;         /* manifests that were looked at */
     char **teams;               /* of the jobs; NULL: as that before it */
     const char *priority_class; /* of jobs that do not say theirs */
+    struct after_said said;     /* what all jobs wait for, beside what the manifests say */
     bool denied;                /* a job is for a team that the caller has no right to */
 };
 
@@ -271,7 +272,9 @@ static void read_job(struct daemon *daemon, const struct api_call *call,
 static void read_after(struct daemon *daemon, struct submission_work *work,
                        const struct manifest_set *set, size_t manifest, struct new_job *job,
                        struct problems *problems) {
-    struct submission_afters afters = {.set = set, .manifest = manifest};
+    const bool is_schedule = set->items[manifest].schedule != NULL;
+    struct submission_afters afters = {
+        .set = set, .manifest = manifest, .said = is_schedule ? NULL : &work->said.refs};
 
     submission_find_after(daemon, job->namespace, &afters, problems);
     work->afters[work->after_count++] = afters.items;
@@ -515,6 +518,10 @@ static void read_jobs(struct daemon *daemon, const struct api_call *call,
     size_t schedule_count = 0;
     size_t count = 0;
 
+    after_said_read(call->after_jobs, problems, &work->said);
+    if (problems->count > 0) {
+        return;
+    }
     for (size_t i = 0; i < set->count; i++) {
         count += manifest_written_count(&set->items[i]);
         schedule_count += set->items[i].schedule != NULL;
@@ -721,7 +728,7 @@ struct submission_work *submission_read(struct daemon *daemon, struct api_call *
     struct submission_work *work;
 
     (void)named_texts_find(call->body, call->body_bytes, &list.items, &list.count);
-    work = recognise(daemon, call, &list);
+    work = call->after_jobs[0] == '\0' ? recognise(daemon, call, &list) : NULL;
     if (work == NULL) {
         work = read_text(daemon, call);
         if (work != NULL) {
@@ -766,5 +773,6 @@ void submission_destroy(void *value) {
     free(work->knowns);
     free(work->known_texts);
     known_manifests_destroy(work->known);
+    after_said_finish(&work->said);
     free(work);
 }

@@ -254,31 +254,36 @@ static void find_schedule(struct finder *f) {
     };
 }
 
+static void find_ref(struct finder *f) {
+    switch (f->ref->target) {
+    case AFTER_OF_JOB:
+        find_job(f);
+        break;
+    case AFTER_OF_SCHEDULE:
+        find_schedule(f);
+        break;
+    case AFTER_OF_LABELS:
+        find_labels(f);
+        break;
+    }
+}
+
 void submission_find_after(struct daemon *daemon, const char *namespace,
                            struct submission_afters *afters, struct problems *problems) {
-    const struct after_refs *refs = &afters->set->items[afters->manifest].after;
+    const struct manifest *manifest = &afters->set->items[afters->manifest];
+    const struct after_refs *const lists[] = {&manifest->after, afters->said};
 
-    for (size_t i = 0; i < refs->count; i++) {
-        struct finder f = {.daemon = daemon,
-                           .namespace = namespace,
-                           .afters = afters,
-                           .ref = &refs->items[i],
-                           .problems = problems};
-
-        switch (f.ref->target) {
-        case AFTER_OF_JOB:
-            find_job(&f);
-            break;
-        case AFTER_OF_SCHEDULE:
-            find_schedule(&f);
-            break;
-        case AFTER_OF_LABELS:
-            find_labels(&f);
-            break;
+    for (size_t list = 0; list < ARRAY_LEN(lists); list++) {
+        for (size_t i = 0; lists[list] != NULL && i < lists[list]->count; i++) {
+            find_ref(&(struct finder){.daemon = daemon,
+                                      .namespace = namespace,
+                                      .afters = afters,
+                                      .ref = &lists[list]->items[i],
+                                      .problems = problems});
         }
     }
     if (afters->count > AFTER_ITEMS_MAX) {
-        problems_add(problems, refs->items[0].place, "", "waits for %zu jobs; at most %d",
-                     afters->count, AFTER_ITEMS_MAX);
+        problems_add(problems, manifest->place, "", "waits for %zu jobs; at most %d", afters->count,
+                     AFTER_ITEMS_MAX);
     }
 }

@@ -13,8 +13,9 @@ struct daemon;
 
 struct submission_afters {
     const struct manifest_set *set;
-    size_t manifest;         /* whose they are */
-    struct new_after *items; /* the caller's to free */
+    size_t manifest;               /* whose they are */
+    const struct after_refs *said; /* beside the manifest; NULL: nothing */
+    struct new_after *items;       /* the caller's to free */
     size_t count;
 };
 

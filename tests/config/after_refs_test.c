@@ -10,6 +10,10 @@
 #define JOB(name, more)                                                            \
     "---\napiVersion: nightshift/v1\nkind: BatchJob\nmetadata: {name: " name "}\n" \
     "spec:\n  pod: {spec: {containers: [{name: c, image: i}]}}\n" more
+#define LABELLED(name, label, more)                                                              \
+    "---\napiVersion: nightshift/v1\nkind: BatchJob\nmetadata: {name: " name ", labels: {" label \
+    "}}\n"                                                                                       \
+    "spec:\n  pod: {spec: {containers: [{name: c, image: i}]}}\n" more
 #define SCHEDULE(name, more)                                                       \
     "---\napiVersion: nightshift/v1\nkind: Schedule\nmetadata: {name: " name "}\n" \
     "spec:\n  cron: 0 2 * * *\n  template:\n    spec:\n"                           \
@@ -89,9 +93,17 @@ static const struct {
     {"of one", JOB("a", "  array: 5\n"), "a [5]\n"},
     {"a circle of three",
      JOB("a", "  after: [c]\n") JOB("b", "  after: [a]\n") JOB("c", "  after: [{job: b}]\n"),
-     "f:14:11: jobs wait for each other in a circle: a -> c -> b -> a\n"},
+     "f:14:11: jobs wait for each other in a circle: a (line 7) -> c (line 21) -> b (line 14) -> "
+     "a\n"},
     {"itself", JOB("a", "  after: [a]\n"),
-     "f:7:11: jobs wait for each other in a circle: a -> a\n"},
+     "f:7:11: jobs wait for each other in a circle: a (line 7) -> a\n"},
+    {"a circle through labels",
+     LABELLED("a", "g: x", "  after: [{selector: {g: y}}]\n")
+         LABELLED("b", "g: y", "  after: [{selector: {g: z}}, {selector: {g: x}}]\n"),
+     "f:14:31: jobs wait for each other in a circle: a (line 7) -> b (line 14) -> a\n"},
+    {"labels of one's own are no circle",
+     LABELLED("a", "g: x", "  after: [{selector: {g: x}}]\n") LABELLED("b", "g: x", ""),
+     "a labels g=x;:success:skip\nb\n"},
     {"a name of two", JOB("a", "") JOB("a", "") JOB("b", "  after: [a]\n"),
      "f:19:11: 2 jobs of this file are called a; which is meant?\n"},
     {"schedules of one file, and a job of the same name",
@@ -99,7 +111,7 @@ static const struct {
      "s\ns\nt schedule s:success:skip=s schedule u:any:skip\n"},
     {"schedules in a circle",
      SCHEDULE("s", "      after: [schedule/t]\n") SCHEDULE("t", "      after: [{schedule: s}]\n"),
-     "f:20:15: jobs wait for each other in a circle: s -> t -> s\n"},
+     "f:20:15: jobs wait for each other in a circle: s (line 10) -> t (line 20) -> s\n"},
     {"a schedule behind a job", JOB("a", "") SCHEDULE("t", "      after: [a]\n"),
      "f:16:15: the runs of a schedule wait for runs of other schedules, not for jobs: write "
      "schedule: NAME\n"},

@@ -207,6 +207,58 @@ def add_moments():
 add_moments()
 
 
+ELEMENTS = 15000
+
+
+def array_job():
+    job = pod_job("parts", sim={"runtime": "50ms"}, array="5-%d%%4" % (ELEMENTS + 4))
+    job["spec"]["pod"]["spec"]["containers"][0]["args"] = ["{{index}}"]
+    return job
+
+
+@ROWS.row("killed while it makes a long array, that is whole all the same, and each index runs once")
+def dies_making_an_array(world):
+    """Acknowledged once, in one answer; killed until all elements are there."""
+    daemon = world.daemon
+    answer = insist(lambda: daemon.try_submit(array_job(), key="parts"), (201,))[1]
+    first = answer["firstId"]
+    if (first, answer["count"], len(answer["jobs"])) != (1, ELEMENTS, 1):
+        raise AssertionError(answer)
+    kills = 0
+    chance = random.Random(7)
+    while daemon.ask("GET", "/v1/jobs/1_%d" % (ELEMENTS + 4))[0] != 200:
+        time.sleep(chance.random() * 0.05)
+        daemon.kill()
+        daemon.start()
+        kills += 1
+        counts = daemon.get("/v1/jobs/1?brief=true")["elements"]
+        if sum(state["count"] for state in counts) != ELEMENTS:
+            raise AssertionError("after %d kills: %s" % (kills, counts))
+    again = daemon.try_submit(array_job(), key="parts")
+    if again[0] != 200 or again[1]["firstId"] != first or kills == 0:
+        raise AssertionError((kills, again))
+    after = daemon.submit(pod_job("after", after=["parts"]))
+    if after != ELEMENTS + 1:
+        raise AssertionError("the next id is %d" % after)
+    until("some have run", lambda: any(
+        state["state"] == "SUCCEEDED" and state["count"] >= 8
+        for state in daemon.get("/v1/jobs/1?brief=true")["elements"]))
+    daemon.kill()
+    daemon.start()
+    insist(lambda: daemon.ask("POST", "/v1/jobs/1/cancel"), (200,))
+    daemon.wait_final(after, "SKIPPED")
+    shown = until("all are over", lambda: whole(daemon))
+    if sum(shown.values()) != ELEMENTS or shown["SUCCEEDED"] < 8:
+        raise AssertionError(shown)
+    check_pods(world, [job for job in all_jobs(daemon) if job["attempts"] > 0])
+
+
+def whole(daemon):
+    counts = {state["state"]: state["count"]
+              for state in daemon.get("/v1/jobs/1?brief=true")["elements"]}
+    return counts if set(counts) <= {"SUCCEEDED", "CANCELLED"} else None
+
+
 @ROWS.row("killed again and again while it starts, it starts at last", daemon=Victim)
 def dies_starting(world):
     daemon = world.daemon

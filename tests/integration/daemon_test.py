@@ -1272,10 +1272,15 @@ def graphs_and_arrays(world):
     status, answer = daemon.try_submit(file_of(
         quick("a", after=["c"]), quick("b", after=["a"]), quick("c", after=[{"job": "b"}])))
     same(status, 422)
-    holds(answer["error"]["details"][0]["message"], "in a circle: a -> c -> b -> a")
+    holds(answer["error"]["details"][0]["message"], "in a circle: a (line 1) -> c (line 5) -> b (line 3) -> a")
     status, answer = daemon.try_submit(quick("late", after=["none"]))
     same(status, 422)
     holds(answer["error"]["details"][0]["message"], "no job of this file is called none")
+    for said, problem in (("none", "no job of this file is called none"),
+                          ("1:maybe", "is not TARGET:ON:OTHERWISE"), ("_", "neither a job's name")):
+        status, answer = daemon.try_submit(quick("late"), query="&after=" + said)
+        same(status, 422)
+        holds(answer["error"]["details"][0]["message"], problem)
     status, answer = daemon.try_submit(file_of(
         quick("last", after=[{"selector": {"of": "parts"}, "on": "any"}, "parts_2"]),
         quick("parts", after=["first"], array="0-3%2"),
@@ -1286,6 +1291,9 @@ def graphs_and_arrays(world):
     same(answer["count"], 8)
     ids = list(range(answer["firstId"], answer["firstId"] + answer["count"]))
     holds(daemon.job(ids[0])["reason"]["message"], "array %d (parts-0): 0 of 4 did" % ids[1])
+    behind = daemon.submit(quick("behind"), query="&after=last:any,%d:start" % ids[7])
+    same([(one["name"], one["on"]) for one in daemon.job(behind)["predecessors"]],
+         [("last", "any"), ("first", "start")])
     array = "/v1/jobs/%d" % ids[1]
     same(daemon.get(array + "_2")["id"], ids[3])
     same(daemon.ask("GET", array + "_4")[0], 404)
