@@ -232,7 +232,7 @@ const struct setting config_settings[] = {
     COUNT("limits.catchUpPerSecond", catch_up_per_s, 1, 1000, "10",
           "runs of schedules made in a second of those that were missed"),
     COUNT("limits.jobsPerRequest", jobs_per_request_max, 1, LIMIT_MANIFEST_DOCUMENTS, "10000",
-          "jobs of one request, rows of templates included"),
+          "jobs of one request, rows of templates included; an array of indices is one"),
     COUNT("limits.connections", connections_max, 1, 100000, "10240",
           "clients at once from other machines; for one more, the longest idle connection is "
           "closed"),

@@ -193,7 +193,7 @@ expect("submit --wait", ["submit", "-w", "-oname", manifest], 1,
         ("GET /v1/jobs/7?brief=true", 200, job(7, "FAILED"))], out="7\n")
 
 expect("submit --after", ["submit", "-oname", "--after", "12:any", "--after", "load", manifest], 0,
-       [(asked + "&after=12%3Aany%2Cload", 201, taken)], out="7\n")
+       [(asked + "&after=12%3Aany,load", 201, taken)], out="7\n")
 # --- wait ---
 expect("wait until it succeeded", ["wait", "7"], 0,
        [("GET /v1/jobs/7?brief=true", 200, job(7)), ("GET /v1/jobs/7?brief=true", 200, job(7, "SUCCEEDED"))],
