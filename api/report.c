@@ -301,8 +301,10 @@ static void usage_cells(const struct report *report, const struct report_usage *
     number_cell(form, usage->cpu_hours, 1, "cpu-hours");
     number_cell(form, usage->gib_hours, 1, "GiB-hours");
     if (has_prices(report)) {
-        number_cell(form, report_cost(report, usage), 2, "");
+        buf_add_format(form->out, form->html ? "<td class=n>%.2f " : "  %.2f ",
+                       report_cost(report, usage));
         say(form, report->currency);
+        buf_add_text(form->out, form->html ? "</td>" : "");
     }
 }
 

@@ -334,8 +334,9 @@ static bool read_question(const struct daemon *daemon, struct api_call *call,
                         "ago such as 24h, or an instant such as 2026-11-22T22:00:00Z");
         return false;
     }
+    question->until_us = question->until_us < now_us ? question->until_us : now_us;
     if (question->from_us >= question->until_us) {
-        api_reply_error(call, ERR_INVALID, "since is not before until");
+        api_reply_error(call, ERR_INVALID, "since is not before until, or not before now");
         return false;
     }
     if (call->name[0] != '\0' && window_find(daemon->config.windows, call->name) == NULL) {

@@ -323,8 +323,12 @@ def _(world):
         if "4 jobs ran: 3 succeeded, 1 failed" not in text or "default/bad" not in text:
             raise AssertionError(text)
         page = cli(world, "report", "-o", "html", "--since", "yesterday")
-        if not page.startswith("<!DOCTYPE html>") or "default/bad" not in page:
+        if not page.startswith("<!DOCTYPE html>") or "default/bad" not in page or \
+                " EUR</td></tr>" not in page:
             raise AssertionError(page)
+        to_come = world.daemon.get("/v1/report?since=1h&until=2100-01-01")
+        if to_come["until"] > soon(1)[:19] or to_come["ran"] != 4:
+            raise AssertionError(to_come)
         for query in ("since=never", "since=1h&until=2h", "window=none", "format=pdf"):
             status = world.daemon.ask("GET", "/v1/report?" + query)[0]
             if status not in (400, 404, 422):
