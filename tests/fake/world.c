@@ -15,6 +15,7 @@
 #include "policy/notice.h"
 #include "policy/quota.h"
 #include "policy/window.h"
+#include "policy/zone.h"
 #include "scheduler/core.h"
 #include "tests/fake/zones.h"
 
@@ -122,7 +123,9 @@ struct world {
     struct intern texts;
     struct stored_job disk[WORLD_JOBS_MAX + 1];
     uint64_t next_id;
-    unsigned acknowledged;
+    unsigned acknowledged; /* jobs up to this id are on the disk, or to come of an array */
+    int64_t scheduled_us;  /* since then there is a schedule; 0: there is none */
+    struct fact_schedule_state schedule_state; /* of it, on the disk */
     struct demand *demands[4];
     struct window_set *windows;
     struct notice_routes *routes; /* NULL: nobody is told of anything */
@@ -448,6 +451,11 @@ static void check_window(const struct world *world, const struct job *job) {
     }
 }
 
+/* What was committed is acknowledged, even if the reply died with the daemon. */
+static void acknowledge(struct world *world, uint64_t id) {
+    world->acknowledged = id > world->acknowledged ? (unsigned)id : world->acknowledged;
+}
+
 static void store_job(struct world *world, const struct job *job, const struct spec *spec) {
     struct stored_job *stored = &world->disk[job->id];
 
@@ -461,6 +469,7 @@ static void store_job(struct world *world, const struct job *job, const struct s
     }
     if (!stored->exists) {
         stored->which = spec->hash[0];
+        acknowledge(world, job->id);
     }
     if (job->retry.always && (job->state == JOB_SUCCEEDED || job->state == JOB_FAILED)) {
         broken(world, "ends though it runs again whenever it ends", job->id);
@@ -601,6 +610,7 @@ static void store_array(struct world *world, const struct queue_change *change) 
     const uint64_t first_id = strtoull(change->fact.key, NULL, 10);
 
     world->made[first_id] = change->kind == CHANGE_FACT_PUT ? change->fact.value.array.made : 0;
+    acknowledge(world, first_id + AFTER_JOBS - 1); /* Those to come have their ids. */
     world->totals.growths += change->kind == CHANGE_FACT_DROP;
 }
 
@@ -628,6 +638,10 @@ static void commit(struct world *world, const struct turn *turn) {
             }
             hear(world, &change->event);
             check_noticed(world, turn, &change->event);
+        } else if (change->kind == CHANGE_FACT_PUT && change->fact.kind == FACT_SCHEDULE_STATE) {
+            world->schedule_state = change->fact.value.schedule_state;
+            world->scheduled_us =
+                world->scheduled_us == 0 ? world->now.now_us : world->scheduled_us;
         } else if (change->kind == CHANGE_FACT_PUT && change->fact.kind == FACT_NOTICE) {
             store_notice(world, &change->fact);
         } else if (change->kind == CHANGE_FACT_DROP && change->fact.kind == FACT_NOTICE) {
@@ -1203,6 +1217,89 @@ static void load_array(struct world *world, uint64_t first_id) {
     }
 }
 
+/* --- A schedule ------------------------------------------------------------------------------- */
+
+/* Each minute until so many are over; what was missed is caught up with. The zone is the taker's. */
+static struct new_schedule describe_schedule(const struct world *world) {
+    const int64_t begun_us = world->scheduled_us != 0 ? world->scheduled_us : world->now.now_us;
+    struct error error = {0};
+    struct new_schedule schedule = {
+        .namespace = "red",
+        .name = "tick",
+        .cron = "* * * * *",
+        .rule = {.misfire = SCHEDULE_MISFIRE_ALL,
+                 .jitter_us = world->options.seed % 2 == 0 ? 20000000 : 0,
+                 .from_civil_s = SCHEDULE_ANY_CIVIL,
+                 .until_civil_s =
+                     (begun_us + (int64_t)world->options.schedule * MINUTE_US) / 1000000},
+        .zone = zones_utc(),
+        .succeeded_max = -1,
+        .failed_max = -1,
+        .job = {.namespace = "red",
+                .team = "red",
+                .ttl_s = 60,
+                .retry = {.retries_max = 20,
+                          .infra_retries_max = 100,
+                          .backoff_first_us = 1000000,
+                          .backoff_max_us = 60000000},
+                .demand = world->demands[0],
+                .spec = {.text = "{}", .bytes = 2}},
+        .text = "{}",
+        .creator = "ann",
+    };
+
+    if (cron_parse(schedule.cron, CRON_CRONIE, &error, &schedule.rule.cron) < 0) {
+        broken(world, error.text, 0);
+    }
+    return schedule;
+}
+
+static void load_schedule(struct world *world) {
+    const struct fact state = {.kind = FACT_SCHEDULE_STATE,
+                               .key = "red/tick",
+                               .value.schedule_state = world->schedule_state};
+    struct new_schedule schedule = describe_schedule(world);
+
+    core_load_schedule(world->core, &schedule);
+    if (core_load_schedule_state(world->core, &state) != OK) {
+        broken(world, "how far a schedule has come can't be read", 0);
+    }
+    zone_destroy(schedule.zone);
+}
+
+/* Each of its minutes is one job, whatever died in between. */
+static void check_occurrences(const struct world *world) {
+    const int64_t first_s = (world->scheduled_us / MINUTE_US + 1) * 60;
+    const unsigned minutes =
+        (unsigned)((world->scheduled_us / 1000000 + world->options.schedule * 60 - 1) / 60 -
+                   first_s / 60 + 1);
+    unsigned char seen[WORLD_JOBS_MAX] = {0};
+    unsigned count = 0;
+
+    for (uint64_t id = 1; id <= world->acknowledged; id++) {
+        const struct job *job = &world->disk[id].job;
+        const int64_t minute = (job->occurrence.civil_s - first_s) / 60;
+
+        if (job->schedule[0] == '\0') {
+            continue;
+        }
+        if (minute < 0 || minute >= minutes || seen[minute]++ > 0) {
+            broken(world, "an occurrence that is none, or was made before", id);
+        }
+        count++;
+    }
+    if (count != minutes) {
+        broken(world, "an occurrence is missing", 0);
+    }
+}
+
+static bool is_schedule_over(const struct world *world) {
+    struct core_schedule schedule;
+
+    return world->options.schedule == 0 ||
+           (core_schedule(world->core, "red/tick", &schedule) && !schedule.has_next);
+}
+
 static void start_core(struct world *world) {
     world->core = core_create(&(struct core_options){
         .next_id = world->next_id,
@@ -1229,6 +1326,9 @@ static void start_core(struct world *world) {
                      .elements_per_turn_max = 1 + world->options.seed % 3},
     });
     set_teams(world);
+    if (world->scheduled_us != 0) {
+        load_schedule(world);
+    }
     for (unsigned i = 0; i < world->notice_count; i++) {
         const struct fact fact = {.kind = FACT_NOTICE,
                                   .key = world->notices[i].key,
@@ -1372,7 +1472,6 @@ static void submit_many(struct world *world, const struct new_job *like) {
         }
     }
     (void)turn(world, &event, 1);
-    world->acknowledged += AFTER_JOBS;
 }
 
 static void submit(struct world *world) {
@@ -1423,7 +1522,17 @@ static void submit(struct world *world) {
         return;
     }
     (void)turn(world, &event, 1);
-    world->acknowledged++; /* It was committed, even if the reply died with the daemon. */
+}
+
+static void put_schedule(struct world *world) {
+    struct new_schedule schedule = describe_schedule(world);
+    struct event event = {
+        .kind = EVENT_SUBMIT,
+        .token = 1,
+        .submit = {.schedules = &schedule, .schedule_count = 1, .submitter = "ann"}};
+
+    (void)turn(world, &event, 1);
+    zone_destroy(schedule.zone);
 }
 
 /* Whoever is held is let go, sometime. */
@@ -1520,7 +1629,7 @@ static bool all_final(const struct world *world) {
             return false;
         }
     }
-    return world->acknowledged >= world->options.jobs;
+    return world->acknowledged >= world->options.jobs && is_schedule_over(world);
 }
 
 static void step(struct world *world) {
@@ -1541,6 +1650,9 @@ static void step(struct world *world) {
     if (!world->died && !world->paused && world->acknowledged < world->options.jobs &&
         chance(world, 300)) {
         submit(world);
+    }
+    if (!world->died && !world->paused && world->options.schedule > 0 && world->scheduled_us == 0) {
+        put_schedule(world);
     }
     if (!world->died && !world->paused && world->options.after > 0) {
         release(world);
@@ -1656,6 +1768,9 @@ static bool may_repeat(const struct world *world, const struct job *job) {
 }
 
 static void check_end(const struct world *world) {
+    if (world->options.schedule > 0) {
+        check_occurrences(world);
+    }
     for (uint64_t id = 1; id <= world->acknowledged; id++) {
         struct job job = {0};
 

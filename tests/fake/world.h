@@ -32,6 +32,7 @@ struct world_options {
     unsigned deadlines;    /* a job has some, and forecasts say anything of them */
     unsigned after;        /* a submission is of jobs that wait for each other, or of an array */
     unsigned always;       /* a job runs again whenever it ends, until it is cancelled */
+    unsigned schedule;     /* not so: a schedule makes a job each minute, for so many minutes */
     unsigned windows;      /* a job names windows, which open for 10 minutes and shut for 3 */
     /* How jobs are planned. */
     enum plan_backfill_mode backfill;

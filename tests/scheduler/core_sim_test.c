@@ -61,6 +61,26 @@ TEST_WITHIN(core__keeps_to_the_windows, 180) {
     run_some_seeds(options, 60); /* Virtual hours, most of them waiting. */
 }
 
+/* A schedule beside them: each of its occurrences is one job, whoever dies when. */
+TEST_WITHIN(core__makes_each_occurrence_once, 180) {
+    const struct world_options kinds[] = {
+        {.jobs = 20, .nodes = 3, .schedule = 6},
+        {.jobs = 20,
+         .nodes = 3,
+         .schedule = 6,
+         .request_lost = 80,
+         .reply_lost = 80,
+         .pod_fails = 100,
+         .cancel = 10,
+         .crash = 60},
+        {.jobs = 12, .nodes = 3, .schedule = 6, .pause = 150, .reply_lost = 50},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        run_some_seeds(kinds[i], 20);
+    }
+}
+
 /* Deadlines, runs that are warned of or stopped, forecasts that say anything: each alarm is told
  * once, whatever dies in between. */
 TEST_WITHIN(core__tells_each_alarm_once, 180) {
