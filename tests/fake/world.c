@@ -1219,7 +1219,8 @@ static void load_array(struct world *world, uint64_t first_id) {
 
 /* --- A schedule ------------------------------------------------------------------------------- */
 
-/* Each minute until so many are over; what was missed is caught up with. The zone is the taker's. */
+/* Each minute until so many are over; what was missed is caught up with. Its zone is the caller's.
+ */
 static struct new_schedule describe_schedule(const struct world *world) {
     const int64_t begun_us = world->scheduled_us != 0 ? world->scheduled_us : world->now.now_us;
     struct error error = {0};

@@ -22,7 +22,7 @@ import zoneinfo
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from leader_test import Cable  # noqa: E402
-from nightshift_process import PATIENCE_S, Nightshiftd, World, pod_job  # noqa: E402
+from nightshift_process import PATIENCE_S, Nightshiftd, World, pod_job, until  # noqa: E402
 
 UTC = datetime.timezone.utc
 MINUTE_S, HOUR_S = 60, 3600
@@ -65,6 +65,9 @@ class Story:
 
     def is_short(self):
         return self.hours < 12
+
+    def wild_minutes(self):
+        return 4 if self.is_short() else 20
 
     def cron_time(self, i):
         """(hour, minute) of schedule i; those that begin a twenty come twice."""
@@ -152,11 +155,13 @@ class Plan:
         self.start_by = story.start_by if i % 5 == 1 else None
 
     def cron(self):
-        return "*/4 * * * *" if self.wild else "%d %d * * *" % (self.minute, self.hour)
+        if self.wild:
+            return "*/%d * * * *" % self.story.wild_minutes()
+        return "%d %d * * *" % (self.minute, self.hour)
 
     def matches(self, minute):
         if self.wild:
-            return minute % 4 == 0
+            return minute % self.story.wild_minutes() == 0
         return (minute // 60 % 24, minute % 60) == (self.hour, self.minute)
 
     def manifest(self):
@@ -369,7 +374,9 @@ def insistent(ask):
 class Patient(Nightshiftd):
     def start(self, ready=True):
         self.ask = super().ask  # Not there yet is an answer.
-        super().start(ready)
+        super().start(ready=False)
+        if ready:
+            until("nightshiftd is ready", self.is_ready, 5 * PATIENCE_S)
         self.ask = insistent(super().ask)
 
 
