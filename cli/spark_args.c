@@ -364,6 +364,7 @@ static void from_environment(struct reader *reader) {
         const char *key;
     } rows[] = {
         {"MASTER", "spark.master"},
+        {"DEPLOY_MODE", "spark.submit.deployMode"},
         {"SPARK_DRIVER_MEMORY", "spark.driver.memory"},
         {"SPARK_EXECUTOR_MEMORY", "spark.executor.memory"},
         {"SPARK_EXECUTOR_CORES", "spark.executor.cores"},
@@ -375,6 +376,49 @@ static void from_environment(struct reader *reader) {
         if (value != NULL && properties_get(&reader->args->conf, rows[i].key) == NULL) {
             properties_set(&reader->args->conf, rows[i].key, value);
         }
+    }
+}
+
+/* What has another name on YARN. */
+static void from_yarn(struct reader *reader) {
+    static const char *const rows[][2] = {{"spark.yarn.keytab", "spark.kerberos.keytab"},
+                                          {"spark.yarn.principal", "spark.kerberos.principal"}};
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *value = properties_get(&reader->args->conf, rows[i][0]);
+
+        if (value != NULL && properties_get(&reader->args->conf, rows[i][1]) == NULL) {
+            properties_set(&reader->args->conf, rows[i][1], value);
+        }
+    }
+}
+
+/* The submitter's folders for scratch files go before the configured ones, as Spark has it. */
+static void from_folders(struct reader *reader) {
+    const char *folders = reader->source->environment("SPARK_LOCAL_DIRS");
+
+    if (folders != NULL && folders[0] != '\0') {
+        properties_set(&reader->args->conf, "spark.local.dir", folders);
+    }
+}
+
+/* The Pythons of the submitter are the driver's, where no property names others. */
+static void from_python(struct reader *reader) {
+    const struct properties *conf = &reader->args->conf;
+    const char *python = reader->source->environment("PYSPARK_PYTHON");
+    const char *driver = reader->source->environment("PYSPARK_DRIVER_PYTHON");
+
+    if (reader->args->resource == NULL || !text_ends_with(reader->args->resource, ".py") ||
+        properties_get(conf, "spark.pyspark.python") != NULL) {
+        return;
+    }
+    driver = driver != NULL ? driver : python;
+    if (python != NULL) {
+        properties_set(&reader->args->conf, "spark.kubernetes.driverEnv.PYSPARK_PYTHON", python);
+    }
+    if (driver != NULL && properties_get(conf, "spark.pyspark.driver.python") == NULL) {
+        properties_set(&reader->args->conf, "spark.kubernetes.driverEnv.PYSPARK_DRIVER_PYTHON",
+                       driver);
     }
 }
 
@@ -400,6 +444,9 @@ static int merge_all(struct reader *reader) {
         merge(reader, &reader->by_conf);
         merge(reader, &reader->given);
         from_environment(reader);
+        from_yarn(reader);
+        from_folders(reader);
+        from_python(reader);
         for (size_t i = 0; i < options_of_queue.count; i++) {
             properties_set(&reader->args->queue, options_of_queue.items[i].key,
                            options_of_queue.items[i].value);

@@ -14,6 +14,11 @@
     "files of the submitter's machine cannot be uploaded; put it where the driver can fetch it " \
     "(https:, s3a:, hdfs:, ...), or into the image and name it local:///path"
 
+#define EXECUTOR_PREFIX_BYTES_MAX 237 /* room for -exec- and a number. Source: Spark's Config. */
+#define CREDENTIALS                                                                              \
+    "give the driver a service account, or mount a Secret (spark.kubernetes.driver.secrets.NAME" \
+    "=/path) and name its files by spark.kubernetes.authenticate.driver.mounted.*"
+
 /* Keys and key families (ending in a dot) that we cannot carry out. */
 static const struct {
     const char *key;
@@ -21,14 +26,14 @@ static const struct {
 } refused[] = {
     {"spark.driver.bindAddress", "the driver binds to its pod's address; remove it"},
     {"spark.kubernetes.driver.pod.name",
-     "the driver's pod is named after job, id and attempt; remove it"},
+     "another run's pod of that name would fail this one; it is named after job, id and attempt"},
     {"spark.kubernetes.driver.pod.featureSteps", "feature steps of the driver are Java code"},
     {"spark.kubernetes.authenticate.driver.oauthToken",
-     "it would be stored in clear; give the driver a service account"},
-    {"spark.kubernetes.authenticate.driver.oauthTokenFile", "give the driver a service account"},
-    {"spark.kubernetes.authenticate.driver.caCertFile", "give the driver a service account"},
-    {"spark.kubernetes.authenticate.driver.clientKeyFile", "give the driver a service account"},
-    {"spark.kubernetes.authenticate.driver.clientCertFile", "give the driver a service account"},
+     "it would be stored in clear; " CREDENTIALS},
+    {"spark.kubernetes.authenticate.driver.oauthTokenFile", CREDENTIALS},
+    {"spark.kubernetes.authenticate.driver.caCertFile", CREDENTIALS},
+    {"spark.kubernetes.authenticate.driver.clientKeyFile", CREDENTIALS},
+    {"spark.kubernetes.authenticate.driver.clientCertFile", CREDENTIALS},
     {"spark.kubernetes.authenticate.submission.oauthToken",
      "it would be stored in clear; nightshift uses its own credentials"},
     {"spark.kubernetes.authenticate.oauthToken", "it would be stored in clear"},
@@ -319,6 +324,33 @@ static int check_excluded_steps(const struct spark_app *app, struct field_error 
     return OK;
 }
 
+/* A user's own login, and somebody else's name. */
+static int check_proxy_user(const struct json_at *spec, const struct spark_app *app,
+                            struct field_error *error) {
+    struct json_at at = json_at_key(spec, "proxyUser");
+
+    return app->proxy_user != NULL &&
+                   spark_conf_find(&app->conf, "spark.kerberos.principal") != NULL
+               ? json_fail(&at, error, ERR_INVALID,
+                           "either a proxy user or spark.kerberos.principal, not both")
+               : OK;
+}
+
+/* Executors' names begin with it; Spark would refuse it when the driver has started. */
+static int check_executor_prefix(const struct spark_conf *conf, struct field_error *error) {
+    const struct spark_conf_entry *entry =
+        spark_conf_find(conf, "spark.kubernetes.executor.podNamePrefix");
+
+    if (entry == NULL || (strlen(entry->value) <= EXECUTOR_PREFIX_BYTES_MAX &&
+                          text_is_dns_subdomain(entry->value))) {
+        return OK;
+    }
+    return spark_conf_fail(entry, error, ERR_INVALID,
+                           "\"%s\" can't be the beginning of pods' names: 1 to %d of a-z, 0-9, - "
+                           "and dots",
+                           entry->value, EXECUTOR_PREFIX_BYTES_MAX);
+}
+
 int spark_check(const struct json_at *spec, const char *namespace_, struct spark_app *app,
                 struct field_error *error) {
     struct spark_conf *conf = &app->conf;
@@ -338,6 +370,8 @@ int spark_check(const struct json_at *spec, const char *namespace_, struct spark
     r = r < 0 ? r : check_template_file(app, "driver", app->driver_template, error);
     r = r < 0 ? r : check_template_file(app, "executor", app->executor_template, error);
     r = r < 0 ? r : check_truths(conf, error);
+    r = r < 0 ? r : check_proxy_user(spec, app, error);
+    r = r < 0 ? r : check_executor_prefix(conf, error);
     r = r < 0 ? r : check_excluded_steps(app, error);
     return r < 0 ? r : check_ports(conf, error);
 }

@@ -245,7 +245,9 @@ static int resolve_count(struct spark_app *app, struct field_error *error) {
     int r = spark_conf_get_bool(&app->conf, "spark.dynamicAllocation.enabled",
                                 &app->dynamic_allocation, error);
 
-    r = r < 0 ? r : spark_conf_get_count(&app->conf, key, 1, &instances, error);
+    r = r < 0 ? r
+              : spark_conf_get_count(&app->conf, key, app->dynamic_allocation ? 0 : 1, &instances,
+                                     error);
     if (r < 0) {
         return r;
     }

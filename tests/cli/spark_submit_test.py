@@ -93,6 +93,21 @@ conf_row("an option goes before --conf, wherever it stands",
 conf_row("the environment comes last",
          (*MAIN, JAR), {"spark.executor.memory": "3g", "spark.executor.cores": "2"},
          dict(env, SPARK_EXECUTOR_MEMORY="9g", SPARK_EXECUTOR_CORES="2"))
+conf_row("but for the folders for scratch files",
+         ("--conf", "spark.local.dir=/a", *MAIN, JAR), {"spark.local.dir": "/b,/c"},
+         {"SPARK_LOCAL_DIRS": "/b,/c"})
+PYTHONS = {"PYSPARK_PYTHON": "/p3", "PYSPARK_DRIVER_PYTHON": "/d3"}
+conf_row("the submitter's Pythons are the driver's", ("local:///a.py",),
+         {"spark.kubernetes.driverEnv.PYSPARK_PYTHON": "/p3",
+          "spark.kubernetes.driverEnv.PYSPARK_DRIVER_PYTHON": "/d3"}, PYTHONS)
+conf_row("unless a property names one", ("--conf", "spark.pyspark.python=/own", "local:///a.py"),
+         {"spark.kubernetes.driverEnv.PYSPARK_PYTHON": None,
+          "spark.kubernetes.driverEnv.PYSPARK_DRIVER_PYTHON": None}, PYTHONS)
+conf_row("and not those of a JVM's application", (*MAIN, JAR),
+         {"spark.kubernetes.driverEnv.PYSPARK_PYTHON": None}, PYTHONS)
+conf_row("YARN's keytab is as good",
+         ("--conf", "spark.yarn.keytab=local:///k", "--conf", "spark.yarn.principal=p", *MAIN, JAR),
+         {"spark.kerberos.keytab": "local:///k", "spark.kerberos.principal": "p"})
 conf_row("a value keeps its = signs and blanks",
          ("--conf", "spark.driver.extraJavaOptions=-Da=b -Dc=' d '", *MAIN, JAR),
          {"spark.driver.extraJavaOptions": "-Da=b -Dc=' d '"})

@@ -28,6 +28,7 @@ DIFFERENCES = (
     (r"properties\.spark\.kubernetes\.executor\.label\.nightshift/", "so do executors"),
     (r"map\.metadata\.labels\.spark-app-selector$", "the map can be found by its application"),
     (r"properties\.spark\.executor\.instances$", "the default of 2 is written down"),
+    (r"properties\.spark\.dynamicAllocation\.maxExecutors$", "an allocation without a bound has one"),
     (r"properties\.spark\.app\.submitTime$", "another moment"),
     (r"properties\.spark\.kubernetes\.submission\.waitAppCompletion$", "given to one of the two"),
     (r"annotations\.kubectl\.kubernetes\.io/default-container$",
@@ -179,6 +180,31 @@ ROWS += (
     ("krb5.conf of this machine", conf(KERBEROS + "krb5.path=KRB5") + PI + [JAR]),
     ("tokens in a Secret", conf(KERBEROS + "tokenSecret.name=tokens", KERBEROS + "tokenSecret.itemKey=item") +
      PI + [JAR]),
+)
+ROWS += (
+    ("more: an allocation without a bound", conf("spark.dynamicAllocation.enabled=true",
+                                                 "spark.dynamicAllocation.initialExecutors=2") + PI + [JAR]),
+    ("more: the block manager's common port", conf("spark.blockManager.port=7100") + PI + [JAR]),
+    ("more: the least overhead", conf("spark.driver.minMemoryOverhead=600m",
+                                      "spark.executor.minMemoryOverhead=700m") + PI + [JAR]),
+    ("more: a driver that works alone", conf(D + "master=local[2]") + PI + [JAR]),
+    ("more: no jar", PI + ["spark-internal", "x"]),
+    ("more: a class beside Python", PI + [PYTHON]),
+    ("more: packages", ["--packages", "a:b:1", "--exclude-packages", "c:d", "--repositories", "https://r"] + PI + [JAR]),
+    ("more: the application's id in labels and annotations", conf(
+        D + "label.app={{APP_ID}}", D + "annotation.app=x-{{APP_ID}}-{{EXECUTOR_ID}}") + PI + [JAR]),
+    ("more: two families of addresses", conf(D + "service.ipFamilyPolicy=PreferDualStack",
+                                             D + "service.ipFamilies=IPv4,IPv6") + PI + [JAR]),
+    ("more: a name of executors", conf(E + "podNamePrefix=mine", E + "deleteOnTermination=false") + PI + [JAR]),
+    ("more: several local folders", conf("spark.local.dir=/a,/b") + PI + [JAR]),
+    ("more: Pythons of its own", conf("spark.pyspark.python=/p3", "spark.pyspark.driver.python=/d3") + [PYTHON]),
+    ("more: what is not the user's to set", conf(
+        "spark.app.id=mine", "spark.driver.host=h", "spark.kubernetes.submitInDriver=false",
+        "spark.kubernetes.resource.type=r") + PI + [JAR]),
+    ("more: a folder of the node of a type", conf(
+        D + "volumes.hostPath.data.mount.path=/data", D + "volumes.hostPath.data.options.path=/mnt",
+        D + "volumes.hostPath.data.options.type=Directory") + PI + [JAR]),
+    ("more: a claim with labels", conf(*claim(D, "data", "OnDemand", "label.a=b", "annotation.c=d")) + PI + [JAR]),
 )
 
 
