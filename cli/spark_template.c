@@ -89,7 +89,8 @@ int spark_template_read(const char *uri, struct json_t **out_template, struct er
     buf_init(&text, LIMIT_SPEC_BYTES);
     if (input_read(path, &text) != 0) {
         r = error_set(error, ERR_NOT_FOUND, "%s: the pod template can't be read", path);
-    } else if (document_set_parse(buf_text(&text), text.bytes, LIMIT_SPEC_BYTES, &set, &problems) < 0) {
+    } else if (document_set_parse(buf_text(&text), text.bytes, LIMIT_SPEC_BYTES, &set, &problems) <
+               0) {
         r = complain(path, &problems, error);
     } else {
         r = read_pod(&set, out_template, error);

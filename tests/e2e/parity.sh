@@ -2,7 +2,7 @@
 # ./run parity [VERSION...]: the real spark-submit beside ours, object by object.
 #
 # Takes Spark from PyPI (pyspark, 400 MB each; kept in bin/spark) in the versions given, else the
-# newest 3.5 and the newest 4. Needs Java 17 and python3-venv. Some minutes a version: each row starts a JVM.
+# newest 3.5 and the newest 4. Needs Java 17 and python3-venv. Some minutes a version: each row starts a JVM, four at a time.
 #
 # Exit status: 0 no difference but those that are explained, 1 others, 2 it can't be tried here.
 set -euo pipefail

@@ -1,5 +1,5 @@
-/* What a cluster sends: pods (and how they ended), nodes, quotas, limit ranges, leases, an operator's
- * applications; and a credential plugin. */
+/* What a cluster sends: pods (and how they ended), nodes, quotas, limit ranges, leases, an
+ * operator's applications; and a credential plugin. */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
