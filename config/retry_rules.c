@@ -11,7 +11,7 @@
 
 static const char *const budgets[] = {"retries", "infra", "none", NULL};
 static const char *const avoids[] = {"no", "preferred", "required", NULL};
-static const char *const actions[] = {"Count", "Ignore", "FailJob", NULL};
+static const char *const actions[] = {"Count", "Ignore", "FailJob", "FailIndex", NULL};
 static const char *const operators[] = {"In", "NotIn", NULL};
 static const char *const statuses[] = {"True", "False", "Unknown", NULL};
 

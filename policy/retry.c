@@ -184,7 +184,7 @@ const struct retry_rule *retry_rule_of(const struct retry_rules *rules,
 /* --- Words ----------------------------------------------------------------------------------- */
 
 const char *retry_action_text(enum retry_action action) {
-    static const char *const texts[] = {"Count", "Ignore", "FailJob"};
+    static const char *const texts[] = {"Count", "Ignore", "FailJob", "FailIndex"};
 
     return texts[action];
 }

@@ -61,9 +61,10 @@ struct retry_growth {
 };
 
 enum retry_action {
-    RETRY_COUNT,  /* spends maxRetries, whatever its class */
-    RETRY_IGNORE, /* spends infraRetries */
-    RETRY_FAIL,   /* the job fails */
+    RETRY_COUNT,      /* spends maxRetries, whatever its class */
+    RETRY_IGNORE,     /* spends infraRetries */
+    RETRY_FAIL,       /* the job fails, and of an array all that is left of it is cancelled */
+    RETRY_FAIL_INDEX, /* of an array the element fails, the others go on */
 };
 
 struct retry_pattern {
@@ -139,7 +140,8 @@ struct retry_growth retry_growth_of(const struct retry_rules *rules,
 const struct retry_rule *retry_rule_of(const struct retry_rules *rules,
                                        const struct retry_signs *signs);
 
-const char *retry_action_text(enum retry_action action); /* "Count", "Ignore", "FailJob" */
+const char *
+retry_action_text(enum retry_action action); /* "Count", "Ignore", "FailJob", "FailIndex" */
 
 /* How often a job's attempts failed with a class, saturated: two words of bytes. */
 uint32_t retry_count_of(const uint64_t counts[2], enum failure failure);

@@ -126,7 +126,7 @@ static struct retry_rule *add_rule(struct cursor *cursor, struct retry_rules *ru
         return NULL;
     }
     rule = &rules->rules[rules->rule_count++];
-    rule->action = (enum retry_action)take_number(cursor, " ", 0, RETRY_FAIL);
+    rule->action = (enum retry_action)take_number(cursor, " ", 0, RETRY_FAIL_INDEX);
     return rule;
 }
 

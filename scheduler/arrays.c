@@ -135,6 +135,23 @@ void arrays_order(struct core *core, const struct event *event) {
     stop(core, event->job_id, event->kind == EVENT_CANCEL || event->kind == EVENT_HOLD);
 }
 
+static bool is_being_cancelled(const struct core *core, uint64_t array_id) {
+    for (size_t i = 0; i < core->order_count; i++) {
+        if (core->orders[i].first_id == array_id && core->orders[i].event.kind == EVENT_CANCEL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void arrays_fail(struct core *core, const struct entry *entry) {
+    const uint64_t array_id = entry->terms->array_id;
+
+    if (groups_array(entry) != NULL && !is_being_cancelled(core, array_id)) {
+        arrays_order(core, &(struct event){.kind = EVENT_CANCEL, .job_id = array_id});
+    }
+}
+
 /* What is over already, or can't be held, is left as it is; and tried again is what failed. */
 static void carry_out(struct core *core, const struct event *event) {
     static void (*const does[EVENT_KIND_COUNT])(struct core *, const struct event *) = {
@@ -154,10 +171,12 @@ static void end_order(struct core *core) {
     struct array_order *order = &core->orders[0];
 
     stop(core, order->first_id, false);
-    outbox_add_reply(&core->outbox, &(struct reply){.token = order->token,
-                                                    .first_id = order->first_id,
-                                                    .count = 1,
-                                                    .text = ""});
+    if (order->token != 0) {
+        outbox_add_reply(&core->outbox, &(struct reply){.token = order->token,
+                                                        .first_id = order->first_id,
+                                                        .count = 1,
+                                                        .text = ""});
+    }
     if (order->event.kind == EVENT_RETRY) {
         demand_destroy(order->event.retry.demand);
     }

@@ -33,6 +33,9 @@ void arrays_fill(struct core *core, struct group *group);
  * the others in those to come. The client is answered when it is done. */
 void arrays_order(struct core *core, const struct event *event);
 
+/* The element has failed, and with it its array: what is not over of it is cancelled. */
+void arrays_fail(struct core *core, const struct entry *entry);
+
 /* Go on with that. True: there is more to do. */
 bool arrays_go_on(struct core *core);
 

@@ -30,7 +30,8 @@ static void print_key(const struct entry *entry, enum scope scope, char out_key[
     if (scope == SCOPE_TEAM) {
         (void)snprintf(out_key, KEY_BYTES, "team:%s", terms->team);
     } else if (terms->schedule[0] != '\0') {
-        (void)snprintf(out_key, KEY_BYTES, "schedule:%s", terms->schedule);
+        runtime_history_key(terms->namespace, terms->schedule, name);
+        (void)snprintf(out_key, KEY_BYTES, "schedule:%s", name);
     } else {
         runtime_history_key(terms->namespace, entry->name, name);
         (void)snprintf(out_key, KEY_BYTES, "job:%s", name);

@@ -103,6 +103,7 @@ int daemon_load_facts(struct daemon *daemon) {
     } kinds[] = {
         {FACT_RUNS, load_runs},      {FACT_USAGE, load_usage}, {FACT_MEMORY, load_learnt},
         {FACT_BREAKER, load_learnt}, {FACT_GROUP, load_group}, {FACT_NOTICE, load_notice},
+        {FACT_NODE, load_learnt},
     };
     uint64_t damaged = 0;
     int r = OK;

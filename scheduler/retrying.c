@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "policy/avoid.h"
 #include "policy/demand_change.h"
+#include "scheduler/arrays.h"
 #include "scheduler/blamed.h"
 #include "scheduler/learnt.h"
 #include "scheduler/lifecycle.h"
@@ -292,7 +293,8 @@ static struct purse purse_of(struct entry *entry, enum retry_budget budget) {
 static enum retry_budget budget_of(const struct retry_class *class, const struct retry_rule *rule) {
     static const enum retry_budget budgets[] = {[RETRY_COUNT] = RETRY_BUDGET_USER,
                                                 [RETRY_IGNORE] = RETRY_BUDGET_INFRA,
-                                                [RETRY_FAIL] = RETRY_BUDGET_NONE};
+                                                [RETRY_FAIL] = RETRY_BUDGET_NONE,
+                                                [RETRY_FAIL_INDEX] = RETRY_BUDGET_NONE};
 
     return rule != NULL ? budgets[rule->action] : class->budget;
 }
@@ -351,6 +353,7 @@ struct verdict {
     struct retry_growth growth;
     enum retry_budget budget;
     const char *rule; /* of podFailurePolicy, what it does; NULL: none fits */
+    bool fails_array; /* it is FailJob, of an array's element */
 };
 
 static struct verdict judge(const struct core *core, const struct entry *entry,
@@ -363,6 +366,8 @@ static struct verdict judge(const struct core *core, const struct entry *entry,
         .growth = retry_growth_of(rules, &core->retry.growth),
         .rule = rule != NULL ? retry_action_text(rule->action) : NULL};
 
+    verdict.fails_array =
+        rule != NULL && rule->action == RETRY_FAIL && entry->terms->array[0] != '\0';
     verdict.budget = budget_of(&verdict.class, rule);
     free(rules);
     return verdict;
@@ -390,7 +395,8 @@ void retrying_decide(struct core *core, struct entry *entry, const struct diagno
     blamed_note(core, entry, diagnosis->failure);
     retry_count_add(course->failed_as, diagnosis->failure);
     if (verdict.rule != NULL) {
-        message = outbox_format(&core->outbox, "%s; podFailurePolicy: %s", message, verdict.rule);
+        message = outbox_format(&core->outbox, "%s; podFailurePolicy: %s%s", message, verdict.rule,
+                                verdict.fails_array ? ", so its array is cancelled" : "");
     }
     if (diagnosis->failure == FAILURE_OOM) { /* Of a job that fails, too: for the next night. */
         message = outbox_format(&core->outbox, "%s%s", message,
@@ -398,6 +404,9 @@ void retrying_decide(struct core *core, struct entry *entry, const struct diagno
     }
     if (is_over(entry, &verdict, &purse)) {
         fail(core, entry, &purse, &verdict.class, message);
+        if (verdict.fails_array) {
+            arrays_fail(core, entry);
+        }
         return;
     }
     avoid(core, entry, verdict.class.avoid);

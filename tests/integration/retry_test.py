@@ -479,6 +479,53 @@ def rules(world):
     same(daemon.wait_final(counted, "FAILED")["failure"], "evicted", "Count")
 
 
+@row("of an array FailIndex fails the element alone, FailJob ends it all; NotIn, and a status")
+def array_rules(world):
+    daemon = world.daemon
+    policy = {"rules": [
+        {"action": "FailIndex", "onExitCodes": {"operator": "In", "values": [7]}},
+        {"action": "FailJob", "onExitCodes": {"operator": "NotIn", "values": [1, 7]}},
+        {"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget"}]}]}
+
+    def array(name, exit_code, runtime):
+        return daemon.submit(pod_job(name, sim={"exit-code": exit_code, "runtime": runtime}, array="0-3%2",
+                                     retry={"maxRetries": 5, "backoff": SOON,
+                                            "podFailurePolicy": policy}))
+    alone = array("alone", "7", "50ms")
+    ended = array("ended", "9", "10m")
+    for place in range(4):
+        job = daemon.wait_final(alone + place, "FAILED")
+        same((job["attempts"], job["retries"], job["exitCode"]), (1, 0, 7), "FailIndex")
+    pod = attempt_runs(world, ended, 1)
+    attempt_runs(world, ended + 1, 1)
+    world.sim.fault(fault="kill-pod", namespace="default", pod=pod["metadata"]["name"], exitCode=9)
+    same(daemon.wait_final(ended, "FAILED")["attempts"], 1, "FailJob")
+    for place in range(1, 4):
+        daemon.wait_final(ended + place, "CANCELLED")
+    if "so its array is cancelled" not in daemon.events(ended)[-1]["text"]:
+        raise AssertionError(daemon.events(ended)[-1])
+    for status, attempts in (("False", 2), ("True", 1)):
+        evicted = hit(world, "evict", "status-" + status.lower(), retry={"podFailurePolicy": {
+            "rules": [{"action": "FailJob", "onPodConditions": [
+                {"type": "DisruptionTarget", "status": status}]}]}})
+        daemon.wait_job(evicted, "the rule is obeyed", lambda job, attempts=attempts: (
+            job["attempts"], job["state"]) == (attempts, "RUNNING" if attempts == 2 else "FAILED"))
+
+
+@row("retries of the infrastructure are bounded, and spend none of the program's")
+def infra_bounded(world):
+    job_id = submit(world, "unlucky", backoff=SOON, retry={"maxRetries": 1, "infraRetries": 2})
+    for number in (1, 2, 3):
+        pod = attempt_runs(world, job_id, number)
+        world.sim.fault(fault="evict", namespace="default", pod=pod["metadata"]["name"])
+    world.daemon.wait_final(job_id, "FAILED")
+    job = show(world, job_id)
+    same((job["attempts"], job["retries"], job["infraRetries"], job["failure"]),
+         (3, 0, 2, "evicted"))
+    if "infrastructure retries 2 of 2 used" not in world.daemon.events(job_id)[-1]["text"]:
+        raise AssertionError(world.daemon.events(job_id)[-1])
+
+
 @row("wrong rules are refused with their place")
 def wrong_rules(world):
     for policy in ({"rules": [{"action": "FailJob"}]},
@@ -565,6 +612,96 @@ def ceiling(world):
         raise AssertionError("grown to %d Mi" % grown)
 
 
+@row("nor further than a quota could ever hold for the whole gang")
+def quota_ceiling(world):
+    world.namespace("team")
+    world.quota("team", requests_memory="200Mi", limits_memory="160Mi")
+    job_id = submit(world, "hungry", backoff=SOON, memory="128Mi", namespace="team",
+                    retry={"memoryGrowth": {"percent": 300}})
+    until("it runs", lambda: world.daemon.job(job_id)["state"] == "RUNNING")
+    pod = world.pods("team", job_id)[0]
+    world.sim.fault(fault="oom-kill", namespace="team", pod=pod["metadata"]["name"])
+    world.daemon.wait_job(job_id, "attempt 2 runs", lambda job: job["attempts"] == 2 and
+                          job["state"] == "RUNNING")
+    same(show(world, job_id)["attemptList"][1]["driverMemoryBytes"] // MIB, 160)
+    if "the most that could start" not in str(world.daemon.events(job_id)):
+        raise AssertionError(world.daemon.events(job_id))
+
+
+# --- Nodes -------------------------------------------------------------------------------------
+
+def nightshift(world, *words):
+    return subprocess.run([world.programs["nightshift"], *words, "--server",
+                           "unix:" + world.daemon.socket], check=True, capture_output=True,
+                          timeout=60, text=True).stdout
+
+
+def fail_there(world, count):
+    """So many jobs are evicted from one node; returns it."""
+    jobs = [submit(world, "victim-%d" % n, retry={"classes": {"evicted": {"avoidNode": "no"}}})
+            for n in range(2 * count)]
+    where = {}
+    for job_id in jobs:
+        pod = attempt_runs(world, job_id, 1)
+        where.setdefault(pod["spec"]["nodeName"], []).append(pod["metadata"]["name"])
+    node, pods = max(where.items(), key=lambda item: len(item[1]))
+    for pod in pods[:count]:
+        world.sim.fault(fault="evict", namespace="default", pod=pod)
+    for job_id in jobs:
+        if main_pod(world, job_id, 1)["metadata"]["name"] in pods[:count]:
+            attempt_failed(world, job_id)
+    return node
+
+
+def avoided(world):
+    return [(one["key"], one["failures"], one["state"]) for one in
+            world.daemon.get("/v1/learnt")["items"] if one["kind"] == "node"]
+
+
+@row("a node that failed three jobs is kept off by all, until somebody says otherwise")
+def blamed(world):
+    node = fail_there(world, 3)
+    same(avoided(world), [(node, 3, "preferred")])
+    world.daemon.stop()
+    world.daemon.start()
+    same(avoided(world), [(node, 3, "preferred")], "after a restart")
+    job_id = submit(world, "innocent")
+    pod = attempt_runs(world, job_id, 1)
+    wish = {"weight": 100, "preference": {"matchFields": [
+        {"key": "metadata.name", "operator": "NotIn", "values": [node]}]}}
+    same(pod["spec"]["affinity"]["nodeAffinity"][
+        "preferredDuringSchedulingIgnoredDuringExecution"], [wish])
+    same([(one["name"], one["required"], one["failedJobs"])
+          for one in show(world, job_id)["avoidedNodes"]], [(node, False, 3)])
+    if node not in nightshift(world, "nodes") or \
+            "which failed 3 jobs" not in nightshift(world, "show", str(job_id)):
+        raise AssertionError(nightshift(world, "nodes") + nightshift(world, "show", str(job_id)))
+    same("nightshift_nodes_avoided 1\n" in world.daemon.ask("GET", "/metrics")[1], True)
+    nightshift(world, "nodes", "reset", node)
+    same(avoided(world), [])
+    other = submit(world, "later")
+    same("affinity" in attempt_runs(world, other, 1)["spec"], False)
+
+
+@row("with required nothing starts there, and its room does not count",
+     config={"retry": {"avoidNodes": {"forAll": "required"}}})
+def blamed_required(world):
+    node = fail_there(world, 3)
+    same(avoided(world), [(node, 3, "required")])
+    job_id = world.daemon.submit(pod_job("wide", cpu="3500m", sim={"runtime": "10m"}))
+    others = world.daemon.submit(pod_job("wide", cpu="3500m", sim={"runtime": "10m"}))
+    until("one of them runs", lambda: "RUNNING" in (world.daemon.job(job_id)["state"],
+                                                    world.daemon.job(others)["state"]))
+    waits = world.daemon.wait_reason(others, "Capacity")
+    if "1 of 2 nodes match" not in waits:
+        raise AssertionError(waits)
+    why = world.daemon.get("/v1/jobs/%d/why" % others)
+    same([one["message"].startswith("keeps off " + node) for one in why["checks"]
+          if one["check"] == "nodes"], [True])
+    nightshift(world, "nodes", "reset", node)
+    attempt_runs(world, others, 1)
+
+
 # --- By hand, and the breaker ------------------------------------------------------------------
 
 @row("a job that is over gets another attempt, with its budgets new")
@@ -603,6 +740,55 @@ def breaker(world):
          [("job:default/bad", 2, "app", 3)])
     daemon.post("/v1/learnt/forget?name=job:default/bad")
     daemon.wait_final(waits, "SUCCEEDED")
+
+
+@row("a breaker of a schedule, and of a team, is shown and reset by a command",
+     config={"retry": {"breaker": {"failures": 2, "teamFailures": 3, "pause": "1h"}},
+             "teams": [{"name": "red"}]})
+def breakers(world):
+    daemon = world.daemon
+    status, answer = daemon.try_submit({
+        "apiVersion": "nightshift/v1", "kind": "Schedule", "metadata": {"name": "nightly"},
+        "spec": {"cron": "0 3 1 1 *", "overlap": "Allow", "template": {
+            "spec": pod_job(sim={"exit-code": "3"}, retry={"maxRetries": 0})["spec"]}}})
+    same(status, 201, answer)
+    for _ in range(2):
+        daemon.post("/v1/schedules/default/nightly/trigger")
+    key = "schedule:default/nightly"
+    until("its breaker is open", lambda: key + "  open" in nightshift(world, "breakers"))
+    daemon.post("/v1/schedules/default/nightly/trigger")
+    waits = until("one waits", lambda: next(
+        (job["id"] for job in daemon.get("/v1/jobs")["items"]
+         if job["state"] == "QUEUED" and job["reason"]["code"] == "Breaker"), None))
+    nightshift(world, "breakers", "reset", key)
+    daemon.wait_final(waits, "FAILED")
+    for letter in "abc":  # Names of their own: else the name's breaker opens first.
+        daemon.wait_final(daemon.submit(pod_job(
+            "red-" + letter, sim={"exit-code": "5"}, team="red", retry={"maxRetries": 0})), "FAILED")
+    waits = daemon.submit(pod_job("red-fine", team="red"))
+    daemon.wait_reason(waits, "Breaker")
+    if "team:red" not in nightshift(world, "breakers"):
+        raise AssertionError(nightshift(world, "breakers"))
+    nightshift(world, "breakers", "reset", "team:red")
+    daemon.wait_final(waits, "SUCCEEDED")
+
+
+@row("nightshift retry, and --from-failed of a name: what failed gets another attempt, no others")
+def from_failed(world):
+    daemon = world.daemon
+    fails = {"fail-attempts": "2", "exit-code": "3"}
+    bad = [submit(world, "bad", sim=fails, retry={"maxRetries": 0}) for _ in range(2)]
+    other = submit(world, "other", sim=fails, retry={"maxRetries": 0})
+    good = submit(world, "bad", sim={"runtime": "50ms"})
+    for job_id in bad + [other]:
+        daemon.wait_final(job_id, "FAILED")
+    daemon.wait_final(good, "SUCCEEDED")
+    nightshift(world, "retry", "--from-failed", "-N", "bad")
+    for job_id in bad:
+        same(daemon.wait_final(job_id, "SUCCEEDED")["attempts"], 2)
+    same([daemon.job(job_id)["attempts"] for job_id in (other, good)], [1, 1])
+    nightshift(world, "retry", str(other))
+    same(daemon.wait_final(other, "SUCCEEDED")["attempts"], 2)
 
 
 if __name__ == "__main__":
