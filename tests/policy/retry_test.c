@@ -136,7 +136,7 @@ TEST(retry_rules_parse__reads_what_is_printed_and_nothing_else) {
         "",
         "c oom 2 3 5 1000 2000 3000;",
         "c image 0 0 -1 -1 -1 60000000;g 2000 68719476736;",
-        "x 2 0 main 42,43;x 1 1 * 1;p 1 DisruptionTarget=True,Foo=False;",
+        "x 2 0 main 42,43;x 3 0 * 9;x 1 1 * 1;p 1 DisruptionTarget=True,Foo=False;",
     };
     static const char *const bad[] = {
         "c",
@@ -144,7 +144,7 @@ TEST(retry_rules_parse__reads_what_is_printed_and_nothing_else) {
         "c nothing 0 0 -1 -1 -1 -1;",
         "c oom 9 0 -1 -1 -1 -1;",
         "x 2 0 main ;",
-        "x 3 0 main 1;",
+        "x 4 0 main 1;",
         "p 1 A;",
         "y 1;",
         "g 1;",
