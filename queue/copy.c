@@ -16,10 +16,9 @@
 #include "queue/pages.h"
 #include "queue/store.h"
 
-#define TRIES            1000 /* of catching the tables and their journal together */
-#define GENERATION_BYTES 24
-#define NAME_BYTES       64
-#define MAIN_TABLE       NULL
+#define TRIES      1000 /* of catching the tables and their journal together */
+#define NAME_BYTES 64
+#define MAIN_TABLE NULL
 
 /* What only the journal has: puts and deletes in their order, texts owned. */
 struct pending {
@@ -32,7 +31,7 @@ struct source {
     MDB_env *env;
     MDB_txn *txn;
     MDB_dbi meta;
-    char generation[GENERATION_BYTES];
+    char generation[META_BYTES];
     struct pending pending;
 };
 
@@ -97,26 +96,21 @@ static int open_env(struct source *source) {
     return r;
 }
 
-static int read_meta(MDB_txn *txn, MDB_dbi meta, const char *name, char *out, size_t room) {
-    MDB_val key = store_val(name, strlen(name));
-    MDB_val val;
-    int r = mdb_get(txn, meta, &key, &val);
+/* The file is its owner's to mend. */
+static int read_meta(MDB_txn *txn, MDB_dbi meta, const char *name, char out[META_BYTES]) {
+    bool torn;
 
-    out[0] = '\0';
-    if (r == 0) {
-        (void)snprintf(out, room, "%.*s", (int)val.mv_size, (const char *)val.mv_data);
-    }
-    return r;
+    return meta_get(txn, meta, name, out, &torn);
 }
 
 /* Is what the journal held still not in the tables? */
 static bool is_generation_current(const struct source *source) {
-    char now[GENERATION_BYTES];
+    char now[META_BYTES];
     MDB_txn *txn;
     bool same = false;
 
     if (mdb_txn_begin(source->env, NULL, MDB_RDONLY, &txn) == 0) {
-        (void)read_meta(txn, source->meta, "generation", now, sizeof now);
+        (void)read_meta(txn, source->meta, "generation", now);
         same = strcmp(now, source->generation) == 0;
         mdb_txn_abort(txn);
     }
@@ -127,8 +121,7 @@ static int begin(struct source *source) {
     int r = mdb_txn_begin(source->env, NULL, MDB_RDONLY, &source->txn);
 
     if (r == 0) {
-        r = read_meta(source->txn, source->meta, "generation", source->generation,
-                      sizeof source->generation);
+        r = read_meta(source->txn, source->meta, "generation", source->generation);
         r = r == MDB_NOTFOUND ? 0 : r; /* An older format has no journal. */
     }
     return r;
@@ -283,10 +276,8 @@ static int apply(struct target *target, const struct journal_op *op) {
 
 /* No journal that lies about belongs to the copy. */
 static int renew_generation(const struct source *source, struct target *target) {
-    MDB_val key = store_val("generation", 10);
-    char text[GENERATION_BYTES];
+    char text[META_BYTES];
     uint64_t generation;
-    MDB_val val;
     MDB_dbi meta;
     int r = mdb_dbi_open(target->txn, "meta", 0, &meta);
 
@@ -295,8 +286,7 @@ static int renew_generation(const struct source *source, struct target *target) 
     }
     rng_secret(&generation, sizeof generation);
     (void)snprintf(text, sizeof text, "%016llx", (unsigned long long)generation);
-    val = store_val(text, strlen(text));
-    return mdb_put(target->txn, meta, &key, &val, 0);
+    return meta_put(target->txn, meta, "generation", text);
 }
 
 static int write_target(struct source *source, struct target *target) {
@@ -351,19 +341,19 @@ int queue_copy(const char *folder, const char *path, struct error *error) {
 
 int queue_peek_next_id(const char *folder, uint64_t *out_next_id, struct error *error) {
     struct source source = {.folder = folder};
-    char text[24] = "";
+    char text[META_BYTES] = "";
     int r = open_source(&source, error);
 
     if (r == OK) {
-        r = store_fail(error, read_meta(source.txn, source.meta, "next-id", text, sizeof text),
+        r = store_fail(error, read_meta(source.txn, source.meta, "next-id", text),
                        "can't read the queue's own record");
     }
     for (size_t i = 0; r == OK && i < source.pending.count; i++) {
         const struct journal_op *op = &source.pending.ops[i];
 
-        if (op->table == TABLE_META && op->key_bytes == 7 && memcmp(op->key, "next-id", 7) == 0) {
-            (void)snprintf(text, sizeof text, "%.*s", (int)op->value_bytes,
-                           (const char *)op->value);
+        if (op->table == TABLE_META && op->key_bytes == 7 && memcmp(op->key, "next-id", 7) == 0 &&
+            !meta_unseal("next-id", op->value, op->value_bytes, text)) {
+            r = error_set(error, ERR_CORRUPT, "the queue's next-id is damaged");
         }
     }
     close_source(&source);

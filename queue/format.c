@@ -15,24 +15,17 @@
 #define FORMAT_OURS   2
 #define FORMAT_BYTES  64
 
-/* Copy a text of the meta table, cut to what fits. */
-static int get_meta(const struct queue *queue, const char *name, char *out, size_t room) {
-    MDB_val key = store_val(name, strlen(name));
-    MDB_val val;
-    int r = mdb_get(queue->txn, queue->tables[TABLE_META], &key, &val);
+/* A text of the meta table, mended if one of the two is damaged. */
+static int get_meta(struct queue *queue, const char *name, char out[META_BYTES]) {
+    bool torn;
+    int r = meta_get(queue->txn, queue->tables[TABLE_META], name, out, &torn);
 
-    if (r == 0) {
-        (void)snprintf(out, room, "%.*s", (int)val.mv_size, (const char *)val.mv_data);
-    }
-    return r;
+    return r == 0 && torn ? meta_mend(queue, name, out) : r;
 }
 
 /* Past the journal: of a transaction that is about to be committed. */
 static int put_meta(struct queue *queue, MDB_txn *txn, const char *name, const char *value) {
-    MDB_val key = store_val(name, strlen(name));
-    MDB_val val = store_val(value, strlen(value));
-
-    return mdb_put(txn, queue->tables[TABLE_META], &key, &val, 0);
+    return meta_put(txn, queue->tables[TABLE_META], name, value);
 }
 
 static int put_format(struct queue *queue, MDB_txn *txn) {
@@ -147,12 +140,16 @@ static int (*const steps[FORMAT_OURS])(struct queue *queue, MDB_txn *txn) = {
 
 /* Step by step from one format to the next, all in the open transaction. */
 static int migrate(struct queue *queue, uint32_t from) {
+    char next_id[META_BYTES];
     int r = 0;
 
     for (uint32_t format = from; format < FORMAT_OURS && r == 0; format++) {
         r = steps[format](queue, queue->txn);
     }
     queue->migrated_from = from;
+    r = r == 0 ? put_meta(queue, queue->txn, "uid", queue->uid) : r;
+    r = r == 0 ? get_meta(queue, "next-id", next_id) : r;
+    r = r == 0 ? put_meta(queue, queue->txn, "next-id", next_id) : r;
     return r == 0 ? put_format(queue, queue->txn) : r;
 }
 
@@ -185,10 +182,27 @@ static int adopt_format(struct queue *queue, const char *text, struct error *err
                                  : store_fail(error, migrate(queue, format), "can't migrate it");
 }
 
+/* Another program's, or a later one's, has no checksum that we know. */
+static int refuse_other_format(struct queue *queue, struct error *error) {
+    char text[FORMAT_BYTES];
+    MDB_val key = store_val("format", strlen("format"));
+    MDB_val val;
+
+    if (mdb_get(queue->txn, queue->tables[TABLE_META], &key, &val) != 0) {
+        return OK;
+    }
+    (void)snprintf(text, sizeof text, "%.*s", (int)val.mv_size, (const char *)val.mv_data);
+    text[strcspn(text, "#")] = '\0';
+    if (parse_format(text) != 0 && parse_format(text) <= FORMAT_OURS) {
+        return OK; /* One that we would know by its checksum: damaged. */
+    }
+    return adopt_format(queue, text, error);
+}
+
 /* Of the journal. A file that was just made, or of an earlier program, has none yet. */
 static int read_generation(struct queue *queue) {
-    char text[24];
-    int r = get_meta(queue, "generation", text, sizeof text);
+    char text[META_BYTES];
+    int r = get_meta(queue, "generation", text);
 
     if (r == MDB_NOTFOUND) {
         rng_secret(&queue->generation, sizeof queue->generation);
@@ -200,22 +214,40 @@ static int read_generation(struct queue *queue) {
     return r;
 }
 
-int format_read(struct queue *queue, struct error *error) {
-    char format[FORMAT_BYTES];
-    int code = get_meta(queue, "format", format, sizeof format);
+static int read_all(struct queue *queue, struct error *error) {
+    char format[META_BYTES];
+    char uid[META_BYTES];
+    int code = get_meta(queue, "format", format);
     int r;
 
+    if (code == MDB_CORRUPTED) {
+        r = refuse_other_format(queue, error);
+        if (r < 0) {
+            return r;
+        }
+    }
     if (code == 0) {
-        code = get_meta(queue, "uid", queue->uid, sizeof queue->uid);
+        code = get_meta(queue, "uid", uid);
     }
-    if (code == MDB_NOTFOUND) {
-        return error_set(error, ERR_CORRUPT, "its own record is missing: not a queue, or damaged");
+    if (code == MDB_NOTFOUND || code == MDB_CORRUPTED) {
+        return error_set(error, ERR_CORRUPT,
+                         "its own record is missing or damaged: not a queue, or restore a backup");
     }
+    (void)snprintf(queue->uid, sizeof queue->uid, "%.*s", QUEUE_UID_BYTES - 1, uid);
     r = store_fail(error, code, "can't read its own record");
     if (r == OK) {
         r = adopt_format(queue, format, error);
     }
     return r == OK ? store_fail(error, read_generation(queue), "can't read its own record") : r;
+}
+
+int format_read(struct queue *queue, struct error *error) {
+    int r;
+
+    queue->is_past_journal = true; /* What is mended is committed with the tables. */
+    r = read_all(queue, error);
+    queue->is_past_journal = false;
+    return r;
 }
 
 /* The highest id there is: whatever next-id says, none is given twice. */
@@ -235,16 +267,16 @@ static int read_last_id(struct queue *queue, uint64_t *out_id) {
 }
 
 int format_read_next_id(struct queue *queue, struct error *error) {
-    char next[24];
+    char next[META_BYTES];
     uint64_t last_id = 0;
-    int code = get_meta(queue, "next-id", next, sizeof next);
+    int code = get_meta(queue, "next-id", next);
 
     if (code == 0) {
         code = read_last_id(queue, &last_id);
         queue->next_id = strtoull(next, NULL, 10);
     }
-    if (code == MDB_NOTFOUND || (code == 0 && queue->next_id == 0)) {
-        return error_set(error, ERR_CORRUPT, "its next-id is missing or damaged");
+    if (code == MDB_NOTFOUND || code == MDB_CORRUPTED || (code == 0 && queue->next_id == 0)) {
+        return error_set(error, ERR_CORRUPT, "its next-id is missing or damaged: restore a backup");
     }
     if (last_id >= queue->next_id) {
         queue->next_id = last_id + 1;

@@ -72,7 +72,7 @@ static void print_name(struct buf *out, enum store_table table, MDB_val key) {
     } else if (table == TABLE_FACTS && key.mv_size > 2) {
         buf_add_format(out, "%u/%.*s", *(const unsigned char *)key.mv_data, (int)key.mv_size - 2,
                        (const char *)key.mv_data + 1);
-    } else if (table == TABLE_SUBMISSIONS && is_printable(key)) {
+    } else if ((table == TABLE_SUBMISSIONS || table == TABLE_META) && is_printable(key)) {
         buf_add(out, key.mv_data, key.mv_size);
     } else {
         add_hex(out, key);

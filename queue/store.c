@@ -422,11 +422,6 @@ int store_cursor_del(struct queue *queue, enum store_table table, MDB_cursor *cu
     return mdb_cursor_del(cursor, 0);
 }
 
-int store_put_meta(struct queue *queue, const char *name, const char *value) {
-    return store_put(queue, TABLE_META, store_val(name, strlen(name)),
-                     store_val(value, strlen(value)));
-}
-
 /* Commit the transaction and begin the next one: the journal is empty then. */
 static int fold(struct queue *queue) {
     uint64_t generation;

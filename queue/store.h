@@ -130,7 +130,6 @@ int store_sync_folder(const char *folder, struct error *error) MUST_CHECK;
 int store_put(struct queue *queue, enum store_table table, struct MDB_val key, struct MDB_val val);
 int store_del(struct queue *queue, enum store_table table, struct MDB_val key);
 int store_cursor_del(struct queue *queue, enum store_table table, struct MDB_cursor *cursor);
-int store_put_meta(struct queue *queue, const char *name, const char *value);
 
 /* Make durable what was put and deleted since the last time; an errno or LMDB's code. After a
  * failure, of these or of the above, the queue must be reopened. */
@@ -166,7 +165,25 @@ int store_quarantine(struct queue *queue, enum store_table table, struct MDB_val
 void store_forget_moved(struct queue *queue);
 void store_finish_damage(struct queue *queue);
 
-/* --- format.c: the queue's own record --------------------------------------------------------- */
+/* --- meta.c: the texts of the queue's own record, twice and with checksums ------------------- */
+
+#define META_BYTES 96
+
+/* LMDB's code; MDB_CORRUPTED: both are damaged. Torn: only one could be read. */
+int meta_get(struct MDB_txn *txn, unsigned table, const char *name, char out[META_BYTES],
+             bool *out_torn);
+int meta_put(struct MDB_txn *txn, unsigned table, const char *name, const char *text);
+int store_put_meta(struct queue *queue, const char *name, const char *text); /* as store_put() */
+
+/* Write both again, from the one that could be read; the other goes to the quarantine. */
+int meta_mend(struct queue *queue, const char *name, const char *text);
+
+/* As it is stored. */
+void meta_seal(const char *name, const char *text, char out[META_BYTES]);
+bool meta_unseal(const char *name, const void *bytes, size_t count, char out[META_BYTES]);
+bool meta_is_whole(struct MDB_val key, struct MDB_val val);
+
+/* --- format.c: what the record says --------------------------------------------------------- */
 
 /* Make STORE_FILE if it isn't there: all of it or nothing. */
 int format_make_file(struct queue *queue, struct error *error) MUST_CHECK;

@@ -259,13 +259,20 @@ static void check_fact_record(struct verify *verify, MDB_val key, MDB_val val) {
     }
 }
 
+static void check_meta_record(struct verify *verify, MDB_val key, MDB_val val) {
+    if (!meta_is_whole(key, val)) {
+        complain(verify, "the queue's own record: %.*s is damaged", (int)key.mv_size,
+                 (const char *)key.mv_data);
+    }
+}
+
 static const struct {
     enum store_table table;
     void (*check)(struct verify *verify, MDB_val key, MDB_val val);
 } checks[] = {
     {TABLE_JOBS, check_job_record},     {TABLE_ATTEMPTS, check_attempt_record},
     {TABLE_EVENTS, check_event_record}, {TABLE_SUBMISSIONS, check_submission_record},
-    {TABLE_FACTS, check_fact_record},
+    {TABLE_FACTS, check_fact_record},   {TABLE_META, check_meta_record},
 };
 
 int queue_verify_all(struct queue *queue, void (*problem)(void *context, const char *text),

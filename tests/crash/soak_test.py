@@ -84,10 +84,11 @@ def soak(world, seconds, rate):
 def check(samples):
     """What it takes in the second half is what it took in the first one, and a tenth at most."""
     half = len(samples) // 2
-    for what in ("file_bytes", "rss_bytes", "descriptors", "jobs"):
+    # As many connections as requests may be on their way at such a moment.
+    for what, more in (("file_bytes", 0), ("rss_bytes", 0), ("descriptors", 64), ("jobs", 40)):
         early = max(getattr(sample, what) for sample in samples[:half])
         late = max(getattr(sample, what) for sample in samples[half:])
-        if late > early * 1.1 + 4:
+        if late > early * 1.1 + more:
             raise AssertionError("%s grew from %d to %d" % (what, early, late))
 
 

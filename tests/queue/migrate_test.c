@@ -154,7 +154,7 @@ TEST_WITHIN(queue_open__migrates_all_or_nothing_when_the_power_goes, 120) {
 
 /* As if a later nightshift had been here. */
 static void write_format(const char *folder, const char *format) {
-    MDB_val key = {.mv_size = 6, .mv_data = (char[]){"format"}};
+    MDB_val key = {.mv_size = 6, .mv_data = (char[]){"format~"}};
     MDB_val val = {.mv_size = strlen(format), .mv_data = (void *)(uintptr_t)format};
     MDB_env *env;
     MDB_txn *txn;
@@ -166,6 +166,8 @@ static void write_format(const char *folder, const char *format) {
     CHECK_EQ(mdb_txn_begin(env, NULL, 0, &txn), 0, "txn");
     CHECK_EQ(mdb_dbi_open(txn, "meta", 0, &meta), 0, "table");
     CHECK_EQ(mdb_put(txn, meta, &key, &val, 0), 0, "put");
+    key.mv_size++;
+    CHECK_EQ(mdb_put(txn, meta, &key, &val, 0), 0, "put its copy");
     CHECK_EQ(mdb_txn_commit(txn), 0, "commit");
     mdb_env_close(env);
 }
