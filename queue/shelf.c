@@ -464,6 +464,24 @@ static int check_users_record(struct queue *queue, const struct shelf_check *che
     return 0;
 }
 
+/* Under a hash is the number of a content that has it. */
+static int check_index_record(struct queue *queue, const struct shelf_check *check, uint64_t hash) {
+    uint64_t number = 0;
+    struct buf content;
+    int r = find_number(queue, check->shelf, hash, &number);
+
+    if (r != 0) {
+        return r;
+    }
+    buf_init(&content, LIMIT_SPEC_BYTES);
+    r = shelf_read(queue, check->shelf, number, &content);
+    if (r == MDB_NOTFOUND || (r == 0 && hash_of(check->shelf, &content) != hash)) {
+        tell(check, number, "is found by a hash that is not its own");
+    }
+    buf_finish(&content);
+    return 0;
+}
+
 static int each_number(struct queue *queue, const struct shelf_check *check, enum store_table table,
                        int (*visit)(struct queue *queue, const struct shelf_check *check,
                                     uint64_t number)) {
@@ -484,6 +502,9 @@ int shelf_verify(struct queue *queue, const struct shelf_check *check) {
 
     if (r == 0) {
         r = each_number(queue, check, users_table(check->shelf), check_users_record);
+    }
+    if (r == 0) {
+        r = each_number(queue, check, index_table(check->shelf), check_index_record);
     }
     return store_err(r);
 }

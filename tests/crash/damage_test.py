@@ -4,6 +4,7 @@
 Usage: damage_test.py KUBESIM NIGHTSHIFTD DAMAGE_RECORD
 """
 import os
+import re
 import subprocess
 import sys
 
@@ -147,9 +148,115 @@ def page_torn(world):
     daemon.start()
 
 
+# --- Any record of any table -------------------------------------------------------------------
+
+TABLES = ["meta", "jobs", "attempts", "events", "terms", "terms-index", "terms-users", "texts",
+          "texts-index", "texts-users", "demands", "demands-index", "demands-users", "submissions",
+          "facts", "quarantine"]
+NOTIFY = {"receivers": [{"name": "nobody", "webhook": {"url": "http://127.0.0.1:9/"}}],
+          "routes": [{"receivers": ["nobody"], "events": ["failed"]}]}
+SCHEDULE = {"apiVersion": "nightshift/v1", "kind": "Schedule", "metadata": {"name": "nightly"},
+            "spec": {"cron": "0 0 1 1 *", "zone": "UTC",
+                     "template": {"spec": pod_job()["spec"]}}}
+
+
+def furnish(world):
+    """A queue with something in each table."""
+    daemon = world.daemon
+    status, answer = daemon.try_submit(SCHEDULE)
+    if status not in (200, 201):
+        raise AssertionError("%d %s" % (status, answer))
+    ended = [daemon.submit(pod_job("ended", sim={"runtime": "20ms"}), key="ended"),
+             daemon.submit(pod_job("fails", sim={"runtime": "20ms", "exit-code": "1"},
+                                   retry={"maxRetries": 1}))]
+    daemon.wait_final(ended[0], "SUCCEEDED")
+    daemon.wait_final(ended[1], "FAILED")
+    for number in range(3):
+        daemon.submit(pod_job("held", hold=True), key="held-%d" % number)
+    damage(world, "attempts/%d/1" % ended[0])  # For the quarantine.
+    until("it is moved", lambda: daemon.get("/v1/status")["store"]["quarantined"] == 1)
+    if daemon.stop() != 0 or problems(daemon) != 2:
+        raise AssertionError("it did not stop in good order")
+    daemon.process = None
+
+
+def problems(daemon):
+    """How many verify finds; what it mends by itself is in quarantine then."""
+    done = subprocess.run([daemon.program, "admin", "--config", daemon.config_file, "verify"],
+                          capture_output=True, text=True, check=False, timeout=60)
+    return sum(map(int, re.search(r"(\d+) in quarantine: (\d+) problems", done.stdout).groups()))
+
+
+def harmed(world, table_name, nth, how):
+    """The daemon starts over a harmed record, or says what is wrong and need not be started again;
+    verify finds it. False: there is no such record."""
+    daemon = world.daemon
+    folder = os.path.join(world.folder.name, "data", "queue")
+    with open(os.path.join(folder, "data.mdb"), "rb") as file:
+        whole = file.read()
+    done = subprocess.run([TOOL[0], folder, table_name, "#%d" % nth, how], check=False)
+    if done.returncode == 3:
+        return False
+    if done.returncode != 0:
+        raise AssertionError("damage_record: %d" % done.returncode)
+    what = "%s, record %d, %s" % (table_name, nth, how)
+    # What is in quarantine already is a problem of its own; as for what is there, nobody knows.
+    found = problems(daemon) >= (2 if table_name == "quarantine" else 3)
+    for again in (False, True) if how == "value" else (False,):
+        if os.path.exists(daemon.log_file):
+            os.unlink(daemon.log_file)
+        daemon.start(ready=False)
+        until("%s: it starts, or says why not" % what, lambda: daemon.process.poll() is not None or
+              "event=listening" in daemon.log())
+        if daemon.process.poll() is not None:
+            raise AssertionError("%s: ended with %d\n%s" % (what, daemon.wait(), daemon.log()))
+        if not found and 'record="%s/' % table_name not in daemon.log():
+            raise AssertionError("%s: neither verify nor the log tells of it" % what)
+        # New work is taken, and what is there is shown.
+        status, answer = daemon.try_submit(pod_job("new", hold=True))
+        if status != 201 or len(daemon.get("/v1/jobs")["items"]) < 4:
+            raise AssertionError("%s: %d %s" % (what, status, answer))
+        for job in daemon.get("/v1/jobs")["items"]:
+            daemon.ask("GET", "/v1/jobs/%d/events" % job["id"])
+        if again:
+            daemon.kill()
+        elif daemon.stop() != 0:
+            raise AssertionError("%s: it did not stop in good order" % what)
+        found = True
+    daemon.process = None
+    with open(os.path.join(folder, "data.mdb"), "wb") as file:
+        file.write(whole)
+    for name in ("journal", "lock.mdb"):
+        os.unlink(os.path.join(folder, name))
+    return True
+
+
+def harm_tables(world, tables, every):
+    furnish(world)
+    count = 0
+    for table_name in tables:
+        most = 1000 if every else 9 if table_name == "facts" else 4 if table_name == "meta" else 1
+        for nth in range(most):
+            if not all([harmed(world, table_name, nth, how) for how in ("value", "key", "cut")]):
+                if nth == 0:
+                    raise AssertionError("nothing is in %s" % table_name)
+                break
+            count += 3
+    print("damage: %d harms of %s" % (count, ", ".join(tables)), flush=True)
+
+
+def add_harms(every):
+    for first in range(0, len(TABLES), 4):
+        tables = TABLES[first:first + 4]
+        ROWS.row("a harmed record of %s is found, told of, and stops nothing" % ", ".join(tables),
+                 config={"notifications": NOTIFY})(
+                     lambda world, tables=tables: harm_tables(world, tables, every))
+
+
 def main():
     programs, rest = table.programs_of(sys.argv[1:])
     TOOL.append(os.path.abspath(rest[0]))
+    add_harms(rest[1:] == ["every"])
     sys.exit(ROWS.run(programs))
 
 

@@ -348,7 +348,7 @@ def fill_disk(world, data):
     daemon = world.daemon
     daemon.start()
     ids = [daemon.submit(pod_job("before-%d" % n, sim={"runtime": "1s"})) for n in range(10)]
-    daemon.wait_state(ids[0], "RUNNING")
+    daemon.wait_state(ids[0], "RUNNING", "SUCCEEDED")
     ballast = os.path.join(data, "ballast")
     fill_up(ballast)
     refused(daemon.try_submit(pod_job("new")), "no room on the disk")
