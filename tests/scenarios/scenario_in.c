@@ -528,6 +528,17 @@ static void started(struct words *words) {
     }
 }
 
+/* application JOB.ATTEMPT going|completed|failed : what the Spark operator says */
+static void application(struct words *words) {
+    static const char *const ends[] = {"going", "completed", "failed"};
+    struct application_event *application = &add(words, EVENT_APPLICATION)->application;
+
+    application->job_id = job_and_attempt(words, need(words, "job.attempt"), &application->attempt);
+    application->end =
+        (enum application_end)choice(words, need(words, "its end"), ends, ARRAY_LEN(ends));
+    application->text = words->rest;
+}
+
 static void deleted(struct words *words) {
     static const char *const results[] = {"failed", "gone"};
     struct deleted_event *deleted = &add(words, EVENT_DELETED)->deleted;
@@ -822,12 +833,17 @@ static const struct {
     const char *verb;
     void (*read)(struct words *words);
 } verbs[] = {
-    {"submit", submit},   {"cancel", cancel},   {"hold", hold},     {"release", release},
-    {"ask", ask},         {"pod", pod},         {"node", node},     {"quota", quota},
-    {"limits", limits},   {"gone", gone},       {"synced", synced}, {"denied", denied},
-    {"started", started}, {"deleted", deleted}, {"drain", drain},   {"outlook", outlook},
-    {"settings", reload}, {"lost", lost},       {"teams", teams},   {"retry", retry},
-    {"forget", forget},
+    {"submit", submit},   {"cancel", cancel},
+    {"hold", hold},       {"release", release},
+    {"ask", ask},         {"pod", pod},
+    {"node", node},       {"quota", quota},
+    {"limits", limits},   {"gone", gone},
+    {"synced", synced},   {"denied", denied},
+    {"started", started}, {"deleted", deleted},
+    {"drain", drain},     {"outlook", outlook},
+    {"settings", reload}, {"lost", lost},
+    {"teams", teams},     {"retry", retry},
+    {"forget", forget},   {"application", application},
 };
 
 void scenario_add_event(struct scenario *scenario, char *text) {
