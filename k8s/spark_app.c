@@ -136,8 +136,11 @@ static int add_own_jar(struct spark_app *app) {
     char *text;
     int r;
 
-    if (app->language != SPARK_JVM || strcmp(app->resource, "spark-internal") == 0) {
+    if (app->language != SPARK_JVM) {
         return OK;
+    }
+    if (strcmp(app->resource, "spark-internal") == 0) {
+        return jars != NULL ? OK : spark_conf_set(&app->conf, "spark.jars", "", "");
     }
     text = jars == NULL || jars->value[0] == '\0' ? mem_copy_text(app->resource)
                                                   : mem_format("%s,%s", jars->value, app->resource);

@@ -299,6 +299,25 @@ static void put_security(const struct spark_attempt *attempt, struct json_t *con
     }
 }
 
+/* Its name; from Spark 4.1 on with Spark's version in it where {{SPARK_VERSION}} stands. */
+static void put_image(const struct spark_attempt *attempt, struct json_t *container) {
+    static const char variable[] = "{{SPARK_VERSION}}";
+    const char *image = get_either(attempt, "spark.kubernetes.driver.container.image",
+                                   "spark.kubernetes.container.image");
+    const bool is_replaced = spark_version_at_least(&attempt->app->version, 4, 1);
+    struct buf name;
+
+    buf_init(&name, (size_t)2 * LIMIT_SPEC_BYTES);
+    for (const char *at; is_replaced && (at = strstr(image, variable)) != NULL;
+         image = at + strlen(variable)) {
+        buf_add(&name, image, (size_t)(at - image));
+        buf_add_text(&name, attempt->app->version.text);
+    }
+    buf_add_text(&name, image);
+    json_put_text(container, "image", buf_text(&name));
+    buf_finish(&name);
+}
+
 /* Make Spark's container of the template's. */
 static void fill_container(const struct spark_attempt *attempt, const char *local_dirs,
                            struct json_t *container) {
@@ -307,9 +326,7 @@ static void fill_container(const struct spark_attempt *attempt, const char *loca
     struct json_t *resources = spark_template_object(container, "resources");
 
     json_put_text(container, "name", spark_driver_container_name(attempt->app));
-    json_put_text(container, "image",
-                  get_either(attempt, "spark.kubernetes.driver.container.image",
-                             "spark.kubernetes.container.image"));
+    put_image(attempt, container);
     json_put_text(container, "imagePullPolicy", pull != NULL ? pull : "IfNotPresent");
     add_args(attempt, spark_template_list(container, "args"));
     add_ports(attempt, spark_template_list(container, "ports"));

@@ -195,9 +195,8 @@ ROWS += (
     ("more: a driver that works alone", conf(D + "master=local[2]") + PI + [JAR]),
     ("more: no jar", PI + ["spark-internal", "x"]),
     ("more: a class beside Python", PI + [PYTHON]),
-    ("more: packages", ["--packages", "a:b:1", "--exclude-packages", "c:d", "--repositories", "https://r"] + PI + [JAR]),
-    ("more: the application's id in labels and annotations", conf(
-        D + "label.app={{APP_ID}}", D + "annotation.app=x-{{APP_ID}}-{{EXECUTOR_ID}}") + PI + [JAR]),
+    ("more: the application's id in an annotation", conf(
+        D + "annotation.app=x-{{APP_ID}}-{{EXECUTOR_ID}}") + PI + [JAR]),
     ("more: two families of addresses", conf(D + "service.ipFamilyPolicy=PreferDualStack",
                                              D + "service.ipFamilies=IPv4,IPv6") + PI + [JAR]),
     ("more: a name of executors", conf(E + "podNamePrefix=mine", E + "deleteOnTermination=false") + PI + [JAR]),

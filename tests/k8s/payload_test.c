@@ -630,6 +630,30 @@ TEST(payload_version__is_told_from_the_image_where_nothing_says_it) {
     }
 }
 
+TEST(payload_bodies__have_sparks_version_in_the_images_name_from_4_1_on) {
+    static const char *const rows[][2] = {
+        {"4.1.2", "r:5000/spark:4.1.2-java21-4.1.2"},
+        {"4.0.1", "r:5000/spark:{{SPARK_VERSION}}-java21-{{SPARK_VERSION}}"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char spec[512];
+        struct payload *payload;
+        struct payload_run run = run_of("pi");
+        json_t *pod;
+
+        (void)snprintf(spec, sizeof spec,
+                       "'image':'r:5000/spark:{{SPARK_VERSION}}-java21-{{SPARK_VERSION}}',"
+                       "'sparkVersion':'%s','mainClass':'C','mainApplicationFile':'local:///a.jar'",
+                       rows[i][0]);
+        payload = must_read(spec, rows[i][0]);
+        pod = parsed(payload_pod_body(payload, &run));
+        CHECK_STR(text_at(pod, "spec.containers.0.image"), rows[i][1], rows[i][0]);
+        json_decref(pod);
+        payload_destroy(payload);
+    }
+}
+
 /* Who says so may let a container gain rights again. */
 TEST(payload_bodies__forbid_more_rights_unless_told_otherwise) {
     static const struct {
