@@ -54,18 +54,21 @@ static void check_records(const uint8_t *data, size_t size) {
     (void)!record_decode_attempt(1, 1, data, size, &attempt);
     (void)!record_decode_event(1, 0, data, size, &event);
     (void)!record_decode_submission("key", data, size, &submission);
-    (void)!record_decode_fact(FACT_USAGE, "key", data, size, &value);
+#define DECODE_FACT(name, number, type, member) \
+    (void)!record_decode_fact(name, "key", data, size, &value);
+    FACT_LIST(DECODE_FACT)
+#undef DECODE_FACT
     (void)!record_decode_content(SHELF_SPECS, 1, data, size, &content, &count);
     (void)!record_decode_users(SHELF_SPECS, 1, data, size, &users);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    const struct field_table *const tables[] = {
-        record_fields(RECORD_OF_ATTEMPT),
-        record_fields(RECORD_OF_EVENT),
-        record_fields(RECORD_OF_SUBMISSION),
-        fact_fields(FACT_USAGE),
-        fact_fields(FACT_RUNS),
+    const struct field_table *const tables[] = {record_fields(RECORD_OF_ATTEMPT),
+                                                record_fields(RECORD_OF_EVENT),
+                                                record_fields(RECORD_OF_SUBMISSION),
+#define FACT_FIELDS(name, number, type, member) fact_fields(name),
+                                                FACT_LIST(FACT_FIELDS)
+#undef FACT_FIELDS
     };
 
     if (size == 0) {

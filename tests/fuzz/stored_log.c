@@ -27,7 +27,7 @@ static void write_file(const char *path, const uint8_t *data, size_t size) {
 }
 
 static void check_file(const uint8_t *data, size_t size) {
-    char folder[] = "/tmp/stored-log-XXXXXX";
+    char folder[] = "/dev/shm/stored-log-XXXXXX";
     char path[64];
     char part[64];
     struct buf text;

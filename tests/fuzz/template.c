@@ -14,7 +14,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    char folder[] = "/tmp/template-XXXXXX";
+    char folder[] = "/dev/shm/template-XXXXXX";
     struct error error = {0};
     json_t *template = NULL;
     char path[64];

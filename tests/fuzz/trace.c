@@ -85,7 +85,7 @@ static void check_groups(const char *text) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const char *const endings[] = {"swf", "json", "tsv", ""};
     const char *ending = endings[size % ARRAY_LEN(endings)];
-    char folder[] = "/tmp/trace-XXXXXX";
+    char folder[] = "/dev/shm/trace-XXXXXX";
     char *text = mem_copy_text_n((const char *)data, size);
     char path[64];
     FILE *file;
