@@ -304,6 +304,8 @@ static void submit_word(struct words *words, struct event *event, struct new_job
         waits_for(words, job, value);
     } else if ((value = value_of(word, "array")) != NULL) {
         job->array = value;
+    } else if ((value = value_of(word, "elements")) != NULL) {
+        job->element_count = (uint64_t)number(words, value);
     } else if (strcmp(word, "always") == 0) {
         job->retry.always = true;
     } else if (strcmp(word, "hold") == 0) {
@@ -355,6 +357,10 @@ static void of_job(struct words *words, enum event_kind kind) {
     while ((word = next(words)) != NULL) {
         char *value = value_of(word, "token");
 
+        if (strcmp(word, "whole") == 0) { /* Of the array. */
+            event->whole = true;
+            continue;
+        }
         event->token = (uint64_t)number(words, value == NULL ? word : value);
     }
 }
@@ -755,6 +761,8 @@ static void read_settings(struct words *words, struct core_settings *settings) {
         }
         if (strcmp(word, "starts-per-turn") == 0) {
             settings->starts_per_turn_max = (size_t)number(words, value);
+        } else if (strcmp(word, "elements-per-turn") == 0) {
+            settings->elements_per_turn_max = (size_t)number(words, value);
         } else if (strcmp(word, "start-timeout") == 0) {
             settings->start_timeout_us = duration_us(words, value);
         } else if (strcmp(word, "executor-timeout") == 0) {

@@ -189,6 +189,11 @@ static void put_fact(struct scenario *scenario, const struct queue_change *chang
         scenario_keep_usage(scenario, &change->fact, false);
         return;
     }
+    if (change->fact.kind == FACT_ARRAY) {
+        buf_add_format(scenario->out, "> array %s made=%" PRIu64 "\n", change->fact.key,
+                       change->fact.value.array.made);
+        return;
+    }
     if (change->fact.kind == FACT_MEMORY) {
         buf_add_format(scenario->out, "> learnt %s driver=%" PRId64 " executors=%" PRId64 "\n",
                        change->fact.key, change->fact.value.memory.driver_bytes,
