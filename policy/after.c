@@ -141,6 +141,7 @@ bool after_next(struct after_reader *reader, struct after_item *out_item) {
         reader->failed = true;
         return false;
     }
+    reader->item.namespace = reader->namespace;
     reader->at += *reader->at == ',';
     if (!reader->item.is_array && reader->item.count > 1) {
         reader->left = reader->item.count - 1;

@@ -56,10 +56,11 @@ struct after_item {
     enum after_on on;
     enum after_otherwise otherwise;
     uint64_t first_id;
-    uint64_t count;       /* of an array's elements, or 1; 0: a schedule's runs */
-    bool is_array;        /* also of one element */
-    bool each;            /* of an array: the one with the job's own index */
-    const char *schedule; /* not ended: schedule_bytes of it */
+    uint64_t count;        /* of an array's elements, or 1; 0: a schedule's runs */
+    bool is_array;         /* also of one element */
+    bool each;             /* of an array: the one with the job's own index */
+    const char *namespace; /* of the schedule, as the reader was told; NULL: it was not */
+    const char *schedule;  /* not ended: schedule_bytes of it */
     size_t schedule_bytes;
     int32_t business_date;
 };
@@ -67,9 +68,10 @@ struct after_item {
 /* Append an item to others. */
 void after_print(const struct after_item *item, struct buf *out);
 
-/* The items of a text, one after the other. Begin with {.at = text}. */
+/* The items of a text, one after the other. Begin with {.at = text} and whose it is. */
 struct after_reader {
     const char *at;
+    const char *namespace; /* of the job: its schedules are meant; NULL: it does not matter */
     struct after_item item;
     uint64_t left; /* more jobs of the item's range */
     bool failed;   /* the text is no text of ours */

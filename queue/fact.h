@@ -99,7 +99,7 @@ struct fact_notice {
 };
 
 /* How members of a group ended that are forgotten: of an array ("array 100"), of a job that others
- * wait for ("17"), of a schedule's runs of a business date ("load@20779"). */
+ * wait for ("17"), of a schedule's runs of a business date ("spark/load@20779"). */
 struct fact_group {
     int64_t last_us; /* when the last of them ended */
     uint64_t ran;

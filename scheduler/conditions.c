@@ -56,7 +56,7 @@ static void mark(struct core *core, struct condition *condition) {
 
 static struct condition *create(struct core *core, struct terms *terms) {
     struct condition *condition = mem_alloc(1, sizeof *condition);
-    struct after_reader reader = {.at = terms->job.after};
+    struct after_reader reader = {.at = terms->job.after, .namespace = terms->job.namespace};
     struct after_item item;
 
     condition->terms = terms;

@@ -174,7 +174,7 @@ static struct graph_relation relation_of(const struct core *core, const struct e
 
 static void find_predecessors(const struct core *core, const struct entry *entry,
                               struct graph *graph) {
-    struct after_reader reader = {.at = entry->terms->after};
+    struct after_reader reader = {.at = entry->terms->after, .namespace = entry->terms->namespace};
     struct after_item item;
 
     while (after_next(&reader, &item)) {
@@ -196,6 +196,7 @@ static bool means(const struct after_item *item, const struct entry *entry) {
         return entry->id >= item->first_id && entry->id < item->first_id + item->count;
     }
     return entry->terms->schedule[0] != '\0' &&
+           strcmp(entry->terms->namespace, item->namespace) == 0 &&
            strlen(entry->terms->schedule) == item->schedule_bytes &&
            memcmp(entry->terms->schedule, item->schedule, item->schedule_bytes) == 0 &&
            entry_course(entry)->occurrence.business_date == item->business_date;
@@ -203,7 +204,7 @@ static bool means(const struct after_item *item, const struct entry *entry) {
 
 static void note_successor(const struct core *core, const struct entry *entry,
                            const struct entry *of, struct graph *graph) {
-    struct after_reader reader = {.at = entry->terms->after};
+    struct after_reader reader = {.at = entry->terms->after, .namespace = entry->terms->namespace};
     struct after_item item;
 
     while (after_next(&reader, &item)) {
@@ -225,7 +226,8 @@ static void each_waiting(const struct core *core, struct net *net, const struct 
 
     for (uint64_t id = 0; (entry = entries_next(&core->entries, id)) != NULL;) {
         const struct group *array = groups_array(entry);
-        struct after_reader reader = {.at = entry->terms->after};
+        struct after_reader reader = {.at = entry->terms->after,
+                                      .namespace = entry->terms->namespace};
         struct after_item item;
 
         id = array != NULL ? array->first_id + array->tally.total - 1 : entry->id;

@@ -16,8 +16,9 @@
 
 static char *key_of(const struct after_item *item) {
     if (item->count == 0) {
-        return mem_format("%.*s@%" PRId32, (int)item->schedule_bytes, item->schedule,
-                          item->business_date);
+        return mem_format("%s%s%.*s@%" PRId32, item->namespace != NULL ? item->namespace : "",
+                          item->namespace != NULL ? "/" : "", (int)item->schedule_bytes,
+                          item->schedule, item->business_date);
     }
     return mem_format("%s%" PRIu64, item->is_array ? ARRAY_KEY : "", item->first_id);
 }
@@ -181,7 +182,7 @@ struct memberships {
 };
 
 static char *run_key(const struct entry *entry) {
-    return mem_format("%s@%" PRId32, entry->terms->schedule,
+    return mem_format("%s/%s@%" PRId32, entry->terms->namespace, entry->terms->schedule,
                       entry_course(entry)->occurrence.business_date);
 }
 

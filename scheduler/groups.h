@@ -25,7 +25,7 @@ enum group_kind {
 struct group {
     enum group_kind kind;
     uint64_t first_id; /* of GROUP_RUNS: that of the latest member; 0: there is none */
-    char *key;         /* its fact's: "17", "array 100", "load@20779" */
+    char *key;         /* its fact's: "17", "array 100", "spark/load@20779" */
     struct after_tally tally;
     struct fact_group forgotten;    /* of it, those that are not in the view any more */
     int64_t last_us;                /* when the last of them ran first, or ended */
@@ -53,7 +53,7 @@ struct group {
 struct groups {
     struct map jobs;      /* id -> group */
     struct map arrays;    /* id of the first element -> group */
-    struct map runs;      /* "schedule@business date" -> group */
+    struct map runs;      /* "namespace/schedule@business date" -> group */
     struct group **dirty; /* to be settled in this turn */
     size_t dirty_count;
     size_t dirty_room;

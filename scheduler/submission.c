@@ -18,6 +18,7 @@
 #include "scheduler/daemon.h"
 #include "scheduler/front_team.h"
 #include "scheduler/known_manifests.h"
+#include "scheduler/schedule_circles.h"
 #include "scheduler/submission_after.h"
 
 /* Of one List so many kinds of manifests at most are read once more, so as to know them. */
@@ -350,6 +351,8 @@ static void read_schedule(struct daemon *daemon, const struct api_call *call,
     }
     read_after(daemon, work, &work->known->set, place, &schedule->job, problems);
     check_after(manifest, &schedule->job, problems);
+    schedule_circles_check(daemon->core, schedule->job.namespace, &work->known->set, place,
+                           problems);
     check_owner(daemon, call, work, manifest, problems);
 }
 

@@ -378,6 +378,10 @@ def after(world):
     daemon.put(schedule(name="load", job=pod_job(sim={"runtime": "1s"})))
     daemon.put(schedule(name="build", job=pod_job(sim={"runtime": "20ms"},
                                                   after=["schedule/load"])))
+    status, answer = daemon.try_submit(schedule(name="load", job=pod_job(after=["schedule/build"])))
+    same((status, [one["message"] for one in answer["error"]["details"]]),
+         (422, ["with schedules of the queue, runs wait for each other in a circle: "
+                "load -> build -> load"]))
     daemon.set_clock(minute - 0.2)
     load, build = (until("it fires", lambda name=name: next(iter(daemon.runs(name)), None))
                    for name in ("load", "build"))

@@ -222,13 +222,13 @@ TEST(arrays__try_again_the_elements_that_failed) {
 }
 
 /* A schedule's run of one business date. */
-static void submit_run(struct fixture *fixture, const char *schedule, int32_t date,
-                       const char *after) {
+static void submit_run_in(struct fixture *fixture, const char *namespace, const char *schedule,
+                          int32_t date, const char *after) {
     struct new_after items[4] = {{.is_here = false}};
     struct after_reader reader = {.at = after};
     struct new_job job = {
         .name = schedule,
-        .namespace = "red",
+        .namespace = namespace,
         .team = "red",
         .window = "",
         .schedule = schedule,
@@ -245,6 +245,11 @@ static void submit_run(struct fixture *fixture, const char *schedule, int32_t da
         job.after_count++;
     }
     turn(fixture, &event, 1);
+}
+
+static void submit_run(struct fixture *fixture, const char *schedule, int32_t date,
+                       const char *after) {
+    submit_run_in(fixture, "red", schedule, date, after);
 }
 
 static enum reason_code reason_of(const struct fixture *fixture, uint64_t id) {
@@ -265,9 +270,12 @@ TEST(conditions__wait_for_the_run_of_the_same_business_date) {
     submit_run(&fixture, "load", 19999, "");
     tell_pod(&fixture, 2, POD_STANDS_SUCCEEDED);
     CHECK_EQ(reason_of(&fixture, 1), REASON_DEPENDENCY, "yesterday's is another one");
+    submit_run_in(&fixture, "blue", "load", 20000, "");
+    tell_pod(&fixture, 3, POD_STANDS_SUCCEEDED);
+    CHECK_EQ(reason_of(&fixture, 1), REASON_DEPENDENCY, "and another namespace's");
     submit_run(&fixture, "load", 20000, "");
     CHECK_EQ(reason_of(&fixture, 1), REASON_DEPENDENCY, "it is there, and not over");
-    tell_pod(&fixture, 3, POD_STANDS_SUCCEEDED);
+    tell_pod(&fixture, 4, POD_STANDS_SUCCEEDED);
     CHECK(core_job(fixture.core, 1, &job) && job.state == JOB_SUBMITTING, "now it starts");
     CHECK_EQ(job.eligible_us, fixture.now.now_us, "and ages from here");
     finish(&fixture);
