@@ -21,7 +21,8 @@
 #define TRIES_MAX     3
 #define RETRY_US      (2 * CLOCK_US_PER_SECOND)
 #define TRIM_EVERY_US (3600 * CLOCK_US_PER_SECOND)
-#define HEAD_PART     4 /* a quarter of a log that is too long is its beginning */
+#define LOOK_BYTES    (256 * 1024) /* of a log, between two looks at the room on the disk */
+#define HEAD_PART     4            /* a quarter of a log that is too long is its beginning */
 
 /* The log of a pod that is not stored yet, or was stored while the pod still ran. */
 struct wanted {
@@ -38,6 +39,7 @@ struct wanted {
     bool complete; /* the call began after the end */
     struct log_stream *stream; /* of an executor that is followed live; NULL: of none */
     struct log_writer *writer;
+    size_t unlooked;           /* bytes since the room on the disk was looked at */
     struct poller_timer timer; /* of a delete that waits, or the next try */
     char *delete_uid;          /* a delete waits; NULL: none does */
 };
@@ -252,8 +254,15 @@ static void complain(struct wanted *wanted, const char *why) {
 
 static int on_bytes(void *context, const char *bytes, size_t count) {
     struct wanted *wanted = context;
+    struct error error = {0};
+    int r = OK;
 
-    return log_writer_add(wanted->writer, bytes, count);
+    wanted->unlooked += count;
+    if (wanted->unlooked > LOOK_BYTES) {
+        wanted->unlooked = 0;
+        r = log_shelf_check_room(wanted->collector->shelf, &error);
+    }
+    return r == OK ? log_writer_add(wanted->writer, bytes, count) : r;
 }
 
 /* It is in its place: with the pod's end nothing more is wanted. */
@@ -412,7 +421,8 @@ static void on_stream_end(void *context, enum log_stream_end end,
     if (end == LOG_STREAM_REFUSED) {
         (void)kube_status_error(status, "the pod's log", &error);
     } else if (end == LOG_STREAM_STOPPED) {
-        (void)error_set(&error, ERR_IO, "the log can't be written");
+        (void)error_set(&error, ERR_IO,
+                        "the log can't be written, or the disk has no room left for it");
     } else if (end == LOG_STREAM_BROKEN) {
         (void)!log_writer_add(wanted->writer, lost, strlen(lost)); /* What fails, fails again. */
     }
