@@ -30,6 +30,7 @@
 #define PROTECTION_US    (5 * MINUTE_US)
 #define ALARM_SLACK_US   5000000
 #define NOTICES_MAX      4096
+#define FACTS_MAX        32
 
 /* A pod of the cluster: the truth, which watches tell later. */
 struct world_pod {
@@ -57,8 +58,10 @@ struct note {
         NOTE_QUOTA,
         NOTE_STARTED,
         NOTE_DELETED,
-        NOTE_NOTIFIED
+        NOTE_NOTIFIED,
+        NOTE_NEWS
     } kind;
+    struct news_event news;
     struct notice_sent_event notified;
     unsigned index;       /* of the pod or namespace */
     struct world_pod pod; /* as it was when the note was written */
@@ -74,6 +77,12 @@ struct stored_notice {
     struct fact_notice value;
     unsigned got; /* how often its receiver had it */
     bool exists;  /* not dropped yet */
+};
+
+/* Memory that was grown, a breaker, or a node that failed jobs, on the fake disk. */
+struct stored_fact {
+    struct fact fact;
+    bool exists;
 };
 
 /* A job on the fake disk. */
@@ -135,6 +144,9 @@ struct world {
     int64_t hard[3]; /* cpu, memory, pods of each namespace */
     struct note *notes;
     unsigned note_count;
+    struct stored_fact facts[FACTS_MAX];
+    unsigned fact_count;
+    uint64_t retried_id;           /* in this turn, by hand; 0: nobody */
     struct stored_notice *notices; /* in the order they were made */
     unsigned notice_count;
     uint64_t note_order;
@@ -456,6 +468,31 @@ static void acknowledge(struct world *world, uint64_t id) {
     world->acknowledged = id > world->acknowledged ? (unsigned)id : world->acknowledged;
 }
 
+/* What a failed attempt cost: one of the budget that its class is paid from, and no more than there
+ * is. What we stopped ourselves, for another job or a window, costs nothing. */
+static void check_budget(const struct world *world, const struct job *before,
+                         const struct job *job) {
+    const bool is_user = job->failure == FAILURE_APP || job->failure == FAILURE_OOM ||
+                         job->failure == FAILURE_IMAGE || job->failure == FAILURE_CONFIG;
+    const uint32_t user = job->retries - before->retries;
+    const uint32_t infra = job->infra_retries - before->infra_retries;
+
+    if (job->failures <= before->failures) {
+        return; /* No failure, or a person gave it new budgets. */
+    }
+    if (job->state == JOB_RETRY_WAIT && (user != is_user || infra != !is_user)) {
+        broken(world, "a failure was not paid for as its class is", job->id);
+    }
+    if (job->state == JOB_FAILED && (user > 0 || infra > 0)) {
+        broken(world, "paid for an attempt that does not come", job->id);
+    }
+    if (job->state == JOB_FAILED && job->failure != FAILURE_DEADLINE &&
+        (is_user ? job->retries < job->retry.retries_max
+                 : job->infra_retries < job->retry.infra_retries_max)) {
+        broken(world, "failed with its budget unspent", job->id);
+    }
+}
+
 static void store_job(struct world *world, const struct job *job, const struct spec *spec) {
     struct stored_job *stored = &world->disk[job->id];
 
@@ -464,12 +501,15 @@ static void store_job(struct world *world, const struct job *job, const struct s
     }
 
     if (stored->exists && job_state_is_final(stored->job.state) &&
-        job->state != stored->job.state) {
+        job->state != stored->job.state &&
+        !(stored->job.state == JOB_FAILED && job->id == world->retried_id)) {
         broken(world, "a final job moved", job->id);
     }
     if (!stored->exists) {
         stored->which = spec->hash[0];
         acknowledge(world, job->id);
+    } else if (world->options.classes > 0) {
+        check_budget(world, &stored->job, job);
     }
     if (job->retry.always && (job->state == JOB_SUCCEEDED || job->state == JOB_FAILED)) {
         broken(world, "ends though it runs again whenever it ends", job->id);
@@ -624,6 +664,78 @@ static bool is_to_come(const struct world *world, uint64_t id) {
     return false;
 }
 
+static bool is_learnt(const struct queue_change *change) {
+    return (change->kind == CHANGE_FACT_PUT || change->kind == CHANGE_FACT_DROP) &&
+           (change->fact.kind == FACT_MEMORY || change->fact.kind == FACT_BREAKER ||
+            change->fact.kind == FACT_NODE);
+}
+
+static struct stored_fact *find_fact(struct world *world, enum fact_kind kind, const char *key) {
+    for (unsigned i = 0; i < world->fact_count; i++) {
+        if (world->facts[i].fact.kind == kind && strcmp(world->facts[i].fact.key, key) == 0) {
+            return &world->facts[i];
+        }
+    }
+    return NULL;
+}
+
+static void store_learnt(struct world *world, const struct queue_change *change) {
+    struct stored_fact *stored = find_fact(world, change->fact.kind, change->fact.key);
+    const bool was_open =
+        stored != NULL && stored->exists && stored->fact.value.breaker.state == BREAKER_OPEN;
+
+    if (stored == NULL) {
+        if (world->fact_count == FACTS_MAX) {
+            broken(world, "too many facts", 0);
+        }
+        stored = &world->facts[world->fact_count++];
+    }
+    *stored = (struct stored_fact){.fact = change->fact, .exists = change->kind == CHANGE_FACT_PUT};
+    stored->fact.key = keep(world, change->fact.key);
+    if (stored->exists && change->fact.kind == FACT_BREAKER) {
+        world->totals.held += !was_open && change->fact.value.breaker.state == BREAKER_OPEN;
+    } else if (stored->exists && change->fact.kind == FACT_NODE) {
+        world->totals.blamed += blame_jobs(&change->fact.value.node) > 1;
+    }
+}
+
+static void load_learnt(struct world *world) {
+    for (unsigned i = 0; i < world->fact_count; i++) {
+        const struct fact *fact = &world->facts[i].fact;
+
+        if (world->facts[i].exists &&
+            (fact->kind == FACT_MEMORY    ? core_load_memory(world->core, fact)
+             : fact->kind == FACT_BREAKER ? core_load_breaker(world->core, fact)
+                                          : core_load_node(world->core, fact)) != OK) {
+            broken(world, "what was learnt can't be read", 0);
+        }
+    }
+}
+
+/* Nothing starts past an open breaker but the one job that may try. */
+static void check_breaker(struct world *world, const struct job *job) {
+    const struct stored_fact *stored;
+    char key[64];
+
+    (void)snprintf(key, sizeof key, "job:%s/%s", job->namespace, job->name);
+    stored = find_fact(world, FACT_BREAKER, key);
+    if (stored != NULL && stored->exists && stored->fact.value.breaker.state != BREAKER_CLOSED &&
+        stored->fact.value.breaker.probe_id != job->id) {
+        broken(world, "admitted past an open breaker", job->id);
+    }
+}
+
+/* With the breakers as the turn leaves them. */
+static void check_admissions(struct world *world, const struct turn *turn) {
+    for (size_t i = 0; i < turn->change_count; i++) {
+        const struct queue_change *change = &turn->changes[i];
+
+        if (change->kind == CHANGE_EVENT_ADD && strcmp(change->event.kind, "admitted") == 0) {
+            check_breaker(world, &world->disk[change->event.job_id].job);
+        }
+    }
+}
+
 static void commit(struct world *world, const struct turn *turn) {
     for (size_t i = 0; i < turn->change_count; i++) {
         const struct queue_change *change = &turn->changes[i];
@@ -649,8 +761,11 @@ static void commit(struct world *world, const struct turn *turn) {
         } else if ((change->kind == CHANGE_FACT_PUT || change->kind == CHANGE_FACT_DROP) &&
                    change->fact.kind == FACT_ARRAY) {
             store_array(world, change);
+        } else if (is_learnt(change)) {
+            store_learnt(world, change);
         }
     }
+    check_admissions(world, turn);
 }
 
 /* --- Commands -------------------------------------------------------------------------------- */
@@ -750,12 +865,33 @@ static void do_notify(struct world *world, const struct command *command) {
     add_note(world, note, (int64_t)rng_below(&world->rng, 500000));
 }
 
+/* Events may say anything, or nothing, or can't be read. */
+static void do_news(struct world *world, const struct command *command) {
+    static const enum failure said[] = {FAILURE_NONE,      FAILURE_CONFIG,       FAILURE_IMAGE,
+                                        FAILURE_PREEMPTED, FAILURE_EVICTED,      FAILURE_NODE_LOST,
+                                        FAILURE_NONE,      FAILURE_UNSCHEDULABLE};
+    struct note note = {.kind = NOTE_NEWS, .index = (unsigned)command->job_id};
+
+    note.news = (struct news_event){.job_id = command->job_id,
+                                    .attempt = command->attempt,
+                                    .of_end = command->of_end,
+                                    .is_known = !chance(world, 200)};
+    if (note.news.is_known) {
+        note.news.failure = said[rng_below(&world->rng, ARRAY_LEN(said))];
+    }
+    (void)snprintf(note.pod_uid, sizeof note.pod_uid, "%s", command->pod_uid);
+    world->totals.asked++;
+    add_note(world, note, (int64_t)rng_below(&world->rng, 5000000));
+}
+
 static void act(struct world *world, const struct turn *turn) {
     for (size_t i = 0; i < turn->command_count; i++) {
         if (turn->commands[i].kind == COMMAND_START) {
             do_start(world, &turn->commands[i]);
         } else if (turn->commands[i].kind == COMMAND_NOTIFY) {
             do_notify(world, &turn->commands[i]);
+        } else if (turn->commands[i].kind == COMMAND_NEWS) {
+            do_news(world, &turn->commands[i]);
         } else {
             do_delete(world, &turn->commands[i]);
         }
@@ -769,7 +905,7 @@ static void act(struct world *world, const struct turn *turn) {
 /* Stopped amid its commands: some were on the wire, and arrive whenever the network likes. */
 static void stop_amid(struct world *world, const struct turn *turn) {
     for (size_t i = 0; i < turn->command_count; i++) {
-        if (turn->commands[i].kind == COMMAND_NOTIFY) {
+        if (turn->commands[i].kind == COMMAND_NOTIFY || turn->commands[i].kind == COMMAND_NEWS) {
             continue; /* Nobody hears what became of it: as if it was lost. */
         }
         if (chance(world, 500) && world->late_count < ARRAY_LEN(world->late)) {
@@ -1051,10 +1187,19 @@ static void check(struct world *world) {
 /* --- Turns ----------------------------------------------------------------------------------- */
 
 /* Attempts fail in many ways; each always in its own. */
-static enum failure failure_of(const struct world_pod *pod) {
+static enum failure failure_of(const struct world *world, const struct world_pod *pod) {
+    static const enum failure more[] = {FAILURE_APP,          FAILURE_APP,
+                                        FAILURE_OOM,          FAILURE_EVICTED,
+                                        FAILURE_IMAGE,        FAILURE_CONFIG,
+                                        FAILURE_NODE_LOST,    FAILURE_EVICTED,
+                                        FAILURE_PREEMPTED,    FAILURE_EXECUTOR_STARVED,
+                                        FAILURE_UNSCHEDULABLE};
     static const enum failure failures[] = {FAILURE_APP, FAILURE_APP, FAILURE_OOM, FAILURE_EVICTED,
                                             FAILURE_IMAGE};
 
+    if (world->options.classes > 0) {
+        return more[(pod->job_id * 3 + pod->attempt * 7) % ARRAY_LEN(more)];
+    }
     return failures[(pod->job_id * 3 + pod->attempt) % ARRAY_LEN(failures)];
 }
 
@@ -1070,21 +1215,22 @@ static struct event event_of(struct world *world, const struct note *note, struc
                 .kind = EVENT_POD_GONE,
                 .gone = {.namespace = namespaces[pod->namespace], .name = note->pod.name}};
         }
-        return (struct event){
-            .kind = EVENT_POD,
-            .pod = {.namespace = namespaces[pod->namespace],
-                    .name = pod->name,
-                    .uid = pod->uid,
-                    .node = pod->node >= 0 ? world->nodes[pod->node].name : "",
-                    .job_id = pod->job_id,
-                    .attempt = pod->attempt,
-                    .is_main = pod->role == POD_ROLE_DRIVER && pod->job_id != 0,
-                    .standing = pod->standing,
-                    .failure = pod->standing == POD_STANDS_FAILED ? failure_of(pod) : FAILURE_NONE,
-                    .exit_code = pod->standing == POD_STANDS_FAILED ? 1 : 0,
-                    .message = "",
-                    .role = pod->role,
-                    .demand = &pod->group->pod}};
+        return (struct event){.kind = EVENT_POD,
+                              .pod = {.namespace = namespaces[pod->namespace],
+                                      .name = pod->name,
+                                      .uid = pod->uid,
+                                      .node = pod->node >= 0 ? world->nodes[pod->node].name : "",
+                                      .job_id = pod->job_id,
+                                      .attempt = pod->attempt,
+                                      .is_main = pod->role == POD_ROLE_DRIVER && pod->job_id != 0,
+                                      .standing = pod->standing,
+                                      .failure = pod->standing == POD_STANDS_FAILED
+                                                     ? failure_of(world, pod)
+                                                     : FAILURE_NONE,
+                                      .exit_code = pod->standing == POD_STANDS_FAILED ? 1 : 0,
+                                      .message = "",
+                                      .role = pod->role,
+                                      .demand = &pod->group->pod}};
     case NOTE_QUOTA:
         for (size_t k = 0; k < 3; k++) {
             const char *suffix = k == 0 ? "m" : "";
@@ -1107,6 +1253,13 @@ static struct event event_of(struct world *world, const struct note *note, struc
 
         event.started.pod_name = note->pod_name;
         event.started.pod_uid = note->pod_uid;
+        return event;
+    }
+    case NOTE_NEWS: {
+        struct event event = {.kind = EVENT_NEWS, .news = note->news};
+
+        event.news.pod_uid = note->pod_uid;
+        event.news.message = note->news.failure != FAILURE_NONE ? "an event" : "";
         return event;
     }
     case NOTE_NOTIFIED:
@@ -1302,11 +1455,23 @@ static bool is_schedule_over(const struct world *world) {
 }
 
 static void start_core(struct world *world) {
+    struct retry_settings retry;
+
+    retry_settings_init(&retry);
+    if (world->options.classes > 0) {
+        retry.breaker_jobs = 2;
+        retry.breaker_pause_us = 2 * MINUTE_US;
+        retry.avoid_half_life_us = 5 * MINUTE_US;
+        retry.blame_above = 1;
+        retry.blame_avoid = world->options.seed % 2 ? RETRY_AVOID_REQUIRED : RETRY_AVOID_PREFERRED;
+    }
     world->core = core_create(&(struct core_options){
         .next_id = world->next_id,
         .seed = rng_next(&world->rng),
         .settings = {.starts_per_turn_max = 8,
                      .start_timeout_us = 20 * MINUTE_US,
+                     .retry = &retry,
+                     .events_after_us = world->options.classes > 0 ? 5000000 : 0,
                      .backoff_first_us = 1000000,
                      .backoff_max_us = 30000000,
                      .history_age_us = INT64_MAX / 4,
@@ -1327,6 +1492,7 @@ static void start_core(struct world *world) {
                      .elements_per_turn_max = 1 + world->options.seed % 3},
     });
     set_teams(world);
+    load_learnt(world);
     if (world->scheduled_us != 0) {
         load_schedule(world);
     }
@@ -1514,6 +1680,10 @@ static void submit(struct world *world) {
         job.warn_runtime_us = chance(world, 500) ? MINUTE_US : 0;
         job.max_runtime_us = chance(world, 300) ? 2 * MINUTE_US : 0;
     }
+    if (world->options.classes > 0) {
+        job.retry.retries_max = (uint32_t)rng_below(&world->rng, 3);
+        job.retry.infra_retries_max = (uint32_t)rng_below(&world->rng, 4);
+    }
     if (world->options.always > 0) {
         job.retry.always = chance(world, world->options.always);
     }
@@ -1560,7 +1730,9 @@ static void retry(struct world *world) {
     }
     event.retry =
         (struct retry_event){.job_id = id, .demand = world->demands[world->disk[id].which]};
+    world->retried_id = id;
     (void)turn(world, &event, 1);
+    world->retried_id = 0;
     if (core_job(world->core, id, &job) && (job.retries != 0 || job.infra_retries != 0)) {
         broken(world, "tried again by hand with spent budgets", id);
     }

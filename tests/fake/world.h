@@ -31,6 +31,8 @@ struct world_options {
     unsigned pause;        /* the leader is stopped amid its commands: another one takes over */
     unsigned deadlines;    /* a job has some, and forecasts say anything of them */
     unsigned after;        /* a submission is of jobs that wait for each other, or of an array */
+    unsigned classes;      /* a pod fails in any of the ways there are, with events that tell; what
+                              fails alike is stopped, and nodes that failed several are avoided */
     unsigned always;       /* a job runs again whenever it ends, until it is cancelled */
     unsigned schedule;     /* not so: a schedule makes a job each minute, for so many minutes */
     unsigned windows;      /* a job names windows, which open for 10 minutes and shut for 3 */
@@ -52,6 +54,9 @@ struct world_totals {
     unsigned told;    /* notifications that a receiver got, repeats included */
     unsigned reruns;  /* runs after the first of jobs that run again and again */
     unsigned skips;   /* jobs that had to start earlier */
+    unsigned held;    /* breakers that opened */
+    unsigned blamed;  /* nodes that failed several jobs */
+    unsigned asked;   /* events of pods that were read */
     unsigned requests;
     unsigned turns;
     unsigned takeovers;

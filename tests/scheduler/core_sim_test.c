@@ -140,6 +140,34 @@ TEST_WITHIN(core__keeps_to_what_jobs_wait_for, 180) {
     CHECK(growths > SEEDS / 8, "arrays are made in several turns");
 }
 
+/* Pods fail in all ways there are, events tell anything: each failure is paid for as its class is,
+ * nothing starts past an open breaker, and nobody waits for ever. */
+TEST_WITHIN(core__keeps_to_budgets_and_breakers, 180) {
+    unsigned held = 0;
+    unsigned blamed = 0;
+    unsigned asked = 0;
+
+    for (uint64_t seed = 1; seed <= SEEDS / 4; seed++) {
+        const struct world_totals totals = world_run(&(struct world_options){.jobs = 24,
+                                                                             .nodes = 4,
+                                                                             .classes = 1,
+                                                                             .reply_lost = 50,
+                                                                             .pod_fails = 500,
+                                                                             .pod_vanishes = 3,
+                                                                             .node_dies = 1,
+                                                                             .cancel = 10,
+                                                                             .crash = 30,
+                                                                             .seed = seed});
+
+        held += totals.held;
+        blamed += totals.blamed;
+        asked += totals.asked;
+    }
+    CHECK(held > SEEDS / 16, "breakers open");
+    CHECK(blamed > SEEDS / 16, "nodes fail several jobs");
+    CHECK(asked > SEEDS / 4, "events are read");
+}
+
 /* What runs again whenever it ends never ends by itself, whatever fails or dies. */
 TEST_WITHIN(core__runs_again_until_somebody_cancels, 120) {
     const struct world_options kinds[] = {
