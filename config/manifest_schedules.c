@@ -32,7 +32,8 @@ static void keep_document(const struct job_text *job, struct schedule_text *sche
 static void refuse_array(const struct job_text *job, struct position place,
                          const struct trail *trail) {
     problems_add_at(job->reader->problems, place, trail,
-                    "a schedule makes one job at a time, not an array");
+                    "the jobs of a CronJob have one pod; of a Schedule its template may have "
+                    "an array");
 }
 
 /* The template of a Schedule, as if it were a BatchJob. */
@@ -44,19 +45,25 @@ static struct job_text template_of(const struct job_text *job, struct text_node 
     return inner;
 }
 
+/* Each run is one, then. */
+static void read_array(const struct job_text *job, const struct text_node *array) {
+    if (array != NULL && (array->kind == NODE_TEXT || array->kind == NODE_INT)) {
+        rows_of_indices(array->text, array->place, job->reader->texts, job->reader->problems,
+                        &job->manifest->rows);
+        manifest_check_row_names(job);
+    }
+}
+
 void manifest_read_schedule(const struct job_text *job) {
     const struct text_node *spec = node_member(job->object, "spec");
     const struct trail trail = {job->trail, "spec", 0};
-    const struct trail in_template = {&trail, "template", 0};
     struct schedule_text *schedule = add_schedule(job);
     struct text_node *mutable_spec = node_member_mutable(job->object, "spec");
     struct job_text inner = template_of(job, node_member_mutable(mutable_spec, "template"));
 
     schedule_read(spec, &trail, job->reader->problems, schedule);
+    read_array(job, node_member(node_member(inner.object, "spec"), "array"));
     manifest_read_batch_job(&inner);
-    if (job->manifest->rows.count > 0) {
-        refuse_array(job, node_place(inner.object), &in_template);
-    }
     keep_document(job, schedule);
 }
 
@@ -101,18 +108,6 @@ void manifest_read_scheduled_spark(const struct job_text *job) {
     keep_document(job, schedule);
 }
 
-static void check_no_array(const struct job_text *job, const struct trail *in_template,
-                           const struct text_node *template) {
-    const struct text_node *array = node_member(node_member(template, "spec"), "array");
-    const struct trail in_spec = {in_template, "spec", 0};
-    const struct trail trail = {&in_spec, "array", 0};
-
-    if (array != NULL) {
-        problems_add_at(job->reader->problems, node_place(array), &trail,
-                        "each run of a schedule is one job, not an array");
-    }
-}
-
 void manifest_check_schedule(const struct job_text *job) {
     struct text_node *spec = node_member_mutable(job->object, "spec");
     struct text_node *template = node_member_mutable(spec, "template");
@@ -126,7 +121,6 @@ void manifest_check_schedule(const struct job_text *job) {
     inner.object = template;
     inner.trail = &trail;
     manifest_check_batch_job(&inner);
-    check_no_array(job, &trail, template);
     queue_template_check(node_member(node_member(template, "spec"), "pod"), &trail,
                          job->reader->problems);
 }

@@ -21,6 +21,11 @@ static struct future_run *find(const struct future_runs *runs, uint64_t job_id) 
                : bsearch(&job_id, runs->items, runs->count, sizeof *runs->items, by_id);
 }
 
+/* The elements of an array are one run. */
+static uint64_t id_of(const struct job *job) {
+    return job->array_id != 0 ? job->array_id : job->id;
+}
+
 /* Ids rise, so the list stays sorted. */
 static struct future_run *add(struct future_runs *runs, const struct job *job, int64_t now_us) {
     struct future_run *run;
@@ -29,7 +34,7 @@ static struct future_run *add(struct future_runs *runs, const struct job *job, i
         runs->items = mem_grow(runs->items, runs->count + 64, sizeof *runs->items);
     }
     run = &runs->items[runs->count++];
-    *run = (struct future_run){.job_id = job->id,
+    *run = (struct future_run){.job_id = id_of(job),
                                .occurrence = job->occurrence,
                                .made_us = now_us,
                                .starts_us = FORECAST_NEVER,
@@ -37,28 +42,33 @@ static struct future_run *add(struct future_runs *runs, const struct job *job, i
                                .start_by_us = job->start_by_us,
                                .finish_by_us = job->finish_by_us};
     (void)snprintf(run->key, sizeof run->key, "%s/%s", job->namespace, job->schedule);
-    runs->open++;
     return run;
 }
 
 void future_runs_note(struct future_runs *runs, size_t most, const struct job *job,
                       int64_t now_us) {
-    struct future_run *run = find(runs, job->id);
+    struct future_run *run = find(runs, id_of(job));
 
     if (run == NULL) {
-        bool is_new = runs->count == 0 || job->id > runs->items[runs->count - 1].job_id;
+        bool is_new = runs->count == 0 || id_of(job) > runs->items[runs->count - 1].job_id;
 
         if (!is_new || runs->count >= most) {
             return;
         }
         run = add(runs, job, now_us);
     }
+    if (job->id > run->last_id) {
+        run->last_id = job->id;
+        run->open++;
+        runs->open++;
+    }
     if (job->state == JOB_SUBMITTING && run->starts_us == FORECAST_NEVER) {
         run->starts_us = now_us;
-    } else if (job_state_is_final(job->state) && run->ends_us == FORECAST_NEVER && !run->skipped) {
+    } else if (job_state_is_final(job->state) && job->finished_us == now_us && run->open > 0) {
         run->skipped = job->state == JOB_SKIPPED;
-        run->ends_us = job->state == JOB_SUCCEEDED ? now_us : FORECAST_NEVER;
+        run->open--;
         runs->open--;
+        run->ends_us = job->state == JOB_SUCCEEDED && run->open == 0 ? now_us : FORECAST_NEVER;
     }
 }
 

@@ -19,7 +19,9 @@
 /* Plain values: they are sent through a pipe. */
 struct future_run {
     char key[FUTURE_KEY_BYTES]; /* namespace/name of the schedule */
-    uint64_t job_id;            /* in this future */
+    uint64_t job_id;            /* in this future; of an array the first element's, */
+    uint64_t last_id;           /* and the last one's so far */
+    uint64_t open;              /* of these: not over */
     struct occurrence occurrence;
     int64_t made_us;   /* wall clock, as all of these */
     int64_t starts_us; /* its first attempt; FORECAST_NEVER */

@@ -65,8 +65,10 @@ static void keep_to_history(struct core *core, const struct entry *entry,
     key_of(entry, key);
     schedule = map_get(&core->schedules.by_key, key);
     if (schedule != NULL) {
-        retire(core, runs->succeeded, &runs->succeeded_count, schedule->made.succeeded_max);
-        retire(core, runs->failed, &runs->failed_count, schedule->made.failed_max);
+        const int64_t jobs = (int64_t)schedules_jobs_of(schedule);
+
+        retire(core, runs->succeeded, &runs->succeeded_count, schedule->made.succeeded_max * jobs);
+        retire(core, runs->failed, &runs->failed_count, schedule->made.failed_max * jobs);
     }
 }
 

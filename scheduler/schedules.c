@@ -106,6 +106,28 @@ void schedules_store(struct core *core, const struct schedule_entry *schedule) {
     outbox_add_change(&core->outbox, &change);
 }
 
+/* What is skipped is one record, of an array too. The turn's changes borrow the job's spec, so it
+ * is not a copy that is added. */
+static struct entry *add_run(struct core *core, struct new_job *job, const char *creator,
+                             const char *after, bool runs) {
+    const char *array = job->array;
+    const uint64_t element_count = job->element_count;
+    struct entry *entry;
+
+    job->array = runs ? array : NULL;
+    job->element_count = runs ? element_count : 0;
+    entry = requests_add(core, job, creator, after);
+    job->array = array;
+    job->element_count = element_count;
+    return entry;
+}
+
+size_t schedules_jobs_of(const struct schedule_entry *schedule) {
+    const uint64_t elements = schedule->made.job.element_count;
+
+    return elements > 0 ? elements : 1;
+}
+
 uint64_t schedules_make(struct core *core, struct schedule_entry *schedule,
                         const struct occurrence *occurrence, enum schedule_verdict verdict,
                         const char *text) {
@@ -119,7 +141,7 @@ uint64_t schedules_make(struct core *core, struct schedule_entry *schedule,
     job->start_by_us = deadline_us(&schedule->made.start_by, occurrence->business_date, zone);
     job->finish_by_us = deadline_us(&schedule->made.finish_by, occurrence->business_date, zone);
     requests_print_after(job, 0, &after);
-    entry = requests_add(core, job, schedule->creator, buf_text(&after));
+    entry = add_run(core, job, schedule->creator, buf_text(&after), verdict == SCHEDULE_RUNS);
     buf_finish(&after);
     core->schedules.verdicts[verdict]++;
     schedule->state.last_job = entry->id;
@@ -294,7 +316,7 @@ static bool run(struct look *look) {
                            runs->active[0]));
         return true;
     }
-    if (requests_room(core) == 0) {
+    if (requests_room(core) < schedules_jobs_of(schedule)) {
         look_at(core, schedule, core->instant.now_us + QUEUE_FULL_US);
         return false;
     }
@@ -318,7 +340,7 @@ static bool run(struct look *look) {
         schedules_replace(core, runs);
     }
     (void)schedules_make(core, schedule, &occurrence, SCHEDULE_RUNS, "");
-    (*look->made)++;
+    *look->made += schedules_jobs_of(schedule);
     done(look);
     return true;
 }

@@ -98,6 +98,9 @@ void schedules_correct(struct core *core, struct schedule_entry *schedule);
 /* Its state is to be stored in this turn. */
 void schedules_store(struct core *core, const struct schedule_entry *schedule);
 
+/* The jobs that a run is: of an array its elements. */
+size_t schedules_jobs_of(const struct schedule_entry *schedule);
+
 /* A job of it; verdict: it runs, or is skipped for that, as the text says. */
 uint64_t schedules_make(struct core *core, struct schedule_entry *schedule,
                         const struct occurrence *occurrence, enum schedule_verdict verdict,

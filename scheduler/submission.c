@@ -201,6 +201,10 @@ static void describe(struct daemon *daemon, const struct submission_work *work,
         .preemptible = manifest->preemptible,
         .spec = {.text = source->payload, .bytes = source->payload_bytes},
     };
+    if (is_run && manifest->rows.count > 0) {
+        job->array = manifest->rows.indices;
+        job->element_count = manifest->rows.count;
+    }
     job->priority_class = either(manifest->priority_class, work->priority_class);
     job->priority = priority_of(manifest, job, config);
     if (source->hash != NULL) {

@@ -115,8 +115,9 @@ static const struct {
     {"a schedule behind a job", JOB("a", "") SCHEDULE("t", "      after: [a]\n"),
      "f:16:15: the runs of a schedule wait for runs of other schedules, not for jobs: write "
      "schedule: NAME\n"},
-    {"a schedule of arrays", SCHEDULE("t", "      array: 0-9\n"),
-     "f:10:14: spec.template.spec.array: each run of a schedule is one job, not an array\n"},
+    {"a schedule of arrays", SCHEDULE("t", "      array: 0-9\n"), "t [0-9]\n"},
+    {"and of one that is none", SCHEDULE("t", "      array: 9-0\n"),
+     "f:10:14: spec.array: the range 9-0 goes down\n"},
     {"no word of ours", JOB("b", "  after: [\"a:maybe\"]\n"),
      "f:7:11: spec.after[0]: \"a:maybe\" is not TARGET:ON:OTHERWISE, where ON is success, failure, "
      "any or start, and OTHERWISE skip, fail or wait\n"},

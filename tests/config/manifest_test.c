@@ -633,8 +633,9 @@ TEST(manifest__knows_three_kinds_of_schedules) {
          CRON_JOB "spec: {schedule: '@daily', jobTemplate: {spec: "
                   "{completions: 2, template: {spec: {containers: [{name: "
                   "c}]}}}}}\n",
-         "job.yaml:4:62: spec.jobTemplate.spec: a schedule makes one job at a time, not an "
-         "array\n"},
+         "job.yaml:4:62: spec.jobTemplate.spec: the jobs of a CronJob have one pod; of a Schedule "
+         "its "
+         "template may have an array\n"},
         {"a count without all",
          SCHEDULE "spec:\n  cron: '@daily'\n  misfire: {maxCount: 3}\n  " OF_PODS "\n",
          "job.yaml:6:3: spec.misfire: maxCount is of policy: all\n"},

@@ -271,6 +271,37 @@ def limited(world):
     daemon.wait_final(run["id"], "SUCCEEDED")
 
 
+@row("a run that is an array: one occurrence, an element for each index; skipped while one goes on",
+     sim=("--nodes", "1"))
+def array(world):
+    daemon = world.daemon
+    minute = quiet(daemon)
+    job = pod_job(cpu="3", sim={"runtime": "50ms"}, array="3-7:2")
+    job["spec"]["pod"]["spec"]["containers"][0]["args"] = ["{{index}}", "{{ occurrence }}"]
+    daemon.put(schedule(job=job, overlap="Forbid", history={"succeeded": 1}))
+    blocker = daemon.submit(pod_job("blocker", cpu="3", hold=True))
+    daemon.set_clock(minute - 0.5)
+
+    def ticks():
+        return [run for run in daemon.get("/v1/jobs")["items"] if run["schedule"] == "tick"]
+    runs = until("all are there", lambda: ticks() if len(ticks()) == 3 else None)
+    same([(run["name"], run["occurrence"], run["arrayIndex"]) for run in runs],
+         [("tick-%d" % i, civil(minute), i) for i in (3, 5, 7)])
+    for run in runs:
+        daemon.wait_final(run["id"], "SUCCEEDED")
+    same([world.pods(job_id=run["id"])[0]["spec"]["containers"][0]["args"] for run in runs],
+         [[str(i), civil(minute)] for i in (3, 5, 7)])
+    same((daemon.schedule("tick")["runs"], daemon.schedule("tick")["active"]), (1, 0))
+    daemon.kill()
+    daemon.start()
+    daemon.post("/v1/jobs/%d/cancel" % blocker)
+    daemon.set_clock(minute + MINUTE_S - 0.5)
+    until("it fires again, and the run before it goes", lambda: sorted(
+        run["occurrence"] for run in ticks() if run["state"] == "SUCCEEDED") ==
+        [civil(minute + MINUTE_S)] * 3)
+    same(daemon.schedule("tick")["runs"], 2)
+
+
 @row("what is to come is in the forecast, and in the report where it is at risk",
      sim=("--nodes", "1"), config={"zone": "UTC"}, start=False)
 def to_come(world):

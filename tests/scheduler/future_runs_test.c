@@ -20,6 +20,7 @@ static void note(struct future_runs *runs, uint64_t id, int occurrence, enum job
         .occurrence = {.civil_s = occurrence * 60, .time_us = NIGHT_US + occurrence * MINUTE_US},
         .start_by_us = NIGHT_US + 20 * MINUTE_US,
         .finish_by_us = NIGHT_US + 60 * MINUTE_US,
+        .finished_us = job_state_is_final(state) ? NIGHT_US + minute * MINUTE_US : 0,
     };
 
     future_runs_note(runs, MOST, &job, NIGHT_US + minute * MINUTE_US);
@@ -41,7 +42,6 @@ TEST(future_runs_note__follows_a_run_from_when_it_is_made_to_its_end) {
     note(&runs, 9, 12, JOB_SUBMITTING, 16);
     CHECK_EQ(runs.open, 2, "both go on");
     note(&runs, 7, 10, JOB_SUCCEEDED, 30);
-    note(&runs, 7, 10, JOB_SUCCEEDED, 31);
     note(&runs, 8, 11, JOB_SKIPPED, 31);
     CHECK_EQ(runs.open, 0, "both are over");
     CHECK_STR(runs.items[0].key, "red/etl", "its schedule");
@@ -49,6 +49,31 @@ TEST(future_runs_note__follows_a_run_from_when_it_is_made_to_its_end) {
     CHECK_EQ(minute_of(runs.items[0].starts_us), 15, "its first start");
     CHECK_EQ(minute_of(runs.items[0].ends_us), 30, "its end");
     CHECK(runs.items[1].skipped && minute_of(runs.items[1].ends_us) == -1, "skipped is no end");
+    future_runs_finish(&runs);
+}
+
+TEST(future_runs_note__takes_an_array_for_one_run) {
+    struct future_runs runs = {0};
+
+    for (int minute = 10; minute <= 30; minute += 10) {
+        for (uint64_t id = 4; id < 7; id++) {
+            const struct job job = {
+                .id = id,
+                .array_id = 4,
+                .namespace = "red",
+                .schedule = "etl",
+                .state = minute == 10   ? JOB_QUEUED
+                         : minute == 20 ? JOB_SUBMITTING
+                                        : JOB_SUCCEEDED,
+                .finished_us = minute == 30 ? NIGHT_US + (minute + (int)id) * MINUTE_US : 0,
+            };
+
+            future_runs_note(&runs, MOST, &job, NIGHT_US + (minute + (int)id) * MINUTE_US);
+            CHECK(runs.count == 1 && (runs.open > 0) == (minute < 30 || id < 6), "one run");
+        }
+    }
+    CHECK_EQ(minute_of(runs.items[0].starts_us), 24, "when its first element starts");
+    CHECK_EQ(minute_of(runs.items[0].ends_us), 36, "until its last one ends");
     future_runs_finish(&runs);
 }
 
