@@ -116,6 +116,9 @@
 /* Running jobs whose expected ends backfill counts on, about: those that end first. */
 #define LIMIT_BACKFILL_ENDS 10000
 
+/* With more running jobs of known run time, not every event has backfill look at everything. */
+#define LIMIT_BACKFILL_AT_ONCE 1000
+
 /* Instants looked at to find when a blocked job can start. */
 #define LIMIT_BACKFILL_INSTANTS 1000
 

@@ -68,6 +68,7 @@ struct config {
     int64_t backfill_depth;
     int64_t backfill_jobs;
     int64_t backfill_horizon_us;
+    int64_t backfill_interval_us;
     int64_t runtime_percent;
     int64_t runtime_default_us; /* 0: unknown */
     int64_t look_ahead_us;      /* between forecasts for deadlines; 0: none */

@@ -150,6 +150,10 @@ const struct setting config_settings[] = {
           "kinds of equal jobs looked at, at most, once something is reserved"),
     TIME("scheduling.backfillHorizon", backfill_horizon_us, "7d",
          "nothing is reserved that starts later"),
+    TIME("scheduling.backfillInterval", backfill_interval_us, "5s",
+         "while more than 1000 jobs run, instants and jobs that keep clear of them are looked for "
+         "so "
+         "often only; 0s: at each event"),
     {.field = {.name = "scheduling.preemption", .type = FIELD_WORD, .words = preemptions},
      .store = STORE_TEXT,
      AT(preemption),

@@ -346,6 +346,10 @@ void node_index_rewind(struct node_index *index) {
         const struct node_save *old = &index->saves[--index->save_count];
 
         index->nodes[old->node].saved = false;
+        if (index->nodes[old->node].held_by == old->held_by &&
+            resources_equal(&index->nodes[old->node].free, &old->free)) {
+            continue; /* It was given back already: most are, of gangs that did not fit. */
+        }
         replace(index, old->node, &old->free, old->held_by);
     }
 }

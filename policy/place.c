@@ -262,6 +262,24 @@ bool place_gang(struct place *place, const struct demand *demand, struct place_m
     return placed;
 }
 
+bool place_runs(struct place *place, const struct demand *demand, const struct place_run *runs,
+                size_t count) {
+    place->run_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct batch batch = place_batch_of(demand, runs[i].group);
+
+        if (node_index_holder(&place->index, runs[i].node) != 0 ||
+            place_fit_count(&batch.needs, &place->index.nodes[runs[i].node].free, runs[i].count) <
+                runs[i].count) {
+            place_undo(place, demand);
+            return false;
+        }
+        place_push_run(place, &batch, runs[i].node, runs[i].count);
+        place_note(place, runs[i].node, runs[i].count, batch.pod);
+    }
+    return true;
+}
+
 bool place_possible(struct place *place, const struct demand *demand, struct place_miss *out_miss) {
     const bool possible = place_gang(place, demand, out_miss);
 

@@ -98,6 +98,10 @@ void place_load_company(struct place *place);
  * failure nothing changes but *out_miss, which may be NULL: then a miss is found out faster. */
 bool place_gang(struct place *place, const struct demand *demand, struct place_miss *out_miss);
 
+/* Place it like this, if that has room. Rules about other pods are not asked. */
+bool place_runs(struct place *place, const struct demand *demand, const struct place_run *runs,
+                size_t count);
+
 /* Place as many as possible of `count` pods of one group; how many were. Takes the room, and
  * place->runs say where. */
 uint32_t place_pods(struct place *place, const struct pod_demand *pod,

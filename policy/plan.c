@@ -122,20 +122,30 @@ static int64_t runtime_of(const struct plan *plan, const struct plan_input *inpu
                : 0;
 }
 
+/* Among very many, how it did not fit is not worked out anew if it still does not. */
+static bool is_missed_again(const struct plan *plan, const struct plan_state *state) {
+    return plan->backfill.is_large && state->miss_version != 0 && state->own != NULL &&
+           state->own->reason.code == REASON_CAPACITY;
+}
+
 /* Does the gang go onto the nodes, whatever is promised? If it did not, and nothing has become free
  * since, it does not. With promises, only a trial: they are kept clear of then. */
 static bool place_it(struct plan *plan, const struct plan_input *input, uint32_t number,
                      struct place_miss *out_miss) {
     struct plan_state *state = &plan->states[number];
     const uint64_t version = room_version(ledger_room(input->ledger));
+    struct place_miss *miss = is_missed_again(plan, state) ? NULL : out_miss;
 
     if (state->miss_version == version) {
         *out_miss = state->miss;
         return false;
     }
-    if (plan_is_reserving(plan) ? place_possible(plan->place, state->shape->demand, out_miss)
-                                : place_gang(plan->place, state->shape->demand, out_miss)) {
+    if (plan_is_reserving(plan) ? place_possible(plan->place, state->shape->demand, miss)
+                                : place_gang(plan->place, state->shape->demand, miss)) {
         return true;
+    }
+    if (miss == NULL) {
+        *out_miss = state->miss;
     }
     if (!place_is_kept_from(plan->place, state->shape->demand)) {
         state->miss = *out_miss;
@@ -246,11 +256,12 @@ static void start_job(struct plan *plan, const struct plan_input *input, uint32_
 /* --- The pass -------------------------------------------------------------------------------- */
 
 /* Offer those of a list that still wait like this. The list is empty afterwards. */
-static void offer_all(struct plan *plan, struct plan_list *list, enum plan_aside aside) {
+static void offer_all(struct plan *plan, struct plan_list *list, enum plan_aside aside,
+                      void (*offer)(struct plan *plan, uint32_t number)) {
     for (size_t i = 0; i < list->count; i++) {
         if (plan->states[list->numbers[i]].shape != NULL &&
             plan->states[list->numbers[i]].aside == aside) {
-            plan_offer(plan, list->numbers[i]);
+            offer(plan, list->numbers[i]);
         }
     }
     list->count = 0;
@@ -268,7 +279,7 @@ static void offer_where_quota_changed(struct plan *plan, const struct ledger *le
 
         if (namespace->version != version) {
             namespace->version = version;
-            offer_all(plan, &namespace->waiting, PLAN_WAITS_QUOTA);
+            offer_all(plan, &namespace->waiting, PLAN_WAITS_QUOTA, plan_offer);
         }
     }
 }
@@ -293,15 +304,17 @@ static void begin(struct plan *plan, const struct plan_input *input) {
     plan->is_running = true;
     plan_backfill_begin(plan, input);
     plan_blocked_begin(plan, input);
+    plan_brief_load(plan, input);
     plan->preempt.blocked_count = 0;
     offer_where_quota_changed(plan, input->ledger);
-    offer_all(plan, &plan->next_pass, PLAN_WAITS_PASS);
+    offer_all(plan, &plan->next_pass, PLAN_WAITS_PASS,
+              plan->backfill.is_large ? plan_offer_again : plan_offer);
     if (!plan->nodes_known || plan->nodes_version != ledger_nodes_version(input->ledger)) {
         plan->nodes_known = true;
         plan->nodes_epoch++;
         plan->nodes_version = ledger_nodes_version(input->ledger);
         sum_capacity(plan, input);
-        offer_all(plan, &plan->for_nodes, PLAN_WAITS_NODES);
+        offer_all(plan, &plan->for_nodes, PLAN_WAITS_NODES, plan_offer);
     }
     order_begin(plan->order, input->now_us);
 }
@@ -350,6 +363,9 @@ void plan_run(struct plan *plan, const struct plan_input *input) {
             REASON_CAPACITY);
     }
     plan_backfill_end(plan, input, is_complete);
+    if (plan->backfill.is_large && !plan->backfill.is_brief) {
+        offer_all(plan, &plan->next_pass, PLAN_WAITS_PASS, plan_offer_again);
+    }
     take_back_charges(plan, input->now_us);
     plan->is_running = false;
 }

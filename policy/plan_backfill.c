@@ -25,6 +25,7 @@ void plan_backfill_begin(struct plan *plan, const struct plan_input *input) {
     struct plan_backfill_state *state = &plan->backfill;
 
     ENSURE(!state->is_loaded);
+    plan_brief_begin(plan, input);
     state->tries = state->promises = 0;
     state->kind_count = 0;
     state->looked_at = 0;
@@ -95,9 +96,13 @@ struct profile_ask plan_backfill_ask(const struct plan *plan, const struct plan_
 static void note_promise(struct plan *plan, struct reason *reason,
                          const struct plan_promised *promised) {
     const size_t count = promised->run_count;
+    const struct node *first = NULL;
 
-    reason_promise(reason, promised->at_us, (uint32_t)count,
-                   count > 0 ? plan->place->index.nodes[promised->runs[0].node].node->name : NULL);
+    if (count > 0 && promised->runs[0].node < plan->place->index.node_end) {
+        first = plan->place->index.nodes[promised->runs[0].node].node;
+    }
+    reason_promise(reason, promised->at_us, first != NULL ? (uint32_t)count : 0,
+                   first != NULL ? first->name : NULL);
 }
 
 /* True if it was not noted yet. */
@@ -121,19 +126,10 @@ static void forget_kind(struct plan_backfill_state *state, uint64_t kind) {
     }
 }
 
-/* Others see it, and who comes later is not the first of its kind. */
-void plan_backfill_reserve(struct plan *plan, const struct plan_promised *promised,
-                           uint64_t job_id) {
+void plan_backfill_note(struct plan *plan, const struct plan_promised *promised) {
     struct plan_backfill_state *state = &plan->backfill;
-    const struct plan_shape *shape = plan->states[promised->number].shape;
-    struct plan_namespace *namespace = plan_touch(plan, shape);
+    struct plan_namespace *namespace = plan_touch(plan, plan->states[promised->number].shape);
 
-    plan_backfill_take_runs(state, shape->demand, promised->runs, promised->run_count);
-    profile_reserve(state->profile, job_id, promised->at_us, promised->until_us,
-                    &(struct profile_part){.namespace_index = shape->namespace_index,
-                                           .demand = shape->demand,
-                                           .runs = state->runs,
-                                           .run_count = state->run_count});
     state->promises++;
     namespace->is_reserved = true;
     if (promised->by_quota) {
@@ -141,6 +137,20 @@ void plan_backfill_reserve(struct plan *plan, const struct plan_promised *promis
     } else {
         (void)note_kind(state, promised->kind);
     }
+}
+
+void plan_backfill_reserve(struct plan *plan, const struct plan_promised *promised,
+                           uint64_t job_id) {
+    struct plan_backfill_state *state = &plan->backfill;
+    const struct plan_shape *shape = plan->states[promised->number].shape;
+
+    plan_backfill_take_runs(state, shape->demand, promised->runs, promised->run_count);
+    profile_reserve(state->profile, job_id, promised->at_us, promised->until_us,
+                    &(struct profile_part){.namespace_index = shape->namespace_index,
+                                           .demand = shape->demand,
+                                           .runs = state->runs,
+                                           .run_count = state->run_count});
+    plan_backfill_note(plan, promised);
 }
 
 void plan_backfill_unreserve(struct plan *plan, const struct plan_promised *promised,
@@ -164,7 +174,8 @@ static bool find_instant(struct plan *plan, const struct plan_input *input,
     const struct usage *charged[3];
     const struct profile_ask ask = plan_backfill_ask(plan, input, asked, charged);
 
-    if (!state->has_ends || state->promises >= input->backfill.promises_max ||
+    if (plan_is_brief(plan) || !state->has_ends ||
+        state->promises >= input->backfill.promises_max ||
         state->tries == 2 * input->backfill.promises_max) {
         return false;
     }
@@ -186,7 +197,9 @@ static bool reserve(struct plan *plan, const struct plan_input *input,
     const uint64_t job_id = plan_next_job(plan, promised.number);
     struct plan_favoured *favoured = find_favoured(state, job_id);
 
-    profile_lift(state->profile, plan->place);
+    if (!plan_is_brief(plan)) {
+        profile_lift(state->profile, plan->place);
+    }
     if (plan_kept_renew(plan, input, promised.number)) {
         note_promise(plan, reason, plan_kept_last(plan));
     } else if (!find_instant(plan, input, &promised)) {
@@ -283,6 +296,9 @@ static struct reason would_delay(const struct plan *plan, const struct plan_inpu
                                  int64_t runtime_us) {
     struct reason reason = reason_plain(REASON_WOULD_DELAY);
 
+    if (plan_is_brief(plan)) {
+        return plan_brief_delay(plan, runtime_us);
+    }
     (void)profile_first_reservation(plan->backfill.profile,
                                     plan_backfill_end_of(runtime_us, input->now_us),
                                     &reason.until_us, &reason.job_id);
@@ -297,7 +313,9 @@ bool plan_delays_quota(struct plan *plan, const struct plan_input *input, uint32
     const struct profile_ask ask = plan_backfill_ask(plan, input, &plan->states[number], charged);
 
     if (!plan_is_reserving(plan) || !plan->namespaces[shape->namespace_index].is_reserved ||
-        profile_quotas(plan->backfill.profile, &ask).verdict == QUOTA_FITS) {
+        (plan_is_brief(plan)
+             ? plan_brief_quotas(plan, input, number)
+             : profile_quotas(plan->backfill.profile, &ask).verdict == QUOTA_FITS)) {
         return false;
     }
     *out_reason = would_delay(plan, input, plan->states[number].runtime_us);
@@ -310,9 +328,13 @@ bool plan_delays_nodes(struct plan *plan, const struct plan_input *input, uint32
     const struct plan_state *state = &plan->states[number];
     bool placed;
 
-    profile_lower(profile, plan->place, plan_backfill_end_of(state->runtime_us, input->now_us));
-    placed = place_gang(plan->place, state->shape->demand, NULL);
-    profile_lift(profile, plan->place);
+    if (plan_is_brief(plan)) {
+        placed = plan_brief_place(plan, input, number);
+    } else {
+        profile_lower(profile, plan->place, plan_backfill_end_of(state->runtime_us, input->now_us));
+        placed = place_gang(plan->place, state->shape->demand, NULL);
+        profile_lift(profile, plan->place);
+    }
     if (!placed) {
         *out_reason = would_delay(plan, input, state->runtime_us);
     }
@@ -367,15 +389,21 @@ void plan_backfill_started(struct plan *plan, const struct plan_input *input) {
 }
 
 bool plan_backfill_is_tired(struct plan *plan, const struct plan_input *input) {
-    return plan_is_reserving(plan) && plan->backfill.looked_at++ >= input->backfill.jobs_max;
+    const size_t shapes_max =
+        plan_is_brief(plan) ? plan->backfill.shapes_max : input->backfill.jobs_max;
+
+    return plan_is_reserving(plan) && plan->backfill.looked_at++ >= shapes_max;
 }
 
 bool plan_backfill_watches(const struct plan *plan) {
-    return plan->backfill.is_loaded && plan->backfill.has_ends;
+    return plan_is_brief(plan) || (plan->backfill.is_loaded && plan->backfill.has_ends);
 }
 
 /* The pass is over: the nodes are as they were. */
 void plan_backfill_end(struct plan *plan, const struct plan_input *input, bool is_complete) {
+    if (plan_is_brief(plan)) {
+        return;
+    }
     if (is_complete || plan->backfill.favoured_count > 2 * input->backfill.promises_max) {
         forget_favoured(&plan->backfill);
     }

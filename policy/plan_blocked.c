@@ -112,15 +112,25 @@ static void keep_for(struct plan *plan, const struct plan_shape *shape, uint64_t
     namespace->kept_for = namespace->kept_for != 0 ? namespace->kept_for : job_id;
 }
 
+/* Is there a way to place it on empty nodes? */
+static bool is_found(struct plan *plan, const struct plan_input *input, uint32_t number) {
+    struct plan_state *state = &plan->states[number];
+
+    if (state->found_epoch != plan->nodes_epoch &&
+        place_possible(room_empty(ledger_room(input->ledger)), state->shape->demand, NULL)) {
+        state->found_epoch = plan->nodes_epoch;
+    }
+    return state->found_epoch == plan->nodes_epoch;
+}
+
 void plan_blocked_by_nodes(struct plan *plan, const struct plan_input *input, uint32_t number,
                            const struct place_miss *miss) {
     const struct plan_shape *shape = plan->states[number].shape;
     const uint64_t job_id = plan_next_job(plan, number);
-    struct place *empty = room_empty(ledger_room(input->ledger));
     struct reason reason;
     bool promised;
 
-    if (!place_possible(empty, shape->demand, NULL)) { /* No way is found, though there may be. */
+    if (!is_found(plan, input, number)) { /* No way is found, though there may be. */
         reason = reason_capacity(REASON_CAPACITY, plan->place, shape->demand, miss);
         plan_set_aside(plan, number, PLAN_WAITS_PASS, &reason);
         return;

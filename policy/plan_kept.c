@@ -12,7 +12,7 @@
 
 int64_t plan_due_us(const struct plan *plan) {
     const struct plan_kept *kept = &plan->backfill.kept;
-    int64_t due_us = INT64_MAX;
+    int64_t due_us = plan->backfill.next_plan_us;
 
     for (size_t i = 0; i < kept->count; i++) {
         const int64_t at_us = kept->promises[i].at_us;
@@ -125,9 +125,8 @@ uint32_t plan_kept_due(struct plan *plan, uint32_t next) {
 
 /* --- Reserving ------------------------------------------------------------------------------- */
 
-/* Is the placement one on the nodes of this pass? Numbers of nodes that went may be others' now. */
-static bool is_placed(const struct plan *plan, const struct plan_input *input,
-                      const struct plan_promised *promised) {
+bool plan_kept_is_placed(const struct plan *plan, const struct plan_input *input,
+                         const struct plan_promised *promised) {
     const struct demand *demand = plan->states[promised->number].shape->demand;
     const struct node_index *index = &plan->place->index;
     size_t pods = 0;
@@ -167,6 +166,12 @@ static size_t ordinal_of(const struct plan_kept *kept, size_t at) {
     return ordinal;
 }
 
+uint64_t plan_kept_job(const struct plan *plan, size_t at) {
+    const struct plan_state *state = &plan->states[plan->backfill.kept.promises[at].number];
+
+    return state->shape->job_ids[state->started + ordinal_of(&plan->backfill.kept, at)];
+}
+
 static size_t find_ordinal(const struct plan_kept *kept, uint32_t number, size_t ordinal) {
     for (size_t i = 0; i < kept->count; i++) {
         if (kept->promises[i].number == number && ordinal_of(kept, i) == ordinal) {
@@ -182,7 +187,7 @@ static void reserve_for(struct plan *plan, const struct plan_input *input, size_
     const size_t job = state->started + ordinal_of(&plan->backfill.kept, at);
     struct plan_promised due = *promised;
 
-    if (!is_placed(plan, input, promised)) {
+    if (!plan_kept_is_placed(plan, input, promised)) {
         return;
     }
     if (due.at_us <= input->now_us) {
@@ -247,6 +252,10 @@ void plan_kept_ask(struct plan *plan, const struct plan_input *input, uint32_t n
         return;
     }
     drop_surplus(plan);
+    if (plan_is_brief(plan)) {
+        take_own(plan, number);
+        return;
+    }
     plan_backfill_load(plan, input);
     profile_lift(plan->backfill.profile, plan->place);
     take_own(plan, number);
@@ -318,6 +327,10 @@ bool plan_kept_renew(struct plan *plan, const struct plan_input *input, uint32_t
     size_t count;
     const struct place_run *runs;
 
+    if (kept->has_own && plan_is_brief(plan)) {
+        put_back(plan, own);
+        return true;
+    }
     if (!kept->has_own || own->at_us <= input->now_us) {
         return false;
     }
@@ -332,7 +345,7 @@ bool plan_kept_renew(struct plan *plan, const struct plan_input *input, uint32_t
         }
     }
     ask.before_us = 0;
-    if (!is_placed(plan, input, own) ||
+    if (!plan_kept_is_placed(plan, input, own) ||
         !profile_holds(profile, &ask, own->at_us, own->runs, own->run_count)) {
         return false;
     }

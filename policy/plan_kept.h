@@ -69,6 +69,13 @@ bool plan_kept_renew(struct plan *plan, const struct plan_input *input, uint32_t
 void plan_kept_remember(struct plan *plan, const struct plan_input *input,
                         const struct plan_promised *promised);
 
+/* Is the placement one on the nodes of this pass? Numbers of nodes that went may be others' now. */
+bool plan_kept_is_placed(const struct plan *plan, const struct plan_input *input,
+                         const struct plan_promised *promised);
+
+/* Whose is the promise? */
+uint64_t plan_kept_job(const struct plan *plan, size_t at);
+
 /* Has the job that is looked at a promise? */
 bool plan_kept_is_own(const struct plan *plan);
 

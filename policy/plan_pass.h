@@ -41,9 +41,10 @@ struct plan_state {
     int64_t runtime_us;      /* of the job that was looked at last; 0: unknown */
     uint64_t waits_id;       /* the job that its reason is about */
     struct place_miss miss;  /* how its gang did not fit when nothing was kept from it, */
-    uint64_t placed_epoch;   /* plan->nodes_epoch in which empty nodes could hold it */
+    uint64_t placed_epoch;   /* plan->nodes_epoch in which empty nodes could hold it, */
+    uint64_t found_epoch;    /* and a way to place it on them was found */
     uint64_t miss_version;   /* with the nodes as of this room_version(); 0: it did, or not tried */
-    struct plan_reason *own; /* its reason; NULL: PLAN_OFFERED or PLAN_EMPTY */
+    struct plan_reason *own; /* its reason; NULL: PLAN_EMPTY, or it was not looked at yet */
 };
 
 /* Numbers of shapes. */
@@ -86,7 +87,14 @@ struct plan_backfill_state {
     size_t tries; /* to find an instant */
     size_t promises;
     size_t looked_at; /* shapes, since the first promise */
-    uint64_t *kinds;  /* of nodes for which a blocked job was first */
+
+    bool is_large;        /* too many jobs run for a look at everything with each event, */
+    bool is_brief;        /* and this pass does not: */
+    int64_t planned_us;   /* the last one that did; 0: none */
+    int64_t next_plan_us; /* one is due then; INT64_MAX: none is */
+    enum plan_backfill_mode planned_mode;
+    size_t shapes_max; /* that a brief one looks at */
+    uint64_t *kinds;   /* of nodes for which a blocked job was first */
     size_t kind_count;
     struct plan_kept kept;
     struct plan_favoured *favoured; /* of all passes */
@@ -160,6 +168,9 @@ uint64_t plan_next_job(const struct plan *plan, uint32_t number);
 
 /* The shape's next job may start, as far as we know; or there is none. */
 void plan_offer(struct plan *plan, uint32_t number);
+
+/* The same for a shape that waits; its reason stays until it is looked at. */
+void plan_offer_again(struct plan *plan, uint32_t number);
 
 /* The shape waits, for a reason of its own. */
 void plan_set_aside(struct plan *plan, uint32_t number, enum plan_aside aside,
@@ -255,6 +266,23 @@ void plan_keep_clear_end(struct plan *plan, struct place *place);
 
 /* The job is promised an instant from now on, whether it is the first of its kind or not. */
 void plan_favour(struct plan *plan, uint64_t job_id);
+
+/* Others see that it is promised, and who comes later is not the first of its kind. */
+void plan_backfill_note(struct plan *plan, const struct plan_promised *promised);
+
+/* --- plan_brief.c ---------------------------------------------------------------------------- */
+
+/* Says whether this pass is brief; and then what is known in it. */
+void plan_brief_begin(struct plan *plan, const struct plan_input *input);
+void plan_brief_load(struct plan *plan, const struct plan_input *input);
+bool plan_is_brief(const struct plan *plan);
+
+/* Does the job fit beside what is promised to others? plan_brief_place() takes the room. */
+bool plan_brief_quotas(struct plan *plan, const struct plan_input *input, uint32_t number);
+bool plan_brief_place(struct plan *plan, const struct plan_input *input, uint32_t number);
+
+/* What it would be in the way of. */
+struct reason plan_brief_delay(const struct plan *plan, int64_t runtime_us);
 
 /* --- plan_running.c -------------------------------------------------------------------------- */
 

@@ -330,5 +330,5 @@ void plan_note_preempting(struct plan *plan, uint64_t job_id) {
 }
 
 bool plan_has_blocked(const struct plan *plan) {
-    return plan->preempt.blocked_count > 0;
+    return !plan_is_brief(plan) && plan->preempt.blocked_count > 0;
 }

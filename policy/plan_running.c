@@ -168,7 +168,7 @@ static void load_ends(struct plan *plan, const struct plan_input *input) {
 void plan_backfill_load(struct plan *plan, const struct plan_input *input) {
     struct plan_backfill_state *state = &plan->backfill;
 
-    if (state->is_loaded) {
+    if (state->is_loaded || plan_is_brief(plan)) {
         return;
     }
     if (state->profile == NULL) {

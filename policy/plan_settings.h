@@ -20,6 +20,11 @@ struct plan_backfill {
     size_t instants_max; /* looked at for a promise */
     size_t ends_max; /* about so many of the running jobs are expected to end: the first; 0: all */
     int64_t horizon_us; /* nothing is promised beyond it */
+
+    /* While more jobs than this run whose run time is known, instants are looked for, and jobs that
+     * keep clear of them, so often only; the passes in between are brief (policy/plan_brief.c). */
+    size_t at_once_max;
+    int64_t every_us; /* 0: with each pass */
 };
 
 enum plan_preemption_mode {

@@ -51,7 +51,7 @@ void plan_offer(struct plan *plan, uint32_t number) {
     if (state->demand != state->shape->demand) {
         plan_kept_forget(plan, number);
         state->miss_version = 0;
-        state->placed_epoch = 0;
+        state->placed_epoch = state->found_epoch = 0;
     }
     state->demand = state->shape->demand;
     state->is_refused = state->shape->is_refused;
@@ -63,6 +63,20 @@ void plan_offer(struct plan *plan, uint32_t number) {
     state->aside = PLAN_OFFERED;
     state->pass = plan->is_running ? plan->pass : plan->pass + 1;
     job_id = plan_next_job(plan, number);
+    order_offer(plan->order, number, job_id,
+                plan->eligible_us != NULL ? plan->eligible_us(plan->context, job_id) : 0);
+}
+
+void plan_offer_again(struct plan *plan, uint32_t number) {
+    struct plan_state *state = &plan->states[number];
+    const uint64_t job_id = state->shape->job_ids[state->started];
+
+    if (state->waits_id != job_id || state->demand != state->shape->demand) {
+        plan_offer(plan, number);
+        return;
+    }
+    state->promised = 0;
+    state->aside = PLAN_OFFERED;
     order_offer(plan->order, number, job_id,
                 plan->eligible_us != NULL ? plan->eligible_us(plan->context, job_id) : 0);
 }
@@ -177,11 +191,11 @@ void plan_shape_changed(struct plan *plan, uint32_t number) {
 }
 
 void plan_forget(struct plan *plan) {
-
     for (size_t i = 0; i < plan->namespace_count; i++) {
         plan->namespaces[i].reopens = true;
         plan->namespaces[i].waiting.count = 0;
     }
+    plan->backfill.planned_us = 0;
     plan->next_pass.count = 0;
     plan->for_nodes.count = 0;
     for (size_t i = 0; i < plan->state_count; i++) {

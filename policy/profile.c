@@ -16,13 +16,12 @@ void profile_destroy(struct profile *profile) {
         return;
     }
     place_finish(&profile->place);
-    free(profile->left);
     usage_finish(&profile->swept);
     free(profile->changes);
     free(profile->ends);
     free(profile->runs);
-    free(profile->free);
-    free(profile->fits);
+    free(profile->moved.by_node);
+    free(profile->moved.touched);
     free(profile->window.by_node);
     free(profile->window.touched);
     free(profile->lowered.by_node);
@@ -41,17 +40,17 @@ static void begin(struct profile *profile, int64_t now_us) {
     profile->lowered_is_old = true;
 }
 
-void profile_begin(struct profile *profile, const struct place *now, int64_t now_us,
+void profile_begin(struct profile *profile, struct place *now, int64_t now_us,
                    const struct profile_limits *limits) {
     ENSURE(!profile->is_lowered);
+    profile_clear_dips(&profile->moved);
     profile_clear_dips(&profile->window);
     profile_clear_dips(&profile->lowered);
     if (now->index.node_end > profile->node_room) {
         profile_grow_dips(&profile->window, profile->node_room, now->index.node_end);
+        profile_grow_dips(&profile->moved, profile->node_room, now->index.node_end);
         profile_grow_dips(&profile->lowered, profile->node_room, now->index.node_end);
         profile->node_room = now->index.node_end;
-        profile->free = mem_grow(profile->free, profile->node_room, sizeof *profile->free);
-        profile->left = mem_grow(profile->left, profile->node_room, sizeof *profile->left);
     }
     profile->now = now;
     profile->limits = *limits;

@@ -7,8 +7,8 @@
  * pods, jobs of unknown run time) stays for ever. Pure; equal inputs give equal answers.
  *
  * n nodes, c changes in time (two a reservation, one a running job) of p pods in all: an earliest
- * instant is found in O(n + p) if nothing is reserved, and O(p) more for each instant at which the
- * nodes seem to hold the gang otherwise.
+ * instant is found in O(p), and for each instant at which the nodes seem to hold the gang
+ * O(p + m log n) more, with m nodes that have changed until then; at most all c are looked at.
  */
 #ifndef POLICY_PROFILE_H
 #define POLICY_PROFILE_H
@@ -63,8 +63,8 @@ void profile_destroy(struct profile *profile); /* Accepts NULL. */
 
 /* A new pass: nothing ends and nothing is reserved. `now` is borrowed until the next one; what it
  * has free when a question is asked is what is free now. Nodes that it keeps for somebody hold
- * nothing at any time. */
-void profile_begin(struct profile *profile, const struct place *now, int64_t now_us,
+ * nothing at any time. What is free there is changed while a question is answered. */
+void profile_begin(struct profile *profile, struct place *now, int64_t now_us,
                    const struct profile_limits *limits);
 
 /* A new pass in which the same things end as when profile_keep_ends() was called, and nothing is

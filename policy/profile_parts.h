@@ -34,7 +34,7 @@ struct dips {
 };
 
 struct profile {
-    const struct place *now;
+    struct place *now;
     int64_t now_us;
     struct profile_limits limits;
     struct change *changes; /* once sorted, by instant; what is given back goes first */
@@ -47,10 +47,8 @@ struct profile {
     struct profile_run *runs;
     size_t run_count;
     size_t run_room;
-    size_t node_room;       /* of what is per node */
-    struct resources *free; /* at the instant a search has come to */
-    uint32_t *fits;         /* by group and node: how many pods go there; NOT_ACCEPTED */
-    size_t fits_room;
+    size_t node_room;    /* of what is per node */
+    struct dips moved;   /* up to the instant that a search has come to */
     struct dips window;  /* of a search */
     struct dips lowered; /* of profile_lower() */
     bool is_lowered;
@@ -58,11 +56,8 @@ struct profile {
     size_t lowered_for;       /* so many reservations */
     int64_t last_reserved_us; /* the latest start of a reservation */
     size_t reservation_count;
-    struct place place;              /* the nodes at an instant, for an exact answer: */
-    const struct node_index *loaded; /* those of this index, as they were at this node_version */
-    uint64_t loaded_version;
-    struct resources *left; /* free on each of them then */
-    struct usage swept;     /* of one namespace */
+    struct place place; /* borrows the index of `now` for an answer */
+    struct usage swept; /* of one namespace */
 };
 
 /* Sorted by instant, from here on. */

@@ -1,11 +1,8 @@
 /* The first instant at which a gang fits, and whether it fits at a given one. */
-#include <string.h>
-
 #include "base/ensure.h"
-#include "base/memory.h"
 #include "policy/profile_parts.h"
 
-#define NOT_ACCEPTED UINT32_MAX
+#define PLENTY UINT64_MAX
 
 /* Quotas. */
 
@@ -78,10 +75,17 @@ struct search {
     struct profile *profile;
     const struct profile_ask *ask;
     size_t next;         /* the first change that has not been made */
+    bool has_reserved;   /* something is, in the gang's namespace */
     bool quotas_changed; /* since they were asked */
     bool quotas_fit;
+    bool has_gained; /* some node has, since they were asked */
+    const struct node_choice *choices[DEMAND_GROUPS_MAX];
     uint64_t sums[DEMAND_GROUPS_MAX]; /* how many pods of a group go to the nodes, at most */
 };
+
+static struct node_index *index_of(const struct search *search) {
+    return &search->profile->now->index;
+}
 
 static uint32_t count_fits(const struct pod_group *group, const struct resources *free) {
     int64_t most = group->count;
@@ -101,44 +105,67 @@ static bool is_usable(const struct place *now, uint32_t node, const struct pod_d
            node_accepts(now->index.nodes[node].node, pod);
 }
 
-static void measure_nodes(struct search *search) {
-    struct profile *profile = search->profile;
-    const struct demand *demand = search->ask->demand;
-    const size_t nodes = profile->now->index.node_end;
+/* The nodes that have room now. Of more than enough it does not matter how many there are. */
+static uint64_t count_room(struct search *search, size_t group) {
+    const struct pod_group *of = &search->ask->demand->groups[group];
+    const struct node_needs needs = node_needs_of(&of->requests);
+    struct node_index *index = index_of(search);
+    struct node_search walk = {0};
+    uint64_t sum = 0;
+    uint32_t node;
 
-    if (nodes * demand->group_count > profile->fits_room) {
-        profile->fits_room = nodes * demand->group_count;
-        profile->fits = mem_grow(profile->fits, profile->fits_room, sizeof *profile->fits);
-    }
-    for (size_t n = 0; n < nodes; n++) {
-        profile->free[n] = profile->now->index.nodes[n].free;
-    }
-    for (size_t g = 0; g < demand->group_count; g++) {
-        for (size_t n = 0; n < nodes; n++) {
-            uint32_t fits = NOT_ACCEPTED;
-
-            if (is_usable(profile->now, (uint32_t)n, &demand->groups[g].pod)) {
-                fits = count_fits(&demand->groups[g], &profile->free[n]);
-                search->sums[g] += fits;
-            }
-            profile->fits[g * nodes + n] = fits;
+    while ((node = node_index_next_fit(index, search->choices[group], &needs, &walk)) !=
+           NODE_INDEX_NONE) {
+        sum += count_fits(of, &index->nodes[node].free);
+        if (sum >= 4 * (uint64_t)of->count) {
+            return PLENTY;
         }
     }
+    return sum;
+}
+
+static void measure_nodes(struct search *search) {
+    const struct demand *demand = search->ask->demand;
+
+    for (size_t i = 0; i < 2 * demand->group_count; i++) { /* The last may change the first. */
+        const struct pod_group *group = &demand->groups[i % demand->group_count];
+
+        search->choices[i % demand->group_count] =
+            node_index_choice(index_of(search), &group->pod, group->where_hash);
+    }
+    for (size_t g = 0; g < demand->group_count; g++) {
+        search->sums[g] = count_room(search, g);
+    }
+    profile_clear_dips(&search->profile->moved);
 }
 
 static void change_node(struct search *search, const struct profile_run *run, int sign) {
     struct profile *profile = search->profile;
     const struct demand *demand = search->ask->demand;
-    struct resources *free = &profile->free[run->node];
+    const struct node_index *index = index_of(search);
+    struct dip *dip = &profile->moved.by_node[run->node];
+    struct resources before = index->nodes[run->node].free;
+    struct resources after;
 
-    resources_add_times(free, run->requests, sign * (int64_t)run->count);
+    profile_touch(&profile->moved, run->node);
+    resources_add(&before, &dip->now);
+    resources_add_times(&dip->now, run->requests, sign * (int64_t)run->count);
+    if (index->nodes[run->node].node == NULL || node_index_holder(index, run->node) != 0) {
+        return;
+    }
+    after = index->nodes[run->node].free;
+    resources_add(&after, &dip->now);
     for (size_t g = 0; g < demand->group_count; g++) {
-        uint32_t *fits = &profile->fits[g * profile->now->index.node_end + run->node];
+        const struct pod_group *group = &demand->groups[g];
 
-        if (*fits != NOT_ACCEPTED) {
-            search->sums[g] -= *fits;
-            *fits = count_fits(&demand->groups[g], free);
-            search->sums[g] += *fits;
+        if (node_index_chooses(index, search->choices[g], run->node)) {
+            const uint32_t fits = count_fits(group, &after);
+
+            search->has_gained = search->has_gained || (sign > 0 && fits > 0);
+            if (search->sums[g] != PLENTY) {
+                search->sums[g] += fits;
+                search->sums[g] -= count_fits(group, &before);
+            }
         }
     }
 }
@@ -170,49 +197,80 @@ static bool sums_suffice(const struct search *search) {
     return true;
 }
 
-/* The nodes of the pass, in a place of our own; only when they have changed. */
-static void load_nodes(struct profile *profile) {
-    const struct node_index *now = &profile->now->index;
+static void move_nodes(struct profile *profile, int64_t times) {
+    struct node_index *index = &profile->place.index;
 
-    if (profile->loaded != now || profile->loaded_version != now->node_version) {
-        place_copy_nodes(&profile->place, profile->now);
-        profile->loaded = now;
-        profile->loaded_version = now->node_version;
+    for (size_t i = 0; i < profile->moved.touched_count; i++) {
+        const uint32_t node = profile->moved.touched[i];
+
+        node_index_take(index, node, &profile->moved.by_node[node].now, -times);
+    }
+    for (size_t i = 0; i < profile->window.touched_count; i++) {
+        const uint32_t node = profile->window.touched[i];
+
+        node_index_take(index, node, &profile->window.by_node[node].least, -times);
     }
 }
 
-/* Pod by pod, on what is left of the nodes from here until until_us. */
+/* Pod by pod, on what is left of the nodes from here until until_us: those of the pass, for a
+ * moment, but without the pods that are there. */
 static bool nodes_hold(struct search *search, int64_t until_us) {
     struct profile *profile = search->profile;
-    const struct resources nothing = {{0}};
+    const struct demand *demand = search->ask->demand;
+    struct place *place = &profile->place;
+    bool held;
 
     profile_find_dips(profile, search->next, until_us, &profile->window);
-    load_nodes(profile);
-    for (size_t n = 0; n < profile->now->index.node_end; n++) {
-        struct resources *left = &profile->left[n];
+    place->index = profile->now->index;
+    place->index.marked = false; /* All of it is given back here. */
+    place->placed_count = place->placed_antis = 0;
+    move_nodes(profile, 1);
+    held = place_gang(place, demand, NULL);
+    for (size_t i = 0; held && i < place->run_count; i++) {
+        const struct place_run *run = &place->runs[i];
 
-        *left = profile->free[n];
-        resources_add(left, &profile->window.by_node[n].least);
-        if (profile->now->index.nodes[n].node == NULL ||
-            node_index_holder(&profile->now->index, (uint32_t)n) != 0) {
-            *left = nothing;
-        }
+        node_index_take(&place->index, run->node, &demand->groups[run->group].requests,
+                        -(int64_t)run->count);
     }
-    place_set_all_free(&profile->place, profile->left);
-    return place_gang(&profile->place, search->ask->demand, NULL);
+    move_nodes(profile, -1);
+    place->index.marked = profile->now->index.marked;
+    profile->now->index = place->index;
+    place->index = (struct node_index){0};
+    return held;
 }
 
 static bool fits_at(struct search *search, int64_t at_us) {
     struct profile *profile = search->profile;
     const int64_t until_us = end_of(search->ask, at_us);
 
-    if (search->quotas_changed || profile->reservation_count > 0) {
+    if (!search->ask->nodes_unknown && !sums_suffice(search)) {
+        return false;
+    }
+    if (search->quotas_changed || search->has_reserved) {
+        search->has_gained = search->has_gained || !search->quotas_fit;
         search->quotas_changed = false;
         search->quotas_fit =
             check_quotas_until(profile, search->ask, search->next, until_us).verdict == QUOTA_FITS;
     }
-    return search->quotas_fit &&
-           (search->ask->nodes_unknown || (sums_suffice(search) && nodes_hold(search, until_us)));
+    if (!search->quotas_fit || search->ask->nodes_unknown) {
+        return search->quotas_fit;
+    }
+    if (!search->has_gained) {
+        return false;
+    }
+    search->has_gained = false;
+    return nodes_hold(search, until_us);
+}
+
+/* Is something reserved for others of the gang's namespace? */
+static bool has_reserved(const struct profile *profile, const struct profile_ask *ask) {
+    for (size_t i = 0; profile->reservation_count > 0 && i < profile->change_count; i++) {
+        if (profile->changes[i].sign < 0 && profile->changes[i].demand != NULL &&
+            profile->changes[i].namespace_index == ask->namespace_index) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Is it the last change of an instant at which something is given back? */
@@ -235,7 +293,11 @@ static size_t find_stride(const struct profile *profile, int64_t until_us) {
 }
 
 bool profile_earliest(struct profile *profile, const struct profile_ask *ask, int64_t *out_at_us) {
-    struct search search = {.profile = profile, .ask = ask, .quotas_changed = true};
+    struct search search = {.profile = profile,
+                            .ask = ask,
+                            .has_reserved = has_reserved(profile, ask),
+                            .has_gained = true,
+                            .quotas_changed = true};
     const int64_t until_us =
         ask->before_us != 0 ? ask->before_us - 1 : profile->now_us + profile->limits.horizon_us;
     size_t stride;

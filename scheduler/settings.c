@@ -12,7 +12,9 @@ static struct plan_backfill backfill_of(const struct config *config) {
                                      .jobs_max = (size_t)config->backfill_jobs,
                                      .instants_max = LIMIT_BACKFILL_INSTANTS,
                                      .ends_max = LIMIT_BACKFILL_ENDS,
-                                     .horizon_us = config->backfill_horizon_us};
+                                     .horizon_us = config->backfill_horizon_us,
+                                     .at_once_max = LIMIT_BACKFILL_AT_ONCE,
+                                     .every_us = config->backfill_interval_us};
 
     while (strcmp(plan_backfill_text(backfill.mode), config->backfill) != 0) {
         backfill.mode++; /* The configuration holds no other text. */

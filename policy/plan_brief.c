@@ -1,0 +1,134 @@
+/* Brief passes: with many running jobs, looking for instants and for jobs that keep clear of them
+ * takes longer than an event may. So that is done now and then; the passes in between count all
+ * that is promised as taken from now on, and so delay nobody. policy/plan_settings.h says how often.
+ */
+#include "base/ensure.h"
+#include "policy/plan_pass.h"
+#include "policy/room.h"
+
+/* Shapes that a brief pass looks at behind those that are promised something. */
+#define BRIEF_SHAPES 16
+
+static bool is_due(const struct plan *plan, const struct plan_input *input) {
+    const struct plan_backfill_state *state = &plan->backfill;
+
+    return state->planned_us == 0 || input->now_us < state->planned_us ||
+           input->now_us >= state->planned_us + input->backfill.every_us ||
+           state->planned_mode != input->backfill.mode;
+}
+
+void plan_brief_begin(struct plan *plan, const struct plan_input *input) {
+    struct plan_backfill_state *state = &plan->backfill;
+
+    state->is_large = input->backfill.mode != PLAN_BACKFILL_NONE && input->backfill.every_us > 0 &&
+                      ledger_stay_count(input->ledger) > input->backfill.at_once_max;
+    state->is_brief = state->is_large && !is_due(plan, input);
+    if (!state->is_brief) {
+        state->planned_us = input->now_us;
+        state->planned_mode = input->backfill.mode;
+    }
+    state->next_plan_us =
+        state->is_brief ? state->planned_us + input->backfill.every_us : INT64_MAX;
+}
+
+bool plan_is_brief(const struct plan *plan) {
+    return plan->backfill.is_brief;
+}
+
+/* What is promised is known, without any instant being looked for. */
+void plan_brief_load(struct plan *plan, const struct plan_input *input) {
+    struct plan_backfill_state *state = &plan->backfill;
+
+    if (!state->is_brief) {
+        return;
+    }
+    state->shapes_max = state->kept.count + BRIEF_SHAPES;
+    for (size_t i = 0; i < state->kept.count; i++) {
+        plan_backfill_note(plan, &state->kept.promises[i]);
+    }
+    if (state->kept.count > 0 && !input->capacity_unknown) {
+        plan_load_nodes(plan, input->ledger);
+    }
+}
+
+/* --- As if what is promised were taken --------------------------------------------------------- */
+
+static void take_promised(struct plan *plan, struct place *place, int64_t times) {
+    const struct plan_kept *kept = &plan->backfill.kept;
+
+    for (size_t i = 0; i < kept->count; i++) {
+        const struct plan_promised *promised = &kept->promises[i];
+        const struct demand *demand = plan->states[promised->number].shape->demand;
+
+        for (size_t j = 0; j < promised->run_count; j++) {
+            const struct place_run *run = &promised->runs[j];
+
+            if (run->node < place->index.node_end && place->index.nodes[run->node].node != NULL &&
+                run->group < demand->group_count) {
+                node_index_take(&place->index, run->node, &demand->groups[run->group].requests,
+                                times * (int64_t)run->count);
+            }
+        }
+    }
+}
+
+/* At its instant, it goes where it was promised: what is promised to others is clear of that. */
+static bool is_on_time(const struct plan *plan, const struct plan_input *input) {
+    const struct plan_kept *kept = &plan->backfill.kept;
+
+    return kept->has_own && kept->own.at_us <= input->now_us;
+}
+
+bool plan_brief_place(struct plan *plan, const struct plan_input *input, uint32_t number) {
+    const struct plan_promised *own = &plan->backfill.kept.own;
+    const struct demand *demand = plan->states[number].shape->demand;
+    bool placed;
+
+    if (is_on_time(plan, input) && plan_kept_is_placed(plan, input, own) &&
+        place_runs(plan->place, demand, own->runs, own->run_count)) {
+        return true;
+    }
+    take_promised(plan, plan->place, 1);
+    placed = place_gang(plan->place, demand, NULL);
+    take_promised(plan, plan->place, -1);
+    return placed;
+}
+
+bool plan_brief_quotas(struct plan *plan, const struct plan_input *input, uint32_t number) {
+    const struct plan_kept *kept = &plan->backfill.kept;
+    const struct plan_shape *shape = plan->states[number].shape;
+    struct usage *kept_usage = &plan_touch(plan, shape)->kept;
+    bool fits;
+
+    if (is_on_time(plan, input)) {
+        return true;
+    }
+    for (int times = 1; times >= -1; times -= 2) {
+        for (size_t i = 0; i < kept->count; i++) {
+            const struct plan_shape *other = plan->states[kept->promises[i].number].shape;
+
+            if (other->namespace_index == shape->namespace_index) {
+                usage_add_demand(kept_usage, other->demand, times);
+            }
+        }
+        if (times > 0) {
+            fits = plan_ask_quotas(plan, input, shape, true).verdict == QUOTA_FITS;
+        }
+    }
+    return fits;
+}
+
+struct reason plan_brief_delay(const struct plan *plan, int64_t runtime_us) {
+    const struct plan_kept *kept = &plan->backfill.kept;
+    struct reason reason = reason_plain(REASON_WOULD_DELAY);
+    size_t first = 0;
+
+    ENSURE(kept->count > 0);
+    for (size_t i = 1; i < kept->count; i++) {
+        first = kept->promises[i].at_us < kept->promises[first].at_us ? i : first;
+    }
+    reason.until_us = kept->promises[first].at_us;
+    reason.job_id = plan_kept_job(plan, first);
+    reason.needs = runtime_us;
+    return reason;
+}
