@@ -106,6 +106,8 @@
 #define LIMIT_SIM_IMAGES      64
 #define LIMIT_SIM_TOKENS      16
 
+#define LIMIT_RUNTIME_CLASSES 1000
+
 /* One turn. */
 #define LIMIT_TURN_EVENTS 4096
 #define LIMIT_TURN_STARTS 256

@@ -212,23 +212,6 @@ static int read_affinity(struct reading *reading, const struct json_at *at) {
     return r;
 }
 
-/* A RuntimeClass may add an overhead, which admission writes into the pod. Of a pod that is there
- * it can be read; of one to come it must be told, or the pod needs more than is kept for it. */
-static int check_runtime_class(const struct json_at *spec, const struct reading *reading) {
-    struct json_at class = json_at_key(spec, "runtimeClassName");
-    struct json_at overhead = json_at_key(spec, "overhead");
-    const char *name = NULL;
-    int r = json_get_text(&class, &name, reading->error);
-
-    if (r < 0 || name == NULL || reading->mode != CODEC_NAMES_STRICT || json_is_there(&overhead)) {
-        return r;
-    }
-    return json_fail(&class, reading->error, ERR_INVALID,
-                     "RuntimeClass %s may add an overhead to the pod: write it into overhead, "
-                     "beside this ({} if the class has none)",
-                     name);
-}
-
 int codec_pod_spec_read(const struct json_at *spec, struct resource_names *names,
                         enum codec_names mode, struct pod_demand *out_pod,
                         struct field_error *error) {
@@ -249,7 +232,6 @@ int codec_pod_spec_read(const struct json_at *spec, struct resource_names *names
     r = r < 0 ? r : read_containers(&reading, &mains, CONTAINER_MAIN);
     r = r < 0 ? r : read_resources(&reading, &level, &out_pod->pod_level);
     r = r < 0 ? r : read_overhead(&reading, &overhead);
-    r = r < 0 ? r : check_runtime_class(spec, &reading);
     r = r < 0 ? r : read_selector(&reading, &selector);
     r = r < 0 ? r : read_tolerations(&reading, &tolerations);
     r = r < 0 ? r : read_affinity(&reading, &affinity);

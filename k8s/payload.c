@@ -15,6 +15,7 @@
 #include "k8s/codec_pod_spec.h"
 #include "k8s/pod_avoid.h"
 #include "k8s/pod_payload.h"
+#include "k8s/runtime_class.h"
 #include "k8s/spark_app.h"
 #include "k8s/spark_beside.h"
 #include "k8s/spark_driver.h"
@@ -36,6 +37,7 @@ struct payload {
     bool for_operator;
     char *namespace;
     struct avoid_list avoid;
+    const struct runtime_classes *classes; /* NULL: unknown */
 };
 
 static int read_pod(struct payload *payload, const char *json, size_t bytes,
@@ -142,15 +144,29 @@ static void add_company(const struct payload *payload, const char *role, struct 
     pod_demand_add_label(pod, "spark-role", role);
 }
 
+/* As its RuntimeClass will have it. */
+static int read_spec(const struct payload *payload, const struct json_at *spec,
+                     struct resource_names *names, struct pod_demand *out_pod,
+                     struct field_error *error) {
+    struct json_at admitted = *spec;
+    int r = runtime_class_admit(payload->classes, spec, &admitted.value, error);
+
+    if (r == OK) {
+        r = codec_pod_spec_read(&admitted, names, CODEC_NAMES_STRICT, out_pod, error);
+        json_drop(admitted.value);
+    }
+    return r;
+}
+
 /* Of the very tree that will be printed and posted: no second opinion about it. */
-static int read_driver(const struct spark_app *app, struct resource_names *names,
+static int read_driver(const struct payload *payload, struct resource_names *names,
                        struct pod_demand *out_pod, struct field_error *error) {
     static const struct payload_run run = {
         .id = {.job_name = "name", .store_uid = "store", .job_id = 1, .attempt = 1},
         .namespace_ = "namespace"};
-    struct json_t *spec = spark_driver_pod_spec(app, &run);
+    struct json_t *spec = spark_driver_pod_spec(payload->app, &run);
     struct json_at top = json_at_root(spec);
-    int r = codec_pod_spec_read(&top, names, CODEC_NAMES_STRICT, out_pod, error);
+    int r = read_spec(payload, &top, names, out_pod, error);
 
     json_drop(spec);
     if (r < 0 && error != NULL) {
@@ -161,9 +177,9 @@ static int read_driver(const struct spark_app *app, struct resource_names *names
 }
 
 /* A plain pod's spec is posted as it is, but for its restart policy. */
-static int read_pod_spec(struct json_t *root, const char *namespace_, struct resource_names *names,
+static int read_pod_spec(const struct payload *payload, struct resource_names *names,
                          struct pod_demand *out_pod, struct field_error *error) {
-    struct json_at top = json_at_root(root);
+    struct json_at top = json_at_root(payload->root);
     struct json_at metadata = json_at_key(&top, "metadata");
     struct json_at spec = json_at_key(&top, "spec");
     int r = codec_pod_company_read(&metadata, out_pod, error);
@@ -171,8 +187,8 @@ static int read_pod_spec(struct json_t *root, const char *namespace_, struct res
     if (r < 0) {
         return r;
     }
-    pod_demand_set_namespace(out_pod, namespace_);
-    return codec_pod_spec_read(&spec, names, CODEC_NAMES_STRICT, out_pod, error);
+    pod_demand_set_namespace(out_pod, payload->namespace);
+    return read_spec(payload, &spec, names, out_pod, error);
 }
 
 static int add_main_pod(const struct payload *payload, struct resource_names *names,
@@ -182,17 +198,17 @@ static int add_main_pod(const struct payload *payload, struct resource_names *na
         demand_add_group(demand, is_spark ? POD_ROLE_DRIVER : POD_ROLE_POD, 1);
 
     if (!is_spark) {
-        return read_pod_spec(payload->root, payload->namespace, names, &group->pod, error);
+        return read_pod_spec(payload, names, &group->pod, error);
     }
     add_company(payload, "driver", &group->pod);
-    return read_driver(payload->app, names, &group->pod, error);
+    return read_driver(payload, names, &group->pod, error);
 }
 
-static int read_executor(const struct spark_app *app, struct resource_names *names,
+static int read_executor(const struct payload *payload, struct resource_names *names,
                          struct pod_demand *out_pod, struct field_error *error) {
-    struct json_t *spec = spark_executor_pod_spec(app);
+    struct json_t *spec = spark_executor_pod_spec(payload->app);
     struct json_at top = json_at_root(spec);
-    int r = codec_pod_spec_read(&top, names, CODEC_NAMES_STRICT, out_pod, error);
+    int r = read_spec(payload, &top, names, out_pod, error);
 
     json_drop(spec);
     if (r < 0 && error != NULL) {
@@ -213,7 +229,7 @@ static int add_executors(const struct payload *payload, struct resource_names *n
     group = demand_add_group(demand, POD_ROLE_EXECUTOR, (uint32_t)app->executor_count);
     group->least = (uint32_t)app->executor_count_min;
     add_company(payload, "executor", &group->pod);
-    return read_executor(app, names, &group->pod, error);
+    return read_executor(payload, names, &group->pod, error);
 }
 
 struct claims {
@@ -272,6 +288,10 @@ static void add_objects(const struct payload *payload, struct demand *demand) {
     if (app->executor_count > 0) {
         spark_volumes_executor_claims(app, add_claim, &claims);
     }
+}
+
+void payload_set_runtime_classes(struct payload *payload, const struct runtime_classes *classes) {
+    payload->classes = classes;
 }
 
 int payload_demand(const struct payload *payload, struct resource_names *names,

@@ -34,6 +34,11 @@ int payload_read(enum job_kind kind, const char *json, size_t bytes, const char 
                  struct payload **out_payload, struct field_error *error) MUST_CHECK;
 void payload_destroy(struct payload *payload); /* Accepts NULL. */
 
+/* What its pods get from their RuntimeClasses: borrowed from here on. Until then, who names one has
+ * to tell its overhead. */
+struct runtime_classes;
+void payload_set_runtime_classes(struct payload *payload, const struct runtime_classes *classes);
+
 /* The whole gang, overheads included, to the byte: a settled demand, the caller's to destroy.
  * LimitRanges are not applied. ERR_FULL: more kinds of resources than names has room for. */
 int payload_demand(const struct payload *payload, struct resource_names *names,

@@ -27,6 +27,7 @@
     X(PRIORITYCLASSES, "priorityclasses", "/apis/scheduling.k8s.io/v1", false) \
     X(INGRESSES, "ingresses", "/apis/networking.k8s.io/v1", true)              \
     X(PODDISRUPTIONBUDGETS, "poddisruptionbudgets", "/apis/policy/v1", true)   \
+    X(RUNTIMECLASSES, "runtimeclasses", "/apis/node.k8s.io/v1", false)         \
     X(NETWORKPOLICIES, "networkpolicies", "/apis/networking.k8s.io/v1", true)  \
     X(SPARKAPPLICATIONS, "sparkapplications", "/apis/sparkoperator.k8s.io/v1beta2", true)
 

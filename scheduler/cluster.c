@@ -22,6 +22,7 @@
 #include "policy/limit_range.h"
 #include "queue/queue.h"
 #include "scheduler/applications.h"
+#include "scheduler/class_watch.h"
 #include "scheduler/daemon.h"
 #include "scheduler/leader.h"
 #include "scheduler/log_collector.h"
@@ -587,6 +588,7 @@ void cluster_begin(struct daemon *daemon) {
     });
     daemon->cluster->applications = applications_create(daemon);
     add_watches(daemon);
+    daemon->class_watch = class_watch_create(daemon);
 }
 
 const char *cluster_namespace(const struct daemon *daemon) {
@@ -614,6 +616,8 @@ void cluster_close(struct daemon *daemon) {
         reflector_destroy(cluster->watches[i].reflector);
     }
     applications_destroy(cluster->applications);
+    class_watch_destroy(daemon->class_watch);
+    daemon->class_watch = NULL;
     notifier_destroy(daemon->notifier);
     daemon->notifier = NULL;
     reporter_destroy(daemon->reporter);

@@ -32,6 +32,7 @@ struct log_collector;
 struct loop;
 struct news_reader;
 struct notifier;
+struct class_watch;
 struct reporter;
 struct payload;
 struct queue;
@@ -58,6 +59,7 @@ struct daemon {
     struct news_reader *news;
     struct notifier *notifier;
     struct reporter *reporter;
+    struct class_watch *class_watch;
     struct cluster *cluster;
     struct front *front;
     struct log_collector *logs; /* NULL without a queue */

@@ -5,6 +5,7 @@
 #include "api/wire.h"
 #include "base/memory.h"
 #include "k8s/payload.h"
+#include "scheduler/class_watch.h"
 #include "scheduler/core.h"
 #include "scheduler/daemon.h"
 
@@ -16,6 +17,7 @@ struct demand *front_retry_demand(struct daemon *daemon, const struct job *job) 
     if (daemon_read_payload(daemon, job, &payload, &error) < 0) {
         return NULL;
     }
+    payload_set_runtime_classes(payload, class_watch_classes(daemon->class_watch));
     if (payload_demand(payload, core_resource_names(daemon->core), &demand, &error) < 0) {
         demand = NULL;
     }

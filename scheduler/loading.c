@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "k8s/payload.h"
+#include "k8s/runtime_class.h"
 #include "queue/queue.h"
 #include "scheduler/demand_classes.h"
 #include "scheduler/settings.h"
@@ -42,13 +43,17 @@ static int keep_attempt(void *context, const struct attempt *attempt) {
 
 static int build_demand(struct daemon *daemon, const struct job *job, const struct buf *text,
                         struct demand **out_demand, struct field_error *error) {
+    struct runtime_classes *classes = runtime_classes_create();
     struct payload *payload = NULL;
     int r = payload_read(job->kind, text->data, text->bytes, job->namespace, &payload, error);
 
+    runtime_classes_set_state(classes, RUNTIME_CLASSES_ACCEPTED);
     if (r == OK) {
+        payload_set_runtime_classes(payload, classes);
         r = payload_demand(payload, core_resource_names(daemon->core), out_demand, error);
     }
     payload_destroy(payload);
+    runtime_classes_destroy(classes);
     return r;
 }
 

@@ -15,6 +15,7 @@
 #include "k8s/payload.h"
 #include "policy/demand.h"
 #include "policy/zone.h"
+#include "scheduler/class_watch.h"
 #include "scheduler/daemon.h"
 #include "scheduler/front_team.h"
 #include "scheduler/known_manifests.h"
@@ -105,6 +106,18 @@ static struct demand *known_demand(struct daemon *daemon, struct submission_work
     return demand;
 }
 
+static int read_payload(struct daemon *daemon, const struct source *source,
+                        const struct new_job *job, struct payload **out_payload,
+                        struct field_error *error) {
+    int r = payload_read(job->kind, source->payload, source->payload_bytes, job->namespace,
+                         out_payload, error);
+
+    if (r == OK) {
+        payload_set_runtime_classes(*out_payload, class_watch_classes(daemon->class_watch));
+    }
+    return r;
+}
+
 /* The demand of a spec; NULL if it has problems. */
 static struct demand *demand_of(struct daemon *daemon, struct submission_work *work,
                                 const struct source *source, const struct new_job *job,
@@ -119,8 +132,7 @@ static struct demand *demand_of(struct daemon *daemon, struct submission_work *w
         return demand;
     }
     work->is_unlike = true;
-    if (payload_read(job->kind, source->payload, source->payload_bytes, job->namespace, &payload,
-                     &field) < 0 ||
+    if (read_payload(daemon, source, job, &payload, &field) < 0 ||
         payload_demand(payload, core_resource_names(daemon->core), &demand, &field) < 0) {
         manifest_explain(source->manifest, field.path, field.error.text, problems);
     } else {

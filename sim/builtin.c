@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "sim/amounts.h"
 #include "sim/json.h"
 #include "sim/status.h"
 
@@ -99,6 +100,91 @@ static json_t *admit_priority(const struct sim_store *store, const struct sim_at
     return NULL;
 }
 
+/* The same resources in the same amounts? */
+static bool same_amounts(const json_t *a, const json_t *b) {
+    struct amounts left = {0};
+    struct amounts right = {0};
+    bool same = json_object_size(a) == json_object_size(b);
+
+    amounts_add_readable(&left, a);
+    amounts_add_readable(&right, b);
+    for (size_t i = 0; same && i < left.count; i++) {
+        same = amounts_value(&right, left.items[i].name) == left.items[i].value;
+    }
+    amounts_finish(&left);
+    amounts_finish(&right);
+    return same;
+}
+
+static json_t *add_overhead(const struct sim_attempt *attempt, const json_t *class, json_t *spec) {
+    const json_t *fixed = sim_json_at(class, "overhead.podFixed");
+    const json_t *told = json_object_get(spec, "overhead");
+
+    if (json_object_size(told) == 0) {
+        if (fixed != NULL) {
+            json_object_set_new(spec, "overhead", json_deep_copy(fixed));
+        }
+        return NULL;
+    }
+    if (fixed == NULL) {
+        return sim_status_forbidden(attempt->resource, attempt->name,
+                                    "pod rejected: Pod Overhead set without corresponding "
+                                    "RuntimeClass defined Overhead");
+    }
+    return same_amounts(fixed, told)
+               ? NULL
+               : sim_status_forbidden(attempt->resource, attempt->name,
+                                      "pod rejected: Pod's Overhead doesn't match RuntimeClass's "
+                                      "defined Overhead");
+}
+
+static json_t *add_scheduling(const struct sim_attempt *attempt, const json_t *class,
+                              json_t *spec) {
+    const json_t *selector = sim_json_at(class, "scheduling.nodeSelector");
+    const json_t *tolerations = sim_json_at(class, "scheduling.tolerations");
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)selector, key, value) {
+        json_t *told = sim_json_make_object(spec, "nodeSelector");
+        const json_t *other = json_object_get(told, key);
+
+        if (other != NULL && !json_equal(other, value)) {
+            return sim_status_forbidden(attempt->resource, attempt->name,
+                                        "conflict: runtimeClass.scheduling.nodeSelector[%s] = %s; "
+                                        "pod.spec.nodeSelector[%s] = %s",
+                                        key, json_string_value(value), key,
+                                        json_string_value(other));
+        }
+        json_object_set(told, key, value);
+    }
+    if (json_array_size(tolerations) > 0) {
+        if (!json_is_array(json_object_get(spec, "tolerations"))) {
+            json_object_set_new(spec, "tolerations", json_array());
+        }
+        json_array_extend(json_object_get(spec, "tolerations"), (json_t *)(uintptr_t)tolerations);
+    }
+    return NULL;
+}
+
+static json_t *admit_runtime_class(const struct sim_store *store, const struct sim_attempt *attempt,
+                                   json_t *spec) {
+    const char *name = sim_json_text(spec, "runtimeClassName");
+    const json_t *class;
+    json_t *refusal;
+
+    if (name == NULL) {
+        return add_overhead(attempt, NULL, spec);
+    }
+    class = sim_store_get(store, SIM_RUNTIMECLASSES, "", name);
+    if (class == NULL) {
+        return sim_status_forbidden(attempt->resource, attempt->name,
+                                    "pod rejected: RuntimeClass \"%s\" not found", name);
+    }
+    refusal = add_overhead(attempt, class, spec);
+    return refusal != NULL ? refusal : add_scheduling(attempt, class, spec);
+}
+
 static bool tolerates(const json_t *tolerations, const char *key) {
     const json_t *toleration;
     size_t i;
@@ -141,6 +227,9 @@ static json_t *admit_pod(const struct sim_store *store, struct sim_attempt *atte
 
     if (refusal == NULL) {
         refusal = admit_priority(store, attempt, spec);
+    }
+    if (refusal == NULL) {
+        refusal = admit_runtime_class(store, attempt, spec);
     }
     if (refusal == NULL) {
         add_tolerations(spec);

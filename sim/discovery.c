@@ -15,8 +15,12 @@ static const struct {
     const char *group;
     const char *version;
 } groups[] = {
-    {"", "v1"},       {"authorization.k8s.io", "v1"}, {"coordination.k8s.io", "v1"},
-    {"policy", "v1"}, {"scheduling.k8s.io", "v1"},
+    {"", "v1"},
+    {"authorization.k8s.io", "v1"},
+    {"coordination.k8s.io", "v1"},
+    {"node.k8s.io", "v1"},
+    {"policy", "v1"},
+    {"scheduling.k8s.io", "v1"},
 };
 
 /* Resources. */

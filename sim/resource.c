@@ -117,6 +117,13 @@ static const struct sim_resource resources[] = {
      .kind = "PriorityClass",
      .short_names = "pc",
      .has_generation = true},
+    {.id = SIM_RUNTIMECLASSES,
+     .group = "node.k8s.io",
+     .version = "v1",
+     .plural = "runtimeclasses",
+     .singular = "runtimeclass",
+     .kind = "RuntimeClass",
+     .short_names = ""},
     /* Kept and shown, but evictions don't ask them. */
     {.id = SIM_PODDISRUPTIONBUDGETS,
      .group = "policy",
@@ -189,6 +196,8 @@ const char *sim_resource_qualified(const struct sim_resource *resource) {
         return "leases.coordination.k8s.io";
     case SIM_PRIORITYCLASSES:
         return "priorityclasses.scheduling.k8s.io";
+    case SIM_RUNTIMECLASSES:
+        return "runtimeclasses.node.k8s.io";
     case SIM_PODDISRUPTIONBUDGETS:
         return "poddisruptionbudgets.policy";
     case SIM_NETWORKPOLICIES:
@@ -211,6 +220,8 @@ const char *sim_resource_api_version(const struct sim_resource *resource) {
         return "coordination.k8s.io/v1";
     case SIM_PRIORITYCLASSES:
         return "scheduling.k8s.io/v1";
+    case SIM_RUNTIMECLASSES:
+        return "node.k8s.io/v1";
     case SIM_PODDISRUPTIONBUDGETS:
         return "policy/v1";
     case SIM_NETWORKPOLICIES:

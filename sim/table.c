@@ -327,6 +327,11 @@ static void priority_cells(struct row *row) {
     add_age(row);
 }
 
+static void runtime_cells(struct row *row) {
+    add_text(row, sim_json_text(row->object, "handler"));
+    add_age(row);
+}
+
 static void budget_cells(struct row *row) {
     const json_t *least = sim_json_at(row->object, "spec.minAvailable");
     const json_t *most = sim_json_at(row->object, "spec.maxUnavailable");
@@ -367,6 +372,7 @@ static const struct {
                                     claim_cells},
     [SIM_LEASES] = {"Holder,Age", lease_cells},
     [SIM_PRIORITYCLASSES] = {"#Value,#Global-Default,Age", priority_cells},
+    [SIM_RUNTIMECLASSES] = {"Handler,Age", runtime_cells},
     [SIM_PODDISRUPTIONBUDGETS] = {"Min Available,Max Unavailable,#Allowed Disruptions,Age",
                                   budget_cells},
     [SIM_NETWORKPOLICIES] = {"Pod-Selector,Age", policy_cells},

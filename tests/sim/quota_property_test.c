@@ -21,6 +21,7 @@
 #include "k8s/codec_pod_rules.h"
 #include "k8s/codec_pod_spec.h"
 #include "k8s/codec_quota.h"
+#include "k8s/runtime_class.h"
 #include "policy/ledger.h"
 #include "policy/limit_range.h"
 #include "sim/resource.h"
@@ -274,6 +275,21 @@ static void add_affinity(struct rng *rng, struct buf *json) {
     buf_add_text(json, draw(rng, forms, ARRAY_LEN(forms)));
 }
 
+/* What a cluster's RuntimeClasses add, in the words of both sides. */
+#define BOXED                                                                 \
+    "{'metadata':{'name':'boxed'},'handler':'boxed','overhead':{'podFixed':{" \
+    "'cpu':'50m','memory':'64Mi','ephemeral-storage':'1Gi'}},'scheduling':{"  \
+    "'nodeSelector':{'box':'yes'},'tolerations':[{'key':'box','operator':'Exists'}]}}"
+#define BARE "{'metadata':{'name':'bare'},'handler':'bare'}"
+
+static const char *const runtimes[] = {
+    ",'runtimeClassName':'boxed'",
+    ",'runtimeClassName':'bare'",
+    ",'runtimeClassName':'boxed','overhead':{'cpu':'0.05','memory':'65536Ki',"
+    "'ephemeral-storage':'1Gi'}",
+    ",'runtimeClassName':'bare','overhead':{}",
+};
+
 static void draw_pod(struct rng *rng, struct buf *json) {
     struct buf inits;
     struct buf mains;
@@ -292,7 +308,9 @@ static void draw_pod(struct rng *rng, struct buf *json) {
     buf_add_text(json, chance(rng, 4)   ? ",'priorityClassName':'high'"
                        : chance(rng, 4) ? ",'priorityClassName':'low'"
                                         : "");
-    buf_add_text(json, chance(rng, 5) ? ",'overhead':{'cpu':'50m','memory':'64Mi'}" : "");
+    if (chance(rng, 4)) {
+        buf_add_text(json, draw(rng, runtimes, ARRAY_LEN(runtimes)));
+    }
     if (chance(rng, 6)) {
         add_pod_level(rng, json);
     }
@@ -572,6 +590,7 @@ struct books {
     struct limit_range ranges[PARTS_MAX];
     const struct limit_range *range_pointers[PARTS_MAX];
     size_t range_count;
+    struct runtime_classes *classes;
 };
 
 enum verdict {
@@ -676,12 +695,31 @@ static void books_read(struct books *books, const struct kit *kit, const char *n
     }
 }
 
+static struct runtime_classes *make_classes(void) {
+    struct runtime_classes *classes = runtime_classes_create();
+    char texts[][sizeof BOXED] = {BOXED, BARE};
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct field_error error = {0};
+
+        for (char *c = texts[i]; *c != '\0'; c++) {
+            *c = *c == '\'' ? '"' : *c;
+        }
+        CHECK_OK(runtime_classes_put(classes, i == 0 ? "boxed" : "bare", texts[i], strlen(texts[i]),
+                                     &error),
+                 error.error.text);
+    }
+    runtime_classes_set_state(classes, RUNTIME_CLASSES_KNOWN);
+    return classes;
+}
+
 static void books_finish(struct books *books) {
     for (size_t i = 0; i < books->range_count; i++) {
         limit_range_finish(&books->ranges[i]);
     }
     ledger_destroy(books->ledger);
     resource_names_finish(&books->names);
+    runtime_classes_destroy(books->classes);
 }
 
 /* The pod as it would be posted. */
@@ -693,6 +731,7 @@ static void read_own_pod(struct books *books, const char *namespace, const struc
     struct json_at top;
     struct json_at metadata;
     struct json_at spec;
+    struct json_t *admitted = NULL;
 
     for (char *c = text; *c != '\0'; c++) {
         *c = *c == '\'' ? '"' : *c;
@@ -702,8 +741,11 @@ static void read_own_pod(struct books *books, const char *namespace, const struc
     metadata = json_at_key(&top, "metadata");
     spec = json_at_key(&top, "spec");
     CHECK_OK(codec_pod_company_read(&metadata, pod, &error), error.error.text);
+    CHECK_OK(runtime_class_admit(books->classes, &spec, &admitted, &error), error.error.text);
+    spec.value = admitted;
     CHECK_OK(codec_pod_spec_read(&spec, &books->names, CODEC_NAMES_STRICT, pod, &error),
              error.error.text);
+    json_drop(admitted);
     json_drop(root);
     free(text);
 }
@@ -829,6 +871,8 @@ static void rig_ready(struct rig *rig) {
                               "{'metadata':{'name':'%s'},'value':%zu}", classes[i], i),
                      201, rig->kit.message);
         }
+        CHECK_EQ(kit_post(&rig->kit, SIM_RUNTIMECLASSES, "", BOXED), 201, rig->kit.message);
+        CHECK_EQ(kit_post(&rig->kit, SIM_RUNTIMECLASSES, "", BARE), 201, rig->kit.message);
         rig->open = true;
     }
     rig->namespaces++;
@@ -851,7 +895,7 @@ static bool try_gang(struct rig *rig, struct books *books, const char *namespace
 
 /* 0 if they agree on all gangs, else the first on which they differ. */
 static unsigned try_case(struct rig *rig, const struct kase *kase) {
-    struct books books = {.ledger = ledger_create()};
+    struct books books = {.ledger = ledger_create(), .classes = make_classes()};
     char namespace[32];
     unsigned gang = 1;
 

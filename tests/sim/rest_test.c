@@ -805,6 +805,8 @@ TEST(rest_table__has_a_cell_per_column_for_every_resource) {
         {"/api/v1/namespaces/default/persistentvolumeclaims", "{\"metadata\":{\"name\":\"p\"}}"},
         {"/apis/coordination.k8s.io/v1/namespaces/default/leases",
          "{\"metadata\":{\"name\":\"l\"}}"},
+        {"/apis/node.k8s.io/v1/runtimeclasses",
+         "{\"metadata\":{\"name\":\"r\"},\"handler\":\"h\"}"},
         {"/apis/policy/v1/namespaces/default/poddisruptionbudgets",
          "{\"metadata\":{\"name\":\"b\"},\"spec\":{\"minAvailable\":1}}"},
         {"/apis/sparkoperator.k8s.io/v1beta2/namespaces/default/sparkapplications",
