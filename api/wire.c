@@ -121,6 +121,7 @@ static const struct wire_field job_fields[] = {
     FIELD(WIRE_OPTIONAL, wire_job, pod_name, "podName"),
     FIELD(WIRE_OPTIONAL, wire_job, node, "node"),
     FIELD(WIRE_BOOL, wire_job, cancel_requested, "cancelRequested"),
+    FIELD(WIRE_BOOL, wire_job, runs_again, "runsAgain"),
     ITEMS(WIRE_EXTRA, wire_job, elements, element_count, "elements", &elements_shape),
     ITEMS(WIRE_EXTRA, wire_job, predecessors, predecessor_count, "predecessors", &relation_shape),
     ITEMS(WIRE_EXTRA, wire_job, successors, successor_count, "successors", &relation_shape),

@@ -129,6 +129,7 @@ struct wire_job {
     size_t grown_count;
     const struct wire_avoided *avoided;
     size_t avoided_count;
+    bool runs_again; /* whenever it ends: restartPolicy Always */
     const struct wire_term *demand;
     size_t demand_count;
 };

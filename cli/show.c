@@ -209,6 +209,9 @@ static void print_job(const struct cli *cli, const struct wire_job *job) {
     for (size_t i = 0; i < job->avoided_count; i++) {
         print_avoided(cli, &job->avoided[i]);
     }
+    if (job->runs_again) {
+        line("runs again", "whenever it ends (restartPolicy Always), and spends no retries");
+    }
     line("failure", job->failure);
     time_line(cli, "submitted", job->submitted_us);
     time_line(cli, "started", job->started_us);

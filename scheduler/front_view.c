@@ -111,6 +111,7 @@ void front_job_fill(const struct daemon *daemon, const struct job *job, struct f
         .pod_name = attempt != NULL ? attempt->pod_name : "",
         .node = attempt != NULL ? attempt->node : "",
         .cancel_requested = job->cancel_requested,
+        .runs_again = job->retry.always,
     };
     fill_occurrence(job, out_job);
     fill_array(job, &out_job->wire);

@@ -20,6 +20,7 @@ static const struct wire_relation relations[] = {
 static const struct wire_grown grown = {
     .driver_memory_bytes = 6, .job_id = 5, .attempt = 2, .learnt_us = 6000000};
 
+static const struct wire_term demand[] = {{"driver: cpu 1"}, {"all requests: cpu 3"}};
 static const struct wire_avoided avoided[] = {
     {.name = "node-a", .required = true, .jobs = 3, .until_us = 7000000},
 };
@@ -57,6 +58,7 @@ static const struct wire_job shown = {
     .preemptions = 2,
     .pod_name = "etl-7-2-driver",
     .cancel_requested = true,
+    .runs_again = true,
     .elements = elements,
     .element_count = ARRAY_LEN(elements),
     .predecessors = relations,
@@ -72,6 +74,8 @@ static const struct wire_job shown = {
     .grown_count = 1,
     .avoided = avoided,
     .avoided_count = ARRAY_LEN(avoided),
+    .demand = demand,
+    .demand_count = ARRAY_LEN(demand),
 };
 
 TEST(wire_encode_job__is_what_the_reference_says) {
@@ -97,7 +101,7 @@ TEST(wire_encode_job__is_what_the_reference_says) {
         "\"warnRuntimeSeconds\":1800,\"startBy\":\"2026-11-22T22:00:00.000000Z\","
         "\"onStartMiss\":\"skip\",\"finishBy\":null,\"preemptible\":true,"
         "\"preemptions\":2,\"podName\":\"etl-7-2-driver\",\"node\":null,"
-        "\"cancelRequested\":true,"
+        "\"cancelRequested\":true,\"runsAgain\":true,"
         "\"elements\":[{\"state\":\"FAILED\",\"count\":2,\"indices\":\"3-4\"}],"
         "\"predecessors\":[{\"id\":3,\"name\":\"load\",\"state\":\"RUNNING\",\"on\":\"success\","
         "\"otherwise\":\"skip\",\"stands\":\"waits\",\"done\":0,\"total\":1,\"each\":true,"
@@ -120,7 +124,8 @@ TEST(wire_encode_job__is_what_the_reference_says) {
         "\"learntMemory\":[{\"driverMemoryBytes\":6,\"executorMemoryBytes\":0,\"jobId\":5,"
         "\"attempt\":2,\"learntAt\":\"1970-01-01T00:00:06.000000Z\"}],"
         "\"avoidedNodes\":[{\"name\":\"node-a\",\"required\":true,\"failedJobs\":3,"
-        "\"until\":\"1970-01-01T00:00:07.000000Z\"}]}",
+        "\"until\":\"1970-01-01T00:00:07.000000Z\"}],"
+        "\"demand\":[{\"text\":\"driver: cpu 1\"},{\"text\":\"all requests: cpu 3\"}]}",
         "a job with everything");
     buf_finish(&out);
 }

@@ -47,6 +47,7 @@ def always(world):
           for one in job["attemptList"][:3]], [(n, None, 0, 2) for n in (1, 2, 3)])
     same(daemon.kinds(job_id)[1:8], ["admitted", "starting", "running", "run_again", "queued",
                                      "admitted", "starting"])
+    same((job["runsAgain"], job["retries"]), (True, 0))
     job = daemon.wait_job(failing, "it has failed often", lambda job: job["attempts"] > 3)
     same([(one["failure"], one["exitCode"]) for one in job["attemptList"][:3]], [("app", 3)] * 3)
     daemon.post("/v1/jobs/%d/cancel" % failing)

@@ -139,6 +139,51 @@ TEST(core__forgets_past_a_job_whose_pods_are_kept) {
     finish(&fixture);
 }
 
+/* What runs again and again has more attempts than others may, and forgets the older ones. */
+TEST(core__forgets_the_older_runs_of_what_runs_always) {
+    struct fixture fixture = make(0);
+    struct event blind = {.kind = EVENT_SYNCED, .synced = {.part = CLUSTER_NODES, .denied = true}};
+    struct new_job new_job = {.name = "stream",
+                              .namespace = "red",
+                              .team = "red",
+                              .priority_class = "",
+                              .window = "",
+                              .retry = {.always = true},
+                              .ttl_s = JOB_TTL_NEVER,
+                              .demand = fixture.demand,
+                              .spec = {.text = "{}", .bytes = 2}};
+    struct event event = {.kind = EVENT_SUBMIT,
+                          .submit = {.jobs = &new_job, .count = 1, .submitter = "ann"}};
+    unsigned drops = 0;
+    struct job job;
+
+    turn(&fixture, &blind, 1); /* Nodes are not asked. */
+    turn(&fixture, &event, 1);
+    for (int turns = 0; turns < 20000; turns++) {
+        struct event lost = {
+            .kind = EVENT_STARTED,
+            .started = {
+                .job_id = 1, .result = START_QUOTA, .pod_name = "", .pod_uid = "", .message = "q"}};
+
+        CHECK(core_job(fixture.core, 1, &job), "it is there");
+        if (job.attempt > 2000) {
+            break;
+        }
+        lost.started.attempt = job.attempt;
+        turn(&fixture, &lost, job.state == JOB_SUBMITTING ? 1 : 0);
+        for (size_t i = 0; i < fixture.turn.change_count; i++) {
+            if (fixture.turn.changes[i].kind == CHANGE_HISTORY_DROP) {
+                CHECK(core_job(fixture.core, 1, &job), "it is there");
+                CHECK_EQ(job.attempt % 999, 1, "when 999 are over");
+                drops++;
+            }
+        }
+    }
+    CHECK(job.attempt > 2000, "it goes on beyond the bound of others");
+    CHECK_EQ(drops, 2, "its history is dropped now and then");
+    finish(&fixture);
+}
+
 /* Names, and leaves of entries, go and come; ids have gaps, and cross from shelf to shelf. */
 TEST(core_load_job__takes_ids_with_gaps) {
     struct core *core = core_create(&(struct core_options){
