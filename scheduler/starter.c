@@ -206,9 +206,15 @@ static void tell_application_waits(struct order *order) {
 static void application_deleted(void *context, const struct kube_answer *answer) {
     struct order *order = context;
     enum kube_outcome outcome = answer->status.outcome;
+    char text[LIMIT_MESSAGE_BYTES + 1];
 
-    end(order, outcome == KUBE_OK || outcome == KUBE_NOT_FOUND ? START_REFUSED : START_TRANSIENT,
-        "its application was taken back from the Spark operator", 0);
+    if (outcome == KUBE_OK || outcome == KUBE_NOT_FOUND) {
+        end(order, START_REFUSED, "its application was taken back from the Spark operator", 0);
+        return;
+    }
+    describe(order, "take back the application", &answer->status, text, sizeof text);
+    order->pod_name[0] = '\0'; /* With one, the cancellation would be over with the pod. */
+    end(order, START_TRANSIENT, text, answer->status.retry_after_us);
 }
 
 static void tell_application(struct order *order, enum operator_state state, const char *message) {

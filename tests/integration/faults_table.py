@@ -71,6 +71,49 @@ def logs():
         yield ("get log", fault), ("HTTP 500", "200×1", "Internal", 5)
 
 
+def kept_logs():
+    """Stored before the pod is deleted: asked for again until logs.timeout, and then given up."""
+    for fault in ("lost request", "slow headers", "slow body", "garbage"):
+        yield ("keep a log", fault), ("kept", "200×1", "nothing", 5)
+    for fault in ("lost reply", "reset inside the body"):
+        yield ("keep a log", fault), ("kept", "200×2", "nothing", 5)
+    for fault in CODES:
+        yield ("keep a log", fault), ("kept", "200×1 %s×1" % code_of(fault), "nothing", 5)
+    yield ("keep a log", "no answer"), ("not kept", "404×1|200×1 404×1|none|200×1",
+                                        "log_not_stored", 8)
+
+
+def told_events():
+    """Of a receiver that is Kubernetes: repeated until it is there, once, whatever was lost."""
+    for fault in ("lost request", "no answer", "slow headers", "slow body", "garbage"):
+        asked = "201×1|201×1 409×1"  # A late answer counts as none.
+        yield ("create event", fault), ("told once", asked, "notification_failed|nothing", 10)
+    for fault in ("lost reply", "reset inside the body"):
+        yield ("create event", fault), ("told once", "201×1 409×1", "notification_failed", 10)
+    for fault in CODES:
+        yield ("create event", fault), ("told once", "201×1 %s×1" % code_of(fault),
+                                        "notification_failed", 10)
+    yield ("create event", "422"), ("not told", "422×1", "notification_refused", 5)
+
+
+def applications():
+    """The Spark operator's: looked for before they are made again, taken back until they are."""
+    call, said = "create application", "operator, submit_transient|submit_transient"
+    for fault in ("lost request", "no answer", "lost reply", "reset inside the body",
+                  "slow headers", "slow body", "garbage"):
+        yield (call, fault), (ONCE, "201×1", said, 10)
+    for fault in CODES:
+        yield (call, fault), (ONCE, "201×1 %s×1" % code_of(fault), said, 10)
+    yield (call, "422"), ("REJECTED, attempt 1", "422×1", "rejected", 5)
+    call, ends = "delete application", "CANCELLED, attempt 1"
+    for fault in ("lost request", "no answer", "lost reply", "reset inside the body",
+                  "slow headers", "slow body", "garbage"):
+        yield (call, fault), (ends, "200×1", "cancelled, submit_transient", 10)
+    for fault in CODES:
+        yield (call, fault), (ends, "200×1 %s×1" % code_of(fault), "cancelled, submit_transient",
+                              10)
+
+
 def lists(resource):
     call, lost = "list " + resource, "watch_lost resource=" + resource
     row = lambda asked, said, seconds: ("SUCCEEDED", asked, said, seconds)
@@ -126,7 +169,8 @@ def leases():
 
 
 def all_rows():
-    for rows in (creations(), looks(), deletions(), logs(), leases()):
+    for rows in (creations(), looks(), deletions(), logs(), kept_logs(), told_events(),
+                 applications(), leases()):
         yield from rows
     for resource in RESOURCES:
         yield from lists(resource)
@@ -143,6 +187,10 @@ SHOWN = [
     ("get service", "look for the service that a full quota refuses"),
     ("delete pod", "delete the pod"),
     ("get log", "read a log"),
+    ("keep a log", "read a log that is to be kept"),
+    ("create event", "make an Event for a notification"),
+    ("create application", "make a SparkApplication for the operator"),
+    ("delete application", "take it back"),
     ("list pods", "list pods, nodes, quotas or limit ranges"),
     ("watch pods", "watch them"),
     ("patch lease", "renew the lease"),

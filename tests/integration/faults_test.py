@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Each call that nightshiftd makes to the API server, with each way in which it can go wrong.
 
-Usage: faults_test.py KUBESIM NIGHTSHIFTD writes|reads|watches|lease [PART OF A ROW'S NAME]
+Usage: faults_test.py KUBESIM NIGHTSHIFTD writes|reads|watches|lease|beside [PART OF A ROW'S NAME]
        faults_test.py --manual         the tables of docs/manual/reliability.md
 
 faults_table.py states what comes of each row: what the job (or the watch) does, which requests
@@ -166,6 +166,100 @@ def log_row(world, fault):
         raise AssertionError("asked again: %d" % again)
     word = text["error"]["code"] if isinstance(text, dict) and "error" in text else "the log"
     return Found("HTTP %d" % status, shown(asked), word)
+
+
+def kept_log_row(world, fault):
+    """The log that is stored before the pod is deleted; the deletion waits for it, not for ever."""
+    daemon = world.daemon
+    before = answers(world, "get", "pods/log")
+    world.sim.fault(verb="get", resource="pods", subresource="log", **fault)
+    job_id = daemon.submit(pod_job(sim={"runtime": "50ms"}, ttlSecondsAfterFinished=0))
+    daemon.wait_final(job_id, "SUCCEEDED")
+    until("its pod is gone", lambda: not world.pods(job_id=job_id))
+    asked = since(before, answers(world, "get", "pods/log"))
+    status = daemon.ask("GET", "/v1/jobs/%d/logs" % job_id)[0]
+    return Found("kept" if status == 200 else "not kept", shown(asked),
+                 ", ".join(sorted(set(re.findall(r"job=%d .*event=(log_\w+)" % job_id,
+                                                 daemon.log())))) or "nothing")
+
+
+# --- Events ----------------------------------------------------------------------------------------
+
+def event_row(world, fault):
+    """What a job's end is told with; until the server has it."""
+    daemon = world.daemon
+    path = "/api/v1/namespaces/default/events"
+    before = answers(world, "create", "events")
+    world.sim.fault(verb="create", resource="events", **fault)
+    # One that ended well first: the breaker opens for ten failures in a row.
+    daemon.wait_final(daemon.submit(pod_job("told", sim={"runtime": "20ms"})), "SUCCEEDED")
+    job_id = daemon.submit(pod_job("told", retry={"maxRetries": 0},
+                                   sim={"runtime": "50ms", "exit-code": "1"}))
+    pod = daemon.wait_final(job_id, "FAILED")["podName"]
+    until("nothing is left to tell", lambda: all(
+        item["state"] == "dead" for item in daemon.get("/v1/notifications")["items"]))
+    told = [event for event in world.kube("GET", path)["items"]
+            if event["involvedObject"]["name"] == pod and
+            event.get("source", {}).get("component") == "nightshift"]
+    words = sorted(set(re.findall(r"event=(notification_\w+) .*job=%d " % job_id, daemon.log())))
+    ends = {0: "not told", 1: "told once"}.get(len(told), "told %d times" % len(told))
+    return Found(ends, shown(since(before, answers(world, "create", "events"))),
+                 ", ".join(words) or "nothing")
+
+
+# --- The Spark operator ----------------------------------------------------------------------------
+
+APPLICATIONS = "/apis/sparkoperator.k8s.io/v1beta2/namespaces/default/sparkapplications"
+
+
+def operator_job(**fields):
+    manifest = spark_job(**fields)
+    manifest["spec"]["sparkApplication"] = {"operator": True, "spec": manifest["spec"].pop("spark")}
+    return manifest
+
+
+def operate(world, job_id):
+    """What the operator does: a driver for the application, as soon as it is there."""
+    name = "pi-%d-1" % job_id
+    made = until("the application", lambda: next(
+        (item for item in world.kube("GET", APPLICATIONS)["items"]
+         if item["metadata"]["name"] == name), None))
+    driver = made["spec"]["driver"]
+    world.kube("POST", "/api/v1/namespaces/default/pods", {
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": driver["podName"], "annotations": driver["annotations"],
+                     "labels": dict(driver["labels"], **{"spark-role": "driver"})},
+        "spec": {"restartPolicy": "Never", "containers": [
+            {"name": "spark-kubernetes-driver", "image": "apache/spark:3.5.6"}]}})
+    made = world.kube("GET", APPLICATIONS + "/" + name)
+    made["status"] = {"applicationState": {"state": "SUBMITTED"}, "executionAttempts": 1}
+    world.kube("PUT", APPLICATIONS + "/" + name + "/status", made)
+
+
+def application_row(world, verb, fault):
+    daemon = world.daemon
+    cancels = verb == "delete"
+    before = answers(world, verb, "sparkapplications")
+    if not cancels:
+        world.sim.fault(verb=verb, resource="sparkapplications", **fault)
+    job_id = daemon.submit(operator_job(sim={"runtime": "50ms"},
+                                        retry={"maxRetries": 0, "infraRetries": 0}))
+    if cancels:
+        until("it is made", lambda: world.kube("GET", APPLICATIONS)["items"])
+        until("it is said to wait", lambda: "submit_transient" in daemon.kinds(job_id))
+        world.sim.fault(verb=verb, resource="sparkapplications", **fault)
+        daemon.post("/v1/jobs/%d/cancel" % job_id)
+    elif fault.get("code") != 422:
+        operate(world, job_id)
+    job = daemon.wait_state(job_id, *FINAL)
+    asked = since(before, answers(world, verb, "sparkapplications"))
+    if cancels:
+        until("it is taken back", lambda: not world.kube("GET", APPLICATIONS)["items"])
+        asked.pop("404", None)
+    for item in world.kube("GET", APPLICATIONS)["items"]:
+        world.kube("DELETE", APPLICATIONS + "/" + item["metadata"]["name"])
+    return Found("%s, attempt %d" % (job["state"], job["attempts"]), shown(asked),
+                 ", ".join(sorted(set(said_of(daemon, job_id)))) or "nothing")
 
 
 # --- Lists and watches ---------------------------------------------------------------------------
@@ -435,7 +529,20 @@ def lease_lanes(programs):
             for verb in ("get", "create", "patch")]
 
 
-LANES = {"writes": write_lanes, "reads": read_lanes, "watches": watch_lanes, "lease": lease_lanes}
+def beside_lanes(programs):
+    """What jobs don't wait for; and the Spark operator's applications."""
+    tell = {"notifications": {"receivers": [{"name": "pods", "kubernetes": {}}],
+                              "routes": [{"receivers": ["pods"], "events": ["failed"]}]}}
+    kept = {"logs": {"collect": "drivers", "timeout": "3s"}}
+    rows = lambda act: [(what, lambda w, f=fault: act(w, f)) for what, fault in FAULTS.items()]
+    lanes = [Lane(programs, "keep a log", rows(kept_log_row), config=kept),
+             Lane(programs, "create event", rows(event_row), config=tell)]
+    return lanes + [Lane(programs, verb + " application",
+                         rows(lambda w, f, v=verb: application_row(w, v, f)))
+                    for verb in ("create", "delete")]
+
+
+LANES = {"beside": beside_lanes, "writes": write_lanes, "reads": read_lanes, "watches": watch_lanes, "lease": lease_lanes}
 
 
 def main():
