@@ -1,5 +1,5 @@
-/* What a cluster sends: pods (and how they ended), nodes, quotas, limit ranges, leases, an
- * operator's applications; and a credential plugin. */
+/* What a cluster sends: pods (and how they ended), nodes, quotas, limit ranges, leases,
+ * events, an operator's applications; and a credential plugin. */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -14,6 +14,7 @@
 #include "k8s/codec_quota.h"
 #include "k8s/exec_credential.h"
 #include "k8s/outcome.h"
+#include "k8s/pod_news.h"
 #include "k8s/spark_names.h"
 #include "k8s/spark_operator.h"
 
@@ -26,8 +27,14 @@ static void check_others(const char *json, size_t size) {
     struct exec_credential credential;
     enum operator_state state;
     struct error error = {0};
+    struct pod_news news;
     struct lease lease;
 
+    for (int is_gone = 0; is_gone < 2; is_gone++) {
+        if (pod_news_read(json, size, is_gone != 0, &news, NULL) == OK) {
+            ENSURE((news.failure == FAILURE_NONE) == (news.message[0] == '\0'));
+        }
+    }
     if (codec_lease_read(json, size, &lease, NULL) == OK) {
         ENSURE(strlen(lease.holder) < sizeof lease.holder);
     }
