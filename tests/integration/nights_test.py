@@ -397,6 +397,7 @@ def prepare(world):
 def report(check, jobs, wanted, speed, world):
     states = collections.Counter(job["state"] for job in jobs)
     made = world.creations()
+    check.expect(len(made) >= states["SUCCEEDED"], "only", len(made), "pods of", states)
     for key, uids in made.items():
         check.expect(len(uids) == 1, key, "has pods", uids)
     print("    %.1f h at %d times the speed: %d occurrences, %d pods, %s, %d alarms" % (
