@@ -16,7 +16,8 @@
 #include "k8s/spark_objects.h"
 #include "k8s/spark_template.h"
 
-#define URL_BYTES_MAX      2048
+#define FORMAT_BYTES_MAX   512
+#define URL_BYTES_MAX      4096 /* of such a format, all of whose names are long */
 #define UI_PORT_DEFAULT    4040
 #define UI_PORT_NAME       "spark-driver-ui-port"
 #define REWRITE_ANNOTATION "nginx.ingress.kubernetes.io/rewrite-target"
@@ -78,7 +79,7 @@ static int check_ingress(const struct json_at *options, struct field_error *erro
     int r = json_get_text(&format_at, &format, error);
 
     r = r < 0 ? r : json_expect_array(&tls, error);
-    if (r == OK && format != NULL && (format[0] == '\0' || strlen(format) > URL_BYTES_MAX / 4)) {
+    if (r == OK && format != NULL && (format[0] == '\0' || strlen(format) > FORMAT_BYTES_MAX)) {
         r = json_fail(&format_at, error, ERR_INVALID,
                       "must be where the Ingress is, such as {{$appName}}.example.com");
     }
