@@ -67,6 +67,7 @@ static struct reason reason_must_specify(const struct quota_answer *answer,
 
 struct reason reason_quota(const struct quota_answer *answer, const struct demand *demand) {
     struct reason reason;
+    size_t namespace_bytes;
 
     ENSURE(answer->verdict != QUOTA_FITS);
     if (answer->verdict == QUOTA_MUST_SPECIFY) {
@@ -81,8 +82,11 @@ struct reason reason_quota(const struct quota_answer *answer, const struct deman
     reason.used = answer->taken;
     reason.own = answer->own;
     reason.reserved = answer->reserved;
-    (void)snprintf(reason.name, sizeof reason.name, "%.*s/%s", LIMIT_LABEL_BYTES,
-                   answer->quota->namespace, answer->quota->name);
+    namespace_bytes = strnlen(answer->quota->namespace, LIMIT_LABEL_BYTES);
+    memcpy(reason.name, answer->quota->namespace, namespace_bytes);
+    reason.name[namespace_bytes++] = '/';
+    (void)text_copy(reason.name + namespace_bytes, sizeof reason.name - namespace_bytes,
+                    answer->quota->name);
     (void)text_copy(reason.key, sizeof reason.key, answer->item->key);
     return reason;
 }

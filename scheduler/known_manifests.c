@@ -33,6 +33,7 @@ void known_texts_finish(struct known_texts *texts) {
         known_manifests_destroy(item->value);
     }
     map_finish(&texts->by_hash);
+    texts->last = NULL;
 }
 
 /* --- Cutting texts --------------------------------------------------------------------------- */
@@ -247,6 +248,7 @@ static bool take_manifest(struct scan *scan, struct named_text *out_named) {
     named->text = scan->at;
     named->name = (struct text_part){0};
     named->argument_count = 0;
+    named->like = NULL;
     if (!each_member(scan, visit_manifest, named)) {
         return false;
     }
@@ -268,6 +270,95 @@ bool named_text_find(const char *text, size_t bytes, struct named_text *out_name
     return true;
 }
 
+/* --- Texts like the last known one ----------------------------------------------------------- */
+
+/* The parts that may differ, in the order of the text. */
+static const struct text_part *part_of(const struct named_text *named, size_t at) {
+    bool name_first = named->argument_count == 0 || named->name.at < named->arguments[0].at;
+    size_t name_at = name_first ? 0 : named->argument_count;
+
+    return at == name_at ? &named->name : &named->arguments[at - (at > name_at ? 1 : 0)];
+}
+
+/* What stands before a part, or behind the last one. */
+static struct text_part around_of(const struct named_text *named, size_t at) {
+    const struct text_part *before = at > 0 ? part_of(named, at - 1) : NULL;
+    size_t from = before != NULL ? before->at + before->bytes : 0;
+    size_t end = at <= named->argument_count ? part_of(named, at)->at : named->bytes;
+
+    return (struct text_part){.at = from, .bytes = end - from};
+}
+
+/* A Spark application's name begins with a letter; which kind it is, is known too late to ask. */
+static bool fits(const struct named_text *named, const struct known_manifests *known) {
+    char first = named->text[named->name.at];
+
+    return known->set.items[0].kind != JOB_KIND_SPARK || (first >= 'a' && first <= 'z');
+}
+
+/* A part of a text like a known one: up to its quote. */
+static bool take_part(struct scan *scan, const struct named_text *of, size_t at,
+                      struct named_text *named) {
+    bool is_name = part_of(of, at) == &of->name;
+    struct text_part *part = is_name ? &named->name : &named->arguments[named->argument_count];
+    const char *quote = memchr(scan->at, '"', (size_t)(scan->end - scan->at));
+
+    if (quote == NULL) {
+        return false;
+    }
+    *part = (struct text_part){.at = (size_t)(scan->at - named->text),
+                               .bytes = (size_t)(quote - scan->at)};
+    named->argument_count += is_name ? 0 : 1;
+    scan->at = quote;
+    return is_name ? is_label(named->text + part->at, part->bytes)
+                   : is_plain(named->text + part->at, part->bytes);
+}
+
+/* Does a text like this one begin here? A comparison of bytes, instead of a walk over them. */
+static bool take_alike(struct scan *scan, struct known_manifests *known,
+                       struct named_text *out_named) {
+    const struct named_text *of = &known->named;
+    struct scan ahead = *scan;
+
+    *out_named = (struct named_text){.text = scan->at, .like = known};
+    for (size_t i = 0; i < of->argument_count + 2; i++) {
+        struct text_part around = around_of(of, i);
+
+        if ((size_t)(ahead.end - ahead.at) < around.bytes ||
+            memcmp(ahead.at, of->text + around.at, around.bytes) != 0) {
+            return false;
+        }
+        ahead.at += around.bytes;
+        if (i <= of->argument_count && !take_part(&ahead, of, i, out_named)) {
+            return false;
+        }
+    }
+    out_named->bytes = (size_t)(ahead.at - scan->at);
+    *scan = ahead;
+    return fits(out_named, known);
+}
+
+/* A manifest, be it like the last one or not. */
+static bool take_any(struct scan *scan, const struct known_texts *texts,
+                     struct named_text *out_named) {
+    struct scan from = *scan;
+
+    if (texts->last != NULL && take_alike(scan, texts->last, out_named)) {
+        return true;
+    }
+    *scan = from;
+    return take_manifest(scan, out_named);
+}
+
+/* One that is the whole text. */
+static bool take_whole(const struct known_texts *texts, const char *text, size_t bytes,
+                       struct named_text *out_named) {
+    struct scan scan = {text, text + bytes};
+
+    return bytes <= LIMIT_MANIFEST_KNOWN_BYTES && take_any(&scan, texts, out_named) &&
+           scan.at == scan.end;
+}
+
 /* --- Lists ----------------------------------------------------------------------------------- */
 
 struct items {
@@ -284,12 +375,12 @@ static struct named_text *add_item(struct items *items) {
     return &items->items[items->count++];
 }
 
-static bool take_items(struct scan *scan, struct items *items) {
+static bool take_items(struct scan *scan, const struct known_texts *texts, struct items *items) {
     if (!take(scan, '[')) {
         return false;
     }
     do {
-        if (items->count == LIMIT_MANIFEST_DOCUMENTS || !take_manifest(scan, add_item(items))) {
+        if (items->count == LIMIT_MANIFEST_DOCUMENTS || !take_any(scan, texts, add_item(items))) {
             return false;
         }
     } while (take(scan, ','));
@@ -309,7 +400,7 @@ static bool take_mark(struct scan *scan, const struct scan *key) {
 }
 
 /* Of three members, each of which can be there once only: that is a List with items. */
-static bool take_list(struct scan *scan, struct items *items) {
+static bool take_list(struct scan *scan, const struct known_texts *texts, struct items *items) {
     size_t marks = 0;
     bool has_items = false;
     struct scan key;
@@ -324,7 +415,7 @@ static bool take_list(struct scan *scan, struct items *items) {
         }
         if (!has_items && is_text(&key, "items")) {
             has_items = true;
-            if (!take_items(scan, items)) {
+            if (!take_items(scan, texts, items)) {
                 return false;
             }
         } else if (!take_mark(scan, &key) || (marks > 0 && *key.at == *first.at)) {
@@ -337,14 +428,14 @@ static bool take_list(struct scan *scan, struct items *items) {
     return take(scan, '}') && scan->at == scan->end && marks == 2 && has_items;
 }
 
-bool named_texts_find(const char *text, size_t bytes, struct named_text **out_items,
-                      size_t *out_count) {
+bool named_texts_find(const struct known_texts *texts, const char *text, size_t bytes,
+                      struct named_text **out_items, size_t *out_count) {
     struct scan scan = {text, text + bytes};
     struct items items = {0};
 
-    if (!named_text_find(text, bytes, add_item(&items))) {
+    if (!take_whole(texts, text, bytes, add_item(&items))) {
         items.count = 0;
-        if (!take_list(&scan, &items)) {
+        if (!take_list(&scan, texts, &items)) {
             free(items.items);
             return false;
         }
@@ -355,23 +446,6 @@ bool named_texts_find(const char *text, size_t bytes, struct named_text **out_it
 }
 
 /* --- Knowing --------------------------------------------------------------------------------- */
-
-/* The parts that may differ, in the order of the text. */
-static const struct text_part *part_of(const struct named_text *named, size_t at) {
-    bool name_first = named->argument_count == 0 || named->name.at < named->arguments[0].at;
-    size_t name_at = name_first ? 0 : named->argument_count;
-
-    return at == name_at ? &named->name : &named->arguments[at - (at > name_at ? 1 : 0)];
-}
-
-/* What stands before a part, or behind the last one. */
-static struct text_part around_of(const struct named_text *named, size_t at) {
-    const struct text_part *before = at > 0 ? part_of(named, at - 1) : NULL;
-    size_t from = before != NULL ? before->at + before->bytes : 0;
-    size_t end = at <= named->argument_count ? part_of(named, at)->at : named->bytes;
-
-    return (struct text_part){.at = from, .bytes = end - from};
-}
 
 /* Where the parts stand is a piece of it: a text that could be cut in two places is two. */
 static uint64_t hash_around(const struct named_text *named) {
@@ -401,19 +475,15 @@ static bool are_alike(const struct named_text *a, const struct named_text *b) {
     return true;
 }
 
-/* A Spark application's name begins with a letter; which kind it is, is known too late to ask. */
-static bool fits(const struct named_text *named, const struct known_manifests *known) {
-    char first = named->text[named->name.at];
-
-    return known->set.items[0].kind != JOB_KIND_SPARK || (first >= 'a' && first <= 'z');
-}
-
 struct known_manifests *known_texts_get(const struct known_texts *texts,
                                         const struct named_text *named) {
-    struct known_manifests *known = map_get_id(&texts->by_hash, hash_around(named));
+    struct known_manifests *known = named->like;
 
-    if (known == NULL || !are_alike(&known->named, named) || !fits(named, known)) {
-        return NULL;
+    if (known == NULL) {
+        known = map_get_id(&texts->by_hash, hash_around(named));
+        if (known == NULL || !are_alike(&known->named, named) || !fits(named, known)) {
+            return NULL;
+        }
     }
     known->uses++;
     return known;
@@ -452,7 +522,9 @@ void known_texts_put(struct known_texts *texts, const struct named_text *named,
     known->text = mem_copy(named->text, named->bytes);
     known->named = *named;
     known->named.text = known->text;
+    known->named.like = NULL;
     known->uses++;
+    texts->last = known;
     known_manifests_destroy(map_put_id(&texts->by_hash, hash_around(named), known));
 }
 

@@ -31,16 +31,20 @@ struct named_text {
     struct text_part name;
     struct text_part arguments[NAMED_TEXT_ARGUMENTS];
     size_t argument_count;
+    struct known_manifests *like; /* what it was found to be like; NULL: not looked for yet */
 };
 
 /* Find the name of a JSON object's metadata, and its spec's arguments if they are plain. False: no
  * such text, or the name isn't a plain label. */
 bool named_text_find(const char *text, size_t bytes, struct named_text *out_named);
 
+struct known_texts;
+
 /* The texts of the manifests in a JSON text: a List's items, or the one. False: there is one that
- * is none of ours, or there are more than a request may have. *out_items is the caller's. */
-bool named_texts_find(const char *text, size_t bytes, struct named_text **out_items,
-                      size_t *out_count);
+ * is none of ours, or there are more than a request may have. *out_items is the caller's; it holds
+ * as long as known_texts does not change. */
+bool named_texts_find(const struct known_texts *texts, const char *text, size_t bytes,
+                      struct named_text **out_items, size_t *out_count);
 
 /* --- What was read --------------------------------------------------------------------------- */
 
@@ -67,7 +71,8 @@ void known_manifests_print_payload(const struct known_manifests *known,
 
 /* Zeroed is empty. Bounded by LIMIT_MANIFESTS_KNOWN. */
 struct known_texts {
-    struct map by_hash; /* of the text around its parts, and of where they are */
+    struct map by_hash;           /* of the text around its parts, and of where they are */
+    struct known_manifests *last; /* put; most texts are like it */
 };
 
 void known_texts_finish(struct known_texts *texts); /* Forget all; accepts NULL. */

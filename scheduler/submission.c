@@ -707,8 +707,12 @@ static void remember(struct daemon *daemon, const struct submission_work *work,
 
     for (size_t i = 0; i < list->count && left > 0 && !work->is_unlike; i++) {
         const struct named_text *named = &list->items[i];
-        struct known_manifests *known = known_texts_get(&daemon->known_texts, named);
+        struct known_manifests *known = NULL;
 
+        if (named->like != NULL) {
+            continue; /* And what it was like may be forgotten by now. */
+        }
+        known = known_texts_get(&daemon->known_texts, named);
         if (known == NULL && (named->argument_count > 0 || !work->is_new)) {
             left--;
             if (list->count == 1) {
@@ -746,7 +750,8 @@ struct submission_work *submission_read(struct daemon *daemon, struct api_call *
     struct named_list list = {0};
     struct submission_work *work;
 
-    (void)named_texts_find(call->body, call->body_bytes, &list.items, &list.count);
+    (void)named_texts_find(&daemon->known_texts, call->body, call->body_bytes, &list.items,
+                           &list.count);
     work = call->after_jobs[0] == '\0' ? recognise(daemon, call, &list) : NULL;
     if (work == NULL) {
         work = read_text(daemon, call);

@@ -135,10 +135,12 @@ TEST(named_texts_find__cuts_a_list_into_its_manifests) {
          "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[" POD("a") "]}\n---\n", 0},
     };
 
+    const struct known_texts none = {0};
+
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct named_text *items = NULL;
         size_t count = 0;
-        bool found = named_texts_find(rows[i].text, strlen(rows[i].text), &items, &count);
+        bool found = named_texts_find(&none, rows[i].text, strlen(rows[i].text), &items, &count);
 
         CHECK_EQ(found, rows[i].want > 0, rows[i].what);
         CHECK_EQ(count, rows[i].want, rows[i].what);
@@ -201,6 +203,24 @@ TEST(known_texts__recognises_another_name_and_nothing_else) {
     known_manifests_destroy(known);
 }
 
+/* As the second item of a List. */
+static struct named_text beside(const struct known_texts *texts, const char *text) {
+    char *list =
+        mem_format("{\"kind\":\"List\",\"apiVersion\":\"v1\",\"items\":[%s, %s]}", POD("a"), text);
+    struct named_text *items = NULL;
+    struct named_text found;
+    size_t count = 0;
+
+    CHECK(named_texts_find(texts, list, strlen(list), &items, &count), text);
+    CHECK_EQ(count, 2, text);
+    found = items[1];
+    CHECK_MEM(found.text, text, found.bytes, text);
+    found.text = text; /* The same bytes, and they stay. */
+    free(items);
+    free(list);
+    return found;
+}
+
 /* A payload with other arguments is the one that the reader prints of such a text. */
 TEST(known_manifests__print_what_the_reader_would) {
     static const struct {
@@ -221,19 +241,27 @@ TEST(known_manifests__print_what_the_reader_would) {
     struct named_text first = named(rows[0].text);
 
     known_texts_put(&texts, &first, known);
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct named_text text = named(rows[i].text);
-        struct known_manifests *found = known_texts_get(&texts, &text);
-        struct known_manifests *want = read(rows[i].text);
+    for (size_t i = 0; i < 2 * ARRAY_LEN(rows); i++) {
+        const char *what = rows[i / 2].what;
+        struct named_text text = named(rows[i / 2].text);
+        struct known_manifests *want = read(rows[i / 2].text);
         size_t bytes = want->set.items[0].payload_bytes;
         char *payload = mem_alloc(bytes, 1);
+        struct known_manifests *found;
 
-        CHECK_EQ(found != NULL, rows[i].want, rows[i].what);
+        if (i % 2 == 1) { /* The short way, by the last one known. */
+            text = beside(&texts, rows[i / 2].text);
+            CHECK_EQ(text.like != NULL, rows[i / 2].want, what);
+        }
+        found = known_texts_get(&texts, &text);
+        CHECK_EQ(found != NULL, rows[i / 2].want, what);
         if (found != NULL) {
-            CHECK_EQ(known_manifests_has_payload(found, &text), rows[i].same, rows[i].what);
-            CHECK_EQ(known_manifests_payload_bytes(found, &text), bytes, rows[i].what);
+            CHECK_EQ(known_manifests_has_payload(found, &text), rows[i / 2].same, what);
+            CHECK_EQ(known_manifests_payload_bytes(found, &text), bytes, what);
             known_manifests_print_payload(found, &text, payload);
-            CHECK_MEM(payload, want->set.items[0].payload, bytes, rows[i].what);
+            CHECK_MEM(payload, want->set.items[0].payload, bytes, what);
+            CHECK_EQ(text.name.bytes, strlen(want->set.items[0].name), what);
+            CHECK_MEM(text.text + text.name.at, want->set.items[0].name, text.name.bytes, what);
         }
         free(payload);
         known_manifests_destroy(want);
