@@ -512,3 +512,8 @@ struct api_stats api_stats(const struct api *api) {
     stats.open = api->calls.count;
     return stats;
 }
+
+struct api_clients api_clients(const struct api *api) {
+    return (struct api_clients){.connected = http_server_connections(api->server),
+                                .waiting = api->calls.count};
+}

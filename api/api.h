@@ -169,6 +169,13 @@ struct api_stats {
 };
 struct api_stats api_stats(const struct api *api);
 
+/* The clients that are connected, and those of them that wait for an answer. */
+struct api_clients {
+    size_t connected, waiting;
+};
+
+struct api_clients api_clients(const struct api *api);
+
 /* The open call of this number, or NULL. */
 struct api_call *api_find(struct api *api, uint64_t number);
 

@@ -98,6 +98,7 @@ struct http_stats {
     uint64_t accepted, requests, refused, timed_out, streams_dropped, accept_failed, evicted;
 };
 struct http_stats http_server_stats(const struct http_server *server);
+size_t http_server_connections(const struct http_server *server); /* that are open */
 
 /* --- A request. What is returned lives as long as the request. -------------------------------- */
 

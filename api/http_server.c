@@ -183,3 +183,12 @@ void http_server_destroy(struct http_server *server) {
 struct http_stats http_server_stats(const struct http_server *server) {
     return server->stats;
 }
+
+size_t http_server_connections(const struct http_server *server) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < HTTP_TRANSPORT_COUNT; i++) {
+        count += server->stats.connections[i];
+    }
+    return count;
+}

@@ -496,7 +496,8 @@ static int write_journal(void *context) {
     return r == 0 ? OK : fail_commit(queue, r, &queue->pending.error);
 }
 
-static void begin_commit(struct queue *queue) {
+/* The changes are put into the transaction; what is left to do? */
+static struct writer_job begin_commit(struct queue *queue) {
     struct writer_job job = {.run = commit_away, .context = queue};
     int r = queue->txn != NULL ? put_changes(queue, &queue->pending) : MDB_BAD_TXN;
 
@@ -506,13 +507,32 @@ static void begin_commit(struct queue *queue) {
         store_forget_moved(queue);
         queue->is_torn = true;
     }
-    queue->is_away = job.run != write_journal;
+    return job;
+}
+
+static int end_commit(struct queue *queue, int r, bool was_away, struct error *error) {
+    if (r == OK) {
+        queue->next_id = queue->pending.next_id;
+        return OK;
+    }
+    if (!was_away) {
+        store_forget_moved(queue);
+        store_mend(queue);
+    }
+    *error = queue->pending.error;
+    return r;
+}
+
+static void go_on_away(struct queue *queue, const struct writer_job *job) {
+    queue->is_away = job->run != write_journal;
     queue->is_writing = true;
-    writer_begin(queue->writer, &job);
+    writer_begin(queue->writer, job);
 }
 
 int queue_commit_begin(struct queue *queue, const struct queue_change *changes, size_t count,
                        bool *out_is_writing, struct error *error) {
+    struct writer_job job;
+
     *out_is_writing = false;
     if (count == 0 || queue->writer == NULL) {
         return queue_commit(queue, changes, count, error);
@@ -521,7 +541,26 @@ int queue_commit_begin(struct queue *queue, const struct queue_change *changes, 
         return error_set(error, ERR_IO, "the queue's file can't be opened again yet");
     }
     queue->pending = (struct store_pending){.changes = changes, .count = count};
-    begin_commit(queue);
+    job = begin_commit(queue);
+    go_on_away(queue, &job);
+    *out_is_writing = true;
+    return OK;
+}
+
+int queue_commit_here(struct queue *queue, const struct queue_change *changes, size_t count,
+                      bool *out_is_writing, struct error *error) {
+    struct writer_job job;
+
+    *out_is_writing = false;
+    if (count == 0 || queue->writer == NULL || !queue_attend(queue)) {
+        return queue_commit_begin(queue, changes, count, out_is_writing, error);
+    }
+    queue->pending = (struct store_pending){.changes = changes, .count = count};
+    job = begin_commit(queue);
+    if (job.run == write_journal) {
+        return end_commit(queue, write_journal(queue), false, error);
+    }
+    go_on_away(queue, &job);
     *out_is_writing = true;
     return OK;
 }
@@ -537,14 +576,5 @@ int queue_commit_end(struct queue *queue, struct error *error) {
 
     queue->is_writing = false;
     queue->is_away = false;
-    if (r == OK) {
-        queue->next_id = queue->pending.next_id;
-        return OK;
-    }
-    if (!was_away) {
-        store_forget_moved(queue);
-        store_mend(queue);
-    }
-    *error = queue->pending.error;
-    return r;
+    return end_commit(queue, r, was_away, error);
 }

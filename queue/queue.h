@@ -67,6 +67,10 @@ int queue_commit(struct queue *queue, const struct queue_change *changes, size_t
 int queue_start_writer(struct queue *queue, int *out_fd, struct error *error) MUST_CHECK;
 int queue_commit_begin(struct queue *queue, const struct queue_change *changes, size_t count,
                        bool *out_is_writing, struct error *error) MUST_CHECK;
+/* The same, but what goes to the journal alone is written at once, by the caller: it waits for as
+ * long as the disk takes. */
+int queue_commit_here(struct queue *queue, const struct queue_change *changes, size_t count,
+                      bool *out_is_writing, struct error *error) MUST_CHECK;
 bool queue_commit_is_done(const struct queue *queue, int patience_ms);
 int queue_commit_end(struct queue *queue, struct error *error) MUST_CHECK;
 bool queue_attend(struct queue *queue); /* False: the thread is still at it. */

@@ -86,8 +86,10 @@ static void *run(void *context) {
         (void)pthread_mutex_lock(&writer->lock);
         writer->result = result;
         writer->state = WRITER_DONE;
-        tell(writer);
         (void)pthread_cond_broadcast(&writer->changed);
+        (void)pthread_mutex_unlock(&writer->lock);
+        tell(writer); /* Whom it wakes finds the lock open. */
+        (void)pthread_mutex_lock(&writer->lock);
     }
     (void)pthread_mutex_unlock(&writer->lock);
     return NULL;
@@ -163,18 +165,37 @@ void writer_begin(struct writer *writer, const struct writer_job *job) {
     (void)pthread_mutex_lock(&writer->lock);
     ENSURE(writer->state == WRITER_IDLE);
     writer->job = *job;
-    set_state(writer, WRITER_BUSY);
+    writer->state = WRITER_BUSY;
     (void)pthread_mutex_unlock(&writer->lock);
+    (void)pthread_cond_broadcast(&writer->changed);
 }
 
-bool writer_is_done(const struct writer *writer, int patience_ms) {
+static bool is_done(struct writer *writer) {
+    bool done;
+
+    (void)pthread_mutex_lock(&writer->lock);
+    done = writer->state == WRITER_DONE;
+    (void)pthread_mutex_unlock(&writer->lock);
+    return done;
+}
+
+bool writer_is_done(struct writer *writer, int patience_ms) {
     struct pollfd watch = {.fd = writer->fd, .events = POLLIN};
 
-    return poll(&watch, 1, patience_ms) == 1;
+    return is_done(writer) || (patience_ms > 0 && poll(&watch, 1, patience_ms) == 1);
+}
+
+/* What the thread told, or is about to tell. */
+static void hear(const struct writer *writer) {
+    struct pollfd watch = {.fd = writer->fd, .events = POLLIN};
+    uint64_t count;
+
+    while (read(writer->fd, &count, sizeof count) < 0 && (errno == EAGAIN || errno == EINTR)) {
+        (void)poll(&watch, 1, -1);
+    }
 }
 
 int writer_end(struct writer *writer) {
-    uint64_t count;
     int result;
 
     (void)pthread_mutex_lock(&writer->lock);
@@ -182,7 +203,7 @@ int writer_end(struct writer *writer) {
     wait_until_done(writer);
     writer->state = WRITER_IDLE;
     result = writer->result;
-    (void)!read(writer->fd, &count, sizeof count);
     (void)pthread_mutex_unlock(&writer->lock);
+    hear(writer);
     return result;
 }

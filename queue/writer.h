@@ -38,7 +38,7 @@ int writer_fd(const struct writer *writer);
 void writer_begin(struct writer *writer, const struct writer_job *job);
 
 /* Is the job that was begun over? Waits for that so long at most. */
-bool writer_is_done(const struct writer *writer, int patience_ms);
+bool writer_is_done(struct writer *writer, int patience_ms);
 
 /* Waits if it must. What the job's function returned. */
 int writer_end(struct writer *writer) MUST_CHECK;

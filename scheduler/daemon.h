@@ -50,8 +50,10 @@ struct daemon {
     struct core *core;
     struct inbox inbox;
     size_t inbox_seen;      /* events in it, at the last look */
-    int64_t looks_since_us; /* monotonic, of the first of these looks */
     int64_t commit_us;      /* how long commits take, the later the more */
+    int64_t answered_us;    /* monotonic; of the last turn that answered a client */
+    int64_t asked_after_us; /* so long behind these answers the last turn began */
+    bool is_alone;          /* on one processor */
     struct demands demands;
     struct known_texts known_texts;
     struct kube *kube;
@@ -106,6 +108,10 @@ void turns_prepare(struct daemon *daemon);
 
 /* Take a turn, or try the last one's commit again, if it is time. True: more work waits. */
 bool turns_take(struct daemon *daemon);
+
+/* A client's event was added, and more of the round may come: end the last turn if its commit is
+ * over, and begin one if there is enough for it, so that the disk does not wait for the others. */
+void turns_hurry(struct daemon *daemon);
 
 /* A thread for the commits of large turns. Without it the loop waits for the disk itself. */
 void turns_start_writer(struct daemon *daemon);
@@ -169,6 +175,10 @@ void front_drain(struct daemon *daemon);
 
 /* The call of that number, if it is still open; NULL otherwise. */
 struct api_call *front_find_call(const struct daemon *daemon, uint64_t number);
+
+/* Clients that are connected, and those that wait for an answer. */
+struct api_clients;
+struct api_clients front_clients(const struct daemon *daemon);
 
 /* A turn is committed: tell those who wait for it. */
 void front_reply(struct daemon *daemon, const struct reply *reply);

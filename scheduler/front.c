@@ -186,6 +186,10 @@ static void on_ui(struct daemon *daemon, struct api_call *call) {
 
 /* --- Looking ahead --------------------------------------------------------------------------- */
 
+struct api_clients front_clients(const struct daemon *daemon) {
+    return api_clients(daemon->front->api);
+}
+
 struct api_call *front_find_call(const struct daemon *daemon, uint64_t number) {
     return api_find(daemon->front->api, number);
 }

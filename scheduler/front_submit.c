@@ -159,6 +159,7 @@ void front_submit(struct daemon *daemon, struct api_call *call) {
               &(struct event){
                   .kind = EVENT_SUBMIT, .token = call->number, .submit = submission_event(work)},
               work, submission_destroy);
+    turns_hurry(daemon);
 }
 
 /* The event of the turn that was committed; NULL: of another one. O(events): only for answers that

@@ -2,7 +2,9 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "api/api.h"
 #include "base/limits.h"
 #include "queue/queue.h"
 #include "scheduler/loop.h"
@@ -11,6 +13,11 @@
 #define STALL_TELL_US      (3 * CLOCK_US_PER_SECOND) /* clients of the turn wait no longer */
 #define COMMITS_REMEMBERED 8
 #define TURN_EVENTS_ENOUGH 32 /* for a turn that is worth its sync */
+#define READ_US            8  /* about what it takes to read a submission */
+#define CLIENTS_PART       4
+#define SOON_US            200
+#define BURST_US           (2 * CLOCK_US_PER_MS)
+#define QUICK_US           (5 * CLOCK_US_PER_MS)
 #define SMALL_TURN_MS      20 /* the loop waits for its commit; then it goes on without */
 
 void daemon_wake(struct daemon *daemon) {
@@ -79,6 +86,9 @@ static void end_turn(struct daemon *daemon, int r, const struct error *error) {
         }
         daemon->stalled = false;
         act(daemon);
+        if (daemon->turn.reply_count > 0) {
+            daemon->answered_us = daemon_now(daemon).mono_us;
+        }
         return;
     }
     stall(daemon, error, "tried again each second");
@@ -134,17 +144,25 @@ static void begin_waiting(struct daemon *daemon) {
     }
 }
 
+/* Has the disk been quick, a moment ago? */
+static bool is_disk_quick(const struct daemon *daemon) {
+    return !daemon->stalled && daemon->commit_us < QUICK_US && daemon->asked_after_us < BURST_US;
+}
+
 /* While the disk writes a large turn, the next one's requests are read. A small one is waited for:
- * to come back through the loop costs more than that brings. A disk that hangs stops no watch. */
+ * to come back through the loop costs more than that brings. A disk that hangs stops no watch. While
+ * small turns follow each other and the disk is quick, the loop writes them: to hand them over costs
+ * as much again. */
 static void finish_turn(struct daemon *daemon) {
     bool is_small = daemon->turn_events < TURN_EVENTS_ENOUGH && !daemon->stalled;
+    int (*begin)(struct queue *, const struct queue_change *, size_t, bool *, struct error *) =
+        is_small && is_disk_quick(daemon) ? queue_commit_here : queue_commit_begin;
     struct error error = {0};
     bool is_writing = false;
     int r;
 
     daemon->committing_since_us = daemon_now(daemon).mono_us;
-    r = queue_commit_begin(daemon->queue, daemon->turn.changes, daemon->turn.change_count,
-                           &is_writing, &error);
+    r = begin(daemon->queue, daemon->turn.changes, daemon->turn.change_count, &is_writing, &error);
     if (is_writing && is_small && queue_commit_is_done(daemon->queue, SMALL_TURN_MS)) {
         is_writing = false;
         r = queue_commit_end(daemon->queue, &error);
@@ -156,18 +174,26 @@ static void finish_turn(struct daemon *daemon) {
     }
 }
 
+/* So many events are read in the time that the disk takes for a commit: a turn of them keeps both
+ * busy. And not so few of many clients that turns are most of the work. */
+static size_t events_enough(const struct daemon *daemon) {
+    size_t enough = (size_t)daemon->commit_us / READ_US;
+    size_t part = front_clients(daemon).connected / CLIENTS_PART;
+
+    enough = enough > part ? enough : part;
+    return enough > TURN_EVENTS_ENOUGH ? enough : TURN_EVENTS_ENOUGH;
+}
+
 /* Did the last look at the sockets bring something? Then who else is about to ask shares the turn,
- * and its sync: for one more look, while it is small or a slow disk makes each turn dear. */
+ * and its sync: unless there is enough for one, or nobody left who could ask. */
 static bool is_growing(struct daemon *daemon) {
     bool grows = daemon->inbox.count > daemon->inbox_seen;
-    int64_t now_us = daemon_now(daemon).mono_us;
+    struct api_clients clients = front_clients(daemon);
+    bool all_have_asked =
+        clients.waiting == clients.connected && daemon->inbox.count <= clients.waiting;
 
-    if (daemon->inbox_seen == 0) {
-        daemon->looks_since_us = now_us;
-    }
     daemon->inbox_seen = daemon->inbox.count;
-    return grows && (daemon->inbox.count < TURN_EVENTS_ENOUGH ||
-                     now_us - daemon->looks_since_us < daemon->commit_us / 2);
+    return grows && !all_have_asked && daemon->inbox.count < events_enough(daemon);
 }
 
 static void compute_turn(struct daemon *daemon) {
@@ -175,6 +201,33 @@ static void compute_turn(struct daemon *daemon) {
 
     scheduler_turn(daemon->core, now, daemon->inbox.events, daemon->turn_events, &daemon->turn);
     histogram_add(&daemon->turn_times, daemon_now(daemon).mono_us - now.mono_us);
+}
+
+/* Who was answered a moment ago asks again at once, if that is what happened the last time: to look
+ * is sooner than to be woken, which on a virtual machine takes half as long as a sync. */
+static bool is_asked_soon(const struct daemon *daemon) {
+    return !daemon->is_alone && daemon->asked_after_us < SOON_US &&
+           daemon_now(daemon).mono_us - daemon->answered_us < SOON_US;
+}
+
+static void begin_turn(struct daemon *daemon) {
+    daemon->asked_after_us = daemon_now(daemon).mono_us - daemon->answered_us;
+    daemon->turn_due = false;
+    daemon->inbox_seen = 0;
+    daemon->turn_events =
+        daemon->inbox.count < LIMIT_TURN_EVENTS ? daemon->inbox.count : LIMIT_TURN_EVENTS;
+    compute_turn(daemon);
+    finish_turn(daemon);
+}
+
+void turns_hurry(struct daemon *daemon) {
+    if (daemon->committing && queue_commit_is_done(daemon->queue, 0)) {
+        end_commit(daemon);
+    }
+    if (!daemon->committing && !daemon->stalled && daemon->written.fd != 0 &&
+        daemon->inbox.count >= events_enough(daemon)) {
+        begin_turn(daemon);
+    }
 }
 
 bool turns_take(struct daemon *daemon) {
@@ -189,17 +242,12 @@ bool turns_take(struct daemon *daemon) {
         return false;
     }
     if (daemon->inbox.count == 0 && !daemon->turn_due) {
-        return false;
+        return is_asked_soon(daemon);
     }
     if (is_growing(daemon)) {
         return true;
     }
-    daemon->turn_due = false;
-    daemon->inbox_seen = 0;
-    daemon->turn_events =
-        daemon->inbox.count < LIMIT_TURN_EVENTS ? daemon->inbox.count : LIMIT_TURN_EVENTS;
-    compute_turn(daemon);
-    finish_turn(daemon);
+    begin_turn(daemon);
     return daemon->inbox.count > 0 && !daemon->stalled && !daemon->committing;
 }
 
@@ -232,5 +280,6 @@ void turns_stop_writer(struct daemon *daemon) {
 }
 
 void turns_prepare(struct daemon *daemon) {
+    daemon->is_alone = sysconf(_SC_NPROCESSORS_ONLN) < 2;
     daemon->wake = (struct poller_timer){.on_time = on_wake, .owner = daemon};
 }
