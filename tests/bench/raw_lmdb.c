@@ -44,6 +44,7 @@ struct put {
 
 /* The interposed mdb_put() has no other place for it. */
 static struct {
+    int (*real_put)(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *, unsigned); /* found once */
     bool on;
     struct buf puts; /* of each: a struct put, the key, the value */
     size_t *ends;    /* in puts, of each commit */
@@ -51,10 +52,11 @@ static struct {
 } record;
 
 int mdb_put(MDB_txn *txn, MDB_dbi table, MDB_val *key, MDB_val *value, unsigned flags) {
-    int (*real)(MDB_txn *, MDB_dbi, MDB_val *, MDB_val *, unsigned);
-    void *found = dlsym(RTLD_NEXT, "mdb_put");
+    if (record.real_put == NULL) {
+        void *found = dlsym(RTLD_NEXT, "mdb_put");
 
-    memcpy(&real, &found, sizeof real);
+        memcpy(&record.real_put, &found, sizeof found);
+    }
     if (record.on) {
         const struct put put = {table, key->mv_size, value->mv_size};
 
@@ -62,7 +64,7 @@ int mdb_put(MDB_txn *txn, MDB_dbi table, MDB_val *key, MDB_val *value, unsigned 
         buf_add(&record.puts, key->mv_data, key->mv_size);
         buf_add(&record.puts, value->mv_data, value->mv_size);
     }
-    return real(txn, table, key, value, flags);
+    return record.real_put(txn, table, key, value, flags);
 }
 
 static void end_commit(void) {
@@ -154,7 +156,8 @@ static struct queue *must_open(const char *folder, const char *name) {
     return queue;
 }
 
-/* Until the time is over, or, when `commits` is not 0, so many. Returns jobs a second. */
+/* Until the time is over, or, when `commits` is not 0, so many. Returns jobs a second of the time
+ * that commits take: to make the jobs is not the queue's work, and LMDB alone is given its puts. */
 static double run_queue(const char *folder, const char *name, double seconds, size_t commits,
                         size_t jobs, bool is_bulk) {
     struct queue *queue = must_open(folder, name);
@@ -162,22 +165,24 @@ static double run_queue(const char *folder, const char *name, double seconds, si
     struct error error = {0};
     uint64_t id = queue_next_id(queue);
     size_t done = 0;
-    int64_t start_us = clock_sample().mono_us;
-    double rate;
+    double spent = 0;
 
     make_spec(&batch->spec);
-    for (; commits > 0 ? done < commits : seconds_since(start_us) < seconds; done++) {
+    for (; commits > 0 ? done < commits : spent < seconds; done++) {
+        int64_t start_us;
+
         make_batch(batch, id, jobs, is_bulk);
+        start_us = clock_sample().mono_us;
         ENSURE(queue_commit(queue, batch->changes, batch->count, &error) == OK);
+        spent += seconds_since(start_us);
         id += jobs;
         if (record.on) {
             end_commit();
         }
     }
-    rate = (double)(done * jobs) / seconds_since(start_us);
     queue_close(queue);
     free(batch);
-    return rate;
+    return (double)(done * jobs) / spent;
 }
 
 /* --- LMDB alone ------------------------------------------------------------------------------- */
