@@ -150,9 +150,9 @@ static bool is_disk_quick(const struct daemon *daemon) {
 }
 
 /* While the disk writes a large turn, the next one's requests are read. A small one is waited for:
- * to come back through the loop costs more than that brings. A disk that hangs stops no watch. While
- * small turns follow each other and the disk is quick, the loop writes them: to hand them over costs
- * as much again. */
+ * to come back through the loop costs more than that brings. A disk that hangs stops no watch. But
+ * while small turns follow each other and the disk is quick, the loop writes them itself: to hand
+ * them over costs as much again. */
 static void finish_turn(struct daemon *daemon) {
     bool is_small = daemon->turn_events < TURN_EVENTS_ENOUGH && !daemon->stalled;
     int (*begin)(struct queue *, const struct queue_change *, size_t, bool *, struct error *) =
