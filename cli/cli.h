@@ -82,6 +82,9 @@ struct verb {
 /* The table, ended by a NULL name. */
 const struct verb *cli_verbs(void);
 
+/* The names of a verb's options, one after the other from *at = 0; NULL: no more. */
+const char *cli_next_option(const struct verb *verb, size_t *at);
+
 /* Parse the arguments behind the verb. CLI_OK, or CLI_USAGE after saying why. Reorders argv. */
 int cli_parse(const struct verb *verb, int argc, char **argv, struct cli_options *out_options);
 
@@ -123,6 +126,7 @@ int verb_schedules(struct cli *cli);
 int verb_status(struct cli *cli);
 int verb_admin(struct cli *cli);
 int verb_config(struct cli *cli);
+int verb_completion(struct cli *cli);
 int verb_version(struct cli *cli);
 int verb_help(struct cli *cli);
 

@@ -185,6 +185,9 @@ static const struct verb verbs[] = {
      0, ANY_OPERANDS, true, verb_admin},
     {"config", "check FILE", "look for mistakes in a configuration file", BIT(O_HELP), 2, 2, true,
      verb_config},
+    {"completion", "[bash]",
+     "a script that completes command lines: source <(nightshift completion)", BIT(O_HELP), 0, 1,
+     true, verb_completion},
     {"version", "", "which nightshift this is", BIT(O_HELP), 0, 0, true, verb_version},
     {"help", "[VERB]", "this, or more about a verb", BIT(O_HELP), 0, 1, true, verb_help},
     {0},
@@ -322,6 +325,17 @@ int cli_parse(const struct verb *verb, int argc, char **argv, struct cli_options
         *out_options = options;
     }
     return status;
+}
+
+const char *cli_next_option(const struct verb *verb, size_t *at) {
+    while (verb->options != RAW && *at < O_COUNT) {
+        const size_t option = (*at)++;
+
+        if ((verb->options & BIT(option)) != 0) {
+            return rows[option].name;
+        }
+    }
+    return NULL;
 }
 
 static void print_verb_help(const struct verb *verb) {

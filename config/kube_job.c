@@ -26,7 +26,7 @@ static const struct field kube_job_spec_fields[] = {
     FIELD_RANGE("backoffLimit", 0, INT32_MAX),
     FIELD_RANGE("backoffLimitPerIndex", 0, INT32_MAX),
     FIELD_ONE_OF("completionMode", completion_modes),
-    FIELD_RANGE("completions", 1, LIMIT_MANIFEST_DOCUMENTS),
+    FIELD_RANGE("completions", 1, LIMIT_ARRAY_ELEMENTS),
     FIELD_ONE_OF("managedBy", managers),
     FIELD("manualSelector", FIELD_IGNORED),
     {.name = "maxFailedIndexes", .type = FIELD_REFUSED, .words = no_index_limit},

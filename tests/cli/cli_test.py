@@ -543,6 +543,26 @@ for what, members, line in leases:
 
 expect("version", ["version"], 0, out=RE(r"^nightshift \d+\.\d+\.\d+\n$"))
 expect("help", ["help"], 0, out=RE(r"submit FILE\.\.\."))
+def completes(line):
+    """What bash offers for it."""
+    words = line.split(" ")
+    script = "%s\nCOMP_WORDS=(%s) COMP_CWORD=%d\n_nightshift\necho \"${COMPREPLY[@]}\"" % (
+        subprocess.run([PROGRAM, "completion"], capture_output=True, text=True, check=True).stdout,
+        " ".join("'%s'" % word for word in words), len(words) - 1)
+    return subprocess.run(["bash", "-c", script], capture_output=True, text=True,
+                          check=True).stdout.strip()
+
+
+for line, offered in [("nightshift rel", "release"), ("nightshift wait --sel", "--selector"),
+                      ("nightshift help sub", "submit"), ("nightshift ls nothing", ""),
+                      ("nightshift submit --af", "--after")]:
+    if completes(line) != offered:
+        count["failed"] += 1
+        print("test failed: cli: completion of %r: %r" % (line, completes(line)))
+    else:
+        count["ok"] += 1
+        print("test ok: cli: completion of %r" % line)
+expect("completion of another shell", ["completion", "fish"], 2, out="")
 expect("help of a verb", ["help", "wait"], 0, out=RE(r"--timeout TIME"))
 expect("--help", ["ls", "--help"], 0, out=RE(r"-s, --state STATE"))
 good, bad = os.path.join(folder.name, "good"), os.path.join(folder.name, "bad")

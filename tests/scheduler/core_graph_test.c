@@ -298,3 +298,48 @@ TEST(conditions__end_many_jobs_within_bounds) {
     CHECK_EQ(count_in(&fixture, JOB_SKIPPED), 10001, "but all of them");
     finish(&fixture);
 }
+
+/* An array of so many elements, made by the core; returns the reply's code. */
+static int submit_array(struct fixture *fixture, const char *indices, uint64_t count) {
+    struct new_job job = {.name = "part",
+                          .namespace = "red",
+                          .team = "red",
+                          .window = "",
+                          .ttl_s = JOB_TTL_NEVER,
+                          .array = indices,
+                          .element_count = count,
+                          .demand = fixture->demand,
+                          .spec = {.text = "{}", .bytes = 2}};
+    struct event event = {
+        .kind = EVENT_SUBMIT, .token = 1, .submit = {.jobs = &job, .count = 1, .submitter = "ann"}};
+
+    turn(fixture, &event, 1);
+    CHECK_EQ(fixture->turn.reply_count, 1, "an answer");
+    return fixture->turn.replies[0].code;
+}
+
+/* They wait from the beginning, all of them, for whoever counts. */
+TEST(arrays__are_promised_whole_and_made_a_part_in_each_turn) {
+    struct fixture fixture = make();
+    struct core_array array;
+    unsigned turns = 0;
+    struct job job;
+
+    CHECK_EQ(submit_array(&fixture, "0-8999%3", 9000), OK, "taken");
+    CHECK_EQ(fixture.turn.replies[0].count, 9000, "all of them");
+    CHECK_EQ(core_new_id(fixture.core), 9001, "with their ids");
+    CHECK(core_array(fixture.core, 1, &array) && array.unmade > 0 && array.count == 9000, "a part");
+    CHECK_EQ(array.states[JOB_QUEUED], 9000, "and the others wait as well");
+    CHECK_EQ(submit_array(&fixture, "0-995999", 996000), ERR_FULL, "promised is promised");
+    while (fixture.turn.wake_after_us == 0 && ++turns < 100) {
+        turn(&fixture, NULL, 0);
+    }
+    CHECK(turns > 1, "in some turns");
+    CHECK(core_array(fixture.core, 1, &array) && array.unmade == 0, "whole");
+    CHECK_EQ(count_in(&fixture, JOB_QUEUED), 9000, "all are jobs");
+    CHECK(core_job(fixture.core, 9000, &job) && strcmp(job.name, "part-8999") == 0, "the last");
+    CHECK_EQ(submit_array(&fixture, "0-995999", 996000), ERR_FULL, "as before");
+    CHECK_EQ(submit_array(&fixture, "0-9", 10), OK, "a short one is made at once");
+    CHECK(core_array(fixture.core, 9001, &array) && array.unmade == 0, "whole");
+    finish(&fixture);
+}
