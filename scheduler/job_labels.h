@@ -1,4 +1,4 @@
-/* scheduler/job_labels.h - which jobs of the queue have certain labels, as their specifications say.
+/* scheduler/job_labels.h - which jobs of the queue have certain labels, by their specifications.
  */
 #ifndef SCHEDULER_JOB_LABELS_H
 #define SCHEDULER_JOB_LABELS_H
