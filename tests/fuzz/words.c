@@ -1,5 +1,5 @@
-/* The small languages of fields: cron lines, indices, rules of retries, deadlines, dates, durations.
- * The first byte chooses one; what prints again reads as the same. */
+/* The small languages of fields: cron lines, indices, rules of retries, deadlines, dates and
+ * durations. The first byte chooses one; what prints again reads as the same. */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
