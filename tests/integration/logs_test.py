@@ -242,8 +242,9 @@ class Follower:
             self.text += got
 
     def finish(self):
-        out, err = self.process.communicate(timeout=60)
-        return self.text + out, err, self.process.returncode
+        out = self.process.stdout.read()  # communicate() would not see what is buffered here.
+        err = self.process.stderr.read()
+        return self.text + out, err, self.process.wait(timeout=60)
 
 
 @row("logs -f goes on over broken connections, a restart of the daemon, and attempts", sim=PROCESSES, start=False)
