@@ -48,6 +48,25 @@ static bool is_drained(const struct daemon *daemon) {
              log_collector_figures(daemon->logs).deletions == 0));
 }
 
+/* Between turns: the view, the ledger and the shares against what they were made from. */
+static void verify_if_due(struct daemon *daemon) {
+    struct instant began = daemon_now(daemon);
+    struct error error = {0};
+
+    if (!daemon->verify_due || daemon->core == NULL || daemon->committing || daemon->stalled) {
+        return;
+    }
+    daemon->verify_due = false;
+    if (core_verify(daemon->core, &error) == OK) {
+        log_info(&daemon->log, began.now_us, "event=books_verified us=%" PRId64,
+                 daemon_now(daemon).mono_us - began.mono_us);
+    } else {
+        log_error(&daemon->log, began.now_us,
+                  "event=books_wrong error=\"%s\" action=\"a restart makes them anew\"",
+                  error.text);
+    }
+}
+
 /* Once per round of the loop, when its callbacks are through. True: the next one is not to wait. */
 static bool on_round(void *owner) {
     struct daemon *daemon = owner;
@@ -56,6 +75,7 @@ static bool on_round(void *owner) {
     daemon->has_room = false;
     damage_report(daemon);
     daemon_reload_if_due(daemon);
+    verify_if_due(daemon);
     more = turns_take(daemon);
     cluster_pace(daemon);
     if (is_drained(daemon) && daemon->leader != NULL) {
@@ -95,6 +115,13 @@ static void on_hangup(int signal_number, void *owner) {
 
     (void)signal_number;
     daemon->reload_due = true;
+}
+
+static void on_verify(int signal_number, void *owner) {
+    struct daemon *daemon = owner;
+
+    (void)signal_number;
+    daemon->verify_due = true;
 }
 
 int daemon_make_folder(const struct daemon *daemon, struct error *error) {
@@ -149,6 +176,7 @@ static void prepare_loop(struct daemon *daemon) {
     loop_on_signal(daemon->loop, SIGTERM, on_terminate, daemon);
     loop_on_signal(daemon->loop, SIGINT, on_terminate, daemon);
     loop_on_signal(daemon->loop, SIGHUP, on_hangup, daemon);
+    loop_on_signal(daemon->loop, SIGUSR1, on_verify, daemon);
     zone_watch_begin(daemon);
 }
 

@@ -85,6 +85,7 @@ struct daemon {
     struct error stall;
     int64_t stalled_since_us; /* monotonic */
     bool reload_due;
+    bool verify_due;
     bool draining;
     bool front_drained; /* every client has its answer */
     int exit_status;    /* when the loop ends */
