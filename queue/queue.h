@@ -55,15 +55,16 @@ uint32_t queue_migrated_from(const struct queue *queue);
 int queue_commit(struct queue *queue, const struct queue_change *changes, size_t count,
                  struct error *error) MUST_CHECK;
 
-/* The same in two steps, so that the caller can do something else while the disk writes, or does not
- * come to an end: nothing is durable, and the queue may only be read (what is being committed may be
- * read too, and ERR_IO is possible), until the second one returns. The first sets *out_is_writing if
- * there is a second one to come; else all is as after queue_commit(). The changes are borrowed until
- * then. The second waits if it must; queue_commit_is_done() tells, and waits so long at most.
+/* The same in two steps, so that the caller can do something else while the disk writes, or does
+ * not come to an end: nothing is durable, and the queue may only be read (what is being committed
+ * may be read too, and ERR_IO is possible), until the second one returns. The first sets
+ * *out_is_writing if there is a second one to come; else all is as after queue_commit(). The
+ * changes are borrowed until then. The second waits if it must; queue_commit_is_done() tells, and
+ * waits so long at most.
  *
- * A thread writes; the descriptor, the queue's, is readable when there is a second step to be taken,
- * or else queue_attend() to be called: after a failure the thread opens the file anew. Without a
- * thread nothing is left to the second step. ERR_IO: there is no thread to be had. */
+ * A thread writes; the descriptor, the queue's, is readable when there is a second step to be
+ * taken, or else queue_attend() to be called: after a failure the thread opens the file anew.
+ * Without a thread nothing is left to the second step. ERR_IO: there is no thread to be had. */
 int queue_start_writer(struct queue *queue, int *out_fd, struct error *error) MUST_CHECK;
 int queue_commit_begin(struct queue *queue, const struct queue_change *changes, size_t count,
                        bool *out_is_writing, struct error *error) MUST_CHECK;

@@ -1,8 +1,8 @@
 /* scheduler/inbox.h - events on their way to the next turn, with what they borrow.
  *
  * Callbacks translate and append; the loop takes a bounded run of them from the front. Each
- * event may bring an owned value with its texts, destroyed once the turn is over. Who fills it keeps
- * it bounded: a client has one event at a time in it, and the watches rest while it is full.
+ * event may bring an owned value with its texts, destroyed once the turn is over. Who fills it
+ * keeps it bounded: a client has one event at a time in it, and the watches rest while it is full.
  */
 #ifndef SCHEDULER_INBOX_H
 #define SCHEDULER_INBOX_H

@@ -2,7 +2,8 @@
  *
  * DISK_SHIM_FILE names a file that says what is wrong now, read anew at each call: "28 pwrite"
  * fails calls of that name (or "*") with that errno, for files whose path has "/queue/"; 9999 lets
- * them hang until it says something else; no file: nothing. DISK_SHIM_KILL=N ends the program by SIGKILL before its N-th call; N. after it.
+ * them hang until it says something else; no file: nothing. DISK_SHIM_KILL=N ends the program by
+ * SIGKILL before its N-th call; N. after it.
  */
 #include <dlfcn.h>
 #include <errno.h>
