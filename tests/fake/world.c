@@ -1050,6 +1050,19 @@ static void check_drivers(const struct world *world) {
     }
 }
 
+/* Whoever waits knows why, after each turn. */
+static void check_reasons(const struct world *world) {
+    for (uint64_t id = 1; id <= world->acknowledged; id++) {
+        struct reason reason = {0};
+        struct job job;
+
+        if (core_job(world->core, id, &job) && job_state_is_waiting(job.state) &&
+            (!core_reason(world->core, id, &reason) || reason.code == REASON_NONE)) {
+            broken(world, "it waits and has no reason", id);
+        }
+    }
+}
+
 /* How many jobs start that were promised an instant. */
 static void watch_promises(struct world *world) {
     for (uint64_t id = 1; id <= world->acknowledged; id++) {
@@ -1298,6 +1311,7 @@ static bool turn(struct world *world, struct event *events, size_t count) {
     if (count > 0 || out.change_count > 0 || out.command_count > 0) {
         check(world); /* Else nothing has changed since the last check. */
         watch_promises(world);
+        check_reasons(world);
     }
     return out.wake_after_us == 0;
 }
@@ -1484,7 +1498,8 @@ static void start_core(struct world *world) {
                                   .jobs_max = 100,
                                   .instants_max = 100,
                                   .ends_max = 20,
-                                  .horizon_us = 600 * MINUTE_US},
+                                  .horizon_us = 600 * MINUTE_US,
+                                  .every_us = world->options.seed % 3 == 0 ? MINUTE_US / 4 : 0},
                      .preemption = world->options.preemption,
                      .preempt_protection_us = PROTECTION_US,
                      .windows = world->windows,
