@@ -337,24 +337,36 @@ static void reply_kept(struct front_forecasts *forecasts, struct api_call *call)
 
 /* --- What if --------------------------------------------------------------------------------- */
 
+static void add_added(const struct new_job *job, uint64_t id, const struct forecast *with,
+                      struct outlooks *out) {
+    const struct forecast_job *found = forecast_find(with, id);
+
+    out->items = mem_grow(out->items, out->count + 1, sizeof *out->items);
+    out->items[out->count++] = (struct wire_outlook){
+        .id = id,
+        .name = job->name,
+        .namespace = job->namespace,
+        .team = job->team,
+        .start = start_text(with, found),
+        .p50_us = found != NULL ? time_or_none(found->p50_us) : 0,
+        .p90_us = found != NULL ? time_or_none(found->p90_us) : 0,
+        .after = found != NULL ? (int64_t)found->after_id : 0,
+    };
+}
+
+/* Each element of an array under the array's name, as far as futures look. */
 static void list_added(const struct submission_work *work, const struct forecast *with,
                        uint64_t first_id, struct outlooks *out) {
     const struct submit_event event = submission_event(work);
+    uint64_t id = first_id;
 
-    out->items = mem_alloc(event.count, sizeof *out->items);
     for (size_t i = 0; i < event.count; i++) {
-        const struct forecast_job *found = forecast_find(with, first_id + i);
+        const uint64_t count = event.jobs[i].element_count > 0 ? event.jobs[i].element_count : 1;
 
-        out->items[out->count++] = (struct wire_outlook){
-            .id = first_id + i,
-            .name = event.jobs[i].name,
-            .namespace = event.jobs[i].namespace,
-            .team = event.jobs[i].team,
-            .start = start_text(with, found),
-            .p50_us = found != NULL ? time_or_none(found->p50_us) : 0,
-            .p90_us = found != NULL ? time_or_none(found->p90_us) : 0,
-            .after = found != NULL ? (int64_t)found->after_id : 0,
-        };
+        for (uint64_t k = 0; k < count && out->count < LIMIT_FORECAST_STARTS; k++) {
+            add_added(&event.jobs[i], id + k, with, out);
+        }
+        id += count;
     }
 }
 
