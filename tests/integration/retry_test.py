@@ -333,6 +333,15 @@ def no_right_to_events(world):
     same(attempt_failed(world, gone)["failure"], "node_lost")
 
 
+@row("events that can't be read are asked for again", config=EVENTS)
+def broken_events(world):
+    for fault in ({"fault": "garbage"}, {"fault": "cut-body"}, {"fault": "reset"},
+                  {"fault": "error", "code": 500}):
+        world.sim.fault(verb="list", resource="events", **fault)
+    job_id = no_volume(world, "patient")
+    same(attempt_failed(world, job_id)["failure"], "config")
+
+
 @row("while a pod waits its event is shown; when it goes on it is not, and nothing was spent",
      config=EVENTS)
 def waits_and_goes_on(world):
