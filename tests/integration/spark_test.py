@@ -144,6 +144,34 @@ def outgrows(world):
     same(daemon.job(job_id)["state"], "RUNNING")
 
 
+# --- What belongs to its driver ----------------------------------------------------------------
+
+@row("its pages, metrics and disruption budget are made, and go with the driver")
+def belongings(world):
+    daemon = world.daemon
+    job_id = daemon.submit(application(
+        "shown", sim={"runtime": "10m"}, driverPodDisruptionBudget=True, timeToLiveSeconds=0,
+        sparkUIOptions={"ingressURLFormat": "ui.example.com/{{$appName}}"},
+        monitoring={"exposeDriverMetrics": True, "prometheus": {"jmxExporterJar": "/jmx.jar"}}))
+    daemon.wait_state(job_id, "RUNNING")
+    paths = {"/api/v1": ("services", "configmaps"), "/apis/policy/v1": ("poddisruptionbudgets",),
+             "/apis/networking.k8s.io/v1": ("ingresses",)}
+
+    def made():
+        return sorted(
+            item["metadata"]["name"] for prefix, plurals in paths.items() for plural in plurals
+            for item in world.kube("GET", "%s/namespaces/default/%s" % (prefix, plural))["items"]
+            if item["metadata"]["name"].startswith("shown-%d-1" % job_id)
+            and item["metadata"]["ownerReferences"][0]["kind"] == "Pod")
+
+    name = "shown-%d-1-" % job_id
+    same(made(), [name + tail for tail in ("driver", "driver-podspec-conf-map", "driver-svc",
+                                           "prom-conf", "ui-ingress", "ui-svc")])
+    daemon.post("/v1/jobs/%d/cancel" % job_id)
+    daemon.wait_final(job_id, "CANCELLED")
+    until("they went with the driver", lambda: not made())
+
+
 # --- Handed to the Spark operator --------------------------------------------------------------
 
 APPLICATIONS = GROUP + "/namespaces/default/sparkapplications"
