@@ -98,7 +98,7 @@ bool plan_brief_quotas(struct plan *plan, const struct plan_input *input, uint32
     const struct plan_kept *kept = &plan->backfill.kept;
     const struct plan_shape *shape = plan->states[number].shape;
     struct usage *kept_usage = &plan_touch(plan, shape)->kept;
-    bool fits;
+    bool fits = false;
 
     if (is_on_time(plan, input)) {
         return true;
