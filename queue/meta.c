@@ -36,13 +36,15 @@ static MDB_val copy_key(const char *name, char room[META_BYTES]) {
 }
 
 /* Format 1 had no checksums. */
-static bool is_unsealed(MDB_txn *txn, unsigned table) {
+static int look_for_seals(MDB_txn *txn, unsigned table, bool *out_unsealed) {
     static const char first[] = "nightshift-queue-1";
     MDB_val key = store_val("format", strlen("format"));
     MDB_val val;
+    int r = mdb_get(txn, table, &key, &val);
 
-    return mdb_get(txn, table, &key, &val) == 0 && val.mv_size == strlen(first) &&
-           memcmp(val.mv_data, first, val.mv_size) == 0;
+    *out_unsealed = r == 0 && val.mv_size == strlen(first) &&
+                    memcmp(val.mv_data, first, val.mv_size) == 0;
+    return r == MDB_NOTFOUND ? 0 : r;
 }
 
 static int get_one(MDB_txn *txn, unsigned table, const char *name, MDB_val key,
@@ -56,17 +58,26 @@ static int get_one(MDB_txn *txn, unsigned table, const char *name, MDB_val key,
     return meta_unseal(name, val.mv_data, val.mv_size, out) ? 0 : MDB_CORRUPTED;
 }
 
+/* Of the record; else of what keeps us from reading it. */
+static bool is_told(int code) {
+    return code == 0 || code == MDB_NOTFOUND || code == MDB_CORRUPTED;
+}
+
 int meta_get(MDB_txn *txn, unsigned table, const char *name, char out[META_BYTES], bool *out_torn) {
     char room[META_BYTES];
     char copy[META_BYTES] = "";
     MDB_val key = store_val(name, strlen(name));
     MDB_val val;
-    int first;
+    bool unsealed;
     int second;
+    int first = look_for_seals(txn, table, &unsealed);
 
     out[0] = '\0';
     *out_torn = false;
-    if (is_unsealed(txn, table)) {
+    if (first != 0) {
+        return first;
+    }
+    if (unsealed) {
         first = mdb_get(txn, table, &key, &val);
         if (first == 0) {
             (void)snprintf(out, META_BYTES, "%.*s", (int)val.mv_size, (const char *)val.mv_data);
@@ -75,6 +86,9 @@ int meta_get(MDB_txn *txn, unsigned table, const char *name, char out[META_BYTES
     }
     first = get_one(txn, table, name, key, out);
     second = get_one(txn, table, name, copy_key(name, room), copy);
+    if (!is_told(first) || !is_told(second)) {
+        return is_told(first) ? second : first;
+    }
     *out_torn = (first == 0) != (second == 0);
     if (first == 0) {
         return 0;
