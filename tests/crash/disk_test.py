@@ -35,6 +35,7 @@ class Fragile(Nightshiftd):
                                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
 
     def fail(self, code, call="*"):
+        time.sleep(0.1)  # No burst of small turns goes on, which the loop would write itself.
         with open(self.control + ".new", "w", encoding="utf-8") as file:
             file.write("%d %s" % (code, call))
         os.rename(self.control + ".new", self.control)
