@@ -34,6 +34,8 @@ DIFFERENCES = (
     (r"map\.metadata\.labels\.spark-app-selector$", "the map can be found by its application"),
     (r"properties\.spark\.executor\.instances$", "the default of 2 is written down"),
     (r"properties\.spark\.dynamicAllocation\.maxExecutors$", "an allocation without a bound has one"),
+    (r"^persistentvolumeclaim\.metadata\.(labels|annotations)\.[ac]$", "3.5 leaves out what 4.0 brought"),
+    (r"\.hostPath\.type$", "the same"),
     (r"properties\.spark\.app\.submitTime$", "another moment"),
     (r"properties\.spark\.kubernetes\.submission\.waitAppCompletion$", "given to one of the two"),
     (r"annotations\.kubectl\.kubernetes\.io/default-container$",
