@@ -52,7 +52,7 @@ static unsigned extended_kinds(const struct node_index *index, const struct node
     unsigned kinds = 0;
 
     for (size_t i = RESOURCE_FIXED_COUNT; i < index->kind_end; i++) {
-        kinds |= node->allocatable.amount[i] > 0 ? RESOURCE_BIT(i) : 0;
+        kinds |= node->allocatable.amount[i] > 0 ? RESOURCE_BIT(i) : 0u;
     }
     return kinds;
 }

@@ -1,7 +1,7 @@
 /* Brief passes: with many running jobs, looking for instants and for jobs that keep clear of them
- * takes longer than an event may. So that is done now and then; the passes in between count all
- * that is promised as taken from now on, and so delay nobody. policy/plan_settings.h says how often.
- */
+ * takes longer than an event may. So that is done now and then (policy/plan_settings.h says how
+ * often); the passes in between count all that is promised as taken from now on, and so delay
+ * nobody. */
 #include "base/ensure.h"
 #include "policy/plan_pass.h"
 #include "policy/room.h"
@@ -51,7 +51,7 @@ void plan_brief_load(struct plan *plan, const struct plan_input *input) {
     }
 }
 
-/* --- As if what is promised were taken --------------------------------------------------------- */
+/* --- As if what is promised were taken -------------------------------------------------------- */
 
 static void take_promised(struct plan *plan, struct place *place, int64_t times) {
     const struct plan_kept *kept = &plan->backfill.kept;

@@ -42,8 +42,8 @@ static int look_for_seals(MDB_txn *txn, unsigned table, bool *out_unsealed) {
     MDB_val val;
     int r = mdb_get(txn, table, &key, &val);
 
-    *out_unsealed = r == 0 && val.mv_size == strlen(first) &&
-                    memcmp(val.mv_data, first, val.mv_size) == 0;
+    *out_unsealed =
+        r == 0 && val.mv_size == strlen(first) && memcmp(val.mv_data, first, val.mv_size) == 0;
     return r == MDB_NOTFOUND ? 0 : r;
 }
 
