@@ -93,6 +93,7 @@ struct config {
     char *default_team;
     char *spark_image;           /* "": every application must name its own */
     int64_t spark_max_executors; /* of dynamic allocation that says none; 0: without a bound */
+    char *spark_reserve;         /* of dynamic allocation that says none: initial, max or min */
     char *spark_version;         /* of it, and where no image tells; "": 3.5 */
 
     int64_t body_bytes_max;

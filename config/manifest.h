@@ -94,6 +94,7 @@ struct manifest_defaults {
     const char *spark_image;
     const char *spark_version;   /* of it, and of images whose tags tell none */
     int64_t spark_max_executors; /* of dynamic allocation without; 0: none */
+    const char *spark_reserve;   /* of dynamic allocation without */
 };
 
 /* The same, with these written into the payloads of such applications. */

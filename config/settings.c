@@ -1,6 +1,7 @@
 #include "config/settings.h"
 
 #include "base/limits.h"
+#include "config/spark_schema.h"
 
 #define AT(member_) .offset = offsetof(struct config, member_)
 
@@ -169,7 +170,8 @@ const struct setting config_settings[] = {
     TIME("scheduling.defaultRuntime", runtime_default_us, "0s",
          "expected of jobs of which nothing else is known; 0s: unknown"),
     TIME("scheduling.lookAhead", look_ahead_us, "1m",
-         "a forecast is made so often while jobs have deadlines, to warn of misses; 0s: never"),
+         "a forecast is made so often while jobs or schedules have deadlines, to warn of misses; "
+         "0s: never"),
 
     NAME("jobs.defaultNamespace", default_namespace, FIELD_LABEL, "default",
          "of manifests without one"),
@@ -218,6 +220,12 @@ const struct setting config_settings[] = {
     COUNT("spark.defaultMaxExecutors", spark_max_executors, 0, LIMIT_JOB_PODS - 1, "100",
           "dynamicAllocation.maxExecutors of applications that do not say it, or the number they "
           "begin with if that is more; 0: Spark has no bound"),
+    {.field = {.name = "spark.defaultReserve", .type = FIELD_WORD, .words = spark_reserves},
+     .store = STORE_TEXT,
+     AT(spark_reserve),
+     .initial = "initial",
+     .about = "dynamicAllocation.reserve of applications that do not say it: for how many of their "
+              "executors room is kept (initial, max, min)"},
     TEXT("spark.defaultVersion", spark_version, "",
          "Spark's version where neither an application nor its image's tag tells it; empty: 3.5"),
 

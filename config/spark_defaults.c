@@ -10,28 +10,33 @@
 #include "config/arena.h"
 #include "config/manifest.h"
 
-static void add_member(struct arena *texts, struct text_node *object, const char *key,
-                       const char *text) {
+static void add_node(struct arena *texts, struct text_node *object, struct text_node member) {
     struct text_node *items;
     uint32_t at = 0;
 
-    if (text[0] == '\0' || node_member(object, key) != NULL) {
-        return;
-    }
-    while (at < object->count && strcmp(object->items[at].key, key) < 0) {
+    while (at < object->count && strcmp(object->items[at].key, member.key) < 0) {
         at++;
     }
     items = arena_take(texts, object->count + 1, sizeof *items);
     for (uint32_t i = 0; i < object->count; i++) {
         items[i < at ? i : i + 1] = object->items[i];
     }
-    items[at] = (struct text_node){.kind = NODE_TEXT,
-                                   .place = object->place,
-                                   .key_place = object->key_place,
-                                   .key = key,
-                                   .text = text};
+    items[at] = member;
     object->items = items;
     object->count++;
+}
+
+/* Unless it is there, or there is nothing to say. */
+static void add_member(struct arena *texts, struct text_node *object, const char *key,
+                       const char *text) {
+    if (text[0] != '\0' && node_member(object, key) == NULL) {
+        add_node(texts, object,
+                 (struct text_node){.kind = NODE_TEXT,
+                                    .place = object->place,
+                                    .key_place = object->key_place,
+                                    .key = key,
+                                    .text = text});
+    }
 }
 
 static const char *text_of(const struct text_node *node) {
@@ -130,6 +135,32 @@ static void add_most_executors(const struct manifest_defaults *defaults, struct 
     replace_member(texts, spec, &inner);
 }
 
+/* What Spark begins with is reserved if nothing is said. */
+static bool is_usual(const char *reserve) {
+    return reserve[0] == '\0' || strcmp(reserve, "initial") == 0;
+}
+
+/* Room is kept for as many of its executors as the configuration says. */
+static void add_reserve(const struct manifest_defaults *defaults, struct text_node *spec,
+                        struct arena *texts) {
+    const struct text_node *allocation = node_member(spec, "dynamicAllocation");
+    struct text_node inner = {.kind = NODE_OBJECT,
+                              .place = spec->place,
+                              .key_place = spec->key_place,
+                              .key = "dynamicAllocation"};
+
+    if (is_usual(defaults->spark_reserve) || !allocates(spec)) {
+        return;
+    }
+    if (allocation == NULL) {
+        add_node(texts, spec, inner);
+    } else {
+        inner = *allocation;
+    }
+    add_member(texts, &inner, "reserve", defaults->spark_reserve);
+    replace_member(texts, spec, &inner);
+}
+
 struct text_node spark_defaults_add(const struct manifest_defaults *defaults,
                                     const struct text_node *spec, struct arena *texts) {
     const char *common = image_of(spec, NULL, "spark.kubernetes.container.image");
@@ -145,5 +176,6 @@ struct text_node spark_defaults_add(const struct manifest_defaults *defaults,
         add_member(texts, &copy, "sparkVersion", defaults->spark_version);
     }
     add_most_executors(defaults, &copy, texts);
+    add_reserve(defaults, &copy, texts);
     return copy;
 }

@@ -104,11 +104,15 @@ static const struct field local_files_fields[] = {
 };
 static const struct schema local_files = SCHEMA(local_files_fields);
 
+/* Which of its numbers of executors is kept room for; ours, Spark knows nothing of it. */
+const char *const spark_reserves[] = {"initial", "max", "min", NULL};
+
 static const struct field dynamic_allocation_fields[] = {
     FIELD("enabled", FIELD_BOOL),
     FIELD_RANGE("initialExecutors", 0, INT32_MAX),
     FIELD_RANGE("maxExecutors", 0, INT32_MAX),
     FIELD_RANGE("minExecutors", 0, INT32_MAX),
+    FIELD_ONE_OF("reserve", spark_reserves),
     FIELD("shuffleTrackingEnabled", FIELD_BOOL),
     FIELD_RANGE("shuffleTrackingTimeout", 0, INT64_MAX),
 };

@@ -9,5 +9,6 @@
 #include "config/schema.h"
 
 extern const struct schema schema_spark_spec;
+extern const char *const spark_reserves[]; /* words of dynamicAllocation.reserve */
 
 #endif

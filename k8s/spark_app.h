@@ -25,6 +25,13 @@ enum spark_language {
     SPARK_R,
 };
 
+/* Which number of a dynamic allocation's executors room is kept for. */
+enum spark_reserve {
+    SPARK_RESERVE_INITIAL,
+    SPARK_RESERVE_MIN,
+    SPARK_RESERVE_MAX,
+};
+
 struct spark_version {
     int major;
     int minor;
@@ -80,10 +87,12 @@ struct spark_app {
     struct spark_size executor_size;
     int64_t driver_memory_limit_bytes;   /* 0: the request, as Spark would have it */
     int64_t executor_memory_limit_bytes; /* the same; only an operator's webhook can set another */
-    int64_t executor_count;              /* to begin with */
+    int64_t executor_count;              /* that room is kept for */
+    int64_t executor_count_initial;      /* to begin with */
     int64_t executor_count_min;          /* as long as it runs */
     int64_t executor_count_max;          /* INT32_MAX: Spark has no bound */
     bool dynamic_allocation;
+    enum spark_reserve reserve; /* of a dynamic allocation */
     const struct avoid_list *avoid; /* nodes that failed the job, borrowed; NULL: none */
 };
 

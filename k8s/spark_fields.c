@@ -86,12 +86,26 @@ static int read_deps(struct spark_reader *reader, const struct json_at *at, cons
     return spark_read_object(reader, at, &(struct spark_field_table){fields, ARRAY_LEN(fields)});
 }
 
+static int read_reserve(struct spark_reader *reader, const struct json_at *at, const char *key) {
+    const char *word;
+    int r = spark_need_text(reader, at, &word);
+
+    (void)key;
+    if (r == OK) {
+        reader->app->reserve = strcmp(word, "min") == 0   ? SPARK_RESERVE_MIN
+                               : strcmp(word, "max") == 0 ? SPARK_RESERVE_MAX
+                                                          : SPARK_RESERVE_INITIAL;
+    }
+    return r;
+}
+
 static int read_dynamic(struct spark_reader *reader, const struct json_at *at, const char *key) {
     static const struct spark_field fields[] = {
         {"enabled", spark_to_conf, "spark.dynamicAllocation.enabled"},
         {"initialExecutors", spark_to_conf, "spark.dynamicAllocation.initialExecutors"},
         {"minExecutors", spark_to_conf, "spark.dynamicAllocation.minExecutors"},
         {"maxExecutors", spark_to_conf, "spark.dynamicAllocation.maxExecutors"},
+        {"reserve", read_reserve, NULL},
         {"shuffleTrackingEnabled", spark_to_conf,
          "spark.dynamicAllocation.shuffleTracking.enabled"},
         {"shuffleTrackingTimeout", spark_to_conf,

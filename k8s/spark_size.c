@@ -210,6 +210,21 @@ static int resolve_role(struct spark_app *app, const char *role, struct spark_si
     return r;
 }
 
+/* Which of them is kept room for; what appears beyond is counted when it does. */
+static int reserve_dynamic(struct spark_app *app, struct field_error *error) {
+    const int64_t counts[] = {[SPARK_RESERVE_INITIAL] = app->executor_count_initial,
+                              [SPARK_RESERVE_MIN] = app->executor_count_min,
+                              [SPARK_RESERVE_MAX] = app->executor_count_max};
+
+    app->executor_count = counts[app->reserve];
+    if (app->executor_count < INT32_MAX) {
+        return OK;
+    }
+    error_set(&error->error, ERR_INVALID, "is max, but there is no maxExecutors");
+    (void)text_copy(error->path, sizeof error->path, "spec.dynamicAllocation.reserve");
+    return ERR_INVALID;
+}
+
 static int resolve_dynamic_count(struct spark_app *app, int64_t instances,
                                  struct field_error *error) {
     static const char initial_key[] = "spark.dynamicAllocation.initialExecutors";
@@ -233,9 +248,9 @@ static int resolve_dynamic_count(struct spark_app *app, int64_t instances,
                                "%s is %s, but the application begins with %" PRId64 " executors",
                                max_key, most->value, initial);
     }
-    app->executor_count = initial;
+    app->executor_count_initial = initial;
     app->executor_count_min = least;
-    return OK;
+    return reserve_dynamic(app, error);
 }
 
 static int resolve_count(struct spark_app *app, struct field_error *error) {
@@ -263,6 +278,7 @@ static int resolve_count(struct spark_app *app, struct field_error *error) {
         r = spark_conf_set(&app->conf, key, "1", "spec.executor.instances");
     }
     app->executor_count = instances;
+    app->executor_count_initial = instances;
     app->executor_count_min = instances;
     app->executor_count_max = instances;
     return r;
@@ -450,14 +466,20 @@ static void explain_batch_scheduler(const struct spark_app *app, struct buf *out
     }
 }
 
-/* What it may come to, beside what is reserved for its start. */
+/* What is reserved of it, and what it may come to beside. */
 static void explain_allocation(const struct spark_app *app, struct buf *out) {
+    static const char *const whats[] = {[SPARK_RESERVE_INITIAL] = "begins with",
+                                        [SPARK_RESERVE_MIN] = "keeps, beginning with",
+                                        [SPARK_RESERVE_MAX] = "may come to, beginning with"};
     const int64_t most = app->executor_count_max;
     char cpu[QUANTITY_BYTES_MAX];
 
-    buf_add_format(
-        out, "executors: the %" PRId64 " that a dynamic allocation begins with; then %" PRId64,
-        app->executor_count, app->executor_count_min);
+    buf_add_format(out, "executors: the %" PRId64 " that a dynamic allocation %s",
+                   app->executor_count, whats[app->reserve]);
+    if (app->reserve != SPARK_RESERVE_INITIAL) {
+        buf_add_format(out, " %" PRId64, app->executor_count_initial);
+    }
+    buf_add_format(out, "; then %" PRId64, app->executor_count_min);
     if (most == INT32_MAX) {
         buf_add_text(out, " or more, without a maximum\n");
         return;

@@ -445,6 +445,7 @@ static int load_schedule(struct daemon *daemon, struct submission_work *work,
 static struct manifest_defaults defaults_of(const struct daemon *daemon) {
     return (struct manifest_defaults){.spark_image = daemon->config.spark_image,
                                       .spark_max_executors = daemon->config.spark_max_executors,
+                                      .spark_reserve = daemon->config.spark_reserve,
                                       .spark_version = daemon->config.spark_version};
 }
 

@@ -325,8 +325,18 @@ TEST(manifest__says_file_line_column_path_and_what_was_meant) {
     check_rows(rows, ARRAY_LEN(rows));
 }
 
+static void check_spec_with(const struct manifest_defaults *defaults, const char *text,
+                            const char *want) {
+    struct problems problems = {0};
+    struct manifest_set set;
+
+    CHECK_OK(manifest_set_parse_with(defaults, text, strlen(text), &set, &problems), text);
+    CHECK_STR(strstr(set.items[0].payload, "\"spec\":") + strlen("\"spec\":"), want, text);
+    manifest_set_destroy(&set);
+}
+
 TEST(manifest_set_parse_with__gives_an_image_to_applications_without) {
-    static const struct manifest_defaults defaults = {"i:4", "4.0.1", 100};
+    static const struct manifest_defaults defaults = {"i:4", "4.0.1", 100, "initial"};
     static const struct {
         const char *text;
         const char *want;
@@ -362,15 +372,31 @@ TEST(manifest_set_parse_with__gives_an_image_to_applications_without) {
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct problems problems = {0};
-        struct manifest_set set;
+        check_spec_with(&defaults, rows[i].text, rows[i].want);
+    }
+}
 
-        CHECK_OK(
-            manifest_set_parse_with(&defaults, rows[i].text, strlen(rows[i].text), &set, &problems),
-            rows[i].text);
-        CHECK_STR(strstr(set.items[0].payload, "\"spec\":") + strlen("\"spec\":"), rows[i].want,
-                  rows[i].text);
-        manifest_set_destroy(&set);
+TEST(manifest_set_parse_with__reserves_what_is_configured) {
+    static const struct manifest_defaults defaults = {"i:4.0", "", 0, "max"};
+    static const struct {
+        const char *text;
+        const char *want;
+    } rows[] = {
+        {SPARK NAMED "spec: {dynamicAllocation: {enabled: true, maxExecutors: 7}}",
+         "{\"dynamicAllocation\":{\"enabled\":true,\"maxExecutors\":7,\"reserve\":\"max\"},"
+         "\"image\":\"i:4.0\"}}"},
+        {SPARK NAMED "spec: {dynamicAllocation: {enabled: true, reserve: min}}",
+         "{\"dynamicAllocation\":{\"enabled\":true,\"reserve\":\"min\"},\"image\":\"i:4.0\"}}"},
+        {SPARK NAMED "spec: {dynamicAllocation: {enabled: false}}",
+         "{\"dynamicAllocation\":{\"enabled\":false},\"image\":\"i:4.0\"}}"},
+        {SPARK NAMED "spec: {sparkConf: {spark.dynamicAllocation.enabled: 'true'}}",
+         "{\"dynamicAllocation\":{\"reserve\":\"max\"},\"image\":\"i:4.0\","
+         "\"sparkConf\":{\"spark.dynamicAllocation.enabled\":\"true\"}}}"},
+        {SPARK NAMED "spec: {}", "{\"image\":\"i:4.0\"}}"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        check_spec_with(&defaults, rows[i].text, rows[i].want);
     }
 }
 

@@ -492,6 +492,20 @@ TEST(payload_explain__shows_the_arithmetic) {
          "executors: the 4 that a dynamic allocation begins with; then 2 to 20 (at most cpu 41 and "
          "memory 51572Mi with the driver)\n"
          "batchScheduler volcano: not used, this queue starts all of it or nothing\n"},
+        {JVM ",'dynamicAllocation':{'enabled':true,'minExecutors':1,'initialExecutors':2,"
+             "'maxExecutors':9,'reserve':'min'}",
+         "driver: cpu 1, memory 1408Mi = 1024Mi heap + 384Mi overhead (max of 0.1 x 1024 and 384)\n"
+         "1 x executor: cpu 1, memory 1408Mi = 1024Mi heap + 384Mi overhead (max of 0.1 x 1024 and "
+         "384)\n"
+         "executors: the 1 that a dynamic allocation keeps, beginning with 2; then 1 to 9 (at most "
+         "cpu 10 and memory 14080Mi with the driver)\n"},
+        {JVM ",'dynamicAllocation':{'enabled':true,'initialExecutors':2,'maxExecutors':9,"
+             "'reserve':'max'}",
+         "driver: cpu 1, memory 1408Mi = 1024Mi heap + 384Mi overhead (max of 0.1 x 1024 and 384)\n"
+         "9 x executor: cpu 1, memory 1408Mi = 1024Mi heap + 384Mi overhead (max of 0.1 x 1024 and "
+         "384)\n"
+         "executors: the 9 that a dynamic allocation may come to, beginning with 2; then 0 to 9 "
+         "(at most cpu 10 and memory 14080Mi with the driver)\n"},
         {JVM ",'dynamicAllocation':{'enabled':true}",
          "driver: cpu 1, memory 1408Mi = 1024Mi heap + 384Mi overhead (max of 0.1 x 1024 and 384)\n"
          "0 x executor: cpu 1, memory 1408Mi = 1024Mi heap + 384Mi overhead (max of 0.1 x 1024 and "
@@ -839,6 +853,9 @@ TEST(payload_read__refuses_what_cannot_be_carried_out) {
         {"more at the start than at most",
          JVM ",'dynamicAllocation':{'enabled':true,'initialExecutors':5,'maxExecutors':4}",
          "spec.dynamicAllocation.maxExecutors", "begins with"},
+        {"all of an allocation without a bound",
+         JVM ",'dynamicAllocation':{'enabled':true,'reserve':'max'}",
+         "spec.dynamicAllocation.reserve", "no maxExecutors"},
         {"no main class", "'image':'i','mainApplicationFile':'local:///a.jar'", "spec.mainClass",
          "required"},
         {"no image", "'mainClass':'C','mainApplicationFile':'local:///a.jar'", "spec.image",
