@@ -92,7 +92,7 @@ struct spark_app {
     int64_t executor_count_min;          /* as long as it runs */
     int64_t executor_count_max;          /* INT32_MAX: Spark has no bound */
     bool dynamic_allocation;
-    enum spark_reserve reserve; /* of a dynamic allocation */
+    enum spark_reserve reserve;     /* of a dynamic allocation */
     const struct avoid_list *avoid; /* nodes that failed the job, borrowed; NULL: none */
 };
 
