@@ -59,8 +59,10 @@ static struct json_t *make_template_spec(const struct spark_app *app, const char
         json_put_copy(container, "securityContext", app->executor, "securityContext");
         spark_overlay_container(&overlay, container);
     }
-    spark_metrics_add_volume(app, metrics_map, spark_template_list(spec, "volumes"),
-                             spark_template_list(container, "volumeMounts"));
+    if (spark_metrics_is_there(app)) {
+        spark_metrics_add_volume(app, metrics_map, spark_template_list(spec, "volumes"),
+                                 spark_template_list(container, "volumeMounts"));
+    }
     spark_metrics_add_port(app, "executor", container);
     put_first(spec, container);
     spark_overlay_spec(&overlay, spec);

@@ -1404,6 +1404,19 @@ TEST(payload_parts__show_the_driver_as_the_operator_does) {
     payload_destroy(payload);
 }
 
+TEST(payload_of_a_template__is_left_as_it_is_where_nothing_is_added) {
+    static const char spec[] =
+        JVM ",'executor':{'template':{'spec':{'containers':[{'name':'c','image':'i'}]}}}";
+    struct payload *payload = must_read(spec, "the spec");
+    json_t *template = executor_template(payload);
+
+    CHECK_STR(text_at(template, "spec.containers.0.name"), "c", "the container");
+    CHECK(at(template, "spec.containers.0.volumeMounts") == NULL, "no empty list of mounts");
+    CHECK(at(template, "spec.volumes") == NULL, "nor of volumes");
+    json_decref(template);
+    payload_destroy(payload);
+}
+
 TEST(payload_of_monitoring__has_the_exporter_in_both_roles) {
     static const char spec[] =
         JVM ",'driver':{'javaOptions':'-Da=b'},'monitoring':{'exposeDriverMetrics':true,"
