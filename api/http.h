@@ -162,7 +162,6 @@ void http_stream_start(struct http_request *request, const struct http_reply *re
 /* One chunk, all or nothing. ERR_FULL: refused, wait for on_room (one write may exceed the
  * bound when nothing is queued). ERR_IO: the client is gone or was dropped; end the request. */
 int http_stream_write(struct http_request *request, const void *bytes, size_t count) MUST_CHECK;
-size_t http_stream_queued(const struct http_request *request); /* bytes not yet in the kernel */
 void http_stream_end(struct http_request *request); /* Ends the request, in good order. */
 
 /* End the request without (the rest of) an answer: with a reset, or with a plain close. */

@@ -179,10 +179,6 @@ int http_stream_write(struct http_request *request, const void *bytes, size_t co
     return OK;
 }
 
-size_t http_stream_queued(const struct http_request *request) {
-    return request->connection != NULL ? http_connection_queued(request->connection) : 0;
-}
-
 void http_stream_end(struct http_request *request) {
     struct http_connection *c = answered_connection(request);
 

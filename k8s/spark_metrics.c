@@ -226,25 +226,11 @@ struct json_t *spark_metrics_data(const struct spark_app *app) {
 void spark_metrics_add_volume(const struct spark_app *app, const char *map, struct json_t *volumes,
                               struct json_t *mounts) {
     struct json_t *data = spark_metrics_data(app);
-    struct json_t *volume;
-    struct json_t *source;
-    struct json_t *mount;
 
-    if (data == NULL) {
-        return;
+    if (data != NULL) {
+        spark_template_mount_map(map, VOLUME, METRICS_DIR, volumes, mounts);
+        json_drop(data);
     }
-    json_drop(data);
-    volume = json_new_object();
-    source = json_new_object();
-    mount = json_new_object();
-    json_put_text(source, "name", map);
-    json_put_text(volume, "name", VOLUME);
-    json_put_take(volume, "configMap", source);
-    json_push_take(volumes, volume);
-    json_put_text(mount, "name", VOLUME);
-    json_put_text(mount, "mountPath", METRICS_DIR);
-    json_put_bool(mount, "readOnly", true);
-    json_push_take(mounts, mount);
 }
 
 void spark_metrics_add_port(const struct spark_app *app, const char *role,

@@ -128,22 +128,6 @@ static void copy_volumes(const struct spark_overlay *overlay, struct json_t *vol
     }
 }
 
-static void add_map(const char *map, const char *name, const char *path, struct json_t *volumes,
-                    struct json_t *mounts) {
-    struct json_t *volume = json_new_object();
-    struct json_t *source = json_new_object();
-    struct json_t *mount = json_new_object();
-
-    json_put_text(source, "name", map);
-    json_put_text(volume, "name", name);
-    json_put_take(volume, "configMap", source);
-    json_push_take(volumes, volume);
-    json_put_text(mount, "name", name);
-    json_put_text(mount, "mountPath", path);
-    json_put_bool(mount, "readOnly", true);
-    json_push_take(mounts, mount);
-}
-
 /* configMaps: each mounted whole. */
 static void add_config_maps(const struct spark_overlay *overlay, struct json_t *volumes,
                             struct json_t *mounts) {
@@ -158,7 +142,7 @@ static void add_config_maps(const struct spark_overlay *overlay, struct json_t *
         /* Numbered: the map's own name may hold dots, or be too long for a volume's. */
         (void)snprintf(name, sizeof name, "config-map-%zu-vol", i + 1);
         if (map != NULL && path != NULL) {
-            add_map(map, name, path, volumes, mounts);
+            spark_template_mount_map(map, name, path, volumes, mounts);
         }
     }
 }
@@ -172,10 +156,12 @@ void spark_overlay_volumes(const struct spark_overlay *overlay, struct json_t *v
     json_push_copies(mounts, overlay->mounts);
     add_config_maps(overlay, volumes, mounts);
     if (spark_map != NULL) {
-        add_map(spark_map, "spark-configmap-volume", SPARK_CONF_MAP_DIR, volumes, mounts);
+        spark_template_mount_map(spark_map, "spark-configmap-volume", SPARK_CONF_MAP_DIR, volumes,
+                                 mounts);
     }
     if (hadoop_map != NULL) {
-        add_map(hadoop_map, "hadoop-configmap-volume", HADOOP_CONF_MAP_DIR, volumes, mounts);
+        spark_template_mount_map(hadoop_map, "hadoop-configmap-volume", HADOOP_CONF_MAP_DIR,
+                                 volumes, mounts);
     }
 }
 

@@ -394,6 +394,16 @@ static int read_executor_grace(struct spark_reader *reader, const struct json_at
         "ports", spark_leave_list, NULL                                                            \
     }
 
+static int read_role(struct spark_reader *reader, const struct json_at *at, const char *role,
+                     const struct spark_field_table *table) {
+    int r;
+
+    reader->role = role;
+    r = spark_read_object(reader, at, table);
+    reader->role = "";
+    return r;
+}
+
 int spark_read_driver(struct spark_reader *reader, const struct json_at *at, const char *key) {
     static const struct spark_field fields[] = {
         COMMON_FIELDS,
@@ -408,14 +418,10 @@ int spark_read_driver(struct spark_reader *reader, const struct json_at *at, con
         {"securityContext", spark_leave_object, NULL},
         {"terminationGracePeriodSeconds", spark_leave_int, NULL},
     };
-    int r;
 
     (void)key;
     reader->app->driver = at->value;
-    reader->role = "driver";
-    r = spark_read_object(reader, at, &(struct spark_field_table){fields, ARRAY_LEN(fields)});
-    reader->role = "";
-    return r;
+    return read_role(reader, at, "driver", &(struct spark_field_table){fields, ARRAY_LEN(fields)});
 }
 
 int spark_read_executor(struct spark_reader *reader, const struct json_at *at, const char *key) {
@@ -430,12 +436,9 @@ int spark_read_executor(struct spark_reader *reader, const struct json_at *at, c
         {"securityContext", read_executor_security, NULL},
         {"terminationGracePeriodSeconds", read_executor_grace, NULL},
     };
-    int r;
 
     (void)key;
     reader->app->executor = at->value;
-    reader->role = "executor";
-    r = spark_read_object(reader, at, &(struct spark_field_table){fields, ARRAY_LEN(fields)});
-    reader->role = "";
-    return r;
+    return read_role(reader, at, "executor",
+                     &(struct spark_field_table){fields, ARRAY_LEN(fields)});
 }

@@ -69,6 +69,22 @@ struct json_t *spark_template_object(struct json_t *object, const char *key) {
     return member;
 }
 
+void spark_template_mount_map(const char *map, const char *name, const char *path,
+                              struct json_t *volumes, struct json_t *mounts) {
+    struct json_t *volume = json_new_object();
+    struct json_t *source = json_new_object();
+    struct json_t *mount = json_new_object();
+
+    json_put_text(source, "name", map);
+    json_put_text(volume, "name", name);
+    json_put_take(volume, "configMap", source);
+    json_push_take(volumes, volume);
+    json_put_text(mount, "name", name);
+    json_put_text(mount, "mountPath", path);
+    json_put_bool(mount, "readOnly", true);
+    json_push_take(mounts, mount);
+}
+
 /* --- Checking -------------------------------------------------------------------------------- */
 
 static int check_texts(const struct json_at *map, struct field_error *error) {

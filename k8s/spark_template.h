@@ -29,6 +29,10 @@ const char *spark_template_container_name(const struct json_t *template, const c
 struct json_t *spark_template_list(struct json_t *object, const char *key);
 struct json_t *spark_template_object(struct json_t *object, const char *key);
 
+/* A volume of that name of a whole ConfigMap, and its mount at that path, to be read only. */
+void spark_template_mount_map(const char *map, const char *name, const char *path,
+                              struct json_t *volumes, struct json_t *mounts);
+
 /* A place in a payload that holds a template. Types are checked as far as we look into it. */
 int spark_template_check(const struct json_at *at, struct field_error *error) MUST_CHECK;
 int spark_template_check_containers(const struct json_at *list,

@@ -256,16 +256,6 @@ void node_index_set_free(struct node_index *index, uint32_t node, const struct r
     replace(index, node, free, index->nodes[node].held_by);
 }
 
-void node_index_set_all_free(struct node_index *index, const struct resources *free) {
-    ENSURE(!index->marked);
-    for (size_t i = 0; i < index->node_end; i++) {
-        index->nodes[i].free = free[i];
-    }
-    for (size_t i = 0; index->built && i < index->class_count; i++) {
-        node_class_build_tree(index, &index->classes[i]);
-    }
-}
-
 void node_index_take(struct node_index *index, uint32_t node, const struct resources *requests,
                      int64_t times) {
     struct resources free = index->nodes[node].free;

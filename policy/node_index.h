@@ -140,8 +140,6 @@ const struct resources *node_index_largest(struct node_index *index);
 void node_index_set_free(struct node_index *index, uint32_t node, const struct resources *free);
 void node_index_take(struct node_index *index, uint32_t node, const struct resources *requests,
                      int64_t times); /* negative: give back */
-void node_index_set_all_free(struct node_index *index,
-                             const struct resources *free); /* by number; O(n) */
 
 /* Keep the choice's nodes, unless they are kept already, for a job: a held node takes no pods.
  * O(classes), or O(nodes) for a choice by node. Only after node_index_mark(). */

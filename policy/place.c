@@ -52,10 +52,6 @@ void place_copy_nodes(struct place *place, const struct place *from) {
     node_index_copy_nodes(&place->index, &from->index);
 }
 
-void place_set_all_free(struct place *place, const struct resources *free) {
-    node_index_set_all_free(&place->index, free);
-}
-
 void place_mark(struct place *place) {
     node_index_mark(&place->index);
     place_forget_company(place);

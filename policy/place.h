@@ -84,9 +84,6 @@ uint32_t place_add_node(struct place *place, const struct node *node, const stru
 void place_remove_node(struct place *place, uint32_t node);
 void place_copy_nodes(struct place *place, const struct place *from);
 
-/* What is free, by node: the same nodes at another time. O(nodes). Not after place_mark(). */
-void place_set_all_free(struct place *place, const struct resources *free);
-
 /* Remember from here on what is placed and held; and take all of that back, to the mark. */
 void place_mark(struct place *place);
 void place_rewind(struct place *place);

@@ -53,6 +53,14 @@ bool front_permitted_job(struct daemon *daemon, struct api_call *call, struct jo
     return true;
 }
 
+bool front_can_change(const struct daemon *daemon, struct api_call *call) {
+    if (daemon->stalled) {
+        api_reply_error(call, ERR_BUSY, "the queue can't be written, nothing is changed: %s",
+                        daemon->stall.text);
+    }
+    return !daemon->stalled;
+}
+
 void front_reply_job(struct daemon *daemon, struct api_call *call) {
     struct buf json;
     struct front_beside beside;

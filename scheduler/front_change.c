@@ -16,12 +16,7 @@ void front_change(struct daemon *daemon, struct api_call *call) {
                                                         : EVENT_CANCEL;
     struct job job;
 
-    if (!front_permitted_job(daemon, call, &job)) {
-        return;
-    }
-    if (daemon->stalled) {
-        api_reply_error(call, ERR_BUSY, "the queue can't be written, nothing is changed: %s",
-                        daemon->stall.text);
+    if (!front_permitted_job(daemon, call, &job) || !front_can_change(daemon, call)) {
         return;
     }
     inbox_add(&daemon->inbox,
@@ -41,12 +36,7 @@ void front_retry(struct daemon *daemon, struct api_call *call) {
     struct demand *demand = NULL;
     struct job job;
 
-    if (!front_permitted_job(daemon, call, &job)) {
-        return;
-    }
-    if (daemon->stalled) {
-        api_reply_error(call, ERR_BUSY, "the queue can't be written, nothing is changed: %s",
-                        daemon->stall.text);
+    if (!front_permitted_job(daemon, call, &job) || !front_can_change(daemon, call)) {
         return;
     }
     if (job_state_is_final(job.state) || front_means_array(call, &job)) {

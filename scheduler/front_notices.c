@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "policy/notice.h"
 #include "scheduler/daemon.h"
+#include "scheduler/front.h"
 #include "scheduler/front_view.h"
 
 /* Notices being listed. */
@@ -63,10 +64,7 @@ void front_decide_notice(struct daemon *daemon, struct api_call *call) {
         api_reply_error(call, ERR_NOT_FOUND, "there is no notification %" PRIu64, call->job_id);
     } else if (notice.value.job_id != 0 && !api_call_permits(call, notice.value.team)) {
         api_reply_error(call, ERR_DENIED, "not for team %s", notice.value.team);
-    } else if (daemon->stalled) {
-        api_reply_error(call, ERR_BUSY, "the queue can't be written, nothing is changed: %s",
-                        daemon->stall.text);
-    } else {
+    } else if (front_can_change(daemon, call)) {
         inbox_add(&daemon->inbox,
                   &(struct event){.kind = kind, .token = call->number, .notice = call->job_id},
                   NULL, NULL);

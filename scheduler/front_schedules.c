@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "policy/zone.h"
 #include "scheduler/daemon.h"
+#include "scheduler/front.h"
 #include "scheduler/front_team.h"
 #include "scheduler/front_view.h"
 
@@ -197,12 +198,7 @@ void front_schedule_act(struct daemon *daemon, struct api_call *call) {
     struct core_schedule schedule;
     char *key;
 
-    if (!permitted(daemon, call, &schedule)) {
-        return;
-    }
-    if (daemon->stalled) {
-        api_reply_error(call, ERR_BUSY, "the queue can't be written, nothing is changed: %s",
-                        daemon->stall.text);
+    if (!permitted(daemon, call, &schedule) || !front_can_change(daemon, call)) {
         return;
     }
     key = mem_copy_text(call->schedule);

@@ -136,10 +136,6 @@ void pod_process_note_change(struct pod_process *process) {
     process->config->on_change(process->config->context, process->id);
 }
 
-const char *pod_process_ip(const struct pod_process *process) {
-    return process->ip;
-}
-
 /* --- Order ------------------------------------------------------------------------------------ */
 
 static bool restarts(const struct pod_process *process, const struct pod_container *container) {

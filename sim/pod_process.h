@@ -65,8 +65,6 @@ void pod_process_stop(struct pod_process *process, int64_t grace_us, int64_t now
 /* All containers have ended, and none is to run again. */
 bool pod_process_ended(const struct pod_process *process);
 
-const char *pod_process_ip(const struct pod_process *process);
-
 /* A new status made from the pod's present one. exit: NULL, or what the pod as a whole ended of
  * (its codes are the containers' own). */
 struct json_t *pod_process_status(const struct pod_process *process, const struct json_t *pod,
