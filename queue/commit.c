@@ -21,6 +21,7 @@ struct commit {
     struct queue *queue;
     MDB_txn *txn; /* the queue's */
     uint64_t next_id;
+    uint64_t last_id; /* the highest that was put; 0: none */
     struct shelf_desk desks[SHELF_COUNT];
     struct buf terms;       /* of the job being put */
     const struct job *like; /* whose terms were taken last; NULL: none, or some went since */
@@ -42,7 +43,7 @@ static int take_stored(struct commit *commit, uint64_t id, struct stored_job *ou
     int r;
 
     *out_job = (struct stored_job){0};
-    if (id >= commit->next_id) {
+    if (id >= commit->queue->next_id && id > commit->last_id) {
         return 0; /* One that was never given. */
     }
     r = mdb_get(commit->txn, commit->queue->tables[TABLE_JOBS], &key, &val);
@@ -77,7 +78,6 @@ static int share_terms(struct commit *commit, const struct job *job, struct stor
     record_encode_terms(&commit->terms, &stored->job);
     ENSURE(!commit->terms.full);
     content = (struct shelf_content){
-        .hash = shelf_hash(commit->terms.data, commit->terms.bytes),
         .bytes = commit->terms.data,
         .count = commit->terms.bytes,
     };
@@ -114,7 +114,7 @@ static int share_spec(struct commit *commit, const struct spec *spec, struct sto
         return 0;
     }
     return shelf_take(&commit->desks[SHELF_SPECS],
-                      &(struct shelf_content){.hash = shelf_hash_of_spec(spec->hash),
+                      &(struct shelf_content){.sha256 = spec->hash,
                                               .bytes = spec->text,
                                               .count = spec->bytes},
                       &stored->spec);
@@ -129,8 +129,7 @@ static int share_demand(struct commit *commit, const struct spec *spec, struct s
         return r;
     }
     return shelf_take(desk,
-                      &(struct shelf_content){.hash = shelf_hash(spec->demand, spec->demand_bytes),
-                                              .bytes = spec->demand,
+                      &(struct shelf_content){.bytes = spec->demand,
                                               .count = spec->demand_bytes},
                       &stored->demand);
 }
@@ -159,6 +158,7 @@ static int apply_job_put(struct commit *commit, const struct queue_change *chang
     if (job->id >= commit->next_id) {
         commit->next_id = job->id + 1;
     }
+    commit->last_id = job->id > commit->last_id ? job->id : commit->last_id;
     buf_clear(&commit->queue->scratch);
     record_encode_job(&commit->queue->scratch, &stored);
     return put_scratch(commit, TABLE_JOBS, store_id_key(&key, job->id));

@@ -4,6 +4,7 @@
 
 #include "base/ensure.h"
 #include "base/limits.h"
+#include "queue/fields_walk.h"
 
 #define TAG_MAX 127
 
@@ -17,36 +18,22 @@ static int64_t unfold(uint64_t folded) {
     return (int64_t)((folded >> 1) ^ ((folded & 1) != 0 ? UINT64_MAX : 0));
 }
 
-static int64_t load_i64(const void *value, size_t at) {
-    int64_t number;
-
-    memcpy(&number, (const char *)value + at, sizeof number);
-    return number;
-}
-
-static uint32_t load_u32(const void *value, size_t at) {
-    uint32_t number;
-
-    memcpy(&number, (const char *)value + at, sizeof number);
-    return number;
-}
-
 /* Any number's 64 bits; unsigned ones are the same bits. */
 static int64_t load_number(const struct field *field, const void *value) {
     switch ((enum field_type)field->type) {
     case FIELD_ENUM:
     case FIELD_U32:
-        return (int64_t)load_u32(value, field->at);
+        return (int64_t)field_load_u32(value, field->at);
     case FIELD_I32:
-        return (int32_t)load_u32(value, field->at);
+        return (int32_t)field_load_u32(value, field->at);
     default:
-        return load_i64(value, field->at);
+        return field_load_i64(value, field->at);
     }
 }
 
 static int64_t absent_number(const struct field *field, const void *value) {
     if (field->type == FIELD_SINCE) {
-        return field->absent == FIELD_AS_BASE ? load_i64(value, field->base) : 0;
+        return field->absent == FIELD_AS_BASE ? field_load_i64(value, field->base) : 0;
     }
     return field->absent;
 }
@@ -83,30 +70,18 @@ static void put_varint(struct buf *out, uint64_t value) {
 static void encode_number(struct buf *out, const struct field *field, const void *value) {
     int64_t number = load_number(field, value);
 
-    if (number == absent_number(field, value)) {
-        return;
-    }
-    buf_add_char(out, (char)field->tag);
     switch ((enum field_type)field->type) {
     case FIELD_I32:
     case FIELD_I64:
         put_varint(out, fold(number));
         break;
     case FIELD_SINCE: /* The distance of any two wraps around, and back. */
-        put_varint(out, fold((int64_t)((uint64_t)number - (uint64_t)load_i64(value, field->base))));
+        put_varint(
+            out, fold((int64_t)((uint64_t)number - (uint64_t)field_load_i64(value, field->base))));
         break;
     default:
         ENSURE(field->type != FIELD_ENUM || (uint64_t)number < field->bound);
         put_varint(out, (uint64_t)number);
-    }
-}
-
-static void encode_bool(struct buf *out, const struct field *field, const void *value) {
-    bool set;
-
-    memcpy(&set, (const char *)value + field->at, sizeof set);
-    if (set) {
-        buf_add_char(out, (char)field->tag);
     }
 }
 
@@ -127,13 +102,8 @@ static size_t cut_text(const struct field *field, const char *text, size_t bytes
 }
 
 static void encode_text(struct buf *out, const struct field *field, const void *value) {
-    const char *text;
+    const char *text = field_load_text(value, field->at);
 
-    memcpy(&text, (const char *)value + field->at, sizeof text);
-    if (text == NULL || text[0] == '\0') {
-        return;
-    }
-    buf_add_char(out, (char)field->tag);
     buf_add(out, text, cut_text(field, text, strlen(text)));
     buf_add_char(out, '\0');
 }
@@ -147,40 +117,32 @@ static bool all_zero(const unsigned char *bytes, size_t count) {
     return true;
 }
 
-static void encode_bytes(struct buf *out, const struct field *field, const void *value) {
-    const unsigned char *bytes = (const unsigned char *)value + field->at;
-
-    if (!all_zero(bytes, field->bound)) {
-        buf_add_char(out, (char)field->tag);
-        buf_add(out, bytes, field->bound);
-    }
+bool field_is_zero(const struct field *field, const void *value) {
+    return all_zero((const unsigned char *)value + field->at, field->bound);
 }
 
 static void encode_series(struct buf *out, const struct field *field, const void *value) {
-    uint32_t count = load_u32(value, field->base);
+    uint32_t count = field_load_u32(value, field->base);
 
     ENSURE(count <= field->bound);
-    if (count == 0) {
-        return;
-    }
-    buf_add_char(out, (char)field->tag);
     put_varint(out, count);
     for (size_t i = 0; i < count; i++) {
-        put_varint(out, fold(load_i64(value, field->at + i * sizeof(int64_t))));
+        put_varint(out, fold(field_load_i64(value, field->at + i * sizeof(int64_t))));
     }
 }
 
-static void encode_field(struct buf *out, const struct field *field, const void *value) {
+void field_encode(struct buf *out, const struct field *field, const void *value) {
+    ENSURE(field->tag <= TAG_MAX);
+    buf_add_char(out, (char)field->tag);
     switch ((enum field_type)field->type) {
     case FIELD_BOOL:
-        encode_bool(out, field, value);
-        break;
+        break; /* The tag says it. */
     case FIELD_TEXT:
     case FIELD_LONG_TEXT:
         encode_text(out, field, value);
         break;
     case FIELD_BYTES:
-        encode_bytes(out, field, value);
+        buf_add(out, (const char *)value + field->at, field->bound);
         break;
     case FIELD_SERIES:
         encode_series(out, field, value);
@@ -192,49 +154,11 @@ static void encode_field(struct buf *out, const struct field *field, const void 
 
 void fields_encode(struct buf *out, const struct field_table *table, const void *value) {
     for (size_t i = 0; i < table->count; i++) {
-        ENSURE(table->rows[i].tag <= TAG_MAX);
         ENSURE(i == 0 || table->rows[i - 1].tag < table->rows[i].tag);
-        encode_field(out, &table->rows[i], value);
-    }
-}
-
-static size_t bytes_of(const struct field *field) {
-    switch ((enum field_type)field->type) {
-    case FIELD_BOOL:
-        return sizeof(bool);
-    case FIELD_ENUM:
-    case FIELD_U32:
-    case FIELD_I32:
-        return sizeof(uint32_t);
-    case FIELD_BYTES:
-        return field->bound;
-    case FIELD_SERIES:
-        return field->bound * sizeof(int64_t);
-    case FIELD_TEXT:
-    case FIELD_LONG_TEXT:
-        return sizeof(char *);
-    default:
-        return sizeof(int64_t);
-    }
-}
-
-bool fields_same(const struct field_table *table, const void *a, const void *b) {
-    for (size_t i = 0; i < table->count; i++) {
-        const struct field *field = &table->rows[i];
-        const char *of_a = a;
-        const char *of_b = b;
-
-        if (memcmp(of_a + field->at, of_b + field->at, bytes_of(field)) != 0) {
-            return false;
-        }
-        if (field->type == FIELD_SERIES && load_u32(a, field->base) != load_u32(b, field->base)) {
-            return false;
-        }
-        if (field->type == FIELD_SINCE && load_i64(a, field->base) != load_i64(b, field->base)) {
-            return false;
+        if (!field_is_absent(&table->rows[i], value)) {
+            field_encode(out, &table->rows[i], value);
         }
     }
-    return true;
 }
 
 /* --- Decoding -------------------------------------------------------------------------------- */
@@ -283,7 +207,7 @@ static void decode_number(struct reader *reader, const struct field *field, void
     if (field->type == FIELD_I32 || field->type == FIELD_I64) {
         number = unfold(raw);
     } else if (field->type == FIELD_SINCE) {
-        number = (int64_t)((uint64_t)unfold(raw) + (uint64_t)load_i64(value, field->base));
+        number = (int64_t)((uint64_t)unfold(raw) + (uint64_t)field_load_i64(value, field->base));
     }
     if (!reader->ok || !is_in_range(field, raw, number) || number == absent_number(field, value)) {
         reader->ok = false;

@@ -65,9 +65,9 @@ struct field_table {
 /* Append the value's fields that are not absent. */
 void fields_encode(struct buf *out, const struct field_table *table, const void *value);
 
-/* Would both encode to the same bytes? Texts are compared by their addresses, and what does not
- * count of a series counts here: false says nothing. */
-bool fields_same(const struct field_table *table, const void *a, const void *b);
+/* One that is not absent; are a FIELD_BYTES all zero? For queue/fields_walk.h. */
+void field_encode(struct buf *out, const struct field *field, const void *value);
+bool field_is_zero(const struct field *field, const void *value);
 
 /* Fill the table's members of *out_value; others are left alone. Texts point into bytes.
  * ERR_CORRUPT for anything that no encoder wrote: an unknown or repeated tag, a number out of

@@ -357,16 +357,20 @@ void journal_restart(struct journal *journal, uint64_t generation) {
 }
 
 void journal_add(struct journal *journal, const struct journal_op *op) {
-    char head[OP_BYTES];
+    char *room = buf_add_room(&journal->pending, OP_BYTES + op->key_bytes + op->value_bytes);
 
     ENSURE(op->key_bytes <= UINT16_MAX && op->value_bytes <= UINT32_MAX);
-    head[0] = (char)op->is_delete;
-    head[1] = (char)op->table;
-    put_number(head + 2, op->key_bytes, 2);
-    put_number(head + 4, op->value_bytes, 4);
-    buf_add(&journal->pending, head, sizeof head);
-    buf_add(&journal->pending, op->key, op->key_bytes);
-    buf_add(&journal->pending, op->value, op->value_bytes);
+    if (room == NULL) {
+        return; /* It is full, and does not fit. */
+    }
+    room[0] = (char)op->is_delete;
+    room[1] = (char)op->table;
+    put_number(room + 2, op->key_bytes, 2);
+    put_number(room + 4, op->value_bytes, 4);
+    memcpy(room + OP_BYTES, op->key, op->key_bytes);
+    if (op->value_bytes > 0) {
+        memcpy(room + OP_BYTES + op->key_bytes, op->value, op->value_bytes);
+    }
 }
 
 /* Leaves room for the header: a record is written as it lies. */

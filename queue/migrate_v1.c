@@ -112,7 +112,7 @@ struct jobs_v1 {
 /* Put what the job shares on the shelves. MDB_CORRUPTED: its spec is not there, or damaged. */
 static int share_v1(struct jobs_v1 *jobs, const unsigned char *hash, struct stored_job *stored) {
     MDB_val key = store_val(hash, SPEC_HASH_BYTES);
-    struct shelf_content content = {.hash = shelf_hash_of_spec(hash)};
+    struct shelf_content content = {.sha256 = hash};
     const char *text;
     MDB_val val;
     int r = mdb_get(jobs->txn, jobs->specs, &key, &val);
@@ -128,7 +128,6 @@ static int share_v1(struct jobs_v1 *jobs, const unsigned char *hash, struct stor
     buf_clear(&jobs->content);
     record_encode_terms(&jobs->content, &stored->job);
     content = (struct shelf_content){
-        .hash = shelf_hash(jobs->content.data, jobs->content.bytes),
         .bytes = jobs->content.data,
         .count = jobs->content.bytes,
     };

@@ -5,6 +5,7 @@
 
 #include "base/ensure.h"
 #include "queue/fields.h"
+#include "queue/fields_walk.h"
 
 #define RECORD_HEAD_BYTES 5 /* kind; checksum: 32 bits */
 
@@ -247,7 +248,10 @@ static int decode(const void *bytes, size_t count, enum record_kind kind, uint32
 /* --- The kinds ------------------------------------------------------------------------------- */
 
 void record_encode_job(struct buf *out, const struct stored_job *job) {
-    encode(out, RECORD_JOB, key_of_ids(job->job.id, 0), &job_table, job);
+    size_t at = begin(out);
+
+    fields_encode_known(out, &job_table, job);
+    finish(out, at, RECORD_JOB, key_of_ids(job->job.id, 0));
 }
 
 int record_decode_job(uint64_t id, const void *bytes, size_t count, struct stored_job *out_job) {
@@ -316,7 +320,10 @@ int record_decode_event(uint64_t job_id, uint32_t sequence, const void *bytes, s
 }
 
 void record_encode_submission(struct buf *out, const struct submission *submission) {
-    encode(out, RECORD_SUBMISSION, key_of_text(submission->key), &submission_table, submission);
+    size_t at = begin(out);
+
+    fields_encode_known(out, &submission_table, submission);
+    finish(out, at, RECORD_SUBMISSION, key_of_text(submission->key));
 }
 
 int record_decode_submission(const char *key, const void *bytes, size_t count,

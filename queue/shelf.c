@@ -30,7 +30,7 @@ static enum store_table users_table(enum shelf shelf) {
 }
 
 /* FNV-1a. Source: Fowler, Noll, Vo. */
-uint64_t shelf_hash(const void *bytes, size_t count) {
+static uint64_t short_hash(const void *bytes, size_t count) {
     const unsigned char *at = bytes;
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
@@ -40,23 +40,31 @@ uint64_t shelf_hash(const void *bytes, size_t count) {
     return hash;
 }
 
-uint64_t shelf_hash_of_spec(const unsigned char hash[SPEC_HASH_BYTES]) {
+static uint64_t first_part(const unsigned char sha256[SPEC_HASH_BYTES]) {
     uint64_t value = 0;
 
     for (size_t i = 0; i < sizeof value; i++) {
-        value = value << 8 | hash[i];
+        value = value << 8 | sha256[i];
     }
     return value;
 }
 
-static uint64_t hash_of(enum shelf shelf, const struct buf *content) {
-    unsigned char hash[SPEC_HASH_BYTES];
+static uint64_t hash_of(enum shelf shelf, const struct shelf_content *content) {
+    unsigned char sha256[SPEC_HASH_BYTES];
 
     if (shelf != SHELF_SPECS) {
-        return shelf_hash(content->data, content->bytes);
+        return short_hash(content->bytes, content->count);
     }
-    digest_sha256(content->data, content->bytes, hash);
-    return shelf_hash_of_spec(hash);
+    if (content->sha256 != NULL) {
+        return first_part(content->sha256);
+    }
+    digest_sha256(content->bytes, content->count, sha256);
+    return first_part(sha256);
+}
+
+static uint64_t hash_of_read(enum shelf shelf, const struct buf *content) {
+    return hash_of(shelf,
+                   &(struct shelf_content){.bytes = content->data, .count = content->bytes});
 }
 
 /* --- Reading --------------------------------------------------------------------------------- */
@@ -268,7 +276,7 @@ static int add_content(struct shelf_desk *desk, const struct shelf_content *cont
         r = put_content(desk, number, content);
     }
     if (r == 0 && is_indexed) {
-        r = put_number(desk->queue, desk->shelf, content->hash, number);
+        r = put_number(desk->queue, desk->shelf, hash_of(desk->shelf, content), number);
     }
     if (r == 0) {
         desk->number = number;
@@ -287,7 +295,7 @@ int shelf_restore(struct shelf_desk *desk, uint64_t number, const struct shelf_c
         r = put_content(desk, number, content);
     }
     if (r == 0) {
-        r = put_number(desk->queue, desk->shelf, content->hash, number);
+        r = put_number(desk->queue, desk->shelf, hash_of(desk->shelf, content), number);
     }
     return r;
 }
@@ -341,7 +349,7 @@ int shelf_take(struct shelf_desk *desk, const struct shelf_content *content, uin
     } else {
         r = shelf_flush(desk);
         if (r == 0) {
-            r = find_number(desk->queue, desk->shelf, content->hash, &number);
+            r = find_number(desk->queue, desk->shelf, hash_of(desk->shelf, content), &number);
         }
         if (r == 0) {
             r = take_found(desk, content, number);
@@ -377,7 +385,7 @@ static int remove_content(struct shelf_desk *desk, uint64_t number) {
     if (r != 0) {
         return r == MDB_NOTFOUND ? 0 : r;
     }
-    hash = hash_of(desk->shelf, &desk->content);
+    hash = hash_of_read(desk->shelf, &desk->content);
     r = find_number(desk->queue, desk->shelf, hash, &indexed);
     if (r == 0 && indexed == number) {
         r = store_del(desk->queue, index_table(desk->shelf), store_id_key(&room, hash));
@@ -445,7 +453,7 @@ static int check_content(struct queue *queue, const struct shelf_check *check, u
     r = shelf_read(queue, check->shelf, number, &content);
     if (r != 0) {
         tell(check, number, "its record is damaged");
-    } else if (find_number(queue, check->shelf, hash_of(check->shelf, &content), &indexed) != 0) {
+    } else if (find_number(queue, check->shelf, hash_of_read(check->shelf, &content), &indexed) != 0) {
         tell(check, number, "is not found by its hash");
     }
     buf_finish(&content);
@@ -475,7 +483,7 @@ static int check_index_record(struct queue *queue, const struct shelf_check *che
     }
     buf_init(&content, LIMIT_SPEC_BYTES);
     r = shelf_read(queue, check->shelf, number, &content);
-    if (r == MDB_NOTFOUND || (r == 0 && hash_of(check->shelf, &content) != hash)) {
+    if (r == MDB_NOTFOUND || (r == 0 && hash_of_read(check->shelf, &content) != hash)) {
         tell(check, number, "is found by a hash that is not its own");
     }
     buf_finish(&content);

@@ -23,13 +23,10 @@ struct shelf_desk {
 
 /* A content to be shared. */
 struct shelf_content {
-    uint64_t hash;
+    const unsigned char *sha256; /* of a spec, SPEC_HASH_BYTES; NULL: to be computed */
     const void *bytes;
     size_t count;
 };
-
-uint64_t shelf_hash(const void *bytes, size_t count);
-uint64_t shelf_hash_of_spec(const unsigned char hash[SPEC_HASH_BYTES]);
 
 void shelf_desk_init(struct shelf_desk *desk, struct queue *queue, enum shelf shelf);
 void shelf_desk_finish(struct shelf_desk *desk);

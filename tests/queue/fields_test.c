@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "queue/fields_walk.h"
 #include "tests/test.h"
 
 enum colour {
@@ -111,9 +112,15 @@ TEST(fields__come_back_as_they_were) {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct sample back;
         struct buf bytes;
+        struct buf known;
 
         buf_init(&bytes, LIMIT_MIB);
+        buf_init(&known, LIMIT_MIB);
         fields_encode(&bytes, &table, &cases[i].sample);
+        fields_encode_known(&known, &table, &cases[i].sample);
+        CHECK_EQ(known.bytes, bytes.bytes, cases[i].what);
+        CHECK(known.bytes == 0 || memcmp(known.data, bytes.data, bytes.bytes) == 0, cases[i].what);
+        buf_finish(&known);
         if (cases[i].want_bytes > 0 || i == 0) {
             CHECK_EQ(bytes.bytes, cases[i].want_bytes, cases[i].what);
         }
