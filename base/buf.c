@@ -54,24 +54,15 @@ static bool has_room(const struct buf *buf, size_t count) {
            !buf->full;
 }
 
-char *buf_add_room(struct buf *buf, size_t count) {
-    char *room;
-
-    if (!has_room(buf, count) && !reserve(buf, count)) {
-        return NULL;
-    }
-    room = buf->data + buf->bytes;
-    buf->bytes += count;
-    room[count] = '\0';
-    return room;
-}
-
 void buf_add(struct buf *buf, const void *bytes, size_t count) {
-    char *room = buf_add_room(buf, count);
-
-    if (room != NULL && count > 0) {
-        memcpy(room, bytes, count);
+    if (!has_room(buf, count) && !reserve(buf, count)) {
+        return;
     }
+    if (count > 0) {
+        memcpy(buf->data + buf->bytes, bytes, count);
+    }
+    buf->bytes += count;
+    buf->data[buf->bytes] = '\0';
 }
 
 void buf_add_text(struct buf *buf, const char *text) {

@@ -37,6 +37,12 @@ void *mem_grow(void *old, size_t count, size_t size) {
     return checked(realloc(old, count > 0 ? count * size : 1));
 }
 
+void *mem_alloc_aligned(size_t alignment, size_t bytes) {
+    void *memory = NULL;
+
+    return checked(posix_memalign(&memory, alignment, bytes) == 0 ? memory : NULL);
+}
+
 void *mem_copy(const void *bytes, size_t size) {
     void *copy = checked(malloc(size > 0 ? size : 1));
 

@@ -2,13 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
-#include "base/buf.h"
 #include "base/ensure.h"
 #include "base/memory.h"
 #include "queue/writer.h"
@@ -21,13 +21,16 @@
 
 struct journal {
     int fd;
+    int direct_fd; /* the same file past the system's cache; -1: its file system has no such way */
     size_t file_bytes;
     size_t file_bytes_last;
     uint64_t generation;
     size_t at;        /* where the next record goes */
     uint64_t records; /* of this generation; UNKNOWN until they have been counted */
     uint64_t lost;    /* of them, damaged and passed over */
-    struct buf pending;
+    char *pending;    /* the record as it is to lie in the file, at the start of a block */
+    size_t pending_bytes;
+    bool is_too_large; /* what is pending has no room there */
 };
 
 /* Little-endian, at fixed places: magic, generation, number, payload bytes, CRC-32 of all. */
@@ -139,6 +142,13 @@ static int prepare(struct journal *journal, const char *path, size_t bytes) {
     return r == 0 ? sync_folder(path) : r;
 }
 
+static void close_direct(struct journal *journal) {
+    if (journal->direct_fd >= 0) {
+        (void)close(journal->direct_fd);
+        journal->direct_fd = -1;
+    }
+}
+
 int journal_open(const char *path, size_t bytes_first, size_t bytes_last, struct error *error,
                  struct journal **out_journal) {
     struct journal *journal = mem_alloc(1, sizeof *journal);
@@ -146,6 +156,7 @@ int journal_open(const char *path, size_t bytes_first, size_t bytes_last, struct
 
     ENSURE(bytes_first % JOURNAL_BLOCK_BYTES == 0 && bytes_last % JOURNAL_BLOCK_BYTES == 0);
     journal->fd = -1;
+    journal->direct_fd = -1;
     journal->records = UNKNOWN;
     journal->file_bytes_last = bytes_last;
     r = prepare(journal, path, bytes_first);
@@ -153,7 +164,8 @@ int journal_open(const char *path, size_t bytes_first, size_t bytes_last, struct
         journal_close(journal);
         return error_set(error, ERR_IO, "%s: %s", path, strerror(r));
     }
-    buf_init(&journal->pending, bytes_last); /* More would never fit. */
+    journal->direct_fd = open(path, O_RDWR | O_CLOEXEC | O_DIRECT);
+    journal->pending = mem_alloc_aligned(JOURNAL_BLOCK_BYTES, bytes_last);
     journal_drop(journal);
     *out_journal = journal;
     return OK;
@@ -163,10 +175,11 @@ void journal_close(struct journal *journal) {
     if (journal == NULL) {
         return;
     }
+    close_direct(journal);
     if (journal->fd >= 0) {
         (void)close(journal->fd);
     }
-    buf_finish(&journal->pending);
+    free(journal->pending);
     free(journal);
 }
 
@@ -356,12 +369,24 @@ void journal_restart(struct journal *journal, uint64_t generation) {
     }
 }
 
+/* Appends so many bytes; NULL: no journal would hold them. */
+static char *add_room(struct journal *journal, size_t count) {
+    char *room = journal->pending + journal->pending_bytes;
+
+    if (journal->is_too_large || count > journal->file_bytes_last - journal->pending_bytes) {
+        journal->is_too_large = true;
+        return NULL;
+    }
+    journal->pending_bytes += count;
+    return room;
+}
+
 void journal_add(struct journal *journal, const struct journal_op *op) {
-    char *room = buf_add_room(&journal->pending, OP_BYTES + op->key_bytes + op->value_bytes);
+    char *room = add_room(journal, OP_BYTES + op->key_bytes + op->value_bytes);
 
     ENSURE(op->key_bytes <= UINT16_MAX && op->value_bytes <= UINT32_MAX);
     if (room == NULL) {
-        return; /* It is full, and does not fit. */
+        return;
     }
     room[0] = (char)op->is_delete;
     room[1] = (char)op->table;
@@ -375,10 +400,8 @@ void journal_add(struct journal *journal, const struct journal_op *op) {
 
 /* Leaves room for the header: a record is written as it lies. */
 void journal_drop(struct journal *journal) {
-    static const char room[HEADER_BYTES];
-
-    buf_clear(&journal->pending);
-    buf_add(&journal->pending, room, sizeof room);
+    journal->pending_bytes = HEADER_BYTES;
+    journal->is_too_large = false;
 }
 
 bool journal_is_empty(const struct journal *journal) {
@@ -390,38 +413,55 @@ uint64_t journal_lost(const struct journal *journal) {
 }
 
 bool journal_fits(const struct journal *journal) {
-    return !journal->pending.full && journal->pending.bytes <= journal->file_bytes - journal->at;
+    return !journal->is_too_large && journal->pending_bytes <= journal->file_bytes - journal->at;
 }
 
 /* Whole blocks: none is read before it is written, and no acknowledged one is written again. */
-static void pad(struct buf *record) {
-    static const char zeros[JOURNAL_BLOCK_BYTES];
+static void pad(struct journal *journal) {
+    size_t bytes = whole_blocks(journal->pending_bytes);
 
-    buf_add(record, zeros, whole_blocks(record->bytes) - record->bytes);
+    memset(journal->pending + journal->pending_bytes, 0, bytes - journal->pending_bytes);
+    journal->pending_bytes = bytes;
 }
 
 /* The pending record as it is to lie in the file. */
-static struct writer_work seal(struct journal *journal) {
-    struct buf *record = &journal->pending;
+static void seal(struct journal *journal) {
+    char *record = journal->pending;
     struct header header = {.generation = journal->generation,
                             .number = journal->records,
-                            .bytes = record->bytes - HEADER_BYTES};
+                            .bytes = journal->pending_bytes - HEADER_BYTES};
 
     ENSURE(journal->records != UNKNOWN && journal_fits(journal));
-    write_header(record->data, &header);
-    header.crc = sum(record->data, header.bytes);
-    write_header(record->data, &header);
-    pad(record);
-    return (struct writer_work){
-        .fd = journal->fd, .bytes = record->data, .count = record->bytes, .at = journal->at};
+    write_header(record, &header);
+    header.crc = sum(record, header.bytes);
+    write_header(record, &header);
+    pad(journal);
+}
+
+/* From our memory to the disk, a fifth sooner than by the system's, where that can be done: some
+ * file systems say only now that it can't. */
+static int write_pending(struct journal *journal) {
+    struct writer_work work = {.fd = journal->direct_fd,
+                               .bytes = journal->pending,
+                               .count = journal->pending_bytes,
+                               .at = journal->at};
+    int r = journal->direct_fd >= 0 ? writer_do(&work) : EINVAL;
+
+    if (r == EINVAL) {
+        close_direct(journal);
+        work.fd = journal->fd;
+        r = writer_do(&work);
+    }
+    return r;
 }
 
 int journal_write(struct journal *journal) {
-    struct writer_work work = seal(journal);
-    int r = writer_do(&work);
+    int r;
 
+    seal(journal);
+    r = write_pending(journal);
     if (r == 0) {
-        journal->at += journal->pending.bytes;
+        journal->at += journal->pending_bytes;
         journal->records++;
     }
     journal_drop(journal);

@@ -2,8 +2,9 @@
  *
  * The file's blocks are written before they are needed: a record changes no size and no extent,
  * so that a sync is one write and not the three of a tree's pages, its root and the file system's
- * own journal. A commit's puts and deletes, as the store would apply them, become one record at
- * the start of a block that nothing acknowledged shares.
+ * own journal. It goes past the system's cache where the file system lets it. A commit's puts and
+ * deletes, as the store would apply them, become one record at the start of a block that nothing
+ * acknowledged shares.
  *
  * All records belong to one generation of the store: what is not of the current one is forgotten.
  * Knows no LMDB and no record of ours. Never logs.

@@ -1,9 +1,12 @@
 #include "queue/journal.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -11,6 +14,24 @@
 #include "tests/test.h"
 
 #define FILE_BYTES (4 * JOURNAL_BLOCK_BYTES)
+
+/* What an interposed function has to know. */
+static struct {
+    bool refuses_direct; /* as some file systems do, though they open the file */
+    size_t direct_writes;
+} disk;
+
+ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at) {
+    struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = count};
+    bool is_direct = (fcntl(fd, F_GETFL) & O_DIRECT) != 0;
+
+    if (is_direct && disk.refuses_direct) {
+        errno = EINVAL;
+        return -1;
+    }
+    disk.direct_writes += is_direct;
+    return pwritev(fd, &part, 1, at);
+}
 
 static char *path_of(const char *name) {
     return mem_format("%s/%s", test_folder(), name);
@@ -118,6 +139,30 @@ TEST(journal__says_when_it_is_full) {
     CHECK(!journal_fits(journal), "seven blocks and one, of eight: it has not grown again");
     journal_close(journal);
     free(large);
+    free(path);
+}
+
+/* A journal written past the system's cache and one written through it are the same file. */
+TEST(journal__does_without_direct_writes) {
+    static const char want[] = "+1:a=1 +1:b=2 +1:c=3 +1:d=4 ";
+    char *path = path_of("direct");
+    struct journal *journal = must_open(path);
+
+    check_replay(journal, 7, "", "a new file");
+    write_one(journal, "a", "1");
+    write_one(journal, "b", "2");
+    check_replay(journal, 7, "+1:a=1 +1:b=2 ", "read through the cache");
+    disk.refuses_direct = true;
+    write_one(journal, "c", "3");
+    disk.refuses_direct = false;
+    disk.direct_writes = 0;
+    write_one(journal, "d", "4");
+    CHECK_EQ(disk.direct_writes, 0, "it is not tried again");
+    check_replay(journal, 7, want, "the same process");
+    journal_close(journal);
+    journal = must_open(path);
+    check_replay(journal, 7, want, "another one");
+    journal_close(journal);
     free(path);
 }
 
