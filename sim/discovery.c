@@ -11,6 +11,7 @@
 
 #define VERSION_TEXT "v1.30.0+kubesim"
 
+/* A group's versions follow each other, the preferred one first. */
 static const struct {
     const char *group;
     const char *version;
@@ -18,9 +19,12 @@ static const struct {
     {"", "v1"},
     {"authorization.k8s.io", "v1"},
     {"coordination.k8s.io", "v1"},
+    {"networking.k8s.io", "v1"},
     {"node.k8s.io", "v1"},
     {"policy", "v1"},
     {"scheduling.k8s.io", "v1"},
+    {"sparkoperator.k8s.io", "v1beta2"},
+    {"sparkoperator.k8s.io", "v1alpha1"},
 };
 
 /* Resources. */
@@ -83,7 +87,7 @@ static json_t *resource_list(const char *group, const char *version) {
     for (unsigned id = 0; id < SIM_RESOURCE_COUNT; id++) {
         const struct sim_resource *resource = sim_resource((enum sim_resource_id)id);
 
-        if (strcmp(resource->group, group) == 0) {
+        if (strcmp(resource->group, group) == 0 && strcmp(resource->version, version) == 0) {
             add_resource(list, resource);
         }
     }
@@ -102,21 +106,38 @@ static json_t *resource_list(const char *group, const char *version) {
     return value;
 }
 
-static json_t *group_entry(const char *group, const char *version) {
-    char *group_version = mem_format("%s/%s", group, version);
-    json_t *entry = json_pack("{s:s, s:[{s:s, s:s}], s:{s:s, s:s}}", "name", group, "versions",
-                              "groupVersion", group_version, "version", version, "preferredVersion",
-                              "groupVersion", group_version, "version", version);
+static json_t *version_entry(size_t at) {
+    char *group_version = mem_format("%s/%s", groups[at].group, groups[at].version);
+    json_t *entry =
+        json_pack("{s:s, s:s}", "groupVersion", group_version, "version", groups[at].version);
 
     free(group_version);
     return entry;
+}
+
+/* The group that begins in this row, with all its versions. */
+static json_t *group_entry(size_t at) {
+    json_t *versions = json_array();
+
+    for (size_t i = at; i < ARRAY_LEN(groups) && strcmp(groups[i].group, groups[at].group) == 0;
+         i++) {
+        json_array_append_new(versions, version_entry(i));
+    }
+    return json_pack("{s:s, s:o, s:o}", "name", groups[at].group, "versions", versions,
+                     "preferredVersion", version_entry(at));
+}
+
+static bool begins_group(size_t at) {
+    return strcmp(groups[at].group, groups[at - 1].group) != 0;
 }
 
 static void answer_groups(struct sim_call *call) {
     json_t *list = json_array();
 
     for (size_t i = 1; i < ARRAY_LEN(groups); i++) {
-        json_array_append_new(list, group_entry(groups[i].group, groups[i].version));
+        if (begins_group(i)) {
+            json_array_append_new(list, group_entry(i));
+        }
     }
     sim_call_json(
         call, 200,
@@ -164,13 +185,13 @@ static void add_openapi_path(json_t *paths, const struct sim_resource *resource)
     free(path);
 }
 
-static json_t *openapi_document(const char *group) {
+static json_t *openapi_document(const char *group, const char *version) {
     json_t *paths = json_object();
 
     for (unsigned id = 0; id < SIM_RESOURCE_COUNT; id++) {
         const struct sim_resource *resource = sim_resource((enum sim_resource_id)id);
 
-        if (strcmp(resource->group, group) == 0) {
+        if (strcmp(resource->group, group) == 0 && strcmp(resource->version, version) == 0) {
             add_openapi_path(paths, resource);
         }
     }
@@ -292,11 +313,11 @@ static bool answer_group(struct sim_call *call) {
             return true;
         }
         if (is_openapi) {
-            sim_call_json(call, 200, openapi_document(group));
+            sim_call_json(call, 200, openapi_document(group, groups[i].version));
             return true;
         }
         if (is_group) {
-            json_t *entry = group_entry(group, groups[i].version);
+            json_t *entry = group_entry(i);
 
             sim_json_set_text(entry, "kind", "APIGroup");
             sim_json_set_text(entry, "apiVersion", "v1");

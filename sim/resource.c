@@ -156,7 +156,7 @@ static const struct sim_resource resources[] = {
      .namespaced = true,
      .has_status = true,
      .has_generation = true},
-    /* Kept with its status; nobody here acts on it. */
+    /* Kept with their status; a Spark operator, if one runs, acts on them. */
     {.id = SIM_SPARKAPPLICATIONS,
      .group = "sparkoperator.k8s.io",
      .version = "v1beta2",
@@ -164,6 +164,26 @@ static const struct sim_resource resources[] = {
      .singular = "sparkapplication",
      .kind = "SparkApplication",
      .short_names = "sparkapp",
+     .namespaced = true,
+     .has_status = true,
+     .has_generation = true},
+    {.id = SIM_SCHEDULEDSPARKAPPLICATIONS,
+     .group = "sparkoperator.k8s.io",
+     .version = "v1beta2",
+     .plural = "scheduledsparkapplications",
+     .singular = "scheduledsparkapplication",
+     .kind = "ScheduledSparkApplication",
+     .short_names = "scheduledsparkapp",
+     .namespaced = true,
+     .has_status = true,
+     .has_generation = true},
+    {.id = SIM_SPARKCONNECTS,
+     .group = "sparkoperator.k8s.io",
+     .version = "v1alpha1",
+     .plural = "sparkconnects",
+     .singular = "sparkconnect",
+     .kind = "SparkConnect",
+     .short_names = "sparkconn",
      .namespaced = true,
      .has_status = true,
      .has_generation = true},
@@ -206,6 +226,10 @@ const char *sim_resource_qualified(const struct sim_resource *resource) {
         return "ingresses.networking.k8s.io";
     case SIM_SPARKAPPLICATIONS:
         return "sparkapplications.sparkoperator.k8s.io";
+    case SIM_SCHEDULEDSPARKAPPLICATIONS:
+        return "scheduledsparkapplications.sparkoperator.k8s.io";
+    case SIM_SPARKCONNECTS:
+        return "sparkconnects.sparkoperator.k8s.io";
     default:
         ENSURE(resource->group[0] == '\0');
         return resource->plural;
@@ -215,7 +239,10 @@ const char *sim_resource_qualified(const struct sim_resource *resource) {
 const char *sim_resource_api_version(const struct sim_resource *resource) {
     switch (resource->id) {
     case SIM_SPARKAPPLICATIONS:
+    case SIM_SCHEDULEDSPARKAPPLICATIONS:
         return "sparkoperator.k8s.io/v1beta2";
+    case SIM_SPARKCONNECTS:
+        return "sparkoperator.k8s.io/v1alpha1";
     case SIM_LEASES:
         return "coordination.k8s.io/v1";
     case SIM_PRIORITYCLASSES:

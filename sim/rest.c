@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "sim/json.h"
 #include "sim/meta.h"
+#include "sim/protobuf.h"
 #include "sim/rest_parts.h"
 #include "sim/status.h"
 #include "sim/table.h"
@@ -92,8 +93,28 @@ static json_t *unreadable(const struct sim_call *call, const char *kind) {
                                   kind, shown, call->request->body);
 }
 
+static json_t *protobuf_body(struct sim_call *call) {
+    json_t *body = NULL;
+    int r = sim_protobuf_read(call->request->body, call->request->body_bytes, &body);
+
+    if (r == ERR_NOT_FOUND) {
+        sim_call_refuse(call, sim_status(415, "UnsupportedMediaType", NULL, NULL,
+                                         "kubesim reads no protobuf of this kind: send "
+                                         "application/json"));
+    } else if (r < 0) {
+        sim_call_refuse(call, sim_status_bad_request("unable to decode the protobuf body"));
+    }
+    return body;
+}
+
 struct json_t *sim_call_body(struct sim_call *call, const char *kind) {
-    json_t *body = json_loadb(call->request->body == NULL ? "" : call->request->body,
+    const char *type = call->request->content_type;
+    json_t *body;
+
+    if (type != NULL && text_starts_with(type, SIM_CONTENT_PROTOBUF)) {
+        return protobuf_body(call);
+    }
+    body = json_loadb(call->request->body == NULL ? "" : call->request->body,
                               call->request->body_bytes, 0, NULL);
 
     if (body == NULL) {

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "sim/json.h"
 #include "sim/patch.h"
+#include "sim/protobuf.h"
 #include "sim/rest_parts.h"
 #include "sim/status.h"
 
@@ -58,7 +59,8 @@ static bool check_kind(struct sim_call *call, const json_t *body) {
 static bool check_content_type(struct sim_call *call) {
     const char *type = call->request->content_type;
 
-    if (type == NULL || type[0] == '\0' || text_starts_with(type, SIM_CONTENT_JSON)) {
+    if (type == NULL || type[0] == '\0' || text_starts_with(type, SIM_CONTENT_JSON) ||
+        text_starts_with(type, SIM_CONTENT_PROTOBUF)) {
         return true;
     }
     sim_call_refuse(call, sim_status(415, "UnsupportedMediaType", NULL, NULL,

@@ -348,6 +348,25 @@ static void policy_cells(struct row *row) {
     add_age(row);
 }
 
+static void application_cells(struct row *row) {
+    add_path(row, "status.applicationState.state");
+    add_int(row, sim_json_int(row->object, "status.executionAttempts", 0));
+    add_path(row, "status.lastSubmissionAttemptTime");
+    add_path(row, "status.terminationTime");
+    add_age(row);
+}
+
+static void scheduled_application_cells(struct row *row) {
+    add_path(row, "spec.schedule");
+    add_path(row, "status.lastRunName");
+    add_age(row);
+}
+
+static void connect_cells(struct row *row) {
+    add_age(row);
+    add_path(row, "status.state");
+}
+
 /* After Name. A '+' marks a column of -o wide, a '#' a number. */
 static const struct {
     const char *columns;
@@ -377,7 +396,9 @@ static const struct {
                                   budget_cells},
     [SIM_NETWORKPOLICIES] = {"Pod-Selector,Age", policy_cells},
     [SIM_INGRESSES] = {"Age", age_cell},
-    [SIM_SPARKAPPLICATIONS] = {"Age", age_cell},
+    [SIM_SPARKAPPLICATIONS] = {"Status,#Attempts,Start,Finish,Age", application_cells},
+    [SIM_SCHEDULEDSPARKAPPLICATIONS] = {"Schedule,Last Run Name,Age", scheduled_application_cells},
+    [SIM_SPARKCONNECTS] = {"Age,Status", connect_cells},
 };
 
 _Static_assert(sizeof layouts / sizeof layouts[0] == SIM_RESOURCE_COUNT, "a layout per resource");

@@ -811,6 +811,10 @@ TEST(rest_table__has_a_cell_per_column_for_every_resource) {
          "{\"metadata\":{\"name\":\"b\"},\"spec\":{\"minAvailable\":1}}"},
         {"/apis/sparkoperator.k8s.io/v1beta2/namespaces/default/sparkapplications",
          "{\"metadata\":{\"name\":\"app\"},\"spec\":{}}"},
+        {"/apis/sparkoperator.k8s.io/v1beta2/namespaces/default/scheduledsparkapplications",
+         "{\"metadata\":{\"name\":\"nightly\"},\"spec\":{}}"},
+        {"/apis/sparkoperator.k8s.io/v1alpha1/namespaces/default/sparkconnects",
+         "{\"metadata\":{\"name\":\"server\"},\"spec\":{}}"},
         {"/apis/networking.k8s.io/v1/namespaces/default/ingresses",
          "{\"metadata\":{\"name\":\"i\"},\"spec\":{}}"},
         {"/apis/networking.k8s.io/v1/namespaces/default/networkpolicies",
@@ -848,6 +852,55 @@ TEST(rest_table__has_a_cell_per_column_for_every_resource) {
         json_decref(table);
         sim_response_finish(&response);
     }
+    world_close(&world);
+}
+
+/* The entry of an array of objects whose member key says text; NULL: none. */
+static json_t *entry_of(const json_t *array, const char *key, const char *text) {
+    json_t *entry;
+    size_t i;
+
+    json_array_foreach(array, i, entry) {
+        const char *found = sim_json_text(entry, key);
+
+        if (found != NULL && strcmp(found, text) == 0) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+/* What a client finds that begins at /apis and knows nothing else. */
+TEST(rest_discovery__leads_to_every_resource) {
+    struct world world;
+    json_t *root = NULL;
+
+    world_open(&world);
+    CHECK_EQ(get(&world, "/apis", &root), 200, "the groups");
+    for (unsigned id = 0; id < SIM_RESOURCE_COUNT; id++) {
+        const struct sim_resource *resource = sim_resource((enum sim_resource_id)id);
+        const char *version = sim_resource_api_version(resource);
+        const json_t *group = entry_of(json_object_get(root, "groups"), "name", resource->group);
+        json_t *list = NULL;
+        char path[128];
+
+        CHECK(resource->group[0] == '\0' ||
+                  entry_of(json_object_get(group, "versions"), "groupVersion", version) != NULL,
+              version);
+        snprintf(path, sizeof path, "%s/%s", resource->group[0] == '\0' ? "/api" : "/apis",
+                 version);
+        CHECK_EQ(get(&world, path, &list), 200, path);
+        CHECK_STR(sim_json_text(entry_of(json_object_get(list, "resources"), "name",
+                                         resource->plural),
+                                "kind"),
+                  resource->kind, resource->plural);
+        json_decref(list);
+    }
+    CHECK_STR(sim_json_text(entry_of(json_object_get(root, "groups"), "name",
+                                     "sparkoperator.k8s.io"),
+                            "preferredVersion.version"),
+              "v1beta2", "what is stable comes first");
+    json_decref(root);
     world_close(&world);
 }
 
