@@ -257,6 +257,20 @@ static const char *quota_key(enum kube_resource resource) {
     }
 }
 
+/* Its spark-submit always has a template's map, and it adds a Service of the driver's pages. */
+static void add_objects_of_operator(const struct spark_app *app, const struct payload_run *run,
+                                    struct demand *demand) {
+    char *policy = spark_driver_network_policy(app, run, NULL);
+
+    demand_add_object(demand, "sparkapplications.sparkoperator.k8s.io", 1);
+    demand_add_object(demand, resource_plural(KUBE_SERVICES), 2);
+    demand_add_object(demand, resource_plural(KUBE_CONFIGMAPS), 2);
+    if (policy != NULL) {
+        demand_add_object(demand, quota_key(KUBE_NETWORKPOLICIES), 1);
+    }
+    free(policy);
+}
+
 /* What is created beside the pods, by us and later by the driver. */
 static void add_objects(const struct payload *payload, struct demand *demand) {
     static const struct payload_run run = {
@@ -268,10 +282,8 @@ static void add_objects(const struct payload *payload, struct demand *demand) {
     struct payload_part part;
     struct spark_claim claim;
 
-    if (payload->for_operator) { /* What its spark-submit makes; always with a template's map. */
-        demand_add_object(demand, "sparkapplications.sparkoperator.k8s.io", 1);
-        demand_add_object(demand, resource_plural(KUBE_SERVICES), 1);
-        demand_add_object(demand, resource_plural(KUBE_CONFIGMAPS), 2);
+    if (payload->for_operator) {
+        add_objects_of_operator(app, &run, demand);
     }
     for (size_t i = 0; i < PAYLOAD_CLAIM_FIRST; i++) {
         if (payload_part_make(payload, &run, NULL, i, &part)) {

@@ -56,6 +56,7 @@ struct spark_size {
     double overhead_factor;
     int64_t overhead_min_mib;
     bool overhead_given; /* factor and minimum did not count */
+    bool grown;          /* beyond what was said: by a retry */
     struct spark_extended extended[SPARK_EXTENDED_MAX];
     size_t extended_count;
 };

@@ -12,13 +12,16 @@
 #include "k8s/attempt_labels.h"
 #include "k8s/codec_json.h"
 #include "k8s/json_build.h"
+#include "k8s/pod_avoid.h"
 #include "k8s/spark_app.h"
 #include "k8s/spark_names.h"
 #include "k8s/spark_template.h"
+#include "k8s/submit_words.h"
 
 /* The operator makes labels, and a Service's name, of an application's. */
 #define NAME_BYTES_MAX 48
 #define TTL_DEFAULT_S  86400
+#define BYTES_PER_MIB  (1024 * 1024)
 
 int spark_operator_check(const struct spark_app *app, struct field_error *error) {
     struct json_at top = json_at_root(app->root);
@@ -61,18 +64,58 @@ static struct json_t *make_restart_policy(void) {
     return policy;
 }
 
-static void put_labels(struct json_t *spec, const char *role, const struct attempt_id *id) {
-    attempt_put_labels(id, spark_template_object(spark_template_object(spec, role), "labels"));
+static void put_mib(struct json_t *object, const char *key, int64_t mib, const char *unit) {
+    char text[32];
+
+    (void)snprintf(text, sizeof text, "%" PRId64 "%s", mib, unit);
+    json_put_text(object, key, text);
+}
+
+/* A retry with more memory: its fields are stronger than sparkConf. */
+static void put_size(struct json_t *role, const struct spark_size *size, int64_t limit_mib) {
+    if (!size->grown) {
+        return;
+    }
+    put_mib(role, "memory", size->heap_mib, "m");
+    put_mib(role, "memoryOverhead", size->overhead_mib, "m");
+    if (json_object_get(role, "memoryLimit") != NULL) {
+        put_mib(role, "memoryLimit", limit_mib, "Mi");
+    }
+}
+
+static void put_roles(const struct spark_app *app, const struct payload_run *run,
+                      struct json_t *spec) {
+    struct json_t *driver = spark_template_object(spec, "driver");
+    struct json_t *executor = spark_template_object(spec, "executor");
+    struct spark_names names;
+
+    spark_names_make(&run->id, &names);
+    attempt_put_labels(&run->id, spark_template_object(driver, "labels"));
+    attempt_put_labels(&run->id, spark_template_object(executor, "labels"));
+    json_put_text(driver, "podName", names.pod);
+    put_size(driver, &app->driver_size, app->driver_memory_limit_bytes / BYTES_PER_MIB);
+    put_size(executor, &app->executor_size, app->executor_size.memory_mib);
+    pod_avoid_add(driver, app->avoid); /* Their affinity, which is the webhook's to carry out. */
+    pod_avoid_add(executor, app->avoid);
+}
+
+/* Counted, and not said by the manifest: Spark's own default may differ. */
+static void put_instances(const struct spark_app *app, struct json_t *spec) {
+    static const char key[] = "spark.executor.instances";
+    const char *value = spark_conf_get(&app->conf, key);
+
+    if (value != NULL) {
+        put_default(spark_template_object(spec, "sparkConf"), key, value);
+    }
 }
 
 static struct json_t *make_spec(const struct spark_app *app, const struct payload_run *run) {
     static const char *const types[] = {
         [SPARK_JVM] = "Scala", [SPARK_PYTHON] = "Python", [SPARK_R] = "R"};
     struct json_t *spec = json_deep_copy(app->spec);
-    struct spark_names names;
 
-    spark_names_make(&run->id, &names);
     (void)json_object_del(spec, "suspend");
+    (void)json_object_del(json_object_get(spec, "dynamicAllocation"), "reserve");
     json_put_take(spec, "restartPolicy", make_restart_policy());
     put_default(spec, "type", types[app->language]);
     put_default(spec, "mode", "cluster");
@@ -80,9 +123,8 @@ static struct json_t *make_spec(const struct spark_app *app, const struct payloa
     if (json_object_get(spec, "timeToLiveSeconds") == NULL) {
         json_put_int(spec, "timeToLiveSeconds", TTL_DEFAULT_S);
     }
-    put_labels(spec, "driver", &run->id);
-    put_labels(spec, "executor", &run->id);
-    json_put_text(json_object_get(spec, "driver"), "podName", names.pod);
+    put_roles(app, run, spec);
+    put_instances(app, spec);
     return spec;
 }
 
@@ -122,14 +164,15 @@ static bool is_ours(const struct json_at *root, const struct attempt_id *id) {
 }
 
 /* FAILED without a run is a submission that failed. */
-static enum operator_state state_of(const char *state, int64_t runs) {
+static bool is_refused(const char *state, int64_t runs) {
+    return strcmp(state, "SUBMISSION_FAILED") == 0 || strcmp(state, "FAILED_SUBMISSION") == 0 ||
+           (strcmp(state, "FAILED") == 0 && runs == 0);
+}
+
+static enum operator_state state_of(const char *state) {
     static const char *const submitted[] = {"SUBMITTED", "RUNNING", "SUCCEEDING", "COMPLETED",
                                             "FAILING",   "FAILED",  "UNKNOWN"};
 
-    if (strcmp(state, "SUBMISSION_FAILED") == 0 || strcmp(state, "FAILED_SUBMISSION") == 0 ||
-        (strcmp(state, "FAILED") == 0 && runs == 0)) {
-        return OPERATOR_REFUSED;
-    }
     for (size_t i = 0; i < ARRAY_LEN(submitted); i++) {
         if (strcmp(state, submitted[i]) == 0) {
             return OPERATOR_SUBMITTED;
@@ -138,27 +181,51 @@ static enum operator_state state_of(const char *state, int64_t runs) {
     return OPERATOR_PENDING;
 }
 
+/* What status says, borrowed from the document. */
+struct told {
+    const char *state;
+    const char *message;
+    int64_t runs;
+};
+
+static int read_told(const struct json_at *root, struct told *out_told, struct field_error *error) {
+    struct told told = {.state = "", .message = ""};
+    struct json_at status = json_at_key(root, "status");
+    struct json_at application = json_at_key(&status, "applicationState");
+    struct json_at state = json_at_key(&application, "state");
+    struct json_at message = json_at_key(&application, "errorMessage");
+    struct json_at runs = json_at_key(&status, "executionAttempts");
+    int r = json_get_text(&state, &told.state, error);
+
+    r = r < 0 ? r : json_get_text(&message, &told.message, error);
+    r = r < 0 ? r : json_get_int64(&runs, &told.runs, error);
+    if (r == OK) {
+        *out_told = told;
+    }
+    return r;
+}
+
 int spark_operator_read(const char *json, size_t bytes, const struct attempt_id *id,
                         enum operator_state *out_state, char out_message[LIMIT_MESSAGE_BYTES + 1]) {
+    static const enum operator_state refusals[] = {
+        [SUBMIT_REFUSED] = OPERATOR_REFUSED,
+        [SUBMIT_QUOTA] = OPERATOR_QUOTA,
+        [SUBMIT_PASSING] = OPERATOR_PASSING,
+        [SUBMIT_POD_EXISTS] = OPERATOR_POD_EXISTS,
+    };
     struct field_error error = {0};
     struct json_t *document = NULL;
-    const char *state = "";
-    const char *message = "";
-    int64_t runs = 0;
+    struct told told;
     int r = json_parse_object(json, bytes, LIMIT_KUBE_OBJECT_BYTES, &document, &error);
     struct json_at root = json_at_root(document);
-    struct json_at status = json_at_key(&root, "status");
-    struct json_at application = json_at_key(&status, "applicationState");
-    struct json_at state_at = json_at_key(&application, "state");
-    struct json_at message_at = json_at_key(&application, "errorMessage");
-    struct json_at runs_at = json_at_key(&status, "executionAttempts");
 
-    r = r < 0 ? r : json_get_text(&state_at, &state, &error);
-    r = r < 0 ? r : json_get_text(&message_at, &message, &error);
-    r = r < 0 ? r : json_get_int64(&runs_at, &runs, &error);
+    r = r < 0 ? r : read_told(&root, &told, &error);
     if (r == OK) {
-        *out_state = is_ours(&root, id) ? state_of(state, runs) : OPERATOR_ANOTHERS;
-        (void)text_copy(out_message, LIMIT_MESSAGE_BYTES + 1, message);
+        const enum submit_failure failure = submit_words_read(told.message, out_message);
+
+        *out_state = !is_ours(&root, id)                 ? OPERATOR_ANOTHERS
+                     : is_refused(told.state, told.runs) ? refusals[failure]
+                                                         : state_of(told.state);
     }
     json_drop(document);
     return r;
@@ -179,30 +246,32 @@ static bool read_whose(const struct json_at *root, const char *store_uid,
                                                                    .attempt = news->attempt});
 }
 
+/* A submission that failed ends nothing here: whoever created the application looks at it. */
+static enum operator_end end_of(const struct told *told) {
+    return strcmp(told->state, "COMPLETED") == 0 ? OPERATOR_COMPLETED
+           : strcmp(told->state, "FAILED") == 0 && !is_refused(told->state, told->runs)
+               ? OPERATOR_FAILED
+               : OPERATOR_GOES_ON;
+}
+
 int spark_operator_follow(const char *json, size_t bytes, const char *store_uid,
                           struct operator_news *out_news, struct field_error *error) {
     struct operator_news news = {0};
     struct json_t *document = NULL;
-    const char *state = "";
-    const char *message = "";
+    char sentence[LIMIT_MESSAGE_BYTES + 1];
+    struct told told;
     int r = json_parse_object(json, bytes, LIMIT_KUBE_OBJECT_BYTES, &document, error);
     struct json_at root = json_at_root(document);
-    struct json_at status = json_at_key(&root, "status");
-    struct json_at application = json_at_key(&status, "applicationState");
-    struct json_at state_at = json_at_key(&application, "state");
-    struct json_at message_at = json_at_key(&application, "errorMessage");
 
-    r = r < 0 ? r : json_get_text(&state_at, &state, error);
-    r = r < 0 ? r : json_get_text(&message_at, &message, error);
+    r = r < 0 ? r : read_told(&root, &told, error);
     if (r == OK && !read_whose(&root, store_uid, &news)) {
         r = ERR_NOT_FOUND;
     }
     if (r == OK) {
-        news.end = strcmp(state, "COMPLETED") == 0 ? OPERATOR_COMPLETED
-                   : strcmp(state, "FAILED") == 0  ? OPERATOR_FAILED
-                                                   : OPERATOR_GOES_ON;
-        (void)snprintf(news.text, sizeof news.text, "%.64s%s%.1500s", state,
-                       message[0] != '\0' ? ": " : "", message);
+        (void)submit_words_read(told.message, sentence);
+        news.end = end_of(&told);
+        (void)snprintf(news.text, sizeof news.text, "%.64s%s%.900s", told.state,
+                       sentence[0] != '\0' ? ": " : "", sentence);
         *out_news = news;
     }
     json_drop(document);

@@ -33,7 +33,11 @@ enum operator_state {
     OPERATOR_ANOTHERS,  /* not this attempt's */
     OPERATOR_PENDING,   /* not submitted yet */
     OPERATOR_SUBMITTED, /* its driver was created, or it is over */
-    OPERATOR_REFUSED,   /* the submission failed: message says why */
+    /* The submission failed, and for good: the operator tries it once. The message says why. */
+    OPERATOR_REFUSED,
+    OPERATOR_QUOTA,      /* ... because somebody else was faster */
+    OPERATOR_PASSING,    /* ... and another application may do better */
+    OPERATOR_POD_EXISTS, /* ... it says: its own pod, if it died after it had submitted */
 };
 
 /* Read a SparkApplication as the server has it. ERR_INVALID: it can't be read. */

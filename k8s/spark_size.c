@@ -397,6 +397,7 @@ static void grow_role(struct spark_app *app, const char *role, struct spark_size
     size->overhead_mib += added - to_heap;
     size->memory_mib += added;
     size->overhead_given = true;
+    size->grown = true;
     say_mib(app, "spark.*.memory", role, size->heap_mib);
     say_mib(app, "spark.*.memoryOverhead", role, size->overhead_mib);
 }

@@ -376,9 +376,9 @@ static void start_refused(struct core *core, struct entry *entry,
     }
 }
 
-/* The name belongs to somebody else's pod: the next attempt has another name. */
-static void start_conflict(struct core *core, struct entry *entry,
-                           const struct started_event *started) {
+/* It can't be this attempt any more, through no fault of the job's: the next one. */
+static void start_next(struct core *core, struct entry *entry, const struct started_event *started,
+                       const char *kind) {
     end_attempt(core, entry, FAILURE_SUBMIT_TRANSIENT, -1, started->message);
     if (entry_course(entry)->cancel_requested) {
         lifecycle_move(core, entry, JOB_CANCELLED, "cancelled", "before its pod was created");
@@ -387,8 +387,20 @@ static void start_conflict(struct core *core, struct entry *entry,
     } else {
         lifecycle_wait(core, entry,
                        lifecycle_backoff_us(core, ++entry_edit(entry)->quota_races, 0));
-        lifecycle_move(core, entry, JOB_QUEUED, "conflict", started->message);
+        lifecycle_move(core, entry, JOB_QUEUED, kind, started->message);
     }
+}
+
+/* The name belongs to somebody else's pod: the next attempt has another name. */
+static void start_conflict(struct core *core, struct entry *entry,
+                           const struct started_event *started) {
+    start_next(core, entry, started, "conflict");
+}
+
+/* An application that the Spark operator has given up is not taken up again. */
+static void start_anew(struct core *core, struct entry *entry,
+                       const struct started_event *started) {
+    start_next(core, entry, started, "submit_transient");
 }
 
 static void start_transient(struct core *core, struct entry *entry,
@@ -416,9 +428,9 @@ static void start_transient(struct core *core, struct entry *entry,
 
 void attempt_started(struct core *core, const struct started_event *started) {
     static void (*const handlers[])(struct core *, struct entry *, const struct started_event *) = {
-        [START_DONE] = start_done,           [START_QUOTA] = start_quota,
-        [START_REFUSED] = start_refused,     [START_CONFLICT] = start_conflict,
-        [START_TRANSIENT] = start_transient,
+        [START_DONE] = start_done,       [START_QUOTA] = start_quota,
+        [START_REFUSED] = start_refused, [START_CONFLICT] = start_conflict,
+        [START_ANEW] = start_anew,       [START_TRANSIENT] = start_transient,
     };
     struct entry *entry = view_entry(core, started->job_id);
 

@@ -195,6 +195,7 @@ enum start_result {
     START_QUOTA,     /* refused for quota; nothing was left behind */
     START_REFUSED,   /* refused for good; nothing was left behind */
     START_CONFLICT,  /* the name is taken by a pod that is not ours */
+    START_ANEW,      /* failed in passing, and this attempt can't be asked again: the next one */
     START_TRANSIENT, /* failed in passing, or its fate is unknown: ask again */
 };
 

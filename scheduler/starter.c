@@ -38,10 +38,18 @@ struct order {
     char message[LIMIT_MESSAGE_BYTES + 1];
 };
 
+/* Whose a pod is. What can't be read is nobody's: it may well be ours. */
+enum owner {
+    OWNER_UNKNOWN,
+    OWNER_US,
+    OWNER_ANOTHER,
+};
+
 static void pod_answered(void *context, const struct kube_answer *answer);
 static void look_answered(void *context, const struct kube_answer *answer);
 static void part_answered(void *context, const struct kube_answer *answer);
 static void create_part(struct order *order);
+static void tell_look(struct order *order, enum owner owner);
 
 /* --- Ends ------------------------------------------------------------------------------------ */
 
@@ -145,13 +153,6 @@ static void create_pod(struct order *order) {
 
 /* --- The pod --------------------------------------------------------------------------------- */
 
-/* Whose a pod is. What can't be read is nobody's: it may well be ours. */
-enum owner {
-    OWNER_UNKNOWN,
-    OWNER_US,
-    OWNER_ANOTHER,
-};
-
 /* Note the uid if it is this attempt's. */
 static enum owner owner_of(struct order *order, const struct kube_answer *answer) {
     struct resource_names names = {0};
@@ -217,24 +218,73 @@ static void application_deleted(void *context, const struct kube_answer *answer)
     end(order, START_TRANSIENT, text, answer->status.retry_after_us);
 }
 
-static void tell_application(struct order *order, enum operator_state state, const char *message) {
+/* It can't be submitted any more: the operator tries an application once. */
+static void tell_refusal(struct order *order, enum start_result result, const char *message) {
     char text[LIMIT_MESSAGE_BYTES + 1];
 
-    if (state == OPERATOR_SUBMITTED) {
+    (void)snprintf(text, sizeof text, "the Spark operator could not submit it: %.900s", message);
+    end(order, result, text, 0);
+}
+
+/* The pod that the operator found, or says it found: a conflict in passing is told the same way. */
+static void driver_looked(void *context, const struct kube_answer *answer) {
+    struct order *order = context;
+    const enum kube_outcome outcome = answer->status.outcome;
+    char text[LIMIT_MESSAGE_BYTES + 1];
+
+    if (outcome == KUBE_NOT_FOUND) {
+        tell_refusal(order, START_ANEW, "driver pod already exist, but there is none");
+    } else if (outcome != KUBE_OK) {
+        describe(order, "look", &answer->status, text, sizeof text);
+        end(order, START_TRANSIENT, text, answer->status.retry_after_us);
+    } else if (owner_of(order, answer) == OWNER_US) {
         end(order, START_DONE, "", 0);
-    } else if (state == OPERATOR_ANOTHERS) {
+    } else {
+        tell_look(order, OWNER_ANOTHER);
+    }
+}
+
+static void look_for_driver(struct order *order) {
+    struct buf path;
+
+    pod_path(order, order->pod_name, &path);
+    ask(order, KUBE_GET, buf_text(&path), NULL, driver_looked);
+    buf_finish(&path);
+}
+
+static void tell_pending(struct order *order) {
+    if (order->only_look) {
+        ask_application(order, KUBE_DELETE, application_deleted);
+    } else {
+        tell_application_waits(order);
+    }
+}
+
+static void tell_application(struct order *order, enum operator_state state, const char *message) {
+    switch (state) {
+    case OPERATOR_SUBMITTED:
+        end(order, START_DONE, "", 0);
+        break;
+    case OPERATOR_ANOTHERS:
         end(order, START_CONFLICT,
             "a SparkApplication of that name exists that is not this attempt's; the next attempt "
             "takes another name",
             0);
-    } else if (state == OPERATOR_REFUSED) {
-        (void)snprintf(text, sizeof text, "the Spark operator could not submit it: %.1500s",
-                       message);
-        end(order, START_REFUSED, text, 0);
-    } else if (order->only_look) {
-        ask_application(order, KUBE_DELETE, application_deleted);
-    } else {
-        tell_application_waits(order);
+        break;
+    case OPERATOR_REFUSED:
+        tell_refusal(order, START_REFUSED, message);
+        break;
+    case OPERATOR_QUOTA:
+        tell_refusal(order, START_QUOTA, message);
+        break;
+    case OPERATOR_PASSING:
+        tell_refusal(order, START_ANEW, message);
+        break;
+    case OPERATOR_POD_EXISTS:
+        look_for_driver(order);
+        break;
+    default:
+        tell_pending(order);
     }
 }
 

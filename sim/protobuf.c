@@ -7,12 +7,13 @@
 
 #include "base/base64.h"
 #include "base/memory.h"
+#include "base/rfc3339.h"
 #include "sim/json.h"
 #include "sim/protobuf_schema.h"
 
-#define MAGIC        "k8s"
-#define MAGIC_BYTES  4 /* with its NUL */
-#define MICROSECONDS 1000000
+#define MAGIC       "k8s"
+#define MAGIC_BYTES 4             /* with its NUL */
+#define SECONDS_MAX 253402300799U /* the end of the year 9999 */
 
 /* --- The wire -------------------------------------------------------------------------------- */
 
@@ -105,8 +106,7 @@ static json_t *text_of(struct bytes bytes) {
 }
 
 static json_t *base64_of(struct bytes bytes) {
-    char *text =
-        base64_encode(characters(bytes), (size_t)(bytes.end - bytes.at), BASE64_USUAL);
+    char *text = base64_encode(characters(bytes), (size_t)(bytes.end - bytes.at), BASE64_USUAL);
     json_t *value = json_string(text);
 
     free(text);
@@ -131,14 +131,22 @@ static int find(struct bytes in, uint32_t number, struct token *out_token) {
     return OK;
 }
 
-static int read_time(struct bytes in, json_t *into, const char *name) {
+static int read_time(struct bytes in, const struct protobuf_field *field, json_t *into) {
+    char text[RFC3339_BYTES_MAX];
     struct token seconds;
-    int r = find(in, 1, &seconds);
+    struct token nanos;
 
-    if (r == OK && seconds.value > 0 && seconds.value < INT64_MAX / MICROSECONDS) {
-        sim_json_set_time(into, name, (int64_t)seconds.value * MICROSECONDS);
+    if (find(in, 1, &seconds) < 0 || find(in, 2, &nanos) < 0 || seconds.value > SECONDS_MAX ||
+        nanos.value >= 1000000000) {
+        return ERR_INVALID;
     }
-    return r;
+    if (seconds.value == 0) { /* Not set. */
+        return OK;
+    }
+    (field->type == PROTOBUF_TIME ? rfc3339_print : rfc3339_print_us)(
+        (int64_t)seconds.value * 1000000 + (int64_t)nanos.value / 1000, text);
+    sim_json_set_text(into, field->name, text);
+    return OK;
 }
 
 static int read_int_or_text(struct bytes in, json_t **out_value) {
@@ -244,7 +252,8 @@ static int read_field(const struct token *token, const struct protobuf_field *fi
     case PROTOBUF_BYTES_MAP:
         return read_map_entry(token->bytes, field->type, sim_json_make_object(into, field->name));
     case PROTOBUF_TIME:
-        return read_time(token->bytes, into, field->name);
+    case PROTOBUF_MICRO_TIME:
+        return read_time(token->bytes, field, into);
     case PROTOBUF_MESSAGE:
         return put(into, field, value_of(field, token));
     default: /* Go's encoder writes zeros that JSON leaves out. */

@@ -1,9 +1,9 @@
 /* sim/protobuf.h - objects that clients send as Kubernetes' protobuf instead of JSON.
  *
  * Clients of client-go and controller-runtime write built-in kinds so, and read JSON all the same.
- * Known are the kinds that controllers write beside pods: DeleteOptions, ConfigMap, Service,
- * Ingress. Fields that the tables (sim/protobuf_schema.c) don't name are dropped, as a server drops
- * those of a newer client. managedFields are among them: nobody here reads them.
+ * Known are the kinds that controllers write beside pods: DeleteOptions, ConfigMap, Event, Lease,
+ * Service, Ingress. Fields that the tables (sim/protobuf_schema.c) don't name are dropped, as a
+ * server drops those of a newer client. managedFields are among them: nobody here reads them.
  * Source: the generated.proto files of Kubernetes 1.33; protobuf.dev, encoding.
  */
 #ifndef SIM_PROTOBUF_H

@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#define MESSAGE(name) \
-    static const struct protobuf_message name = { \
-        name##_fields, sizeof name##_fields / sizeof name##_fields[0]}
+#define MESSAGE(name)                                           \
+    static const struct protobuf_message name = {name##_fields, \
+                                                 sizeof name##_fields / sizeof name##_fields[0]}
 
 /* --- meta/v1 --------------------------------------------------------------------------------- */
 
@@ -107,6 +107,55 @@ static const struct protobuf_field service_fields[] = {
 };
 MESSAGE(service);
 
+static const struct protobuf_field reference_fields[] = {
+    {.number = 1, .name = "kind"},       {.number = 2, .name = "namespace"},
+    {.number = 3, .name = "name"},       {.number = 4, .name = "uid"},
+    {.number = 5, .name = "apiVersion"}, {.number = 6, .name = "resourceVersion"},
+    {.number = 7, .name = "fieldPath"},
+};
+MESSAGE(reference);
+
+static const struct protobuf_field event_source_fields[] = {
+    {.number = 1, .name = "component"},
+    {.number = 2, .name = "host"},
+};
+MESSAGE(event_source);
+
+static const struct protobuf_field event_fields[] = {
+    METADATA,
+    {.number = 2, .name = "involvedObject", .type = PROTOBUF_MESSAGE, .message = &reference},
+    {.number = 3, .name = "reason"},
+    {.number = 4, .name = "message"},
+    {.number = 5, .name = "source", .type = PROTOBUF_MESSAGE, .message = &event_source},
+    {.number = 6, .name = "firstTimestamp", .type = PROTOBUF_TIME},
+    {.number = 7, .name = "lastTimestamp", .type = PROTOBUF_TIME},
+    {.number = 8, .name = "count", .type = PROTOBUF_INT},
+    {.number = 9, .name = "type"},
+    {.number = 10, .name = "eventTime", .type = PROTOBUF_MICRO_TIME},
+    {.number = 12, .name = "action"},
+    {.number = 13, .name = "related", .type = PROTOBUF_MESSAGE, .message = &reference},
+    {.number = 14, .name = "reportingComponent"},
+    {.number = 15, .name = "reportingInstance"},
+};
+MESSAGE(event);
+
+/* --- coordination.k8s.io/v1 ------------------------------------------------------------------ */
+
+static const struct protobuf_field lease_spec_fields[] = {
+    {.number = 1, .name = "holderIdentity", .keeps_zero = true},
+    {.number = 2, .name = "leaseDurationSeconds", .type = PROTOBUF_INT, .keeps_zero = true},
+    {.number = 3, .name = "acquireTime", .type = PROTOBUF_MICRO_TIME},
+    {.number = 4, .name = "renewTime", .type = PROTOBUF_MICRO_TIME},
+    {.number = 5, .name = "leaseTransitions", .type = PROTOBUF_INT, .keeps_zero = true},
+};
+MESSAGE(lease_spec);
+
+static const struct protobuf_field lease_fields[] = {
+    METADATA,
+    {.number = 2, .name = "spec", .type = PROTOBUF_MESSAGE, .message = &lease_spec},
+};
+MESSAGE(lease);
+
 /* --- networking.k8s.io/v1 -------------------------------------------------------------------- */
 
 static const struct protobuf_field backend_port_fields[] = {
@@ -186,10 +235,9 @@ const struct protobuf_message *protobuf_message_of(const char *kind) {
         const char *kind;
         const struct protobuf_message *message;
     } kinds[] = {
-        {"ConfigMap", &config_map},
-        {"DeleteOptions", &delete_options},
-        {"Ingress", &ingress},
-        {"Service", &service},
+        {"ConfigMap", &config_map}, {"DeleteOptions", &delete_options},
+        {"Event", &event},          {"Ingress", &ingress},
+        {"Lease", &lease},          {"Service", &service},
     };
 
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {

@@ -115,7 +115,7 @@ struct json_t *sim_call_body(struct sim_call *call, const char *kind) {
         return protobuf_body(call);
     }
     body = json_loadb(call->request->body == NULL ? "" : call->request->body,
-                              call->request->body_bytes, 0, NULL);
+                      call->request->body_bytes, 0, NULL);
 
     if (body == NULL) {
         sim_call_refuse(call, unreadable(call, kind));

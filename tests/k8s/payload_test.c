@@ -13,6 +13,7 @@
 #include "k8s/spark_conf.h"
 #include "k8s/spark_operator.h"
 #include "k8s/spark_properties.h"
+#include "policy/avoid.h"
 #include "policy/demand.h"
 #include "policy/resources.h"
 #include "tests/test.h"
@@ -1593,8 +1594,90 @@ TEST(payload_of_an_operator__is_the_application_with_our_names) {
     CHECK_OK(payload_demand(payload, &names, &demand, &error), "its demand");
     CHECK_EQ(demand->requests.amount[RESOURCE_CPU], 5000, "driver and executors");
     CHECK_EQ(demand_object_amount(demand, "sparkapplications.sparkoperator.k8s.io"), 1, "itself");
+    CHECK_EQ(demand_object_amount(demand, "services"), 2, "the driver's, and that of its pages");
+    CHECK_EQ(demand_object_amount(demand, "configmaps"), 3, "properties, template, executors'");
+    CHECK_EQ(demand_object_amount(demand, "networkpolicies.networking.k8s.io"), 0, "from 4.2 on");
     demand_destroy(demand);
     resource_names_finish(&names);
+    json_decref(body);
+    payload_destroy(payload);
+    free(json);
+}
+
+/* What we counted is what the operator is told, where its own defaults would differ. */
+TEST(payload_of_an_operator__says_what_was_counted) {
+    static const struct {
+        const char *what;
+        const char *spec;
+        const char *path;
+        const char *want; /* "": absent */
+    } rows[] = {
+        {"one executor, where spark-submit would take two", "",
+         "spec.sparkConf.spark\x01"
+         "executor\x01instances",
+         "1"},
+        {"what is said stays", ",'sparkConf':{'spark.executor.instances':'5'}",
+         "spec.sparkConf.spark\x01"
+         "executor\x01instances",
+         "5"},
+        {"our own field is told to nobody",
+         ",'dynamicAllocation':{'enabled':true,'reserve':'min','maxExecutors':4}",
+         "spec.dynamicAllocation.reserve", ""},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char *text = mem_format("{'metadata':{},'operator':true,'spec':{" JVM "%s}}", rows[i].spec);
+        struct path_row row = {rows[i].path, rows[i].want};
+        char *json = json_of(text);
+        struct payload *payload = NULL;
+        struct field_error error = {0};
+        struct payload_run run = run_of("pi");
+        json_t *body;
+
+        CHECK_OK(payload_read(JOB_KIND_SPARK, json, strlen(json), "spark", &payload, &error),
+                 error.error.text);
+        body = parsed(payload_pod_body(payload, &run));
+        if (rows[i].want[0] == '\0') {
+            CHECK(at(body, rows[i].path) == NULL, rows[i].what);
+        } else {
+            check_paths(body, &row, 1);
+        }
+        json_decref(body);
+        payload_destroy(payload);
+        free(json);
+        free(text);
+    }
+}
+
+TEST(payload_of_an_operator__grows_and_keeps_off_nodes_as_our_own_pods) {
+    static const struct path_row rows[] = {
+        {"spec.driver.memory", "683m"},        {"spec.driver.memoryOverhead", "513m"},
+        {"spec.driver.memoryLimit", "1793Mi"}, {"spec.executor.memoryOverhead", "768m"},
+        {"spec.executor.memory", "1024m"},
+    };
+    static const char text[] =
+        "{'metadata':{},'operator':true,'spec':{" JVM ",'driver':{'cores':1,'memory':'512m',"
+        "'memoryLimit':'1344Mi'},'executor':{'instances':1,'memory':'512m'}}}";
+    static const char affinity[] =
+        "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution";
+    struct avoid_list avoid = {.count = 1, .nodes = {{.name = "node-7", .is_required = true}}};
+    struct payload *payload = NULL;
+    struct field_error error = {0};
+    char *json = json_of(text);
+    struct payload_run run = run_of("pi");
+    json_t *body;
+
+    CHECK_OK(payload_read(JOB_KIND_SPARK, json, strlen(json), "spark", &payload, &error),
+             error.error.text);
+    body = parsed(payload_pod_body(payload, &run));
+    CHECK(at(body, "spec.executor.memoryOverhead") == NULL, "the first attempt is as it was said");
+    json_decref(body);
+    payload_grow(payload, 1334, 2000);
+    payload_avoid(payload, &avoid);
+    body = parsed(payload_pod_body(payload, &run));
+    check_paths(body, rows, ARRAY_LEN(rows));
+    CHECK(at(at(body, "spec.driver"), affinity) != NULL, "the driver keeps off");
+    CHECK(at(at(body, "spec.executor"), affinity) != NULL, "executors, too");
     json_decref(body);
     payload_destroy(payload);
     free(json);
@@ -1619,6 +1702,13 @@ TEST(spark_operator_read__tells_how_far_the_operator_came) {
          "no"},
         {",'status':{'applicationState':{'state':'SUBMISSION_FAILED','errorMessage':'why'}}",
          OPERATOR_REFUSED, "why"},
+        {",'status':{'applicationState':{'state':'FAILED','errorMessage':'exceeded quota: q'}}",
+         OPERATOR_QUOTA, "exceeded quota: q"},
+        {",'status':{'applicationState':{'state':'FAILED','errorMessage':'java.net.X: no'}}",
+         OPERATOR_PASSING, "java.net.X: no"},
+        {",'status':{'applicationState':{'state':'FAILED','errorMessage':'driver pod already "
+         "exist'}}",
+         OPERATOR_POD_EXISTS, "driver pod already exist"},
     };
     struct payload_run run = run_of("pi");
 

@@ -127,13 +127,12 @@ static void close_stage(struct stage *stage) {
     starter_destroy(stage->starter);
 }
 
-static void order(struct stage *stage, bool look_first) {
+static void order_of(struct stage *stage, const char *json, bool look_first) {
     struct payload *payload = NULL;
     struct field_error error = {0};
 
-    CHECK_OK(
-        payload_read(JOB_KIND_SPARK, payload_json, strlen(payload_json), "a", &payload, &error),
-        "the payload");
+    CHECK_OK(payload_read(JOB_KIND_SPARK, json, strlen(json), "a", &payload, &error),
+             "the payload");
     stage->told.is_done = false;
     starter_start(stage->starter, &(struct start_order){.job_id = 7,
                                                         .attempt = 1,
@@ -144,6 +143,10 @@ static void order(struct stage *stage, bool look_first) {
                                                         .only_look = stage->only_look,
                                                         .payload = payload});
     rig_wait(&stage->rig, &stage->told.is_done, "the order's answer");
+}
+
+static void order(struct stage *stage, bool look_first) {
+    order_of(stage, payload_json, look_first);
 }
 
 static size_t count_of(struct stage *stage, const char *what) {
@@ -262,6 +265,64 @@ TEST_WITHIN(starter_start__tells_what_became_of_each_call, 120) {
             CHECK_STR(stage.told.pod_uid, "uid-1", rows[i].what);
         }
         close_stage(&stage);
+    }
+}
+
+/* An application that the operator has; the answer to a look at its driver's pod, if it comes to
+ * that. The operator tries an application once: no word of it may end in asking it again. */
+TEST_WITHIN(starter_start__tells_what_the_operator_made_of_it, 60) {
+    static const char handed_json[] =
+        "{\"metadata\":{\"name\":\"pi\"},\"operator\":true,\"spec\":{\"type\":\"Scala\","
+        "\"sparkVersion\":\"3.5.6\",\"image\":\"spark:3.5.6\",\"mainClass\":\"Pi\","
+        "\"mainApplicationFile\":\"local:///pi.jar\"}}";
+    static const struct {
+        const char *what;
+        const char *state;
+        const char *message;
+        const char *pod; /* NULL: there is none */
+        enum start_result want;
+    } rows[] = {
+        {"submitted", "SUBMITTED", "", NULL, START_DONE},
+        {"not yet", "", "", NULL, START_TRANSIENT},
+        {"refused", "SUBMISSION_FAILED", "serviceaccount not found", NULL, START_REFUSED},
+        {"given up", "FAILED", "serviceaccount not found", NULL, START_REFUSED},
+        {"somebody was faster", "FAILED", "pods is forbidden: exceeded quota: q", NULL,
+         START_QUOTA},
+        {"no connection", "FAILED", "java.net.ConnectException: refused", NULL, START_ANEW},
+        {"it died after it had submitted", "FAILED", "driver pod already exist", OUR_POD,
+         START_DONE},
+        {"another conflict", "FAILED", "driver pod already exist", NULL, START_ANEW},
+        {"another's pod", "FAILED", "driver pod already exist", POD_OF("x", "1"), START_CONFLICT},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char *body =
+            mem_format("{\"metadata\":{\"name\":\"pi-7-1\",\"labels\":{\"nightshift/job-uid\":"
+                       "\"store-7\",\"nightshift/attempt\":\"1\"}},\"status\":{"
+                       "\"applicationState\":{\"state\":\"%s\",\"errorMessage\":\"%s\"}}}",
+                       rows[i].state, rows[i].message);
+        const struct script_step steps[] = {
+            {.expect = "GET /apis/sparkoperator.k8s.io/v1beta2/namespaces/a/sparkapplications/",
+             .status = 200,
+             .body = body,
+             .times = -1},
+            {.expect = GET_POD,
+             .status = rows[i].pod != NULL ? 200 : 404,
+             .body = rows[i].pod != NULL ? rows[i].pod : STATUS(404, "NotFound", "pods not found"),
+             .times = -1},
+        };
+        struct stage stage;
+
+        open_stage(&stage, steps, ARRAY_LEN(steps));
+        order_of(&stage, handed_json, true);
+        CHECK_EQ(stage.told.result, rows[i].want, rows[i].what);
+        CHECK_EQ(count_of(&stage, "POST "), 0, rows[i].what);
+        if (rows[i].message[0] != '\0' && rows[i].want != START_DONE &&
+            rows[i].want != START_CONFLICT) {
+            CHECK(strstr(stage.told.message, rows[i].message) != NULL, stage.told.message);
+        }
+        close_stage(&stage);
+        free(body);
     }
 }
 

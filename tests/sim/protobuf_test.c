@@ -70,7 +70,8 @@ static struct message envelope(const char *version, const char *kind, const stru
 }
 
 static int read_message(const struct message *message, json_t **out_object) {
-    char *copy = mem_alloc(message->count + 1, 1); /* Exact, so that a sanitizer sees a step over. */
+    char *copy =
+        mem_alloc(message->count + 1, 1); /* Exact, so that a sanitizer sees a step over. */
     int r;
 
     memcpy(copy, message->bytes, message->count);
@@ -151,16 +152,17 @@ static struct message a_service(void) {
 TEST(protobuf_read__gives_the_json_that_the_client_would_have_sent) {
     struct message service = a_service();
 
-    check_json(&service,
-               "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"pi-ui-svc\","
-               "\"namespace\":\"default\",\"labels\":{\"a/b\":\"c\",\"d\":\"\"},"
-               "\"ownerReferences\":[{\"kind\":\"SparkApplication\",\"name\":\"pi\",\"uid\":\"u-1\","
-               "\"apiVersion\":\"sparkoperator.k8s.io/v1beta2\",\"controller\":true,"
-               "\"blockOwnerDeletion\":false}],\"finalizers\":[\"keep\",\"this\"]},"
-               "\"spec\":{\"ports\":[{\"name\":\"spark-driver-ui-port\",\"protocol\":\"TCP\","
-               "\"port\":4040,\"targetPort\":4040},{\"port\":80,\"targetPort\":\"http\"}],"
-               "\"selector\":{\"spark-role\":\"driver\"},\"type\":\"ClusterIP\"}}",
-               "a Service");
+    check_json(
+        &service,
+        "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"pi-ui-svc\","
+        "\"namespace\":\"default\",\"labels\":{\"a/b\":\"c\",\"d\":\"\"},"
+        "\"ownerReferences\":[{\"kind\":\"SparkApplication\",\"name\":\"pi\",\"uid\":\"u-1\","
+        "\"apiVersion\":\"sparkoperator.k8s.io/v1beta2\",\"controller\":true,"
+        "\"blockOwnerDeletion\":false}],\"finalizers\":[\"keep\",\"this\"]},"
+        "\"spec\":{\"ports\":[{\"name\":\"spark-driver-ui-port\",\"protocol\":\"TCP\","
+        "\"port\":4040,\"targetPort\":4040},{\"port\":80,\"targetPort\":\"http\"}],"
+        "\"selector\":{\"spark-role\":\"driver\"},\"type\":\"ClusterIP\"}}",
+        "a Service");
 }
 
 TEST(protobuf_read__knows_what_zero_means_where) {
@@ -216,6 +218,44 @@ TEST(protobuf_read__reads_maps_of_bytes_times_and_inline_messages) {
                "{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"Ingress\",\"spec\":{\"rules\":"
                "[{\"host\":\"h\",\"http\":{\"paths\":[{\"path\":\"/\"}]}}]}}",
                "a rule's value is inline");
+}
+
+/* A negative time or one past all years is nobody's; a lease's has six digits, always. */
+TEST(protobuf_read__prints_times_as_json_has_them) {
+    static const struct {
+        const char *what;
+        uint64_t seconds;
+        uint64_t nanos;
+        const char *want; /* NULL: refused */
+    } rows[] = {
+        {"six digits", 1763856000, 5000, "2025-11-23T00:00:00.000005Z"},
+        {"whole seconds too", 1763856000, 0, "2025-11-23T00:00:00.000000Z"},
+        {"after all years", 253402300800, 0, NULL},
+        {"before all years", UINT64_MAX, 0, NULL},
+        {"no nanoseconds", 1, 1000000000, NULL},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct message time = {0};
+        struct message spec = {0};
+        struct message lease = {0};
+        struct message message;
+        json_t *object = NULL;
+
+        add_number(&time, 1, rows[i].seconds);
+        add_number(&time, 2, rows[i].nanos);
+        add_message(&spec, 4, &time);
+        add_message(&lease, 2, &spec);
+        message = envelope("coordination.k8s.io/v1", "Lease", &lease);
+        if (rows[i].want == NULL) {
+            CHECK_EQ(read_message(&message, &object), ERR_INVALID, rows[i].what);
+            continue;
+        }
+        CHECK_OK(read_message(&message, &object), rows[i].what);
+        CHECK_STR(json_string_value(json_object_get(json_object_get(object, "spec"), "renewTime")),
+                  rows[i].want, rows[i].what);
+        json_decref(object);
+    }
 }
 
 TEST(protobuf_read__refuses_what_is_cut_off_or_strange) {

@@ -785,6 +785,54 @@ TEST(store_hooks__may_change_and_refuse_and_come_before_the_409) {
     world_close(&world);
 }
 
+/* What controllers of controller-runtime send: built-in kinds as protobuf. */
+static int send_protobuf(struct world *world, const char *method, const char *target,
+                         const char *body, size_t bytes) {
+    struct sim_response response;
+    struct ask ask;
+    int code;
+
+    ask_init(&ask, method, target, world->now_us);
+    ask.request.content_type = "application/vnd.kubernetes.protobuf";
+    ask.request.accept = "application/vnd.kubernetes.protobuf, */*";
+    ask.request.body = body;
+    ask.request.body_bytes = bytes;
+    sim_rest_handle(&world->rest, &ask.request, &response);
+    code = response.code;
+    sim_response_finish(&response);
+    return code;
+}
+
+#define SEND_PROTOBUF(world, method, target, body) \
+    send_protobuf(world, method, target, body, sizeof(body) - 1)
+
+TEST(rest_create__takes_protobuf_and_answers_in_json) {
+    static const char config_map[] = "k8s\0\x0a\x0f\x0a\x02v1\x12\x09"
+                                     "ConfigMap\x12\x05\x0a\x03\x0a\x01m";
+    static const char options[] = "k8s\0\x0a\x13\x0a\x02v1\x12\x0d"
+                                  "DeleteOptions\x12\x02\x08\x00";
+    static const char binding[] = "k8s\0\x0a\x0d\x0a\x02v1\x12\x07"
+                                  "Binding\x12\x00";
+    struct world world;
+    json_t *made = NULL;
+
+    world_open(&world);
+    CHECK_EQ(SEND_PROTOBUF(&world, "POST", "/api/v1/namespaces/default/configmaps", config_map),
+             201, "a ConfigMap");
+    CHECK_EQ(get(&world, "/api/v1/namespaces/default/configmaps/m", &made), 200, "it is there");
+    CHECK_STR(sim_json_text(made, "metadata.name"), "m", "by its name");
+    json_decref(made);
+    make_pod(&world, "p", "x", "n");
+    CHECK_EQ(SEND_PROTOBUF(&world, "DELETE", "/api/v1/namespaces/default/pods/p", options), 200,
+             "a pod");
+    CHECK_EQ(get(&world, "/api/v1/namespaces/default/pods/p", NULL), 404, "without any grace");
+    CHECK_EQ(SEND_PROTOBUF(&world, "POST", "/api/v1/namespaces/default/pods", binding), 415,
+             "a kind that is not known");
+    CHECK_EQ(SEND_PROTOBUF(&world, "POST", "/api/v1/namespaces/default/services", "{}"), 400,
+             "no protobuf");
+    world_close(&world);
+}
+
 /* Tables and discovery. */
 
 TEST(rest_table__has_a_cell_per_column_for_every_resource) {
@@ -890,16 +938,16 @@ TEST(rest_discovery__leads_to_every_resource) {
         snprintf(path, sizeof path, "%s/%s", resource->group[0] == '\0' ? "/api" : "/apis",
                  version);
         CHECK_EQ(get(&world, path, &list), 200, path);
-        CHECK_STR(sim_json_text(entry_of(json_object_get(list, "resources"), "name",
-                                         resource->plural),
-                                "kind"),
-                  resource->kind, resource->plural);
+        CHECK_STR(
+            sim_json_text(entry_of(json_object_get(list, "resources"), "name", resource->plural),
+                          "kind"),
+            resource->kind, resource->plural);
         json_decref(list);
     }
-    CHECK_STR(sim_json_text(entry_of(json_object_get(root, "groups"), "name",
-                                     "sparkoperator.k8s.io"),
-                            "preferredVersion.version"),
-              "v1beta2", "what is stable comes first");
+    CHECK_STR(
+        sim_json_text(entry_of(json_object_get(root, "groups"), "name", "sparkoperator.k8s.io"),
+                      "preferredVersion.version"),
+        "v1beta2", "what is stable comes first");
     json_decref(root);
     world_close(&world);
 }
