@@ -142,6 +142,7 @@ struct job {
     const char *after; /* what it waits for, as policy/after.h writes it; "" or NULL: nothing */
     const char *array; /* "0-999%50": the indices of its array; "" or NULL: it is of none */
     uint64_t array_id; /* the first element's id; the others follow it */
+    const char *pod_name; /* its driver's pod in every attempt; "" or NULL: named after it */
     const char *avoid; /* nodes that failed it: node_avoid_parse(); "" or NULL: none */
     enum job_kind kind;
     enum job_state state;

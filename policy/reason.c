@@ -48,6 +48,15 @@ struct reason reason_breaker(const struct reason_broken *broken) {
     return reason;
 }
 
+struct reason reason_pod_name(enum reason_holder holder, uint64_t job_id, const char *pod) {
+    struct reason reason = reason_plain(REASON_POD_NAME);
+
+    reason.field = (uint8_t)holder;
+    reason.job_id = job_id;
+    (void)text_copy(reason.name, sizeof reason.name, pod);
+    return reason;
+}
+
 struct reason reason_behind(uint64_t job_id, enum reason_code ahead_code) {
     struct reason reason = reason_plain(REASON_BEHIND);
 
@@ -467,6 +476,37 @@ static void print_array_limit(const struct reason *reason, const struct resource
                    reason->name, (long long)reason->used, (long long)reason->hard);
 }
 
+/* "pod name spark/etl-driver: job 12 has it, or is next to; jobs of one name run one by one" */
+static void print_pod_name(const struct reason *reason, const struct resource_names *names,
+                           char *out_text) {
+    /* What stands around the job's id; without a second part there is none. */
+    static const struct {
+        const char *before;
+        const char *behind;
+    } texts[HOLDER_COUNT] = {
+        [HOLDER_JOB] = {"job ", " has it, or is next to; jobs of one name run one by one"},
+        [HOLDER_NEXT] = {"nobody has it; not looked at yet", NULL},
+        [HOLDER_POD] = {"the pod of job ", " has it, and has neither finished nor gone yet"},
+        [HOLDER_ENDED] = {"the ended pod of job ", " has it, and goes once its log is stored"},
+        [HOLDER_FOREIGN] = {"a pod that is not of this queue has it, and is left alone; the job "
+                            "can start as soon as that pod is gone",
+                            NULL},
+        [HOLDER_FOREIGN_ENDED] = {"an ended pod that is not of this queue has it, and is left "
+                                  "alone; the job can start as soon as somebody deletes that pod",
+                                  NULL},
+    };
+    const enum reason_holder holder = (enum reason_holder)(reason->field % HOLDER_COUNT);
+    char job[24] = "";
+
+    (void)names;
+    if (texts[holder].behind != NULL) {
+        (void)snprintf(job, sizeof job, "%" PRIu64, reason->job_id);
+    }
+    (void)snprintf(out_text, REASON_TEXT_BYTES, "pod name %s: %s%s%s", reason->name,
+                   texts[holder].before, job,
+                   texts[holder].behind != NULL ? texts[holder].behind : "");
+}
+
 /* Either a sentence or a function that makes one. */
 static const struct {
     const char *sentence;
@@ -476,6 +516,7 @@ static const struct {
     [REASON_HELD] = {"held until somebody releases it", NULL},
     [REASON_RETRY_WAIT] = {NULL, print_retry_wait},
     [REASON_BREAKER] = {NULL, print_breaker},
+    [REASON_POD_NAME] = {NULL, print_pod_name},
     [REASON_CLUSTER_UNKNOWN] = {"the cluster's pods, nodes and quotas are not known yet", NULL},
     [REASON_NAMESPACE_UNKNOWN] = {"the cluster has no such namespace", NULL},
     [REASON_QUOTA] = {NULL, print_quota},

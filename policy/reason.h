@@ -48,7 +48,8 @@
     X(REASON_DEPENDENCY, "Dependency")            /* of what it waits for, something is to come */ \
     X(REASON_DEPENDENCY_NEVER, "DependencyNever") /* as it stands, it can't come */                \
     X(REASON_ARRAY_LIMIT, "ArrayLimit")           /* as many of its array run as may */            \
-    X(REASON_BREAKER, "Breaker")                  /* jobs like it failed alike in a row */
+    X(REASON_BREAKER, "Breaker")                  /* jobs like it failed alike in a row */         \
+    X(REASON_POD_NAME, "PodName")                 /* the name that its pod is to have is taken */
 
 enum reason_code {
 #define REASON_ENUM(name, text) name,
@@ -61,12 +62,13 @@ enum reason_code {
  * functions below make, so that memcmp() tells whether a reason changed. */
 struct reason {
     uint32_t code; /* enum reason_code */
-    /* QUOTA: enum quota_field; LIMIT: enum share_limit; CAPACITY with a key: the rule's kind */
+    /* QUOTA: enum quota_field; LIMIT: enum share_limit; CAPACITY with a key: the rule's kind;
+     * POD_NAME: enum reason_holder */
     uint8_t field;
     uint8_t kind;       /* QUOTA, CAPACITY, LIMIT: the resource */
     uint8_t role;       /* CAPACITY: enum pod_role */
     uint8_t ahead_code; /* BEHIND: what the job ahead waits for */
-    uint64_t job_id;    /* BEHIND: the job ahead; DEPENDENCY...: that it waits for */
+    uint64_t job_id;    /* BEHIND, POD_NAME: the job ahead; DEPENDENCY...: that it waits for */
     int64_t until_us;   /* RETRY_WAIT, WINDOW..., FREEZE; WOULD_DELAY: when that job starts */
     int64_t needs;      /* WINDOW...: the expected run time, us; 0: unknown */
     int64_t starts_us;  /* promised to it, whatever the code; 0: nothing is */
@@ -82,7 +84,7 @@ struct reason {
     uint32_t is_pool;      /* CAPACITY: `name` is the pool of a node that may come */
     uint32_t starts_nodes; /* promised */
     /* QUOTA: namespace/quota; MUST_SPECIFY: the quota; CAPACITY: the nearest node; LIMIT: whose;
-     * WINDOW..., FREEZE: its name. */
+     * WINDOW..., FREEZE: its name; POD_NAME: namespace/pod. */
     char name[REASON_NAME_BYTES];
     /* QUOTA: the key; MUST_SPECIFY: what is missing; WINDOW...: until_us on its clock. */
     char key[REASON_NAME_BYTES];
@@ -103,6 +105,18 @@ struct reason_broken {
     uint64_t probe_id;
 };
 struct reason reason_breaker(const struct reason_broken *broken);
+
+/* Who has the name that a job's pod is to have. */
+enum reason_holder {
+    HOLDER_JOB,        /* job_id is before it */
+    HOLDER_NEXT,       /* nobody (any more): it is about to be offered */
+    HOLDER_POD,        /* the pod of job_id, which has neither finished nor gone */
+    HOLDER_ENDED,      /* the same, which has ended and goes */
+    HOLDER_FOREIGN,    /* a pod that is not this queue's */
+    HOLDER_FOREIGN_ENDED, /* the same, which has ended */
+    HOLDER_COUNT,
+};
+struct reason reason_pod_name(enum reason_holder holder, uint64_t job_id, const char *pod);
 
 struct reason reason_behind(uint64_t job_id, enum reason_code ahead_code);
 

@@ -10,6 +10,7 @@
 #include "scheduler/breakers.h"
 #include "scheduler/conditions.h"
 #include "scheduler/lifecycle.h"
+#include "scheduler/pod_names.h"
 #include "scheduler/view.h"
 
 /* --- Those that want to run ------------------------------------------------------------------ */
@@ -58,6 +59,10 @@ void arrays_offer(struct core *core, struct entry *entry) {
         view_park(core, entry, PARKED_AFTER);
         return;
     }
+    if (pod_names_block(core, entry)) {
+        view_park(core, entry, PARKED_NAME);
+        return;
+    }
     if (breakers_block(core, entry)) {
         view_park(core, entry, PARKED_BREAKER);
         return;
@@ -75,6 +80,7 @@ void arrays_offer(struct core *core, struct entry *entry) {
 void arrays_take(struct core *core, const struct entry *entry, int times) {
     struct group *group = groups_array(entry);
 
+    pod_names_take(core, entry, times);
     if (group != NULL && group->running_max > 0) {
         group->taken += (uint32_t)times;
         if (group->taken < group->running_max && group->wanting_count > 0) {

@@ -23,7 +23,8 @@ struct array_order {
 /* A queued job whose time has come: it is listed, or parked with the reason why not. */
 void arrays_offer(struct core *core, struct entry *entry);
 
-/* The entry takes a place among those that may run (1), or gives it back (-1). */
+/* The entry takes a place among those that may run (1), or gives it back (-1); and the name of its
+ * pod with it. */
 void arrays_take(struct core *core, const struct entry *entry, int times);
 
 /* Offer elements in the places that have become free. */

@@ -135,6 +135,9 @@ static struct reason queued_reason(const struct core *core, const struct entry *
     if (entry->parked == PARKED_BREAKER) {
         return breakers_reason(core, entry);
     }
+    if (entry->parked == PARKED_NAME) {
+        return pod_names_reason(core, entry);
+    }
     if (!entry->is_listed || entry->shape == NULL) {
         return unlisted_reason(core, entry);
     }

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include "scheduler/conditions.h"
+#include "scheduler/pod_names.h"
 #include "scheduler/view.h"
 
 struct counted {
@@ -42,6 +43,7 @@ static int verify_entry(const struct core *core, const struct entry *entry, stru
             [PARKED_AFTER] = REASON_DEPENDENCY,
             [PARKED_ARRAY] = REASON_ARRAY_LIMIT,
             [PARKED_BREAKER] = REASON_BREAKER,
+            [PARKED_NAME] = REASON_POD_NAME,
         };
 
         counted->reasons[is_parked ? parked[entry->parked] : reason.code]++;
@@ -143,6 +145,9 @@ int core_verify(const struct core *core, struct error *error) {
     r = conditions_verify(core, error);
     if (r == OK) {
         r = schedules_verify(core, error);
+    }
+    if (r == OK) {
+        r = pod_names_verify(core, error);
     }
     ledger_verify(core->ledger);
     share_verify(core->share, core->instant.now_us);

@@ -71,7 +71,7 @@ static const size_t shared_texts[] = {
     offsetof(struct job, submitter),   offsetof(struct job, priority_class),
     offsetof(struct job, window),      offsetof(struct job, schedule),
     offsetof(struct job, after),       offsetof(struct job, array),
-    offsetof(struct job, retry.rules),
+    offsetof(struct job, retry.rules), offsetof(struct job, pod_name),
 };
 
 static const char *text_at(const struct job *job, size_t offset) {

@@ -65,6 +65,7 @@ enum parked {
     PARKED_AFTER,   /* it waits for other jobs */
     PARKED_ARRAY,   /* as many of its array run as may */
     PARKED_BREAKER, /* jobs like it failed alike */
+    PARKED_NAME,    /* the name that its pod is to have is taken */
     PARKED_COUNT,
 };
 

@@ -9,6 +9,7 @@
 #include "scheduler/breakers.h"
 #include "scheduler/conditions.h"
 #include "scheduler/news.h"
+#include "scheduler/pod_names.h"
 #include "scheduler/retrying.h"
 #include "scheduler/runtimes.h"
 
@@ -445,6 +446,7 @@ void lifecycle_adopt(struct core *core) {
         }
         lifecycle_tick(core, entry);
     }
+    pod_names_mark_all(core);
 }
 
 /* Once, not in every turn: the heap would grow until the first one is due. */

@@ -56,6 +56,7 @@ void pods_tick_cleanups(struct core *core) {
 
 static void cleanup_done(struct core *core, struct cleanup *cleanup) {
     (void)map_remove(&core->cleanups, cleanup->key);
+    pod_names_touch(core, cleanup->key);
     free(cleanup->namespace);
     free(cleanup->name);
     free(cleanup->uid);
@@ -108,6 +109,7 @@ static void count_executor(struct core *core, struct pod_note *note, bool works)
 
 static void note_destroy(struct core *core, struct pod_note *note) {
     unlink_main_pod(core, note);
+    pod_names_touch(core, note->key);
     count_executor(core, note, false);
     core->counts.pods--;
     ledger_remove_pod(core->ledger, note->uid);
@@ -137,8 +139,12 @@ static bool keep_pod(struct core *core, const struct pod_event *pod, bool finish
         (void)map_put(&core->pods, key, note);
         core->counts.pods++;
         link_main_pod(core, note);
+        pod_names_touch(core, key);
     }
     has_ended = finished && !note->finished;
+    if (has_ended) {
+        pod_names_touch(core, key);
+    }
     note->finished = finished;
     count_executor(core, note, pod->standing == POD_STANDS_RUNNING);
     ledger_put_pod(core->ledger,
@@ -200,11 +206,24 @@ static void executor_changed(struct core *core, struct entry *entry) {
     }
 }
 
+/* The pod that had its name went unseen, and another attempt's, or somebody else's, came. */
+static void displace(struct core *core, const struct pod_event *pod) {
+    char *key = pod_key(pod->namespace, pod->name);
+    const struct pod_note *note = map_get(&core->pods, key);
+
+    if (note != NULL && strcmp(note->uid, pod->uid) != 0 &&
+        (note->job_id != pod->job_id || note->attempt != pod->attempt)) {
+        pods_gone(core, pod->namespace, pod->name, 0);
+    }
+    free(key);
+}
+
 void pods_put(struct core *core, const struct pod_event *pod) {
     bool finished = pod->standing == POD_STANDS_SUCCEEDED || pod->standing == POD_STANDS_FAILED;
     struct entry *entry = pod->job_id != 0 ? view_entry(core, pod->job_id) : NULL;
     bool has_ended;
 
+    displace(core, pod);
     has_ended = keep_pod(core, pod, finished);
     core->pass_needed = true;
     if (entry == NULL) {

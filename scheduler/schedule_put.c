@@ -49,6 +49,7 @@ static struct new_schedule own(struct core *core, const struct new_schedule *put
     job->priority_class = copy_text(put->job.priority_class);
     job->window = copy_text(put->job.window);
     job->retry.rules = copy_text(put->job.retry.rules);
+    job->pod_name = copy_text(put->job.pod_name);
     job->array = put->job.array != NULL ? mem_copy_text(put->job.array) : NULL;
     job->after = copy_after(&put->job);
     job->demand = put->job.demand != NULL ? demand_share(put->job.demand) : NULL;
@@ -69,6 +70,7 @@ static void disown(struct new_schedule *made) {
     free_text(made->job.priority_class);
     free_text(made->job.window);
     free_text(made->job.retry.rules);
+    free_text(made->job.pod_name);
     free_text(made->job.array);
     for (size_t i = 0; i < made->job.after_count; i++) {
         free_text(made->job.after[i].item.schedule);

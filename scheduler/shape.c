@@ -381,7 +381,9 @@ void view_unlist(struct core *core, struct entry *entry) {
 }
 
 void view_park(struct core *core, struct entry *entry, enum parked parked) {
-    (void)core;
+    if ((entry->parked == PARKED_NAME) != (parked == PARKED_NAME)) {
+        pod_names_wait(core, entry, parked == PARKED_NAME);
+    }
     if (entry->shape != NULL) {
         entry->shape->parked[entry->parked]--;
         entry->shape->parked[parked]++;

@@ -91,7 +91,8 @@ static int64_t wake_after_us(const struct core *core) {
     const int64_t blamed_us = blamed_wake_after_us(core);
     int64_t after_us = gates_wake_after_us(core);
 
-    if (core->pass_needed || core->settle_again || conditions_are_due(core)) {
+    if (core->pass_needed || core->settle_again || conditions_are_due(core) ||
+        core->pod_names.marked_count > 0) {
         return 0;
     }
     after_us = alarm_us < after_us ? alarm_us : after_us;
@@ -123,6 +124,7 @@ static void settle(struct core *core) {
     const bool is_ordered = arrays_go_on(core);
 
     core->settle_again = conditions_settle(core) || is_growing || is_ordered;
+    pod_names_settle(core);
     if (!core->is_settled) {
         core->is_settled = true;
         groups_sweep(core);

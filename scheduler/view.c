@@ -425,6 +425,7 @@ void view_finish(struct core *core) {
         free(cleanup);
     }
     groups_finish(core);
+    pod_names_finish(core);
     growing_finish(core);
     arrays_finish(core);
     entries_finish(&core->entries);

@@ -21,6 +21,7 @@
 #include "scheduler/names.h"
 #include "scheduler/notices.h"
 #include "scheduler/outbox.h"
+#include "scheduler/pod_names.h"
 #include "scheduler/schedules.h"
 #include "scheduler/timers.h"
 
@@ -131,7 +132,8 @@ struct pod_note {
     uint32_t attempt;
     bool is_main;
     bool finished;
-    bool works; /* it runs */
+    bool works;  /* it runs */
+    bool leaves; /* it was deleted to make room for one of its name */
     char *uid;
 };
 
@@ -177,6 +179,7 @@ struct core {
     struct map limits;   /* namespace -> struct namespace_limits */
     struct map pods;     /* namespace/name -> struct pod_note */
     struct map cleanups; /* namespace/name -> struct cleanup */
+    struct pod_names pod_names;
     struct gates gates;
     struct groups groups;
     struct growths growths;

@@ -54,13 +54,15 @@ static void tally_shape(const struct core *core, const struct shape *shape, stru
     const size_t after = shape->parked[PARKED_AFTER];
     const size_t array = shape->parked[PARKED_ARRAY];
     const size_t broken = shape->parked[PARKED_BREAKER];
-    const size_t listed = listed_count(shape) + after + array + broken;
+    const size_t named = shape->parked[PARKED_NAME];
+    const size_t listed = listed_count(shape) + after + array + broken + named;
 
     tally->jobs[REASON_HELD] += shape->held;
     tally->jobs[REASON_RETRY_WAIT] += shape->retrying;
     tally->jobs[REASON_DEPENDENCY] += after;
     tally->jobs[REASON_ARRAY_LIMIT] += array;
     tally->jobs[REASON_BREAKER] += broken;
+    tally->jobs[REASON_POD_NAME] += named;
     /* Queued and not on offer: until a back-off is over, or an earlier pod is gone. */
     tally->jobs[REASON_RETRY_WAIT] += shape->queued > listed ? shape->queued - listed : 0;
     tally_listed(core, shape, tally);

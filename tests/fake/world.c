@@ -529,6 +529,7 @@ static void store_job(struct world *world, const struct job *job, const struct s
     stored->job.schedule = keep(world, job->schedule != NULL ? job->schedule : "");
     stored->job.after = keep(world, job->after);
     stored->job.array = keep(world, job->array);
+    stored->job.pod_name = keep(world, job->pod_name);
     stored->job.retry.rules = keep(world, job->retry.rules);
     stored->job.avoid = keep(world, job->avoid);
     if (job->id >= world->next_id) {

@@ -78,6 +78,7 @@ static const struct stored_job full_job = {
             .has_run = true,
             .after = "17+1:success:skip",
             .array = "0-9%3",
+            .pod_name = "etl-driver",
             .array_id = 70,
             .submitted_held = true},
     .terms = 300,

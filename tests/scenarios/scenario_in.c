@@ -302,6 +302,8 @@ static void submit_word(struct words *words, struct event *event, struct new_job
         job->expected_runtime_us = duration_us(words, value);
     } else if ((value = value_of(word, "after")) != NULL) {
         waits_for(words, job, value);
+    } else if ((value = value_of(word, "pod-name")) != NULL) {
+        job->pod_name = value;
     } else if ((value = value_of(word, "array")) != NULL) {
         job->array = value;
     } else if ((value = value_of(word, "elements")) != NULL) {

@@ -100,6 +100,7 @@ static void put_job(struct scenario *scenario, const struct queue_change *change
     stored->job.schedule = keep(scenario, job->schedule);
     stored->job.after = keep(scenario, job->after);
     stored->job.array = keep(scenario, job->array);
+    stored->job.pod_name = keep(scenario, job->pod_name);
     stored->job.retry.rules = keep(scenario, job->retry.rules);
     stored->job.avoid = keep(scenario, job->avoid);
     if (job->id >= scenario->next_id) {

@@ -182,6 +182,7 @@ static void store_job(struct month *month, const struct job *job, const struct s
     stored->job.schedule = keep(month, job->schedule);
     stored->job.after = keep(month, job->after);
     stored->job.array = keep(month, job->array);
+    stored->job.pod_name = keep(month, job->pod_name);
     stored->job.avoid = keep(month, job->avoid);
     stored->job.retry.rules = keep(month, job->retry.rules);
     if (job->id >= month->next_id) {
