@@ -141,7 +141,36 @@ static bool pod_matches(const char *pod, const char *pattern) {
     return strcmp(pod, pattern) == 0;
 }
 
-/* The jobs whose driver's pod is meant by "NAMESPACE:POD", which may end in a star. */
+/* The lower, the more it is the one whose pod has the name. */
+static int distance(const struct wire_job *job) {
+    static const char *const active[] = {"RUNNING", "STARTING", "SUBMITTING"};
+
+    for (size_t i = 0; i < ARRAY_LEN(active); i++) {
+        if (strcmp(job->state, active[i]) == 0) {
+            return 0;
+        }
+    }
+    return job_is_over(job) ? 2 : 1;
+}
+
+/* Is another job of the same pod name meant rather than this one: one that has the pod, or is to
+ * have it next; or, if all are over, the last one? */
+static bool is_behind(const struct job_set *set, const struct wire_job *job) {
+    for (size_t i = 0; i < set->count; i++) {
+        const struct wire_job *other = &set->items[i];
+        const int nearer = distance(job) - distance(other);
+
+        if (strcmp(other->pod_name, job->pod_name) == 0 &&
+            (nearer > 0 ||
+             (nearer == 0 && (job_is_over(job) ? other->id > job->id : other->id < job->id)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The jobs whose driver's pod is meant by "NAMESPACE:POD", which may end in a star: of those that
+ * give their pods one name, one. */
 static int find_by_pod(struct cli *cli, const char *submission, struct job_names *names) {
     const char *colon = strchr(submission, ':');
     char *namespace = mem_copy_text_n(submission, (size_t)(colon - submission));
@@ -153,7 +182,7 @@ static int find_by_pod(struct cli *cli, const char *submission, struct job_names
     cli->options.limit = LISTED_MAX;
     status = jobs_list(cli, &set);
     for (size_t i = 0; i < set.count; i++) {
-        if (pod_matches(set.items[i].pod_name, colon + 1)) {
+        if (pod_matches(set.items[i].pod_name, colon + 1) && !is_behind(&set, &set.items[i])) {
             char name[REMOTE_JOB_BYTES];
 
             remote_name_of(&set.items[i], NULL, name);

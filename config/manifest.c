@@ -114,6 +114,7 @@ static struct manifest *add_manifest(struct manifest_reader *reader, const struc
         .window = "",
         .priority_class = "",
         .retry_rules = "",
+        .pod_name = "",
         .kind = kind->job_kind,
         .retries_max = MANIFEST_UNSET,
         .infra_retries_max = MANIFEST_UNSET,
@@ -171,6 +172,19 @@ static void read_job_rows(const struct job_text *job, const struct kind *kind) {
         rows_of_indices(array->text, array->place, reader->texts, reader->problems, rows);
     }
     manifest_check_row_names(job);
+}
+
+/* Elements run side by side. */
+static void check_pod_name(const struct job_text *job) {
+    const struct manifest *manifest = job->manifest;
+
+    if (manifest->rows.count > 0 && manifest->pod_name[0] != '\0') {
+        manifest_explain(manifest, "spec.driver.podName",
+                         "all elements of the array would give this name to their driver's pod, "
+                         "and one pod at a time can have it: leave it out, and each is named after "
+                         "its job; or submit jobs with names of their own, one by one",
+                         job->reader->problems);
+    }
 }
 
 /* A warning after the end would never come. */
@@ -233,6 +247,7 @@ static void read_job(struct manifest_reader *reader, const struct kind *kind,
     queue_annotations_read(node_member(object, "metadata"), job.manifest);
     read_after(&job, kind);
     check_warning(&job);
+    check_pod_name(&job);
     reader->job_count += job.manifest->schedule != NULL ? 1 : manifest_written_count(job.manifest);
     if (reader->job_count > LIMIT_MANIFEST_DOCUMENTS) {
         problems_add_at(reader->problems, node_place(object), trail,

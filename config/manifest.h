@@ -54,6 +54,7 @@ struct manifest {
     struct deadline finish_by;
     struct position finish_by_place;
     bool preemptible;
+    const char *pod_name;    /* that its driver's pod is to have in every attempt; "": none */
     bool for_operator;       /* its application is handed to the Spark operator */
     struct after_refs after; /* what it waits for */
 

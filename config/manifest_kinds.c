@@ -38,6 +38,15 @@ static void read_restart_policy(struct manifest *manifest, const struct text_nod
     }
 }
 
+/* The one that is said; that they differ is found where the application is built. */
+static void read_pod_name(struct manifest *manifest, const struct text_node *spec) {
+    const struct text_node *field = node_member(node_member(spec, "driver"), "podName");
+    const struct text_node *property =
+        node_member(node_member(spec, "sparkConf"), "spark.kubernetes.driver.pod.name");
+
+    manifest->pod_name = manifest_text_of(field != NULL ? field : property, "");
+}
+
 void manifest_read_spark_spec(struct manifest *manifest, const struct text_node *spec) {
     const struct text_node *ttl = node_member(spec, "timeToLiveSeconds");
     const struct text_node *suspend = node_member(spec, "suspend");
@@ -47,6 +56,7 @@ void manifest_read_spark_spec(struct manifest *manifest, const struct text_node 
         manifest->ttl_s = node_int(ttl);
     }
     manifest->hold = suspend != NULL && node_bool(suspend);
+    read_pod_name(manifest, spec);
 }
 
 /* The kinds. Each is called with an object that its table let pass. */

@@ -352,9 +352,17 @@ void payload_pod_name(const struct payload *payload, const struct attempt_id *id
                       char out_name[LIMIT_NAME_BYTES + 1]) {
     struct spark_names names;
 
-    spark_names_make(id, &names);
+    if (payload->kind == JOB_KIND_SPARK) {
+        spark_app_names(payload->app, id, &names);
+    } else {
+        spark_names_make(id, &names);
+    }
     (void)snprintf(out_name, LIMIT_NAME_BYTES + 1, "%s",
                    payload->kind == JOB_KIND_SPARK ? names.pod : names.prefix);
+}
+
+const char *payload_given_pod_name(const struct payload *payload) {
+    return payload->kind == JOB_KIND_SPARK ? payload->app->pod_name : NULL;
 }
 
 const char *payload_log_container(const struct payload *payload) {

@@ -202,6 +202,14 @@ static int resolve(const struct json_at *top, const char *namespace_, struct spa
     return r < 0 ? r : add_defaults(app, namespace_, error);
 }
 
+void spark_app_names(const struct spark_app *app, const struct attempt_id *id,
+                     struct spark_names *out_names) {
+    spark_names_make(id, out_names);
+    if (app->pod_name != NULL) {
+        (void)snprintf(out_names->pod, sizeof out_names->pod, "%s", app->pod_name);
+    }
+}
+
 int spark_app_read(const char *json, size_t bytes, const char *namespace_,
                    struct spark_app **out_app, struct field_error *error) {
     struct spark_app *app;

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "k8s/codec_json.h"
 #include "k8s/spark_conf.h"
+#include "k8s/spark_names.h"
 
 #define SPARK_EXTENDED_MAX        8
 #define SPARK_VERSION_BYTES_MAX   32
@@ -77,6 +78,7 @@ struct spark_app {
     const char *main_class;
     const char *resource;
     const char *proxy_user; /* NULL: none */
+    const char *pod_name;   /* its driver's, in every attempt; NULL: named after the attempt */
     /* Of the executors' mounts and variables those that no property can say: lists, owned. */
     struct json_t *executor_mounts;
     struct json_t *executor_env;
@@ -101,6 +103,10 @@ struct spark_app {
 int spark_app_read(const char *json, size_t bytes, const char *namespace_,
                    struct spark_app **out_app, struct field_error *error) MUST_CHECK;
 void spark_app_destroy(struct spark_app *app);
+
+/* What the objects of one of its attempts are called. */
+void spark_app_names(const struct spark_app *app, const struct attempt_id *id,
+                     struct spark_names *out_names);
 
 bool spark_version_at_least(const struct spark_version *version, int major, int minor);
 

@@ -15,6 +15,7 @@
     "(https:, s3a:, hdfs:, ...), or into the image and name it local:///path"
 
 #define EXECUTOR_PREFIX_BYTES_MAX 237 /* room for -exec- and a number. Source: Spark's Config. */
+#define NAME_RULE                 "1 to 253 of a-z, 0-9, - and dots"
 #define CREDENTIALS                                                                              \
     "give the driver a service account, or mount a Secret (spark.kubernetes.driver.secrets.NAME" \
     "=/path) and name its files by spark.kubernetes.authenticate.driver.mounted.*"
@@ -25,8 +26,6 @@ static const struct {
     const char *why;
 } refused[] = {
     {"spark.driver.bindAddress", "the driver binds to its pod's address; remove it"},
-    {"spark.kubernetes.driver.pod.name",
-     "another run's pod of that name would fail this one; it is named after job, id and attempt"},
     {"spark.kubernetes.driver.pod.featureSteps", "feature steps of the driver are Java code"},
     {"spark.kubernetes.authenticate.driver.oauthToken",
      "it would be stored in clear; " CREDENTIALS},
@@ -351,6 +350,34 @@ static int check_executor_prefix(const struct spark_conf *conf, struct field_err
                            entry->value, EXECUTOR_PREFIX_BYTES_MAX);
 }
 
+/* podName and the property say the same, and what can be a name. */
+static int check_pod_name(const struct json_at *spec, struct spark_app *app,
+                          struct field_error *error) {
+    struct json_at driver = json_at_key(spec, "driver");
+    struct json_at at = json_at_key(&driver, "podName");
+    const struct spark_conf_entry *entry =
+        spark_conf_find(&app->conf, "spark.kubernetes.driver.pod.name");
+
+    if (app->pod_name != NULL && entry != NULL && strcmp(app->pod_name, entry->value) != 0) {
+        return json_fail(&at, error, ERR_INVALID,
+                         "\"%s\", and spark.kubernetes.driver.pod.name is \"%s\": leave one out",
+                         app->pod_name, entry->value);
+    }
+    if (app->pod_name != NULL && !text_is_dns_subdomain(app->pod_name)) {
+        return json_fail(&at, error, ERR_INVALID, "\"%s\" can't be a pod's name: " NAME_RULE,
+                         app->pod_name);
+    }
+    if (entry == NULL || app->pod_name != NULL) {
+        return OK;
+    }
+    if (!text_is_dns_subdomain(entry->value)) {
+        return spark_conf_fail(entry, error, ERR_INVALID,
+                               "\"%s\" can't be a pod's name: " NAME_RULE, entry->value);
+    }
+    app->pod_name = entry->value;
+    return OK;
+}
+
 int spark_check(const struct json_at *spec, const char *namespace_, struct spark_app *app,
                 struct field_error *error) {
     struct spark_conf *conf = &app->conf;
@@ -372,6 +399,7 @@ int spark_check(const struct json_at *spec, const char *namespace_, struct spark
     r = r < 0 ? r : check_truths(conf, error);
     r = r < 0 ? r : check_proxy_user(spec, app, error);
     r = r < 0 ? r : check_executor_prefix(conf, error);
+    r = r < 0 ? r : check_pod_name(spec, app, error);
     r = r < 0 ? r : check_excluded_steps(app, error);
     return r < 0 ? r : check_ports(conf, error);
 }

@@ -337,9 +337,12 @@ static char *make_ingress(const struct shown *shown) {
 static char *make_budget(const struct spark_attempt *attempt, const char *owner_uid) {
     struct json_t *spec = json_new_object();
     struct json_t *selector = json_new_object();
-    struct json_t *budget = spark_object(
-        "policy/v1", "PodDisruptionBudget",
-        spark_object_metadata(attempt, attempt->names.pod, json_new_object(), NULL, owner_uid));
+    struct json_t *budget;
+    char name[LIMIT_NAME_BYTES + 1];
+
+    spark_name_budget(&attempt->names, name, sizeof name);
+    budget = spark_object("policy/v1", "PodDisruptionBudget",
+                          spark_object_metadata(attempt, name, json_new_object(), NULL, owner_uid));
 
     json_put_take(selector, "matchLabels", make_selector(attempt));
     json_put_int(spec, "minAvailable", 1);
@@ -399,7 +402,7 @@ static bool make_budget_part(const struct spark_attempt *attempt, const char *ow
     }
     *out =
         (struct spark_exposed){.resource = KUBE_PODDISRUPTIONBUDGETS, .what = "disruption budget"};
-    (void)snprintf(out->name, sizeof out->name, "%s", attempt->names.pod);
+    spark_name_budget(&attempt->names, out->name, sizeof out->name);
     out->body = make_budget(attempt, owner_uid);
     return true;
 }

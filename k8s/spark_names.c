@@ -147,6 +147,10 @@ void spark_name_metrics_map(const struct spark_names *names, char *out_name, siz
     (void)snprintf(out_name, bytes_max, "%s-prom-conf", names->prefix);
 }
 
+void spark_name_budget(const struct spark_names *names, char *out_name, size_t bytes_max) {
+    (void)snprintf(out_name, bytes_max, "%s-driver", names->prefix);
+}
+
 void spark_name_of_part(const struct spark_names *names, const char *suffix, char out_name[64]) {
     int length = snprintf(out_name, 64, "%s-%s", names->prefix, suffix);
 

@@ -1,13 +1,16 @@
 /* k8s/spark_names.h - what the objects of one attempt of a job are called.
  *
  * Everything is derived from the job's name and ids, never drawn: repeating a submission gives
- * the same names and so the same bytes, and a retry never meets the objects of an older attempt.
+ * the same names and so the same bytes, and a retry never meets the objects of an older attempt;
+ * but for a driver's pod that its application gives a name (spark_app_names() in k8s/spark_app.h).
  */
 #ifndef K8S_SPARK_NAMES_H
 #define K8S_SPARK_NAMES_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/limits.h"
 
 #define SPARK_PREFIX_BYTES_MAX 200
 
@@ -37,7 +40,7 @@ struct payload_run {
 
 struct spark_names {
     char prefix[SPARK_PREFIX_BYTES_MAX + 1]; /* <name>-<id>-<attempt> as Spark would clean it */
-    char pod[SPARK_PREFIX_BYTES_MAX + 16];   /* <prefix>-driver; a plain pod's is the prefix */
+    char pod[LIMIT_NAME_BYTES + 1];          /* <prefix>-driver; a plain pod's is the prefix */
     char service[64];                        /* <prefix>-driver-svc, or a short one */
     char conf_map[64];                       /* spark-drv-<id>-<attempt>-conf-map */
     char app_id[48];                         /* spark- and 32 hex digits */
@@ -53,6 +56,9 @@ void spark_name_network_policy(const struct spark_names *names, char *out_name, 
 void spark_name_template_map(const struct spark_names *names, char *out_name, size_t bytes_max);
 void spark_name_hadoop_map(const struct spark_names *names, char *out_name, size_t bytes_max);
 void spark_name_krb5_map(const struct spark_names *names, char *out_name, size_t bytes_max);
+
+/* As the pod's would be if it had no name of its own: each attempt's budget is another one. */
+void spark_name_budget(const struct spark_names *names, char *out_name, size_t bytes_max);
 
 /* <prefix>-<suffix>, or a short one where a DNS label can't be so long. */
 void spark_name_of_part(const struct spark_names *names, const char *suffix, char out_name[64]);

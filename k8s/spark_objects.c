@@ -34,7 +34,7 @@ void spark_attempt_make(const struct spark_app *app, const struct payload_run *r
 
     *out_attempt = (struct spark_attempt){
         .app = app, .run = run, .app_name = app_name != NULL ? app_name : run->id.job_name};
-    spark_names_make(&run->id, &out_attempt->names);
+    spark_app_names(app, &run->id, &out_attempt->names);
 }
 
 /* Checked when the application was read. */

@@ -89,7 +89,7 @@ static void put_roles(const struct spark_app *app, const struct payload_run *run
     struct json_t *executor = spark_template_object(spec, "executor");
     struct spark_names names;
 
-    spark_names_make(&run->id, &names);
+    spark_app_names(app, &run->id, &names);
     attempt_put_labels(&run->id, spark_template_object(driver, "labels"));
     attempt_put_labels(&run->id, spark_template_object(executor, "labels"));
     json_put_text(driver, "podName", names.pod);

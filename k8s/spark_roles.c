@@ -308,9 +308,7 @@ static int read_executor_mounts(struct spark_reader *reader, const struct json_a
 
 static int read_pod_name(struct spark_reader *reader, const struct json_at *at, const char *key) {
     (void)key;
-    return json_fail(at, reader->error, ERR_INVALID,
-                     "the driver's pod is named after job, id and attempt, so that a retry "
-                     "never meets an older pod; remove podName");
+    return json_get_text(at, &reader->app->pod_name, reader->error);
 }
 
 static int read_gpu(struct spark_reader *reader, const struct json_at *at, const char *key) {

@@ -281,6 +281,10 @@ struct core_pod {
 };
 bool core_next_pod(const struct core *core, size_t *at, struct core_pod *out_pod);
 
+/* The one that has this name now; false: none does. */
+bool core_find_pod(const struct core *core, const char *namespace, const char *name,
+                   struct core_pod *out_pod);
+
 struct core_counts {
     size_t jobs[JOB_STATE_COUNT];
     size_t pods;

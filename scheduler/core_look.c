@@ -1,7 +1,9 @@
 /* Looking at the view, between turns. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/ensure.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "policy/limit_range.h"
 #include "scheduler/arrays.h"
@@ -242,15 +244,11 @@ const struct ledger *core_ledger(const struct core *core) {
     return core->ledger;
 }
 
-bool core_next_pod(const struct core *core, size_t *at, struct core_pod *out_pod) {
-    const struct map_entry *item = map_next(&core->pods, at);
-    const struct pod_note *note = item != NULL ? item->value : NULL;
+static void describe_pod(const struct core *core, const struct pod_note *note,
+                         struct core_pod *out_pod) {
     struct ledger_seen seen;
     bool known;
 
-    if (note == NULL) {
-        return false;
-    }
     known = ledger_get_pod(core->ledger, note->uid, &seen);
     ENSURE(known);
     *out_pod = (struct core_pod){.namespace = seen.namespace,
@@ -261,7 +259,27 @@ bool core_next_pod(const struct core *core, size_t *at, struct core_pod *out_pod
                                  .attempt = note->attempt,
                                  .role = seen.role,
                                  .finished = seen.finished};
-    return true;
+}
+
+bool core_next_pod(const struct core *core, size_t *at, struct core_pod *out_pod) {
+    const struct map_entry *item = map_next(&core->pods, at);
+
+    if (item != NULL) {
+        describe_pod(core, item->value, out_pod);
+    }
+    return item != NULL;
+}
+
+bool core_find_pod(const struct core *core, const char *namespace, const char *name,
+                   struct core_pod *out_pod) {
+    char *key = mem_format("%s/%s", namespace, name);
+    const struct pod_note *note = map_get(&core->pods, key);
+
+    free(key);
+    if (note != NULL) {
+        describe_pod(core, note, out_pod);
+    }
+    return note != NULL;
 }
 
 struct core_counts core_counts(const struct core *core) {

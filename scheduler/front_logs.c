@@ -281,6 +281,26 @@ static int match_attempt(void *context, const struct attempt *attempt) {
     return OK;
 }
 
+/* Has another attempt's pod, or somebody else's, its name by now? */
+static bool is_replaced(const struct daemon *daemon, const struct job *job,
+                        const struct find_pod *find) {
+    struct core_pod pod;
+
+    return core_find_pod(daemon->core, job->namespace, find->name, &pod) &&
+           (pod.job_id != job->id || pod.attempt != find->found);
+}
+
+static void tell_stored(struct log_fetch *fetch, const struct find_pod *find) {
+    if (!reply_stored(fetch)) {
+        api_reply_error(fetch->call, ERR_NOT_FOUND,
+                        "the pod of attempt %" PRIu32 " is gone, another one is called %s now, and "
+                        "no log of it is stored",
+                        find->found, find->name);
+    }
+    fetch->call->context = NULL;
+    free(fetch);
+}
+
 void front_logs(struct daemon *daemon, struct api_call *call, const struct job *job) {
     struct find_pod find = {.attempt = call->attempt};
     struct payload *payload = NULL;
@@ -308,6 +328,8 @@ void front_logs(struct daemon *daemon, struct api_call *call, const struct job *
     call->context = fetch;
     if (call->executor != LOG_EXECUTOR_NONE) {
         find_executor(fetch);
+    } else if (is_replaced(daemon, job, &find)) {
+        tell_stored(fetch, &find);
     } else {
         ask(fetch, find.name);
     }

@@ -108,7 +108,8 @@ void front_job_fill(const struct daemon *daemon, const struct job *job, struct f
         .finish_by_us = job->finish_by_us,
         .preemptible = job->preemptible,
         .preemptions = job->preemptions,
-        .pod_name = attempt != NULL ? attempt->pod_name : "",
+        .pod_name =
+            attempt != NULL && attempt->pod_name[0] != '\0' ? attempt->pod_name : job->pod_name,
         .node = attempt != NULL ? attempt->node : "",
         .cancel_requested = job->cancel_requested,
         .runs_again = job->retry.always,

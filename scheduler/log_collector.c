@@ -230,8 +230,11 @@ static void forget(struct wanted *wanted) {
 /* The delete that waited goes out. */
 static void release_delete(struct wanted *wanted) {
     if (wanted->delete_uid != NULL) {
-        starter_delete(wanted->collector->daemon->starter, wanted->namespace, wanted->pod,
-                       wanted->delete_uid);
+        starter_delete(wanted->collector->daemon->starter,
+                       &(struct delete_order){.job_id = wanted->log.job_id,
+                                              .namespace = wanted->namespace,
+                                              .name = wanted->pod,
+                                              .uid = wanted->delete_uid});
         free(wanted->delete_uid);
         wanted->delete_uid = NULL;
         wanted->collector->deletions--;
@@ -517,6 +520,11 @@ static struct wanted *add(struct log_collector *collector, const struct pod_stat
     return wanted;
 }
 
+/* Of the same attempt? Its name alone may be another one's, too. */
+static bool is_of(const struct wanted *wanted, const struct pod_state *pod) {
+    return wanted->log.job_id == pod->job_id && wanted->log.attempt == pod->attempt;
+}
+
 void log_collector_see(struct log_collector *collector, const struct pod_state *pod) {
     bool ended = pod->phase == POD_SUCCEEDED || pod->phase == POD_FAILED ||
                  pod->main.phase == CONTAINER_TERMINATED;
@@ -526,6 +534,11 @@ void log_collector_see(struct log_collector *collector, const struct pod_state *
         return;
     }
     wanted = find(collector, pod->namespace_, pod->name);
+    if (wanted != NULL && !is_of(wanted, pod)) { /* A pod that had the name before, and is gone. */
+        release_delete(wanted);
+        forget(wanted);
+        wanted = NULL;
+    }
     if (wanted == NULL) {
         struct log_key key = {.job_id = pod->job_id,
                               .attempt = pod->attempt,
@@ -573,8 +586,11 @@ void log_collector_delete(struct log_collector *collector, const struct command 
     struct wanted *wanted = find(collector, command->namespace, command->pod_name);
 
     if (wanted == NULL || wanted->stream != NULL || !is_on(collector)) {
-        starter_delete(collector->daemon->starter, command->namespace, command->pod_name,
-                       command->pod_uid);
+        starter_delete(collector->daemon->starter,
+                       &(struct delete_order){.job_id = command->job_id,
+                                              .namespace = command->namespace,
+                                              .name = command->pod_name,
+                                              .uid = command->pod_uid});
     } else if (wanted->delete_uid == NULL) {
         wanted->delete_uid = mem_copy_text(command->pod_uid);
         collector->deletions++;

@@ -126,6 +126,16 @@ static void ask(struct order *order, enum kube_method method, const char *path, 
                        done, order);
 }
 
+#define DELETE_BODY_BYTES 160
+
+/* This very pod, and none that has its name since. */
+static void print_delete_body(const char *uid, char out_body[DELETE_BODY_BYTES]) {
+    (void)snprintf(out_body, DELETE_BODY_BYTES,
+                   "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\","
+                   "\"preconditions\":{\"uid\":\"%.63s\"}}",
+                   uid);
+}
+
 static void pod_path(const struct order *order, const char *name, struct buf *out) {
     buf_init(out, LIMIT_HTTP_URL_BYTES);
     resource_add_path(out, &(struct resource_path){.resource = KUBE_PODS,
@@ -153,7 +163,21 @@ static void create_pod(struct order *order) {
 
 /* --- The pod --------------------------------------------------------------------------------- */
 
-/* Note the uid if it is this attempt's. */
+/* Whose it is, for people: order->message. */
+static void note_owner(struct order *order, const struct pod_state *pod) {
+    char uid[64];
+    const struct attempt_id id = {.store_uid = order->starter->queue_uid, .job_id = pod->job_id};
+
+    attempt_job_uid(&id, uid);
+    if (pod->job_id != 0 && strcmp(pod->job_uid, uid) == 0) {
+        (void)snprintf(order->message, sizeof order->message,
+                       "of job %" PRIu64 ", attempt %" PRIu32, pod->job_id, pod->attempt);
+    } else {
+        (void)snprintf(order->message, sizeof order->message, "not of this queue");
+    }
+}
+
+/* Note the uid if it is this attempt's; else whose it is. */
 static enum owner owner_of(struct order *order, const struct kube_answer *answer) {
     struct resource_names names = {0};
     struct field_error error = {0};
@@ -169,6 +193,8 @@ static enum owner owner_of(struct order *order, const struct kube_answer *answer
     }
     if (owner == OWNER_US) {
         (void)snprintf(order->pod_uid, sizeof order->pod_uid, "%s", pod.uid);
+    } else if (owner == OWNER_ANOTHER) {
+        note_owner(order, &pod);
     }
     resource_names_finish(&names);
     return owner;
@@ -351,10 +377,10 @@ static void tell_look(struct order *order, enum owner owner) {
     char text[LIMIT_MESSAGE_BYTES + 1];
 
     if (owner == OWNER_ANOTHER) {
-        (void)snprintf(text, sizeof text,
-                       "a pod %s/%s exists that is not this attempt's; the next attempt takes "
-                       "another name",
-                       order->namespace, order->pod_name);
+        (void)snprintf(text, sizeof text, "a pod %s/%s exists that is %.64s; the next attempt %s",
+                       order->namespace, order->pod_name, order->message,
+                       payload_given_pod_name(order->payload) != NULL ? "waits until it is gone"
+                                                                      : "takes another name");
         end(order, START_CONFLICT, text, 0);
     } else {
         (void)snprintf(text, sizeof text, "look for pod %s/%s: the answer is no pod",
@@ -448,10 +474,12 @@ static void undone(void *context, const struct kube_answer *answer) {
 }
 
 static void undo_pod(struct order *order) {
+    char body[DELETE_BODY_BYTES];
     struct buf path;
 
+    print_delete_body(order->pod_uid, body);
     pod_path(order, order->pod_name, &path);
-    ask(order, KUBE_DELETE, buf_text(&path), NULL, undone);
+    ask(order, KUBE_DELETE, buf_text(&path), body, undone);
     buf_finish(&path);
 }
 
@@ -551,7 +579,8 @@ struct deletion {
     struct starter *starter;
     char *namespace;
     char *name;
-    char uid[64]; /* "": any */
+    uint64_t job_id;
+    char uid[64]; /* "": not known yet */
 };
 
 static void end_deletion(struct deletion *deletion, bool gone, const char *message) {
@@ -568,19 +597,52 @@ static void end_deletion(struct deletion *deletion, bool gone, const char *messa
     free(deletion);
 }
 
-/* Another pod has its name, or the server was in two minds about the same one. */
-static void refused_deletion_looked(void *context, const struct kube_answer *answer) {
-    struct deletion *deletion = context;
+static void ask_deletion(struct deletion *deletion, enum kube_method method, const char *body,
+                         kube_done *done) {
+    struct buf path;
+
+    buf_init(&path, LIMIT_HTTP_URL_BYTES);
+    resource_add_path(&path, &(struct resource_path){.resource = KUBE_PODS,
+                                                     .namespace_ = deletion->namespace,
+                                                     .name = deletion->name});
+    (void)kube_request(deletion->starter->options.kube,
+                       &(struct kube_call){.method = method,
+                                           .priority = KUBE_PRIORITY_WRITE,
+                                           .path = buf_text(&path),
+                                           .body = body,
+                                           .body_bytes = body != NULL ? strlen(body) : 0},
+                       done, deletion);
+    buf_finish(&path);
+}
+
+/* The pod that has the name: its uid, if it is the job's; "" if it is not. False: can't be read. */
+static bool read_uid(const struct deletion *deletion, const struct kube_answer *answer,
+                     bool of_the_job, char out_uid[64]) {
+    const struct attempt_id id = {.store_uid = deletion->starter->queue_uid,
+                                  .job_id = deletion->job_id};
     struct resource_names names = {0};
     struct field_error error = {0};
     struct pod_state pod;
-    bool gone = answer->status.outcome == KUBE_NOT_FOUND;
+    char want_uid[64];
+    int r = codec_pod_read(answer->body, answer->body_bytes, &names, &pod, NULL, &error);
 
-    if (answer->status.outcome == KUBE_OK &&
-        codec_pod_read(answer->body, answer->body_bytes, &names, &pod, NULL, &error) == OK) {
-        gone = deletion->uid[0] != '\0' && strcmp(pod.uid, deletion->uid) != 0;
+    attempt_job_uid(&id, want_uid);
+    if (r == OK) {
+        (void)snprintf(out_uid, 64, "%s",
+                       !of_the_job || strcmp(pod.job_uid, want_uid) == 0 ? pod.uid : "");
     }
     resource_names_finish(&names);
+    return r == OK;
+}
+
+/* Another pod has its name, or the server was in two minds about the same one. */
+static void refused_deletion_looked(void *context, const struct kube_answer *answer) {
+    struct deletion *deletion = context;
+    char uid[64];
+    bool gone = answer->status.outcome == KUBE_NOT_FOUND ||
+                (answer->status.outcome == KUBE_OK && read_uid(deletion, answer, false, uid) &&
+                 strcmp(uid, deletion->uid) != 0);
+
     end_deletion(deletion, gone, answer->status.message);
 }
 
@@ -589,52 +651,50 @@ static void refused_deletion_looked(void *context, const struct kube_answer *ans
 static void deletion_answered(void *context, const struct kube_answer *answer) {
     struct deletion *deletion = context;
     enum kube_outcome outcome = answer->status.outcome;
-    struct buf path;
 
-    if (outcome != KUBE_CONFLICT) {
+    if (outcome == KUBE_CONFLICT) {
+        ask_deletion(deletion, KUBE_GET, NULL, refused_deletion_looked);
+    } else {
         end_deletion(deletion, outcome == KUBE_OK || outcome == KUBE_NOT_FOUND,
                      answer->status.message);
-        return;
     }
-    buf_init(&path, LIMIT_HTTP_URL_BYTES);
-    resource_add_path(&path, &(struct resource_path){.resource = KUBE_PODS,
-                                                     .namespace_ = deletion->namespace,
-                                                     .name = deletion->name});
-    (void)kube_request(deletion->starter->options.kube,
-                       &(struct kube_call){.method = KUBE_GET,
-                                           .priority = KUBE_PRIORITY_WRITE,
-                                           .path = buf_text(&path)},
-                       refused_deletion_looked, deletion);
-    buf_finish(&path);
 }
 
-void starter_delete(struct starter *starter, const char *namespace, const char *name,
-                    const char *uid) {
+static void delete_this(struct deletion *deletion) {
+    char body[DELETE_BODY_BYTES];
+
+    print_delete_body(deletion->uid, body);
+    ask_deletion(deletion, KUBE_DELETE, body, deletion_answered);
+}
+
+/* Whose creation's fate is unknown: it is the job's, or there is nothing of it to delete. */
+static void unknown_looked(void *context, const struct kube_answer *answer) {
+    struct deletion *deletion = context;
+    bool known =
+        answer->status.outcome == KUBE_OK && read_uid(deletion, answer, true, deletion->uid);
+
+    if (known && deletion->uid[0] != '\0') {
+        delete_this(deletion);
+    } else {
+        end_deletion(deletion, known || answer->status.outcome == KUBE_NOT_FOUND,
+                     answer->status.message);
+    }
+}
+
+void starter_delete(struct starter *starter, const struct delete_order *order) {
     struct deletion *deletion = mem_alloc(1, sizeof *deletion);
-    char body[160];
-    struct buf path;
 
     starter->in_flight++;
-    *deletion = (struct deletion){
-        .starter = starter, .namespace = mem_copy_text(namespace), .name = mem_copy_text(name)};
-    (void)snprintf(deletion->uid, sizeof deletion->uid, "%s", uid);
-    (void)snprintf(body, sizeof body,
-                   "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\","
-                   "\"preconditions\":{\"uid\":\"%.63s\"}}",
-                   uid);
-    buf_init(&path, LIMIT_HTTP_URL_BYTES);
-    resource_add_path(&path, &(struct resource_path){
-                                 .resource = KUBE_PODS, .namespace_ = namespace, .name = name});
-    (void)kube_request(starter->options.kube,
-                       &(struct kube_call){
-                           .method = KUBE_DELETE,
-                           .priority = KUBE_PRIORITY_WRITE,
-                           .path = buf_text(&path),
-                           .body = uid[0] != '\0' ? body : NULL,
-                           .body_bytes = uid[0] != '\0' ? strlen(body) : 0,
-                       },
-                       deletion_answered, deletion);
-    buf_finish(&path);
+    *deletion = (struct deletion){.starter = starter,
+                                  .namespace = mem_copy_text(order->namespace),
+                                  .name = mem_copy_text(order->name),
+                                  .job_id = order->job_id};
+    (void)snprintf(deletion->uid, sizeof deletion->uid, "%s", order->uid);
+    if (deletion->uid[0] != '\0') {
+        delete_this(deletion);
+    } else {
+        ask_deletion(deletion, KUBE_GET, NULL, unknown_looked);
+    }
 }
 
 size_t starter_in_flight(const struct starter *starter) {

@@ -44,9 +44,15 @@ struct start_order {
 
 void starter_start(struct starter *starter, const struct start_order *order);
 
-/* Delete a pod; uid "" is any. */
-void starter_delete(struct starter *starter, const char *namespace, const char *name,
-                    const char *uid);
+struct delete_order {
+    uint64_t job_id;
+    const char *namespace;
+    const char *name;
+    const char *uid; /* of the pod; "": whichever has the name now, if it is the job's */
+};
+
+/* Delete a pod; one that is not meant is left alone, and what is meant is gone then. */
+void starter_delete(struct starter *starter, const struct delete_order *order);
 
 /* Orders that are not over yet. */
 size_t starter_in_flight(const struct starter *starter);

@@ -201,6 +201,14 @@ static void usage_of(const struct world *world, unsigned namespace, int64_t out_
     }
 }
 
+/* About the same object, or another pod of the same name? */
+static bool is_about_same(const struct note *a, const struct note *b) {
+    return a->kind == b->kind &&
+           (a->index == b->index ||
+            (a->kind == NOTE_POD && a->pod.namespace == b->pod.namespace &&
+             strcmp(a->pod.name, b->pod.name) == 0));
+}
+
 /* Write a note; those about one thing never overtake each other. */
 static void add_note(struct world *world, struct note note, int64_t after_us) {
     note.due_us = world->now.now_us + after_us;
@@ -208,7 +216,7 @@ static void add_note(struct world *world, struct note note, int64_t after_us) {
     for (unsigned i = 0; i < world->note_count; i++) {
         const struct note *other = &world->notes[i];
 
-        if (other->kind == note.kind && other->index == note.index && note.kind != NOTE_STARTED &&
+        if (is_about_same(other, &note) && note.kind != NOTE_STARTED &&
             other->due_us > note.due_us) {
             note.due_us = other->due_us;
         }
@@ -289,9 +297,10 @@ static struct world_pod *create_pod(struct world *world, unsigned namespace,
     return pod;
 }
 
-static struct world_pod *find_pod(struct world *world, const char *name) {
+static struct world_pod *find_pod(struct world *world, const char *namespace, const char *name) {
     for (unsigned i = 0; i < world->pod_count; i++) {
-        if (world->pods[i].exists && strcmp(world->pods[i].name, name) == 0) {
+        if (world->pods[i].exists && strcmp(world->pods[i].name, name) == 0 &&
+            strcmp(namespaces[world->pods[i].namespace], namespace) == 0) {
             return &world->pods[i];
         }
     }
@@ -403,7 +412,11 @@ static void step_pod(struct world *world, unsigned index) {
     }
 }
 
+/* The names that jobs give their pods, and others may have. */
+static const char *const wanted_names[] = {"etl", "load"};
+
 static void step_foreign(struct world *world) {
+    const char *name = wanted_names[rng_below(&world->rng, ARRAY_LEN(wanted_names))];
     struct world_pod *pod;
 
     if (!chance(world, world->options.foreign)) {
@@ -414,7 +427,12 @@ static void step_foreign(struct world *world) {
     if (pod != NULL) {
         pod->role = POD_ROLE_POD;
         pod->ends_us = world->now.now_us + (int64_t)rng_below(&world->rng, 2 * 60000000);
-        (void)snprintf(pod->name, sizeof pod->name, "f%" PRIu64, world->uid_count);
+        if (world->options.names > 0 && chance(world, 500) &&
+            find_pod(world, namespaces[pod->namespace], name) == NULL) {
+            (void)snprintf(pod->name, sizeof pod->name, "%s", name);
+        } else {
+            (void)snprintf(pod->name, sizeof pod->name, "f%" PRIu64, world->uid_count);
+        }
         tell_pod(world, (unsigned)(pod - world->pods));
     }
 }
@@ -775,8 +793,12 @@ static enum start_result carry_out_start(struct world *world, const struct comma
                                          const char *name, char uid[16]) {
     const struct stored_job *stored = &world->disk[command->job_id];
     const struct demand *demand = world->demands[stored->which];
-    struct world_pod *pod = find_pod(world, name);
+    struct world_pod *pod = find_pod(world, command->namespace, name);
 
+    if (pod != NULL && (pod->job_id != command->job_id || pod->attempt != command->attempt)) {
+        world->totals.taken++;
+        return START_CONFLICT;
+    }
     if (pod == NULL && command->only_look) {
         return START_REFUSED;
     }
@@ -794,6 +816,30 @@ static enum start_result carry_out_start(struct world *world, const struct comma
     }
     (void)snprintf(uid, 16, "%s", pod->uid);
     return START_DONE;
+}
+
+static void name_pod(const struct world *world, const struct command *command, char name[48]) {
+    const char *given = world->disk[command->job_id].job.pod_name;
+
+    if (given[0] != '\0') {
+        (void)snprintf(name, 48, "%s", given);
+    } else {
+        (void)snprintf(name, 48, "j%" PRIu64 "-%" PRIu32, command->job_id, command->attempt);
+    }
+}
+
+/* As the API server does with the uid, and whoever looks first without one. */
+static void carry_out_delete(struct world *world, const struct command *command) {
+    struct world_pod *pod = find_pod(world, command->namespace, command->pod_name);
+
+    if (pod == NULL || (command->pod_uid[0] != '\0' ? strcmp(pod->uid, command->pod_uid) != 0
+                                                    : pod->job_id != command->job_id)) {
+        return;
+    }
+    if (pod->job_id == 0) {
+        broken(world, "somebody else's pod was deleted", command->job_id);
+    }
+    remove_pod(world, pod);
 }
 
 /* Each request is the next one; one of them may be meant to get lost, or its reply. */
@@ -816,8 +862,7 @@ static void do_start(struct world *world, const struct command *command) {
                                     .result = START_TRANSIENT,
                                     .message = "lost"}};
 
-    (void)snprintf(note.pod_name, sizeof note.pod_name, "j%" PRIu64 "-%" PRIu32, command->job_id,
-                   command->attempt);
+    name_pod(world, command, note.pod_name);
     if (!is_request_lost(world)) {
         enum start_result result = carry_out_start(world, command, note.pod_name, note.pod_uid);
 
@@ -831,10 +876,9 @@ static void do_start(struct world *world, const struct command *command) {
 static void do_delete(struct world *world, const struct command *command) {
     struct note note = {.kind = NOTE_DELETED, .index = (unsigned)command->job_id};
     bool lost = is_request_lost(world);
-    struct world_pod *pod = find_pod(world, command->pod_name);
 
-    if (!lost && pod != NULL) {
-        remove_pod(world, pod);
+    if (!lost) {
+        carry_out_delete(world, command);
     }
     (void)snprintf(note.pod_name, sizeof note.pod_name, "%s", command->pod_name);
     note.pod.namespace = strcmp(command->namespace, namespaces[1]) == 0;
@@ -925,18 +969,13 @@ static void stop_amid(struct world *world, const struct turn *turn) {
 static void arrive(struct world *world, const struct command *command) {
     char name[48];
     char uid[16];
-    struct world_pod *pod;
 
     world->totals.late++;
     if (command->kind == COMMAND_START) {
-        (void)snprintf(name, sizeof name, "j%" PRIu64 "-%" PRIu32, command->job_id,
-                       command->attempt);
+        name_pod(world, command, name);
         (void)carry_out_start(world, command, name, uid);
-        return;
-    }
-    pod = find_pod(world, command->pod_name);
-    if (pod != NULL && (command->pod_uid[0] == '\0' || strcmp(pod->uid, command->pod_uid) == 0)) {
-        remove_pod(world, pod);
+    } else {
+        carry_out_delete(world, command);
     }
 }
 
@@ -986,6 +1025,32 @@ static void check_jobs(const struct world *world) {
         if ((job.state == JOB_STARTING || job.state == JOB_RUNNING) && job.close_us != 0 &&
             job.close_us <= world->now.now_us && !job.cancel_requested) {
             broken(world, "goes on though its window has closed", id);
+        }
+    }
+}
+
+/* One job at a time may have a pod of one name. */
+static void check_names(struct world *world) {
+    uint64_t has[WORLD_NAMESPACES][ARRAY_LEN(wanted_names)] = {{0}};
+
+    for (uint64_t id = 1; world->options.names > 0 && id <= world->acknowledged; id++) {
+        struct reason reason = {0};
+        struct job job;
+
+        if (!core_job(world->core, id, &job) || job.pod_name[0] == '\0') {
+            continue;
+        }
+        world->totals.waited += job_state_is_waiting(job.state) &&
+                                core_reason(world->core, id, &reason) &&
+                                reason.code == REASON_POD_NAME;
+        if (job_state_is_active(job.state)) {
+            uint64_t *holder = &has[strcmp(job.namespace, namespaces[1]) == 0]
+                                   [strcmp(job.pod_name, wanted_names[1]) == 0];
+
+            if (*holder != 0) {
+                broken(world, "two jobs run under one pod name", id);
+            }
+            *holder = id;
         }
     }
 }
@@ -1190,6 +1255,7 @@ static void check(struct world *world) {
     check_jobs(world);
     check_alarms(world);
     check_drivers(world);
+    check_names(world);
     check_limits(world);
     check_after(world);
     /* Whoever was admitted gets its executors, unless others spoil it. */
@@ -1699,6 +1765,9 @@ static void submit(struct world *world) {
     if (world->options.classes > 0) {
         job.retry.retries_max = (uint32_t)rng_below(&world->rng, 3);
         job.retry.infra_retries_max = (uint32_t)rng_below(&world->rng, 4);
+    }
+    if (chance(world, world->options.names)) {
+        job.pod_name = wanted_names[rng_below(&world->rng, ARRAY_LEN(wanted_names))];
     }
     if (world->options.always > 0) {
         job.retry.always = chance(world, world->options.always);

@@ -35,6 +35,7 @@ struct world_options {
                               fails alike is stopped, and nodes that failed several are avoided */
     unsigned always;       /* a job runs again whenever it ends, until it is cancelled */
     unsigned schedule;     /* not so: a schedule makes a job each minute, for so many minutes */
+    unsigned names;        /* a job gives its pod a name, which others want, too: strangers also */
     unsigned windows;      /* a job names windows, which open for 10 minutes and shut for 3 */
     /* How jobs are planned. */
     enum plan_backfill_mode backfill;
@@ -57,6 +58,8 @@ struct world_totals {
     unsigned held;    /* breakers that opened */
     unsigned blamed;  /* nodes that failed several jobs */
     unsigned asked;   /* events of pods that were read */
+    unsigned waited;  /* turns in which a job waited for the name of its pod */
+    unsigned taken;   /* creations that found the name taken */
     unsigned requests;
     unsigned turns;
     unsigned takeovers;

@@ -899,8 +899,12 @@ TEST(payload_read__refuses_what_cannot_be_carried_out) {
         {"executors of a name that pods can't have",
          JVM ",'sparkConf':{'spark.kubernetes.executor.podNamePrefix':'My_App'}",
          "spec.sparkConf.spark.kubernetes.executor.podNamePrefix", "My_App"},
-        {"the driver's pod by name", JVM ",'sparkConf':{'spark.kubernetes.driver.pod.name':'x'}",
-         "spec.sparkConf.spark.kubernetes.driver.pod.name", "named after"},
+        {"a driver's pod that can't be called so",
+         JVM ",'sparkConf':{'spark.kubernetes.driver.pod.name':'My_App'}",
+         "spec.sparkConf.spark.kubernetes.driver.pod.name", "My_App"},
+        {"two names of the driver's pod",
+         JVM ",'driver':{'podName':'a'},'sparkConf':{'spark.kubernetes.driver.pod.name':'b'}",
+         "spec.driver.podName", "leave one out"},
         {"an executor's limit below its memory", JVM ",'executor':{'memoryLimit':'1g'}",
          "spec.executor.memoryLimit", "1408Mi"},
         {"an exporter without its jar", JVM ",'monitoring':{'prometheus':{'port':8090}}",
@@ -977,7 +981,10 @@ TEST(payload_read__refuses_what_cannot_be_carried_out) {
         {"a reference that is none",
          JVM ",'sparkConf':{'spark.kubernetes.driver.secretKeyRef.A':'b'}",
          "spec.sparkConf.spark.kubernetes.driver.secretKeyRef.A", "SECRET:KEY"},
-        {"a pod's name", JVM ",'driver':{'podName':'p'}", "spec.driver.podName", "named after"},
+        {"a pod's name that can't be one", JVM ",'driver':{'podName':'-p'}", "spec.driver.podName",
+         "-p"},
+        {"a pod's name that is empty", JVM ",'driver':{'podName':''}", "spec.driver.podName",
+         "253"},
         {"a port beyond the last", JVM ",'sparkConf':{'spark.ui.port':'70000'}",
          "spec.sparkConf.spark.ui.port", "65535"},
         {"a shell", "'image':'i','mainApplicationFile':'pyspark-shell'", "spec.mainApplicationFile",
@@ -1553,6 +1560,53 @@ TEST(payload_properties__say_for_executors_what_spark_can_be_told) {
     spark_conf_finish(&conf);
     payload_destroy(payload);
     free(json);
+}
+
+/* --- A driver's pod with a name of its own ------------------------------------ */
+
+TEST(payload_with_a_pod_name__gives_it_to_the_pod_alone_in_every_attempt) {
+    static const char *const specs[] = {
+        JVM ",'driver':{'podName':'etl.driver'},'driverPodDisruptionBudget':true",
+        JVM ",'sparkConf':{'spark.kubernetes.driver.pod.name':'etl.driver'}",
+        JVM ",'driver':{'podName':'etl.driver'},"
+            "'sparkConf':{'spark.kubernetes.driver.pod.name':'etl.driver'}",
+    };
+
+    for (size_t i = 0; i < 2 * ARRAY_LEN(specs); i++) {
+        struct payload *payload = must_read(specs[i % ARRAY_LEN(specs)], "the spec");
+        struct payload_run run = run_of("pi");
+        struct spark_conf conf;
+        struct payload_part part;
+        char name[LIMIT_NAME_BYTES + 1];
+        json_t *pod;
+
+        run.id.attempt += i < ARRAY_LEN(specs) ? 0 : 1;
+        pod = parsed(payload_pod_body(payload, &run));
+        conf = properties_of(payload, &run);
+        payload_pod_name(payload, &run.id, name);
+        CHECK_STR(name, "etl.driver", "what is looked for");
+        CHECK_STR(payload_given_pod_name(payload), "etl.driver", "what it says");
+        CHECK_STR(text_at(pod, "metadata.name"), "etl.driver", "the pod");
+        CHECK_STR(spark_conf_get(&conf, "spark.kubernetes.driver.pod.name"), "etl.driver",
+                  "what executors are told");
+        CHECK(payload_part_make(payload, &run, "u", PAYLOAD_SERVICE, &part), "the Service");
+        CHECK_STR(part.name, run.id.attempt == 1 ? "pi-42-1-driver-svc" : "pi-42-2-driver-svc",
+                  "is named as ever");
+        free(part.body);
+        CHECK(payload_part_make(payload, &run, "u", PAYLOAD_CONF_MAP, &part), "the map");
+        CHECK(strstr(part.body, "\"name\":\"etl.driver\"") != NULL, "belongs to the pod");
+        free(part.body);
+        for (size_t kind = PAYLOAD_EXPOSED_FIRST; kind < PAYLOAD_CLAIM_FIRST; kind++) {
+            if (payload_part_make(payload, &run, "u", kind, &part)) {
+                CHECK_STR(part.name, run.id.attempt == 1 ? "pi-42-1-driver" : "pi-42-2-driver",
+                          "the budget is the attempt's");
+                free(part.body);
+            }
+        }
+        json_decref(pod);
+        spark_conf_finish(&conf);
+        payload_destroy(payload);
+    }
 }
 
 /* --- The Spark operator ----------------------------------------------------- */

@@ -219,6 +219,43 @@ TEST_WITHIN(core__takes_over_from_a_leader_that_was_stopped, 180) {
     CHECK(sum.fenced > 0, "and the old ones had something in mind");
 }
 
+/* Names that jobs give their pods: one job at a time, never beside another pod of that name, and no
+ * stranger's is deleted; whatever is lost, dies, or arrives from a leader that was stopped. */
+TEST_WITHIN(core__gives_a_pod_name_to_one_at_a_time, 180) {
+    const struct world_options kinds[] = {
+        {.jobs = 15, .nodes = 4, .names = 700, .pod_fails = 200, .foreign = 60},
+        {.jobs = 15,
+         .nodes = 4,
+         .names = 700,
+         .request_lost = 80,
+         .reply_lost = 80,
+         .pod_fails = 200,
+         .pod_vanishes = 2,
+         .node_dies = 1,
+         .cancel = 15,
+         .crash = 40,
+         .foreign = 60},
+        {.jobs = 12, .nodes = 4, .names = 700, .pause = 150, .reply_lost = 50, .pod_fails = 150},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        unsigned waited = 0;
+        unsigned taken = 0;
+
+        for (uint64_t seed = 1; seed <= SEEDS / 8; seed++) {
+            struct world_options options = kinds[i];
+            struct world_totals totals;
+
+            options.seed = seed;
+            totals = world_run(&options);
+            waited += totals.waited;
+            taken += totals.taken;
+        }
+        CHECK(waited > SEEDS, "jobs wait for names");
+        CHECK(taken > 0, "and some creations find theirs taken");
+    }
+}
+
 /* A small history in which each request in turn, and then each reply, is the one that is lost. */
 TEST_WITHIN(core__survives_the_loss_of_each_single_request_and_reply, 60) {
     const struct world_options quiet = {

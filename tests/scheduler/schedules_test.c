@@ -86,7 +86,7 @@ static void store_turn(struct story *story, const struct turn *turn) {
             job->submitter = "ann";
             job->priority_class = job->window = "";
             job->schedule = "s";
-            job->after = job->array = job->retry.rules = "";
+            job->after = job->array = job->pod_name = job->retry.rules = "";
             if (job->id >= story->store.next_id) {
                 story->store.next_id = job->id + 1;
             }

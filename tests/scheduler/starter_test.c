@@ -476,10 +476,6 @@ TEST_WITHIN(starter_delete__tells_gone_only_when_it_is, 60) {
          {.status = 409, .body = STATUS(409, "Conflict", "modified")},
          false,
          "{\"metadata\":{\"name\":\"p\",\"namespace\":\"a\",\"uid\":\"uid-1\"}}"},
-        {"the same, of any uid",
-         {.status = 409, .body = STATUS(409, "Conflict", "modified")},
-         false,
-         "{\"metadata\":{\"name\":\"p\",\"namespace\":\"a\",\"uid\":\"uid-1\"}}"},
         {"and what is there can't be read",
          {.status = 409, .body = STATUS(409, "Conflict", "modified")},
          false,
@@ -505,10 +501,48 @@ TEST_WITHIN(starter_delete__tells_gone_only_when_it_is, 60) {
             steps[1].body = STATUS(404, "NotFound", "no");
         }
         open_stage(&stage, steps, ARRAY_LEN(steps));
-        starter_delete(stage.starter, "a", "p", i % 2 == 0 ? "uid-1" : "");
+        starter_delete(stage.starter,
+                       &(struct delete_order){
+                           .job_id = 7, .namespace = "a", .name = "p", .uid = "uid-1"});
         rig_wait(&stage.rig, &stage.told.is_deleted_told, rows[i].what);
         CHECK_EQ(stage.told.gone, rows[i].want_gone, rows[i].what);
-        CHECK_EQ(count_of(&stage, "preconditions") > 0, i % 2 == 0, "the uid is a precondition");
+        CHECK(count_of(&stage, "preconditions") > 0, "the uid is a precondition");
+        close_stage(&stage);
+    }
+}
+
+/* Its creation may have been carried out, or not: then the name may be anybody's. */
+TEST_WITHIN(starter_delete__of_an_unknown_pod_deletes_none_but_the_jobs, 60) {
+    static const struct {
+        const char *what;
+        const char *looked_at; /* NULL: it is not there */
+        bool want_gone;
+        size_t want_deletes;
+    } rows[] = {
+        {"the job's", OUR_POD, true, 1},
+        {"of another attempt of it", POD_OF("store-7", "2"), true, 1},
+        {"not there", NULL, true, 0},
+        {"another job's", POD_OF("store-8", "1"), true, 0},
+        {"another store's", POD_OF("other-7", "1"), true, 0},
+        {"somebody else's",
+         "{\"metadata\":{\"name\":\"p\",\"namespace\":\"a\",\"uid\":\"uid-9\"}}", true, 0},
+        {"no pod at all", "{", false, 0},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct script_step steps[10];
+        size_t count = make_steps(steps, "", FAULT_NONE, rows[i].looked_at);
+        struct stage stage;
+
+        open_stage(&stage, steps, count);
+        starter_delete(
+            stage.starter,
+            &(struct delete_order){.job_id = 7, .namespace = "a", .name = "p", .uid = ""});
+        rig_wait(&stage.rig, &stage.told.is_deleted_told, rows[i].what);
+        CHECK_EQ(stage.told.gone, rows[i].want_gone, rows[i].what);
+        CHECK_EQ(count_of(&stage, DEL_POD), rows[i].want_deletes, rows[i].what);
+        CHECK_EQ(count_of(&stage, "\"uid\":\"uid-1\""), rows[i].want_deletes,
+                 "by the uid that was seen");
         close_stage(&stage);
     }
 }
