@@ -59,7 +59,7 @@ void payload_explain(const struct payload *payload, struct buf *out_text);
 void payload_pod_name(const struct payload *payload, const struct attempt_id *id,
                       char out_name[LIMIT_NAME_BYTES + 1]);
 
-/* The name that it gives its pod in every attempt; NULL: none, and the above follows from the id. */
+/* The name that it gives its pod in every attempt; NULL: none, it is named after the attempt. */
 const char *payload_given_pod_name(const struct payload *payload);
 
 /* Which of the pod's containers is meant by "its log", borrowed: Spark's driver; of a plain pod

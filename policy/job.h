@@ -139,11 +139,11 @@ struct job {
     const char *window;   /* names of windows, joined by commas; "" or NULL: starts at any time */
     const char *schedule; /* whose run it is; "" or NULL: it was submitted by itself */
     struct occurrence occurrence; /* of that */
-    const char *after; /* what it waits for, as policy/after.h writes it; "" or NULL: nothing */
-    const char *array; /* "0-999%50": the indices of its array; "" or NULL: it is of none */
-    uint64_t array_id; /* the first element's id; the others follow it */
+    const char *after;    /* what it waits for, as policy/after.h writes it; "" or NULL: nothing */
+    const char *array;    /* "0-999%50": the indices of its array; "" or NULL: it is of none */
+    uint64_t array_id;    /* the first element's id; the others follow it */
     const char *pod_name; /* its driver's pod in every attempt; "" or NULL: named after it */
-    const char *avoid; /* nodes that failed it: node_avoid_parse(); "" or NULL: none */
+    const char *avoid;    /* nodes that failed it: node_avoid_parse(); "" or NULL: none */
     enum job_kind kind;
     enum job_state state;
     int32_t priority;  /* higher goes first */

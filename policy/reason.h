@@ -108,11 +108,11 @@ struct reason reason_breaker(const struct reason_broken *broken);
 
 /* Who has the name that a job's pod is to have. */
 enum reason_holder {
-    HOLDER_JOB,        /* job_id is before it */
-    HOLDER_NEXT,       /* nobody (any more): it is about to be offered */
-    HOLDER_POD,        /* the pod of job_id, which has neither finished nor gone */
-    HOLDER_ENDED,      /* the same, which has ended and goes */
-    HOLDER_FOREIGN,    /* a pod that is not this queue's */
+    HOLDER_JOB,           /* job_id is before it */
+    HOLDER_NEXT,          /* nobody (any more): it is about to be offered */
+    HOLDER_POD,           /* the pod of job_id, which has neither finished nor gone */
+    HOLDER_ENDED,         /* the same, which has ended and goes */
+    HOLDER_FOREIGN,       /* a pod that is not this queue's */
     HOLDER_FOREIGN_ENDED, /* the same, which has ended */
     HOLDER_COUNT,
 };

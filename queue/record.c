@@ -85,7 +85,8 @@ enum record_kind {
         FIELD_BOUND(23, FIELD_ENUM, struct job, start_miss, START_MISS_COUNT),                  \
         FIELD(24, FIELD_I64, struct job, finish_by_us),                                         \
         FIELD(25, FIELD_LONG_TEXT, struct job, retry.rules),                                    \
-        FIELD(26, FIELD_BOOL, struct job, retry.always), FIELD(27, FIELD_TEXT, struct job, pod_name)
+        FIELD(26, FIELD_BOOL, struct job, retry.always),                                        \
+        FIELD(27, FIELD_TEXT, struct job, pod_name)
 
 /* A stored job begins with its job. */
 static const struct field job_fields[] = {

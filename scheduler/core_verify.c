@@ -39,10 +39,8 @@ static int verify_entry(const struct core *core, const struct entry *entry, stru
     if (job_state_is_waiting(job->state) && entry->shape != NULL) {
         bool is_parked = job->state != JOB_HELD && !entry->is_listed;
         static const enum reason_code parked[PARKED_COUNT] = {
-            [PARKED_NOT] = REASON_RETRY_WAIT,
-            [PARKED_AFTER] = REASON_DEPENDENCY,
-            [PARKED_ARRAY] = REASON_ARRAY_LIMIT,
-            [PARKED_BREAKER] = REASON_BREAKER,
+            [PARKED_NOT] = REASON_RETRY_WAIT,    [PARKED_AFTER] = REASON_DEPENDENCY,
+            [PARKED_ARRAY] = REASON_ARRAY_LIMIT, [PARKED_BREAKER] = REASON_BREAKER,
             [PARKED_NAME] = REASON_POD_NAME,
         };
 

@@ -91,7 +91,7 @@ struct new_job {
     bool preemptible;
     const struct new_after *after; /* jobs of equal pointers wait for the same */
     size_t after_count;
-    const char *pod_name;   /* as in struct job, and so is the next */
+    const char *pod_name; /* as in struct job, and so is the next */
     const char *array;
     uint64_t array_place;   /* of the element, from 0; the first is so many jobs before it */
     uint64_t element_count; /* not 0: it stands for all elements of `array`, each named after it */

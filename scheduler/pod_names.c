@@ -278,9 +278,9 @@ static int verify_one(const struct core *core, const struct pod_name *name, stru
     const struct entry *taker = view_entry(core, name->taker);
 
     if (name->taken > 0 &&
-        (taker == NULL || name->taken != (uint32_t)(taker->is_listed +
-                                                    job_state_is_active(
-                                                        (enum job_state)taker->state)))) {
+        (taker == NULL ||
+         name->taken !=
+             (uint32_t)(taker->is_listed + job_state_is_active((enum job_state)taker->state)))) {
         return error_set(error, ERR_CORRUPT, "pod name %s: taken by job %" PRIu64 ", which is not",
                          name->key, name->taker);
     }
@@ -288,8 +288,9 @@ static int verify_one(const struct core *core, const struct pod_name *name, stru
         const struct entry *entry = view_entry(core, name->waiting[i]);
 
         if (entry == NULL || entry->parked != PARKED_NAME || find(core, entry) != name) {
-            return error_set(error, ERR_CORRUPT, "pod name %s: job %" PRIu64 " does not wait for it",
-                             name->key, name->waiting[i]);
+            return error_set(error, ERR_CORRUPT,
+                             "pod name %s: job %" PRIu64 " does not wait for it", name->key,
+                             name->waiting[i]);
         }
     }
     if (name->waiting_count > 0 && !name->is_marked && is_free(core, name)) {

@@ -202,11 +202,11 @@ static void usage_of(const struct world *world, unsigned namespace, int64_t out_
 }
 
 /* About the same object, or another pod of the same name? */
-static bool is_about_same(const struct note *a, const struct note *b) {
+static bool is_about_same(const struct world *world, const struct note *a, const struct note *b) {
     return a->kind == b->kind &&
            (a->index == b->index ||
-            (a->kind == NOTE_POD && a->pod.namespace == b->pod.namespace &&
-             strcmp(a->pod.name, b->pod.name) == 0));
+            (world->options.names > 0 && a->kind == NOTE_POD &&
+             a->pod.namespace == b->pod.namespace && strcmp(a->pod.name, b->pod.name) == 0));
 }
 
 /* Write a note; those about one thing never overtake each other. */
@@ -216,7 +216,7 @@ static void add_note(struct world *world, struct note note, int64_t after_us) {
     for (unsigned i = 0; i < world->note_count; i++) {
         const struct note *other = &world->notes[i];
 
-        if (is_about_same(other, &note) && note.kind != NOTE_STARTED &&
+        if (is_about_same(world, other, &note) && note.kind != NOTE_STARTED &&
             other->due_us > note.due_us) {
             note.due_us = other->due_us;
         }

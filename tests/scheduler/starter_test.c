@@ -501,9 +501,9 @@ TEST_WITHIN(starter_delete__tells_gone_only_when_it_is, 60) {
             steps[1].body = STATUS(404, "NotFound", "no");
         }
         open_stage(&stage, steps, ARRAY_LEN(steps));
-        starter_delete(stage.starter,
-                       &(struct delete_order){
-                           .job_id = 7, .namespace = "a", .name = "p", .uid = "uid-1"});
+        starter_delete(
+            stage.starter,
+            &(struct delete_order){.job_id = 7, .namespace = "a", .name = "p", .uid = "uid-1"});
         rig_wait(&stage.rig, &stage.told.is_deleted_told, rows[i].what);
         CHECK_EQ(stage.told.gone, rows[i].want_gone, rows[i].what);
         CHECK(count_of(&stage, "preconditions") > 0, "the uid is a precondition");
@@ -524,8 +524,8 @@ TEST_WITHIN(starter_delete__of_an_unknown_pod_deletes_none_but_the_jobs, 60) {
         {"not there", NULL, true, 0},
         {"another job's", POD_OF("store-8", "1"), true, 0},
         {"another store's", POD_OF("other-7", "1"), true, 0},
-        {"somebody else's",
-         "{\"metadata\":{\"name\":\"p\",\"namespace\":\"a\",\"uid\":\"uid-9\"}}", true, 0},
+        {"somebody else's", "{\"metadata\":{\"name\":\"p\",\"namespace\":\"a\",\"uid\":\"uid-9\"}}",
+         true, 0},
         {"no pod at all", "{", false, 0},
     };
 
@@ -535,9 +535,8 @@ TEST_WITHIN(starter_delete__of_an_unknown_pod_deletes_none_but_the_jobs, 60) {
         struct stage stage;
 
         open_stage(&stage, steps, count);
-        starter_delete(
-            stage.starter,
-            &(struct delete_order){.job_id = 7, .namespace = "a", .name = "p", .uid = ""});
+        starter_delete(stage.starter, &(struct delete_order){
+                                          .job_id = 7, .namespace = "a", .name = "p", .uid = ""});
         rig_wait(&stage.rig, &stage.told.is_deleted_told, rows[i].what);
         CHECK_EQ(stage.told.gone, rows[i].want_gone, rows[i].what);
         CHECK_EQ(count_of(&stage, DEL_POD), rows[i].want_deletes, rows[i].what);
