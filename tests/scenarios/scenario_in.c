@@ -512,7 +512,8 @@ static void pod(struct words *words) {
 }
 
 static void started(struct words *words) {
-    static const char *const results[] = {"done", "quota", "refused", "conflict", "transient"};
+    static const char *const results[] = {"done",     "quota", "refused",
+                                          "conflict", "anew",  "transient"};
     struct started_event *started = &add(words, EVENT_STARTED)->started;
     char *word;
 
