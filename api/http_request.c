@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 
 #define SPARES_MAX       256
 #define SPARE_BYTES_MAX  (4 * 1024) /* of its head, and of its body */
@@ -140,37 +141,9 @@ static int hex_value(char digit) {
     return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
 }
 
-/* RFC 3629: no overlong forms, no surrogates, nothing beyond U+10FFFF. */
-static size_t utf8_length(const unsigned char *at) {
-    static const struct {
-        unsigned char first_min, first_max, second_min, second_max;
-        size_t length;
-    } forms[] = {
-        {0x01, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
-        if (at[0] < forms[i].first_min || at[0] > forms[i].first_max) {
-            continue;
-        }
-        if (forms[i].length > 1 && (at[1] < forms[i].second_min || at[1] > forms[i].second_max)) {
-            return 0;
-        }
-        for (size_t more = 2; more < forms[i].length; more++) {
-            if (at[more] < 0x80 || at[more] > 0xbf) {
-                return 0;
-            }
-        }
-        return forms[i].length;
-    }
-    return 0;
-}
-
 static bool is_utf8(const char *text) {
     while (*text != '\0') {
-        size_t length = utf8_length((const unsigned char *)text);
+        size_t length = text_utf8_bytes(text);
 
         if (length == 0) {
             return false;

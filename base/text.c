@@ -261,6 +261,34 @@ bool text_is_label_key(const char *text) {
     return *text != '\0' && text_is_label_value(text);
 }
 
+size_t text_utf8_bytes(const char *text) {
+    static const struct {
+        unsigned char first_min, first_max, second_min, second_max;
+        size_t bytes;
+    } forms[] = {
+        {0x01, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+    const unsigned char *at = (const unsigned char *)text;
+
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        if (at[0] < forms[i].first_min || at[0] > forms[i].first_max) {
+            continue;
+        }
+        if (forms[i].bytes > 1 && (at[1] < forms[i].second_min || at[1] > forms[i].second_max)) {
+            return 0;
+        }
+        for (size_t more = 2; more < forms[i].bytes; more++) {
+            if (at[more] < 0x80 || at[more] > 0xbf) {
+                return 0;
+            }
+        }
+        return forms[i].bytes;
+    }
+    return 0;
+}
+
 bool text_equal_constant_time(const void *a, const void *b, size_t count) {
     const volatile unsigned char *left = a;
     const volatile unsigned char *right = b;

@@ -36,6 +36,10 @@ bool text_is_dns_subdomain(const char *text);
 bool text_is_label_value(const char *text);
 bool text_is_label_key(const char *text);
 
+/* The length of the UTF-8 sequence that text begins with; 0 if it is none: also at the end of the
+ * text, and of overlong forms, surrogates and what is beyond U+10FFFF (RFC 3629). */
+size_t text_utf8_bytes(const char *text);
+
 /* Two texts or byte runs compared in a time that does not depend on their content. */
 bool text_equal_constant_time(const void *a, const void *b, size_t count);
 

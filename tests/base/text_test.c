@@ -204,3 +204,29 @@ TEST(text_equal_constant_time__compares_every_byte) {
     CHECK(text_equal_constant_time("abc", "abd", 2), "only so many bytes");
     CHECK(text_equal_constant_time("a", "b", 0), "nothing equals nothing");
 }
+
+TEST(text_utf8_bytes__takes_what_rfc_3629_does) {
+    static const struct {
+        const char *what;
+        const char *text;
+        size_t bytes;
+    } rows[] = {
+        {"the end", "", 0},
+        {"a letter", "a", 1},
+        {"two bytes", "\xc3\xa9!", 2},
+        {"three", "\xe2\x82\xac!", 3},
+        {"four", "\xf0\x9f\x98\x80!", 4},
+        {"the last code point", "\xf4\x8f\xbf\xbf", 4},
+        {"one beyond", "\xf4\x90\x80\x80", 0},
+        {"overlong, two bytes", "\xc0\x80", 0},
+        {"overlong, three bytes", "\xe0\x9f\xbf", 0},
+        {"overlong, four bytes", "\xf0\x8f\xbf\xbf", 0},
+        {"a surrogate", "\xed\xa0\x80", 0},
+        {"cut", "\xe2\x82", 0},
+        {"only a later byte", "\x82", 0},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CHECK_EQ(text_utf8_bytes(rows[i].text), rows[i].bytes, rows[i].what);
+    }
+}
