@@ -123,13 +123,14 @@ int json_scan_text(const char *text, size_t bytes, struct json_slice *out_value)
 }
 
 struct json_cursor json_scan_members(struct json_slice value) {
-    struct json_cursor cursor = {.at = value.at, .end = value.at + value.bytes};
+    const char *end = value.at + value.bytes;
+    struct json_cursor cursor = {.at = skip_blanks(value.at, end), .end = end};
 
-    if (value.bytes == 0 || (*value.at != '{' && *value.at != '[')) {
-        cursor.at = cursor.end;
+    if (cursor.at == end || (*cursor.at != '{' && *cursor.at != '[')) {
+        cursor.at = end;
         return cursor;
     }
-    cursor.is_object = *value.at == '{';
+    cursor.is_object = *cursor.at == '{';
     cursor.at++;
     return cursor;
 }
@@ -146,12 +147,13 @@ bool json_scan_next(struct json_cursor *cursor, struct json_slice *out_key,
     const char *at;
     const char *to;
 
-    if (cursor->at >= cursor->end) {
+    if (cursor->at >= cursor->end || cursor->ended) {
         return false;
     }
     at = skip_blanks(cursor->at, cursor->end);
     if (at < cursor->end && *at == (cursor->is_object ? '}' : ']')) {
-        cursor->at = cursor->end;
+        cursor->at = at + 1;
+        cursor->ended = true;
         return false;
     }
     if (cursor->has_begun) {
@@ -179,6 +181,10 @@ bool json_scan_next(struct json_cursor *cursor, struct json_slice *out_key,
     *out_key = key;
     *out_value = (struct json_slice){at, (size_t)(to - at)};
     return true;
+}
+
+bool json_scan_is_whole(const struct json_cursor *cursor) {
+    return cursor->ended && skip_blanks(cursor->at, cursor->end) == cursor->end;
 }
 
 bool json_scan_member(struct json_slice object, const char *key, struct json_slice *out_value) {

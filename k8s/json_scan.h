@@ -27,17 +27,21 @@ struct json_cursor {
     bool is_object;
     bool has_begun;
     bool failed; /* the text is not JSON */
+    bool ended;  /* at is behind the closing bracket */
 };
 
 /* The one value of a text, blanks around it allowed. ERR_INVALID when it is none or is cut. */
 int json_scan_text(const char *text, size_t bytes, struct json_slice *out_value) MUST_CHECK;
 
-/* Begin at an object or array; anything else has no members. */
+/* Begin at an object or array, blanks before it allowed; anything else has no members. */
 struct json_cursor json_scan_members(struct json_slice value);
 
 /* The next member (key with its quotes, empty in an array) or false at the end or on failure. */
 bool json_scan_next(struct json_cursor *cursor, struct json_slice *out_key,
                     struct json_slice *out_value);
+
+/* True when the walk came to its end and only blanks are left: the whole text has been checked. */
+bool json_scan_is_whole(const struct json_cursor *cursor);
 
 /* The member of that name; its first, if there are several. False when absent or not JSON. */
 bool json_scan_member(struct json_slice object, const char *key, struct json_slice *out_value);

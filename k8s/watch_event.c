@@ -2,16 +2,47 @@
 
 #include <string.h>
 
-/* Copy a text member; an absent or null one is "". */
-static int copy_member(struct json_slice object, const char *key, char *out_text, size_t room) {
-    struct json_slice value;
+/* A text member, and where it goes; absent or null it is "". */
+struct wanted {
+    const char *key;
+    char *out_text;
+    size_t room;
+    bool found;
+};
 
-    out_text[0] = '\0';
-    if (!json_scan_member(object, key, &value) ||
-        (value.bytes == 4 && memcmp(value.at, "null", 4) == 0)) {
+static int copy_text(struct json_slice value, const struct wanted *wanted) {
+    if (value.bytes == 4 && memcmp(value.at, "null", 4) == 0) {
         return OK;
     }
-    return json_scan_copy_text(value, out_text, room) ? OK : ERR_INVALID;
+    return json_scan_copy_text(value, wanted->out_text, wanted->room) ? OK : ERR_INVALID;
+}
+
+/* Copy all that are wanted in one walk; of several of one name the first. */
+static int copy_members(struct json_slice object, struct wanted *wanted, size_t count) {
+    struct json_cursor cursor = json_scan_members(object);
+    struct json_slice key;
+    struct json_slice value;
+    int r = OK;
+
+    for (size_t i = 0; i < count; i++) {
+        wanted[i].out_text[0] = '\0';
+    }
+    while (r == OK && json_scan_next(&cursor, &key, &value)) {
+        for (size_t i = 0; i < count; i++) {
+            if (!wanted[i].found && json_scan_is_text(key, wanted[i].key)) {
+                wanted[i].found = true;
+                r = copy_text(value, &wanted[i]);
+                break;
+            }
+        }
+    }
+    return r;
+}
+
+static int copy_member(struct json_slice object, const char *key, char *out_text, size_t room) {
+    struct wanted wanted = {.key = key, .out_text = out_text, .room = room};
+
+    return copy_members(object, &wanted, 1);
 }
 
 static bool is_object(struct json_slice value) {
@@ -21,13 +52,16 @@ static bool is_object(struct json_slice value) {
 int object_meta_parse(struct json_slice object, struct object_meta *out_meta) {
     struct object_meta meta;
     struct json_slice metadata;
+    struct wanted wanted[] = {
+        {.key = "namespace", .out_text = meta.namespace_, .room = sizeof meta.namespace_},
+        {.key = "name", .out_text = meta.name, .room = sizeof meta.name},
+        {.key = "uid", .out_text = meta.uid, .room = sizeof meta.uid},
+        {.key = "resourceVersion", .out_text = meta.version, .room = sizeof meta.version},
+    };
 
     if (!is_object(object) || !json_scan_member(object, "metadata", &metadata) ||
-        copy_member(metadata, "namespace", meta.namespace_, sizeof meta.namespace_) != OK ||
-        copy_member(metadata, "name", meta.name, sizeof meta.name) != OK ||
-        copy_member(metadata, "uid", meta.uid, sizeof meta.uid) != OK ||
-        copy_member(metadata, "resourceVersion", meta.version, sizeof meta.version) != OK ||
-        meta.name[0] == '\0' || meta.uid[0] == '\0' || meta.version[0] == '\0') {
+        copy_members(metadata, wanted, ARRAY_LEN(wanted)) != OK || meta.name[0] == '\0' ||
+        meta.uid[0] == '\0' || meta.version[0] == '\0') {
         return ERR_INVALID;
     }
     *out_meta = meta;
@@ -72,17 +106,29 @@ static int parse_bookmark(struct json_slice object, struct object_meta *out_meta
     return OK;
 }
 
+/* The two members of a line, which is checked as a whole on the way. */
+static int parse_line(struct json_slice line, struct json_slice *out_type,
+                      struct json_slice *out_object) {
+    struct json_cursor cursor = json_scan_members(line);
+    struct json_slice key;
+    struct json_slice value;
+
+    while (json_scan_next(&cursor, &key, &value)) {
+        if (out_type->bytes == 0 && json_scan_is_text(key, "type")) {
+            *out_type = value;
+        } else if (out_object->bytes == 0 && json_scan_is_text(key, "object")) {
+            *out_object = value;
+        }
+    }
+    return json_scan_is_whole(&cursor) && is_object(*out_object) ? OK : ERR_INVALID;
+}
+
 int watch_event_parse(const char *line, size_t bytes, struct watch_event *out_event) {
     struct watch_event event = {.type = WATCH_ERROR};
-    struct json_slice root;
-    struct json_slice type;
-    int r = json_scan_text(line, bytes, &root);
+    struct json_slice type = {0};
+    int r = parse_line((struct json_slice){line, bytes}, &type, &event.object);
 
-    if (r != OK) {
-        return r;
-    }
-    if (!json_scan_member(root, "type", &type) || parse_type(type, &event.type) != OK ||
-        !json_scan_member(root, "object", &event.object) || !is_object(event.object)) {
+    if (r != OK || parse_type(type, &event.type) != OK) {
         return ERR_INVALID;
     }
     if (event.type == WATCH_BOOKMARK) {

@@ -55,6 +55,28 @@ TEST(json_scan_text__bounds_the_depth) {
     CHECK_EQ(json_scan_text(text, sizeof text, &value), ERR_INVALID, "one deeper");
 }
 
+TEST(json_scan_is_whole__only_after_all_of_a_sound_text) {
+    static const struct {
+        const char *text;
+        bool whole;
+    } rows[] = {{" {\"a\":1} \n", true}, {"[]", true},       {"{\"a\":1} x", false},
+                {"{\"a\":1", false},     {"{\"a\":", false}, {"{\"a\":1}}", false},
+                {"[1,]", false},         {"1", false},       {"", false}};
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct json_cursor cursor =
+            json_scan_members((struct json_slice){rows[i].text, strlen(rows[i].text)});
+        struct json_slice key;
+        struct json_slice value;
+
+        CHECK(!json_scan_is_whole(&cursor), "not before the walk");
+        while (json_scan_next(&cursor, &key, &value)) {
+        }
+        CHECK_EQ(json_scan_is_whole(&cursor), rows[i].whole, rows[i].text);
+        CHECK(!json_scan_next(&cursor, &key, &value), "the end stays the end");
+    }
+}
+
 TEST(json_scan_next__walks_in_order_and_reports_damage) {
     static const char text[] = "{\"a\":1,\"b\":[\"x\",{\"c\":2}],\"a\":3}";
     struct json_slice value = {text, sizeof text - 1};
