@@ -3,13 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "base/clock.h"
 #include "base/text.h"
 #include "k8s/codec_json.h"
 #include "k8s/codec_pod_rules.h"
 #include "k8s/codec_pod_spec.h"
+#include "k8s/json_document.h"
 #include "k8s/spark_names.h"
 
 #define GRACE_MAX_S     (INT64_C(1) << 32)
@@ -301,6 +300,7 @@ static void note_condition(const char *type, const char *status, struct retry_si
 
 static int read_condition(const struct json_at *at, struct pod_state *pod,
                           struct field_error *error) {
+    struct json_at reason = json_at_key(at, "reason");
     char type[POD_REASON_BYTES + 1] = "";
     char status[POD_REASON_BYTES + 1] = "";
     int r = read_words(at, "type", type, sizeof type, error);
@@ -319,7 +319,7 @@ static int read_condition(const struct json_at *at, struct pod_state *pod,
         (void)text_copy(pod->disruption_reason, sizeof pod->disruption_reason, "DisruptionTarget");
         r = read_words(at, "message", pod->disruption_message, sizeof pod->disruption_message,
                        error);
-        if (r == OK && json_object_get(at->value, "reason") != NULL) {
+        if (r == OK && json_is_there(&reason)) {
             r = read_words(at, "reason", pod->disruption_reason, sizeof pod->disruption_reason,
                            error);
         }
@@ -377,17 +377,17 @@ int codec_pod_read(const char *json, size_t bytes, struct resource_names *names,
                    struct field_error *error) {
     struct pod_state pod = {0};
     struct pod_demand demand = {0};
-    struct json_t *root;
+    struct json_document *document;
     struct json_at top;
     struct json_at metadata;
     struct json_at spec;
     struct json_at status;
-    int r = json_parse_object(json, bytes, LIMIT_KUBE_OBJECT_BYTES, &root, error);
+    int r = json_read_object(json, bytes, LIMIT_KUBE_OBJECT_BYTES, &document, error);
 
     if (r < 0) {
         return r;
     }
-    top = json_at_root(root);
+    top = json_at_document(document);
     metadata = json_at_key(&top, "metadata");
     spec = json_at_key(&top, "spec");
     status = json_at_key(&top, "status");
@@ -396,7 +396,7 @@ int codec_pod_read(const char *json, size_t bytes, struct resource_names *names,
             ? r
             : read_spec(&metadata, &spec, names, &pod, out_demand != NULL ? &demand : NULL, error);
     r = r < 0 ? r : read_status(&status, &pod, error);
-    json_drop(root);
+    json_document_destroy(document);
     if (r < 0) {
         pod_demand_finish(&demand);
         return r;

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "k8s/json_document.h"
+
 /* A reason, a part of its message ("": any), and what it means. The first that fits. */
 struct meaning {
     const char *reason;
@@ -126,15 +128,15 @@ static void tell(const struct note *note, bool is_gone, struct pod_news *out_new
 int pod_news_read(const char *json, size_t bytes, bool is_gone, struct pod_news *out_news,
                   struct field_error *error) {
     struct note latest = {.reason = "", .message = ""};
-    struct json_t *root = NULL;
+    struct json_document *document = NULL;
     struct json_at top, items;
     size_t count = 0;
-    int r = json_parse_object(json, bytes, LIMIT_KUBE_OBJECT_BYTES, &root, error);
+    int r = json_read_object(json, bytes, LIMIT_KUBE_OBJECT_BYTES, &document, error);
 
     if (r < 0) {
         return r;
     }
-    top = json_at_root(root);
+    top = json_at_document(document);
     items = json_at_key(&top, "items");
     r = json_get_count(&items, LIMIT_POD_NEWS, &count, error);
     for (size_t i = 0; r == OK && i < count; i++) {
@@ -149,6 +151,6 @@ int pod_news_read(const char *json, size_t bytes, bool is_gone, struct pod_news 
     if (r == OK) {
         tell(&latest, is_gone, out_news);
     }
-    json_drop(root);
+    json_document_destroy(document);
     return r;
 }
