@@ -1,25 +1,35 @@
 #include "base/rfc3339.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 
 #include "base/civil.h"
 #include "base/clock.h"
 
+static char *put_number(char *to, int64_t number, int digits, char then) {
+    for (int i = digits - 1; i >= 0; i--) {
+        to[i] = (char)('0' + number % 10);
+        number /= 10;
+    }
+    to[digits] = then;
+    return to + digits + 1;
+}
+
 static void print(int64_t time_us, bool fraction, char *out_text) {
-    int64_t time_s = time_us < 0 ? 0 : time_us / CLOCK_US_PER_SECOND;
+    int64_t positive_us = time_us < 0 ? 0 : time_us;
+    int64_t time_s = positive_us / CLOCK_US_PER_SECOND;
     int64_t second = time_s % CIVIL_DAY_S;
     struct civil_date date = civil_date_of(time_s / CIVIL_DAY_S);
-    int used;
+    char *to = put_number(out_text, date.year, 4, '-');
 
-    used = snprintf(out_text, RFC3339_BYTES_MAX, "%04d-%02d-%02dT%02d:%02d:%02d", date.year % 10000,
-                    date.month, date.day, (int)(second / 3600), (int)(second / 60 % 60),
-                    (int)(second % 60));
+    to = put_number(to, date.month, 2, '-');
+    to = put_number(to, date.day, 2, 'T');
+    to = put_number(to, second / 3600, 2, ':');
+    to = put_number(to, second / 60 % 60, 2, ':');
+    to = put_number(to, second % 60, 2, fraction ? '.' : 'Z');
     if (fraction) {
-        used += snprintf(out_text + used, RFC3339_BYTES_MAX - (size_t)used, ".%06d",
-                         time_us < 0 ? 0 : (int)(time_us % CLOCK_US_PER_SECOND));
+        to = put_number(to, positive_us % CLOCK_US_PER_SECOND, 6, 'Z');
     }
-    (void)snprintf(out_text + used, RFC3339_BYTES_MAX - (size_t)used, "Z");
+    *to = '\0';
 }
 
 void rfc3339_print(int64_t time_us, char out_text[RFC3339_BYTES_MAX]) {

@@ -289,6 +289,35 @@ size_t text_utf8_bytes(const char *text) {
     return 0;
 }
 
+/* In each byte its highest bit: set in some of them if any byte is a quote, backslash or control
+ * character, and in none otherwise. */
+static uint64_t special_bytes(uint64_t word) {
+    const uint64_t ones = UINT64_MAX / 0xff;
+    const uint64_t quotes = word ^ ones * '"';
+    const uint64_t backslashes = word ^ ones * '\\';
+
+    return (((quotes - ones) & ~quotes) | ((backslashes - ones) & ~backslashes) |
+            ((word - ones * 0x20) & ~word)) &
+           ones * 0x80;
+}
+
+size_t text_plain_bytes(const char *text, size_t bytes) {
+    size_t at = 0;
+
+    for (; at + sizeof(uint64_t) <= bytes; at += sizeof(uint64_t)) {
+        uint64_t word;
+
+        memcpy(&word, text + at, sizeof word);
+        if (special_bytes(word) != 0) {
+            break;
+        }
+    }
+    while (at < bytes && (unsigned char)text[at] >= 0x20 && text[at] != '"' && text[at] != '\\') {
+        at++;
+    }
+    return at;
+}
+
 bool text_equal_constant_time(const void *a, const void *b, size_t count) {
     const volatile unsigned char *left = a;
     const volatile unsigned char *right = b;

@@ -40,6 +40,10 @@ bool text_is_label_key(const char *text);
  * text, and of overlong forms, surrogates and what is beyond U+10FFFF (RFC 3629). */
 size_t text_utf8_bytes(const char *text);
 
+/* How many of the bytes stand for themselves in a text of JSON: up to the first quote, backslash or
+ * control character. */
+size_t text_plain_bytes(const char *text, size_t bytes);
+
 /* Two texts or byte runs compared in a time that does not depend on their content. */
 bool text_equal_constant_time(const void *a, const void *b, size_t count);
 

@@ -2,17 +2,16 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
 
-#include "base/ensure.h"
-#include "base/memory.h"
+#include "base/buf.h"
 #include "base/quantity.h"
 #include "base/rfc3339.h"
 #include "base/text.h"
 #include "k8s/json_document.h"
+#include "k8s/json_print.h"
 
 #define QUANTITY_TEXT_BYTES_MAX 64
 
@@ -347,13 +346,11 @@ bool json_next(const struct json_at *at, void **iterator, struct json_at *out_me
 }
 
 char *json_print(const struct json_t *value) {
-    char *printed = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-    char *text;
+    struct buf text;
 
-    ENSURE(printed != NULL);
-    text = mem_copy_text(printed);
-    free(printed);
-    return text;
+    buf_init(&text, SIZE_MAX);
+    json_print_add(&text, value);
+    return buf_take_text(&text);
 }
 
 uint64_t codec_version_read(const char *version) {

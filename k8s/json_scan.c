@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static const char *skip_blanks(const char *at, const char *end) {
     while (at < end && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r')) {
         at++;
@@ -13,14 +15,14 @@ static const char *skip_blanks(const char *at, const char *end) {
 /* Past the closing quote, or NULL. */
 static const char *skip_string(const char *at, const char *end) {
     for (at++; at < end; at++) {
-        if (*at == '"') {
+        at += text_plain_bytes(at, (size_t)(end - at));
+        if (at < end && *at == '"') {
             return at + 1;
         }
-        if (*at == '\\') {
-            at++;
-        } else if ((unsigned char)*at < 0x20) {
+        if (at == end || *at != '\\') {
             return NULL;
         }
+        at++; /* What it escapes. */
     }
     return NULL;
 }

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "k8s/json_print.h"
 #include "sim/json.h"
 #include "sim/meta.h"
 #include "sim/protobuf.h"
@@ -138,17 +139,10 @@ void sim_response_finish(struct sim_response *response) {
     response->watch = NULL;
 }
 
-static void add_json(struct buf *out, const json_t *value) {
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-
-    buf_add_text(out, text == NULL ? "{}" : text);
-    free(text);
-}
-
 void sim_call_json(struct sim_call *call, int code, struct json_t *value_take) {
     call->response->code = code;
     call->response->content_type = SIM_CONTENT_JSON;
-    add_json(&call->response->body, value_take);
+    json_print_add(&call->response->body, value_take);
     buf_add_char(&call->response->body, '\n');
     json_decref(value_take);
 }
@@ -163,7 +157,7 @@ void sim_response_status(struct sim_response *response, struct json_t *status_ta
     response->code = sim_status_code(status_take);
     response->content_type = SIM_CONTENT_JSON;
     response->retry_after_seconds = (int)sim_json_int(status_take, "details.retryAfterSeconds", 0);
-    add_json(&response->body, status_take);
+    json_print_add(&response->body, status_take);
     buf_add_char(&response->body, '\n');
     json_decref(status_take);
 }
@@ -274,7 +268,7 @@ static void add_shown_object(const struct sim_response *response, const json_t *
                     : response->form == SIM_FORM_METADATA ? sim_partial_metadata(object)
                                                           : sim_json_copy(object);
 
-    add_json(out, shown);
+    json_print_add(out, shown);
     json_decref(shown);
 }
 
@@ -314,7 +308,7 @@ void sim_rest_bookmark_line(const struct sim_response *response, struct buf *out
 
 void sim_rest_error_line(struct json_t *status_take, struct buf *out) {
     buf_add_text(out, "{\"type\":\"ERROR\",\"object\":");
-    add_json(out, status_take);
+    json_print_add(out, status_take);
     buf_add_text(out, "}\n");
     json_decref(status_take);
 }

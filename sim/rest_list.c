@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "k8s/json_print.h"
 #include "sim/collection.h"
 #include "sim/json.h"
 #include "sim/rest_parts.h"
@@ -191,10 +192,8 @@ static void show(struct listing *listing, struct sim_version *version) {
     }
     if (listing->call->form == SIM_FORM_METADATA) {
         json_t *partial = sim_partial_metadata(version->object);
-        char *dump = json_dumps(partial, JSON_COMPACT);
 
-        buf_add_text(&listing->items, dump == NULL ? "{}" : dump);
-        free(dump);
+        json_print_add(&listing->items, partial);
         json_decref(partial);
         return;
     }
@@ -297,7 +296,6 @@ static void answer_items(struct listing *listing) {
     const struct sim_resource *resource = listing->call->target.resource;
     struct buf *out = &listing->call->response->body;
     json_t *metadata = list_metadata(listing);
-    char *text = json_dumps(metadata, JSON_COMPACT);
 
     listing->call->response->code = 200;
     listing->call->response->content_type = SIM_CONTENT_JSON;
@@ -308,10 +306,11 @@ static void answer_items(struct listing *listing) {
         buf_add_format(out, "{\"kind\":\"%sList\",\"apiVersion\":\"%s\"", resource->kind,
                        sim_resource_api_version(resource));
     }
-    buf_add_format(out, ",\"metadata\":%s,\"items\":[", text);
+    buf_add_text(out, ",\"metadata\":");
+    json_print_add(out, metadata);
+    buf_add_text(out, ",\"items\":[");
     buf_add(out, buf_text(&listing->items), listing->items.bytes);
     buf_add_text(out, "]}\n");
-    free(text);
     json_decref(metadata);
 }
 

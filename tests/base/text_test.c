@@ -230,3 +230,22 @@ TEST(text_utf8_bytes__takes_what_rfc_3629_does) {
         CHECK_EQ(text_utf8_bytes(rows[i].text), rows[i].bytes, rows[i].what);
     }
 }
+
+/* Every byte at every place of a word, and beyond. */
+TEST(text_plain_bytes__stops_at_the_first_byte_that_json_escapes) {
+    char text[40];
+
+    for (size_t bytes = 0; bytes <= sizeof text; bytes++) {
+        memset(text, 'a', sizeof text);
+        CHECK_EQ(text_plain_bytes(text, bytes), bytes, "nothing stops it");
+        for (size_t at = 0; at < bytes; at++) {
+            for (int byte = 0; byte < 256; byte++) {
+                bool stops = byte < 0x20 || byte == '"' || byte == '\\';
+
+                text[at] = (char)byte;
+                CHECK_EQ(text_plain_bytes(text, bytes), stops ? at : bytes, "one byte");
+            }
+            text[at] = '\x7f';
+        }
+    }
+}
