@@ -166,7 +166,8 @@ static const struct sim_resource resources[] = {
      .short_names = "sparkapp",
      .namespaced = true,
      .has_status = true,
-     .has_generation = true},
+     .has_generation = true,
+     .is_custom = true},
     {.id = SIM_SCHEDULEDSPARKAPPLICATIONS,
      .group = "sparkoperator.k8s.io",
      .version = "v1beta2",
@@ -176,7 +177,8 @@ static const struct sim_resource resources[] = {
      .short_names = "scheduledsparkapp",
      .namespaced = true,
      .has_status = true,
-     .has_generation = true},
+     .has_generation = true,
+     .is_custom = true},
     {.id = SIM_SPARKCONNECTS,
      .group = "sparkoperator.k8s.io",
      .version = "v1alpha1",
@@ -186,7 +188,8 @@ static const struct sim_resource resources[] = {
      .short_names = "sparkconn",
      .namespaced = true,
      .has_status = true,
-     .has_generation = true},
+     .has_generation = true,
+     .is_custom = true},
 };
 
 _Static_assert(sizeof resources / sizeof resources[0] == SIM_RESOURCE_COUNT, "a row per id");

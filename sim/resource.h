@@ -45,6 +45,7 @@ struct sim_resource {
     bool has_status;     /* there is a /status, and plain writes leave status alone */
     bool has_generation; /* metadata.generation counts the changes of spec */
     bool upsert;         /* a PUT of an absent object creates it */
+    bool is_custom;      /* of a CustomResourceDefinition: a list's items say what they are */
 };
 
 /* Never NULL: ids are ours. */

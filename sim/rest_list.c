@@ -176,13 +176,14 @@ static bool check_version(struct listing *listing) {
 /* Items. */
 
 static void show(struct listing *listing, struct sim_version *version) {
+    const struct sim_resource *resource = listing->call->target.resource;
     size_t bytes;
     const char *text;
 
     if (listing->rows != NULL) {
         json_array_append_new(
             listing->rows,
-            sim_table_row(listing->call->target.resource, version->object,
+            sim_table_row(resource, version->object,
                           sim_request_parameter(listing->call->request, "includeObject"),
                           listing->call->request->now_us));
         return;
@@ -198,6 +199,12 @@ static void show(struct listing *listing, struct sim_version *version) {
         return;
     }
     text = sim_version_text(version, &bytes);
+    if (resource->is_custom) {
+        buf_add_format(&listing->items, "{\"apiVersion\":\"%s\",\"kind\":\"%s\",",
+                       sim_resource_api_version(resource), resource->kind);
+        text++;
+        bytes--;
+    }
     buf_add(&listing->items, text, bytes);
 }
 

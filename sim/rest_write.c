@@ -288,8 +288,10 @@ static json_t *list_of(const struct sim_call *call, const json_t *items) {
     json_array_foreach(items, i, item) {
         json_t *copy = sim_json_copy(item);
 
-        json_object_del(copy, "kind");
-        json_object_del(copy, "apiVersion");
+        if (!resource->is_custom) {
+            json_object_del(copy, "kind");
+            json_object_del(copy, "apiVersion");
+        }
         json_array_append_new(bare, copy);
     }
     sim_json_set_text(list, "kind", kind);

@@ -1,8 +1,8 @@
-"""The Spark operator, as its documentation and API tell of it, against kubesim: its states and what moves them.
+"""The Spark operator against kubesim: its states, what moves them, and what it writes.
 
-It creates the driver's pod instead of running spark-submit; what its webhook and Spark would add to
-that pod is left out but for the labels. Source: kubeflow/spark-operator v2, api/v1beta2 and the
-state machine of its controller.
+It creates the driver's pod instead of running spark-submit, which takes the real one 5 to 10 s; what its
+webhook and Spark would add to that pod is left out but for labels and owner. Seen with the real one,
+kubeflow/spark-operator v2.5.2 (./run e2e-operator), in November 2026.
 """
 import datetime
 import threading
@@ -10,6 +10,12 @@ import uuid
 
 GROUP = "/apis/sparkoperator.k8s.io/v1beta2"
 PREFIX = "sparkoperator.k8s.io/"
+SUBMITTER = "failed to submit spark application: failed to run spark-submit: "
+# What spark-submit writes before and after the line that says why; some 10 KB in truth.
+BEFORE = ("failed to run spark-submit: WARNING: Using incubator modules: jdk.incubator.vector\n"
+          "26/11/23 05:56:47 WARN Utils: Set SPARK_LOCAL_IP if you need to bind to another address\n"
+          "26/11/23 05:56:55 ERROR Client: Please check \"kubectl auth can-i create pod\" first. It should be yes.\n")
+AFTER = "\n\tat io.fabric8.kubernetes.client.KubernetesClientException.copyAsCause(KubernetesClientException.java:205)" * 20
 TERMINAL = ("COMPLETED", "FAILED")
 GRACE_S = 10  # for a pod to be seen after it was submitted
 LOOK_S = 0.04
@@ -49,7 +55,7 @@ class Operator:
                 for app in self.ask("GET", GROUP + "/sparkapplications")[1]["items"]:
                     self.reconcile(app)
             except (OSError, KeyError, ValueError) as error:
-                if not self.ended.is_set():
+                if not self.ended.is_set() and repr(error) not in self.troubles:
                     self.troubles.append(repr(error))
 
     def ask(self, method, path, body=None):
@@ -73,17 +79,27 @@ class Operator:
 
     def body_of_driver(self, app, submission):
         spec = app["spec"]
-        labels = dict(spec["driver"].get("labels") or {}, **{
-            "spark-role": "driver", "spark-app-selector": "spark-" + submission.replace("-", ""),
-            PREFIX + "app-name": app["metadata"]["name"],
-            PREFIX + "launched-by-spark-operator": "true", PREFIX + "submission-id": submission})
+        labels = dict(app["metadata"].get("labels") or {}, **(spec["driver"].get("labels") or {}))
+        labels.update({
+            "spark-role": "driver", "spark-app-selector": self.spark_id(submission),
+            "spark-app-name": app["metadata"]["name"], PREFIX + "app-name": app["metadata"]["name"],
+            PREFIX + "launched-by-spark-operator": "true",
+            PREFIX + "mutated-by-spark-operator": "true", PREFIX + "submission-id": submission})
         pod = {"restartPolicy": "Never", "containers": [
             {"name": "spark-kubernetes-driver", "image": spec.get("image")}]}
         if spec["driver"].get("serviceAccount"):
             pod["serviceAccountName"] = spec["driver"]["serviceAccount"]
         return {"apiVersion": "v1", "kind": "Pod", "spec": pod,
                 "metadata": {"name": self.pod_name(app), "labels": labels,
-                             "annotations": spec["driver"].get("annotations") or {}}}
+                             "annotations": spec["driver"].get("annotations") or {},
+                             "ownerReferences": [{
+                                 "apiVersion": app["apiVersion"], "kind": "SparkApplication",
+                                 "name": app["metadata"]["name"], "uid": app["metadata"]["uid"],
+                                 "controller": True, "blockOwnerDeletion": True}]}}
+
+    @staticmethod
+    def spark_id(submission):
+        return "spark-" + submission.replace("-", "")
 
     # --- States --------------------------------------------------------------------------------
 
@@ -92,8 +108,12 @@ class Operator:
         status["applicationState"] = {"state": state}
         if message:
             status["applicationState"]["errorMessage"] = message
-        if state in TERMINAL:
-            status["terminationTime"] = text_of(now())
+        if state in ("SUCCEEDING", "FAILING", "FAILED") and not status.get("terminationTime"):
+            status["terminationTime"] = text_of(now())  # Of the driver, or of a failed submission.
+        elif state == "PENDING_RERUN":
+            status = {key: status[key] for key in ("submissionID", "lastSubmissionAttemptTime",
+                                                   "submissionAttempts", "executionAttempts",
+                                                   "applicationState") if key in status}
         app["status"] = status
         self.ask("PUT", "%s/namespaces/%s/sparkapplications/%s/status" % (
             GROUP, app["metadata"]["namespace"], app["metadata"]["name"]), app)
@@ -110,8 +130,16 @@ class Operator:
             self.say(app, "SUBMITTED", executionAttempts=status.get("executionAttempts", 0) + 1,
                      **told)
         else:
-            self.say(app, "SUBMISSION_FAILED", "failed to run spark-submit: %s" % answer["message"],
-                     **told)
+            self.say(app, "SUBMISSION_FAILED", self.words_of(code, answer["message"]), **told)
+
+    @staticmethod
+    def words_of(code, message):
+        if code == 409:
+            return SUBMITTER + "driver pod already exist"
+        return (SUBMITTER + BEFORE + "Exception in thread \"main\" io.fabric8.kubernetes.client."
+                "KubernetesClientException: Failure executing: POST at: https://127.0.0.1:443/api/v1/pods. "
+                "Message: %s. Received status: Status(apiVersion=v1, code=%d, message=%s, reason=Forbidden, "
+                "status=Failure)." % (message, code, message) + AFTER)
 
     def look(self, app):
         """SUBMITTED, RUNNING or UNKNOWN: by the driver's pod."""
@@ -125,6 +153,7 @@ class Operator:
             if state != "SUBMITTED" or (now() - since).total_seconds() > GRACE_S:
                 self.say(app, "FAILING", "driver pod not found")
             return
+        status["sparkApplicationId"] = pod["metadata"]["labels"]["spark-app-selector"]
         phase = pod["status"].get("phase", "Pending")
         ends = [one["state"]["terminated"] for one in pod["status"].get("containerStatuses") or []
                 if one["name"] == "spark-kubernetes-driver" and "terminated" in one["state"]]

@@ -8,6 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import rows as table  # noqa: E402
+from kubesim_process import pod  # noqa: E402
 from nightshift_process import spark_job, until  # noqa: E402
 from spark_operator import GROUP, Operator  # noqa: E402
 
@@ -219,9 +220,50 @@ def operator_cannot_submit(world):
     with Operator(world):
         job_id = world.daemon.submit(handed_over(driver={"serviceAccount": "nobody"}))
         world.daemon.wait_final(job_id, "REJECTED")
-    last = world.daemon.events(job_id)[-1]["text"]
-    if "serviceaccount \"nobody\" not found" not in last:
-        raise AssertionError(last)
+    same(world.daemon.events(job_id)[-1]["text"],
+         "the Spark operator could not submit it: pods \"pi-%d-1-driver\" is forbidden: error looking up service "
+         "account default/nobody: serviceaccount \"nobody\" not found" % job_id)
+
+
+@row("one that loses a race for its quota, or for its pod's name, is the next attempt's")
+def operator_is_late(world):
+    world.namespace("tight")
+    world.quota("tight", pods="2")
+    path = "/api/v1/namespaces/tight/pods"
+    manifest = handed_over()
+    manifest["metadata"]["namespace"] = "tight"
+    job_id = world.daemon.submit(manifest)
+    until("the application", lambda: world.kube("GET", GROUP + "/sparkapplications")["items"])
+    for name in ("a", "b"):
+        taken = pod(name)
+        taken["spec"]["schedulerName"] = "nobody"
+        world.kube("POST", path, taken)
+    with Operator(world):
+        world.daemon.wait_job(job_id, "a race", lambda job: "quota_race" in world.daemon.kinds(job_id))
+        world.kube("DELETE", path + "/a")
+        world.kube("DELETE", path + "/b")
+        job = world.daemon.wait_final(job_id, "SUCCEEDED")
+        same((job["retries"], len(job["attemptList"]) > 1), (0, True))
+    job_id = world.daemon.submit(handed_over("other"))
+    until("the application", lambda: any(app["metadata"]["name"] == "other-%d-1" % job_id for app in
+                                         world.kube("GET", APPLICATIONS)["items"]))
+    world.kube("POST", "/api/v1/namespaces/default/pods", pod("other-%d-1-driver" % job_id))
+    with Operator(world):
+        job = world.daemon.wait_final(job_id, "SUCCEEDED")
+    same((job["retries"], job["attemptList"][1]["podName"]), (0, "other-%d-2-driver" % job_id))
+
+
+@row("the operator dies when it has submitted: the pod it finds again is the job's")
+def operator_dies(world):
+    job_id = world.daemon.submit(handed_over(sim={"runtime": "1s"}))
+    made = until("the application", lambda: next(
+        (app for app in world.kube("GET", APPLICATIONS)["items"]
+         if app["metadata"]["name"] == "pi-%d-1" % job_id), None))
+    operator = Operator(world)
+    world.kube("POST", operator.pod_path(made), operator.body_of_driver(made, "lost"))
+    with operator:
+        job = world.daemon.wait_final(job_id, "SUCCEEDED")
+    same((len(job["attemptList"]), "FAILED: " in told(world, job_id)[-1]), (1, True))
 
 
 @row("one whose driver nobody sees ends as the operator says")

@@ -918,6 +918,30 @@ static json_t *entry_of(const json_t *array, const char *key, const char *text) 
     return NULL;
 }
 
+/* A built-in kind's items leave it to the list. */
+TEST(rest_list__says_of_each_custom_resource_what_it_is) {
+    static const char applications[] =
+        "/apis/sparkoperator.k8s.io/v1beta2/namespaces/default/sparkapplications";
+    struct world world;
+    json_t *list = NULL;
+    const json_t *item;
+
+    world_open(&world);
+    make_pod(&world, "p", "x", "n");
+    CHECK_EQ(post(&world, applications, "{\"metadata\":{\"name\":\"app\"},\"spec\":{}}"), 201,
+             "an application");
+    CHECK_EQ(get(&world, applications, &list), 200, "the list");
+    item = json_array_get(json_object_get(list, "items"), 0);
+    CHECK_STR(sim_json_text(item, "kind"), "SparkApplication", "a custom resource");
+    CHECK_STR(sim_json_text(item, "apiVersion"), "sparkoperator.k8s.io/v1beta2", "and its version");
+    json_decref(list);
+    CHECK_EQ(get(&world, "/api/v1/namespaces/default/pods", &list), 200, "the list");
+    CHECK(sim_json_text(json_array_get(json_object_get(list, "items"), 0), "kind") == NULL,
+          "a pod is one of a PodList");
+    json_decref(list);
+    world_close(&world);
+}
+
 /* What a client finds that begins at /apis and knows nothing else. */
 TEST(rest_discovery__leads_to_every_resource) {
     struct world world;
