@@ -224,6 +224,17 @@ def grows(spark):
     equal(limits, ["896Mi", "1344Mi"])
 
 
+@row("one with a podName of its own has it, and the next one waits for it")
+def pod_name(spark):
+    ids = [spark.hand_over("named-%d" % number, "words.py", ["/dev/null"], spark={
+        "driver": {"cores": 1, "memory": "512m", "podName": "my-driver"}}) for number in (1, 2)]
+    for job_id in ids:
+        job = spark.finish(job_id, "SUCCEEDED")
+        equal([one["podName"] for one in job["attemptList"]], ["my-driver"])
+    starts = [spark.daemon.job(job_id) for job_id in ids]
+    equal(starts[0]["finishedAt"] <= starts[1]["admittedAt"], True, "one after the other")
+
+
 @row("one whose specification somebody changes is never run twice at once")
 def changed(spark):
     job_id = spark.hand_over("changed", "slow.py", ["6", "6"], retry={"maxRetries": 2})
@@ -232,13 +243,16 @@ def changed(spark):
     spark.world.kube("PATCH", GROUP + "/namespaces/default/sparkapplications/" + name,
                      {"spec": {"executor": {"instances": 1}}},
                      headers={"Content-Type": "application/merge-patch+json"})
+    spark.wait_operator(job_id, "INVALIDATING", "PENDING_RERUN", "SUBMITTED", "FAILED")
     spark.finish(job_id, "SUCCEEDED")
-    print(spark.daemon.events(job_id), flush=True)
     running = set()
+    seen = []
     for kind, pod in spark.pod_events(job_id, "driver"):
         phase = "Gone" if kind == "DELETED" else pod["status"].get("phase")
+        seen.append((pod["metadata"]["name"], pod["metadata"]["uid"][:8], phase))
         (running.add if phase == "Running" else running.discard)(pod["metadata"]["uid"])
-        equal(len(running) <= 1, True, "two drivers at once")
+        equal(len(running) <= 1, True, "two drivers at once: %s" % seen)
+    print(seen, flush=True)
 
 
 @row("kill -9 of nightshiftd: while it is submitted, while it runs, and while it ends")
