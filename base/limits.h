@@ -39,6 +39,8 @@
 #define LIMIT_ROW_BYTES          4000 /* of a template's row, as JSON */
 #define LIMIT_ARRAY_ELEMENTS     (1000 * 1000)
 #define LIMIT_SPEC_BYTES         (1 * LIMIT_MIB)
+#define LIMIT_KEY_FILE_BYTES     (4 * LIMIT_KIB)
+#define LIMIT_SECRET_BYTES       (128 * LIMIT_KIB) /* a keytab, a certificate */
 #define LIMIT_CONFIG_BYTES       (1 * LIMIT_MIB)
 
 /* A schedule's definition: kept in memory. And records of runs that one look skips: others are told
