@@ -24,6 +24,8 @@
 struct config {
     char *data_dir;
 
+    char *secrets_key_file; /* "": our own in the data folder */
+
     char *unix_path;
     uint32_t unix_mode; /* permission bits */
     char *unix_group;   /* "": the daemon's own */

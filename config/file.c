@@ -19,6 +19,17 @@ static int fail(struct problems *problems, int number) {
     return complain(problems, err_from_errno(number), strerror_r(number, text, sizeof text));
 }
 
+static const char *remedy(enum file_mode forbidden) {
+    switch (forbidden) {
+    case FILE_OTHERS_DO_NOT_READ:
+        return "others may read it, or its group may write it; use chmod 0640 on it";
+    case FILE_FOR_ITS_OWNER:
+        return "others than its owner may read it; use chmod 0600 on it";
+    default:
+        return "its group or others may write it; use chmod go-w on it";
+    }
+}
+
 static int check_file(int fd, enum file_mode forbidden, struct problems *problems) {
     struct stat about;
 
@@ -29,8 +40,7 @@ static int check_file(int fd, enum file_mode forbidden, struct problems *problem
         return complain(problems, ERR_INVALID, "is a folder");
     }
     if ((about.st_mode & (mode_t)forbidden) != 0) {
-        return complain(problems, ERR_DENIED,
-                        "its group or others may write it; use chmod go-w on it");
+        return complain(problems, ERR_DENIED, remedy(forbidden));
     }
     return OK;
 }

@@ -12,6 +12,8 @@
 enum file_mode {
     FILE_ANY_MODE = 0,
     FILE_OTHERS_DO_NOT_WRITE = 022,
+    FILE_OTHERS_DO_NOT_READ = 037, /* its group may */
+    FILE_FOR_ITS_OWNER = 077,
 };
 
 /* Up to the buffer's maximum. ERR_NOT_FOUND, ERR_DENIED (also by forbidden bits), ERR_IO or

@@ -364,7 +364,7 @@ static void read_object(struct manifest_reader *reader, const struct text_node *
 
 int manifest_set_parse(const char *text, size_t bytes, struct manifest_set *out_set,
                        struct problems *problems) {
-    static const struct manifest_defaults none = {"", "", 0, ""};
+    static const struct manifest_defaults none = {"", "", 0, "", NULL};
 
     return manifest_set_parse_with(&none, text, bytes, out_set, problems);
 }

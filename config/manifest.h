@@ -55,6 +55,7 @@ struct manifest {
     struct position finish_by_place;
     bool preemptible;
     const char *pod_name;    /* that its driver's pod is to have in every attempt; "": none */
+    bool has_secrets;        /* sealed ones in its payload */
     bool for_operator;       /* its application is handed to the Spark operator */
     struct after_refs after; /* what it waits for */
 
@@ -90,12 +91,22 @@ struct manifest_set {
 int manifest_set_parse(const char *text, size_t bytes, struct manifest_set *out_set,
                        struct problems *problems) MUST_CHECK;
 
+/* Who seals secrets: an owned text of one that belongs to that place of a job in that namespace
+ * ("": not said), or NULL with the reason. */
+struct manifest_sealer {
+    void *context;
+    char *(*seal)(void *context, const char *namespace, const char *place, const void *secret,
+                  size_t bytes, struct error *error);
+};
+
 /* What a Spark application is given that does not say it; "" leaves it without. */
 struct manifest_defaults {
     const char *spark_image;
     const char *spark_version;   /* of it, and of images whose tags tell none */
     int64_t spark_max_executors; /* of dynamic allocation without; 0: none */
     const char *spark_reserve;   /* of dynamic allocation without */
+    /* Of secrets from outside. NULL: the text was stored, and they are sealed. */
+    const struct manifest_sealer *sealer;
 };
 
 /* The same, with these written into the payloads of such applications. */

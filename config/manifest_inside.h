@@ -41,6 +41,9 @@ const char *manifest_path_of(const struct job_text *job, const char *tail);
 void manifest_build_payload(const struct job_text *job, const struct text_node *inner,
                             const struct text_node *spec);
 
+/* Seal the secrets of the Spark application whose spec is at this path; the spec. */
+const struct text_node *manifest_seal_secrets(const struct job_text *job, const char *path);
+
 /* What a Spark application's spec says of retries, time to live and suspension. */
 void manifest_read_spark_spec(struct manifest *manifest, const struct text_node *spec);
 

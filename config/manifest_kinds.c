@@ -77,7 +77,8 @@ static const char *retry_rules_text(const struct job_text *job, const struct tex
 }
 
 /* A Spark application's spec, at this path. */
-static void read_spark(const struct job_text *job, const struct text_node *spec, const char *path) {
+static void read_spark(const struct job_text *job, const char *path) {
+    const struct text_node *spec = manifest_seal_secrets(job, path);
     struct text_node with_defaults =
         spark_defaults_add(job->reader->defaults, spec, job->reader->texts);
 
@@ -95,10 +96,10 @@ void manifest_read_batch_job(const struct job_text *job) {
     const struct text_node *application = node_member(spec, "sparkApplication");
 
     if (spark != NULL) {
-        read_spark(job, spark, "spec.spark");
+        read_spark(job, "spec.spark");
     } else if (application != NULL) {
         manifest->for_operator = node_bool(node_member(application, "operator"));
-        read_spark(job, node_member(application, "spec"), "spec.sparkApplication.spec");
+        read_spark(job, "spec.sparkApplication.spec");
     } else {
         manifest->metadata_prefix = manifest_path_of(job, "spec.pod.metadata");
         manifest->spec_prefix = manifest_path_of(job, "spec.pod.spec");
@@ -111,7 +112,7 @@ void manifest_read_batch_job(const struct job_text *job) {
 }
 
 void manifest_read_spark_application(const struct job_text *job) {
-    read_spark(job, node_member(job->object, "spec"), "spec");
+    read_spark(job, "spec");
 }
 
 void manifest_read_pod(const struct job_text *job) {

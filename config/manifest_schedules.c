@@ -94,7 +94,7 @@ void manifest_read_cron_job(const struct job_text *job) {
 
 void manifest_read_scheduled_spark(const struct job_text *job) {
     const struct text_node *spec = node_member(job->object, "spec");
-    const struct text_node *template = node_member(spec, "template");
+    const struct text_node *template = manifest_seal_secrets(job, "spec.template");
     const struct trail trail = {job->trail, "spec", 0};
     struct schedule_text *schedule = add_schedule(job);
     struct text_node with_defaults =

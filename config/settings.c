@@ -59,6 +59,10 @@ const struct setting config_settings[] = {
     TEXT("report.jobLabel", report_job_label, "",
          "label of jobs by which reports sum up what they used; empty: none"),
 
+    TEXT("secrets.keyFile", secrets_key_file, "",
+         "keys that submitted secrets are sealed with, 32 bytes in base64 a line; empty: "
+         "secrets.key of dataDir, made when it is needed"),
+
     TEXT("listen.unix.path", unix_path, "/run/nightshift/nightshift.sock",
          "socket for this machine; empty: none"),
     {.field = {.name = "listen.unix.mode", .type = FIELD_TEXT},

@@ -97,8 +97,18 @@ static const struct field deps_fields[] = {
 static const struct schema deps = SCHEMA(deps_fields);
 
 /* What nightshift spark-submit read on its machine. */
+static const struct field credentials_fields[] = {
+    FIELD("ca-cert", FIELD_TEXT),
+    FIELD("client-cert", FIELD_TEXT),
+    FIELD("client-key", FIELD_TEXT),
+    FIELD("oauth-token", FIELD_TEXT),
+};
+static const struct schema credentials = SCHEMA(credentials_fields);
+
 static const struct field local_files_fields[] = {
+    FIELD_OF("driverCredentials", FIELD_OBJECT, credentials),
     FIELD("hadoopConf", FIELD_TEXT_MAP),
+    FIELD("keytab", FIELD_TEXT_MAP),
     FIELD("krb5Conf", FIELD_TEXT_MAP),
     FIELD("sparkConf", FIELD_TEXT_MAP),
 };

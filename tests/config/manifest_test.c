@@ -336,7 +336,7 @@ static void check_spec_with(const struct manifest_defaults *defaults, const char
 }
 
 TEST(manifest_set_parse_with__gives_an_image_to_applications_without) {
-    static const struct manifest_defaults defaults = {"i:4", "4.0.1", 100, "initial"};
+    static const struct manifest_defaults defaults = {"i:4", "4.0.1", 100, "initial", NULL};
     static const struct {
         const char *text;
         const char *want;
@@ -377,7 +377,7 @@ TEST(manifest_set_parse_with__gives_an_image_to_applications_without) {
 }
 
 TEST(manifest_set_parse_with__reserves_what_is_configured) {
-    static const struct manifest_defaults defaults = {"i:4.0", "", 0, "max"};
+    static const struct manifest_defaults defaults = {"i:4.0", "", 0, "max", NULL};
     static const struct {
         const char *text;
         const char *want;
@@ -668,4 +668,123 @@ TEST(manifest__knows_three_kinds_of_schedules) {
     };
 
     check_rows(rows, ARRAY_LEN(rows));
+}
+
+/* --- Secrets --------------------------------------------------------------------------------- */
+
+/* Readable, so that rows show what is sealed for what. */
+static char *seal_plainly(void *context, const char *namespace, const char *place,
+                          const void *secret, size_t bytes, struct error *error) {
+    (void)context;
+    if (strcmp(namespace, "nowhere") == 0) {
+        (void)error_set(error, ERR_IO, "no key");
+        return NULL;
+    }
+    return mem_format("sealed:%s/%s=%.*s", namespace, place, (int)bytes, (const char *)secret);
+}
+
+#define SECRETS "localFiles: {keytab: {k: aGk=}, driverCredentials: {ca-cert: 'Yg=='}}"
+#define SEALED(namespace)                                                                          \
+    "{\"localFiles\":{\"driverCredentials\":{\"ca-cert\":\"sealed:" namespace "/driverCredentials" \
+                                                                              "/ca-cert=b\"},"     \
+                                                                              "\"keytab\":{\"k\":" \
+                                                                              "\"sealed"           \
+                                                                              ":" namespace "/key" \
+                                                                                            "tab/" \
+                                                                                            "k="   \
+                                                                                            "hi\"" \
+                                                                                            "}}"
+
+TEST(manifest_set_parse_with__seals_secrets_before_anything_is_made_of_them) {
+    static const struct manifest_sealer sealer = {.seal = seal_plainly};
+    static const struct manifest_defaults defaults = {"", "", 0, "", &sealer};
+    static const struct {
+        const char *what, *text;
+        const char *want[2]; /* payloads; NULL: no second one */
+        const char *document;
+    } rows[] = {
+        {"an application", SPARK NAMED "spec: {" SECRETS "}", {SEALED("") "}}", NULL}, NULL},
+        {"with a namespace",
+         SPARK "metadata: {name: a, namespace: n}\nspec: {" SECRETS "}",
+         {SEALED("n") "}}", NULL},
+         NULL},
+        {"a job", BATCH NAMED "spec: {spark: {" SECRETS "}}", {SEALED("") "}}", NULL}, NULL},
+        {"two that share it by an alias",
+         "apiVersion: v1\nkind: List\nitems:\n- &a {apiVersion: nightshift/v1, kind: BatchJob, "
+         "metadata: {name: a}, spec: {spark: {" SECRETS "}}}\n- *a\n",
+         {SEALED("") "}}", SEALED("") "}}"},
+         NULL},
+        {"a schedule",
+         "apiVersion: nightshift/v1\nkind: Schedule\nmetadata: {name: a, namespace: s}\nspec: "
+         "{cron: '0 1 * * *', template: {spec: {spark: {" SECRETS "}}}}",
+         {SEALED("s") "}}", NULL},
+         SEALED("s")},
+        {"an operator's schedule",
+         "apiVersion: sparkoperator.k8s.io/v1beta2\nkind: ScheduledSparkApplication\n" NAMED
+         "spec: {schedule: '0 1 * * *', template: {" SECRETS "}}",
+         {SEALED("") "}}", NULL},
+         SEALED("")},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct problems problems = {0};
+        struct manifest_set set;
+
+        CHECK_OK(
+            manifest_set_parse_with(&defaults, rows[i].text, strlen(rows[i].text), &set, &problems),
+            rows[i].what);
+        for (size_t j = 0; j < 2 && rows[i].want[j] != NULL; j++) {
+            CHECK(set.items[j].has_secrets, rows[i].what);
+            CHECK_STR(strstr(set.items[j].payload, "\"spec\":") + strlen("\"spec\":"),
+                      rows[i].want[j], rows[i].what);
+        }
+        if (rows[i].document != NULL) {
+            CHECK(strstr(set.items[0].schedule->document, rows[i].document) != NULL,
+                  set.items[0].schedule->document);
+        }
+        manifest_set_destroy(&set);
+    }
+}
+
+TEST(manifest_set_parse_with__refuses_secrets_that_are_none) {
+    static const struct manifest_sealer sealer = {.seal = seal_plainly};
+    static const struct {
+        const char *what, *files;
+        bool is_stored;
+        const char *want; /* the message's beginning; NULL: it is taken */
+    } rows[] = {
+        {"no base64", "{keytab: {k: '?'}}", false, "is not base64"},
+        {"a number that is no base64", "{keytab: {k: 5}}", false, "is not base64"},
+        {"a number that is", "{keytab: {k: 1234}}", false, NULL},
+        {"a list", "{keytab: {k: [aGk=]}}", false, "must be text"},
+        {"nothing", "{keytab: {k: null}}", false, "must be"},
+        {"none", "{keytab: {}}", false, NULL},
+        {"none at all", "{keytab: null}", false, NULL},
+        {"no map", "{keytab: aGk=}", false, "must be"},
+        {"sealed, from outside", "{keytab: {k: 'sealed:1:x:y'}}", false, "is sealed already"},
+        {"sealed, of the store", "{keytab: {k: 'sealed:1:x:y'}}", true, NULL},
+        {"in clear, of the store", "{keytab: {k: aGk=}}", true, "a secret can't be sealed here"},
+        {"of no known name", "{driverCredentials: {password: aGk=}}", false, "unknown field"},
+        {"without a key", "{keytab: {k: aGk=}}}\nmetadata: {name: a, namespace: nowhere}#", false,
+         "no key"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const bool named = strstr(rows[i].files, "metadata") != NULL;
+        char *text = mem_format(SPARK "%sspec: {localFiles: %s%s\n", named ? "" : NAMED,
+                                rows[i].files, named ? "" : "}");
+        const struct manifest_defaults defaults = {"", "", 0, "",
+                                                   rows[i].is_stored ? NULL : &sealer};
+        struct problems problems = {0};
+        struct manifest_set set = {0};
+        int r = manifest_set_parse_with(&defaults, text, strlen(text), &set, &problems);
+
+        CHECK_EQ(r, rows[i].want != NULL ? ERR_INVALID : OK, rows[i].what);
+        CHECK(rows[i].want == NULL ||
+                  strncmp(problems.items[0].message, rows[i].want, strlen(rows[i].want)) == 0,
+              problems.count > 0 ? problems.items[0].message : rows[i].what);
+        problems_finish(&problems);
+        manifest_set_destroy(&set);
+        free(text);
+    }
 }
