@@ -23,6 +23,7 @@
 #include "k8s/spark_files.h"
 #include "k8s/spark_objects.h"
 #include "k8s/spark_operator.h"
+#include "k8s/spark_secrets.h"
 #include "k8s/spark_size.h"
 #include "k8s/spark_template.h"
 #include "k8s/spark_volumes.h"
@@ -342,6 +343,14 @@ void payload_avoid(struct payload *payload, const struct avoid_list *avoid) {
     }
 }
 
+bool payload_is_sealed(const struct payload *payload) {
+    return payload->kind == JOB_KIND_SPARK && spark_secrets_are_sealed(payload->app);
+}
+
+int payload_open(struct payload *payload, const struct seal_keys *keys, struct field_error *error) {
+    return spark_secrets_open(payload->app, keys, payload->namespace, error);
+}
+
 void payload_explain(const struct payload *payload, struct buf *out_text) {
     if (payload->kind == JOB_KIND_SPARK) {
         spark_size_explain(payload->app, out_text);
@@ -402,6 +411,10 @@ static const struct {
                             spark_name_hadoop_map},
     [PAYLOAD_KRB5_MAP] = {KUBE_CONFIGMAPS, "config map of krb5.conf", spark_files_krb5_map,
                           spark_name_krb5_map},
+    [PAYLOAD_CREDENTIALS] = {KUBE_SECRETS, "secret of the driver's credentials",
+                             spark_secrets_credentials, spark_name_credentials},
+    [PAYLOAD_KEYTAB] = {KUBE_SECRETS, "secret of the keytab", spark_secrets_keytab,
+                        spark_name_keytab},
     [PAYLOAD_TEMPLATE_MAP] = {KUBE_CONFIGMAPS, "config map of the executors' template",
                               spark_driver_template_map, spark_name_template_map},
     [PAYLOAD_METRICS_MAP] = {KUBE_CONFIGMAPS, "config map of the metrics", spark_driver_metrics_map,

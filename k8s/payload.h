@@ -52,6 +52,13 @@ void payload_grow(struct payload *payload, uint32_t driver_permille, uint32_t ex
 struct avoid_list;
 void payload_avoid(struct payload *payload, const struct avoid_list *avoid);
 
+/* Secrets of the submitter's are stored sealed: open them before the pod is made, or its Secrets
+ * hold words instead. ERR_NOT_FOUND, ERR_CORRUPT: see base/seal.h. */
+struct seal_keys;
+bool payload_is_sealed(const struct payload *payload);
+int payload_open(struct payload *payload, const struct seal_keys *keys,
+                 struct field_error *error) MUST_CHECK;
+
 /* Append the arithmetic behind the demand, a line a term, for people. */
 void payload_explain(const struct payload *payload, struct buf *out_text);
 
@@ -83,6 +90,8 @@ enum payload_part_kind {
     PAYLOAD_NETWORK_POLICY, /* Spark 4.2 and later */
     PAYLOAD_HADOOP_MAP,     /* Hadoop's files of the submitter's machine */
     PAYLOAD_KRB5_MAP,       /* its krb5.conf */
+    PAYLOAD_CREDENTIALS,    /* the driver's own for the API server, a Secret */
+    PAYLOAD_KEYTAB,         /* a Secret */
     PAYLOAD_TEMPLATE_MAP,   /* the executors' pod template */
     PAYLOAD_METRICS_MAP,    /* of spec.monitoring */
     PAYLOAD_EXPOSED_FIRST,  /* Services, Ingresses and a disruption budget of the driver */

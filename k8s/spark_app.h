@@ -66,15 +66,17 @@ struct avoid_list;
 
 struct spark_app {
     struct json_t *root;   /* the payload, owned */
-    struct json_t *spec;   /* borrowed from root, as are the next eleven */
+    struct json_t *spec;   /* borrowed from root, as are the next thirteen */
     struct json_t *driver; /* NULL: not given, as the next three may be */
     struct json_t *executor;
     struct json_t *driver_template;
     struct json_t *executor_template;
     struct json_t *arguments;
-    struct json_t *hadoop_files; /* texts by file names; NULL: none, as of the next two */
+    struct json_t *hadoop_files; /* texts by file names; NULL: none, as of the next four */
     struct json_t *krb5_files;
     struct json_t *spark_files;
+    struct json_t *keytab; /* base64 or sealed, as the next */
+    struct json_t *credentials;
     const char *main_class;
     const char *resource;
     const char *proxy_user; /* NULL: none */

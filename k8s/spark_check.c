@@ -16,9 +16,6 @@
 
 #define EXECUTOR_PREFIX_BYTES_MAX 237 /* room for -exec- and a number. Source: Spark's Config. */
 #define NAME_RULE                 "1 to 253 of a-z, 0-9, - and dots"
-#define CREDENTIALS                                                                              \
-    "give the driver a service account, or mount a Secret (spark.kubernetes.driver.secrets.NAME" \
-    "=/path) and name its files by spark.kubernetes.authenticate.driver.mounted.*"
 
 /* Keys and key families (ending in a dot) that we cannot carry out. */
 static const struct {
@@ -27,15 +24,6 @@ static const struct {
 } refused[] = {
     {"spark.driver.bindAddress", "the driver binds to its pod's address; remove it"},
     {"spark.kubernetes.driver.pod.featureSteps", "feature steps of the driver are Java code"},
-    {"spark.kubernetes.authenticate.driver.oauthToken",
-     "it would be stored in clear; " CREDENTIALS},
-    {"spark.kubernetes.authenticate.driver.oauthTokenFile", CREDENTIALS},
-    {"spark.kubernetes.authenticate.driver.caCertFile", CREDENTIALS},
-    {"spark.kubernetes.authenticate.driver.clientKeyFile", CREDENTIALS},
-    {"spark.kubernetes.authenticate.driver.clientCertFile", CREDENTIALS},
-    {"spark.kubernetes.authenticate.submission.oauthToken",
-     "it would be stored in clear; nightshift uses its own credentials"},
-    {"spark.kubernetes.authenticate.oauthToken", "it would be stored in clear"},
 };
 
 static int check_refused(const struct spark_conf *conf, struct field_error *error) {

@@ -19,6 +19,7 @@
 #include "k8s/spark_metrics.h"
 #include "k8s/spark_objects.h"
 #include "k8s/spark_overlay.h"
+#include "k8s/spark_secrets.h"
 #include "k8s/spark_size.h"
 #include "k8s/spark_template.h"
 #include "k8s/spark_volumes.h"
@@ -171,16 +172,10 @@ static void add_secret_volumes(const struct spark_attempt *attempt, struct json_
 
     while ((entry = spark_conf_next(&attempt->app->conf, prefix, &at)) != NULL) {
         const char *secret = entry->key + strlen(prefix);
-        struct json_t *volume = json_new_object();
-        struct json_t *source = json_new_object();
         char name[LIMIT_NAME_BYTES + 16];
 
         (void)snprintf(name, sizeof name, "%s-volume", secret);
-        json_put_text(source, "secretName", secret);
-        json_put_text(volume, "name", name);
-        json_put_take(volume, "secret", source);
-        json_push_take(volumes, volume);
-        json_push_take(mounts, new_mount(name, entry->value));
+        spark_mount_secret(name, secret, entry->value, volumes, mounts);
     }
 }
 
@@ -385,6 +380,7 @@ static void add_volumes(const struct spark_attempt *attempt, struct json_t *volu
     const struct spark_overlay overlay = spark_overlay_driver(attempt->app);
     char metrics[SPARK_PREFIX_BYTES_MAX + 32];
 
+    spark_secrets_add_credentials(attempt, volumes, mounts);
     add_secret_volumes(attempt, volumes, mounts);
     spark_volumes_add(attempt->app, &attempt->names, volumes, mounts);
     spark_overlay_volumes(&overlay, volumes, mounts);
@@ -414,8 +410,10 @@ static struct json_t *make_spec(const struct spark_attempt *attempt) {
     json_put_text(spec, "restartPolicy", "Never");
     put_selector(attempt, spec);
     put_pull_secrets(attempt, spec);
-    put_if(spec, "serviceAccountName", account);
-    put_if(spec, "serviceAccount", account);
+    if (!spark_has_credentials(attempt->app)) {
+        put_if(spec, "serviceAccountName", account);
+        put_if(spec, "serviceAccount", account);
+    }
     put_if(spec, "schedulerName",
            get_either(attempt, "spark.kubernetes.driver.scheduler.name",
                       "spark.kubernetes.scheduler.name"));

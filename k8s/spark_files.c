@@ -11,6 +11,7 @@
 #include "k8s/json_build.h"
 #include "k8s/spark_app.h"
 #include "k8s/spark_objects.h"
+#include "k8s/spark_secrets.h"
 
 #define HADOOP_DIR        "/opt/hadoop/conf"
 #define HADOOP_VOLUME     "hadoop-properties"
@@ -52,25 +53,30 @@ static int check_file(const struct json_at *file, struct field_error *error) {
     return OK;
 }
 
-/* An object of texts; NULL in *out_files if there is none. */
-static int read_files(const struct json_at *at, const char *key, struct json_t **out_files,
-                      struct field_error *error) {
-    struct json_at files = json_at_key(at, key);
+int spark_files_read_map(const struct json_at *files, struct json_t **out_files,
+                         struct field_error *error) {
     struct json_at file;
     void *iterator = NULL;
-    int r = json_expect_object(&files, error);
+    int r = json_expect_object(files, error);
 
-    while (r == OK && json_next(&files, &iterator, &file)) {
+    while (r == OK && json_next(files, &iterator, &file)) {
         r = json_is_there(&file) ? check_file(&file, error)
                                  : json_fail(&file, error, ERR_INVALID, "must be a text");
     }
-    if (r == OK && json_object_size(files.value) > FILES_MAX) {
-        r = json_fail(&files, error, ERR_FULL, "more than %d files", FILES_MAX);
+    if (r == OK && json_object_size(files->value) > FILES_MAX) {
+        r = json_fail(files, error, ERR_FULL, "more than %d files", FILES_MAX);
     }
-    if (r == OK && json_object_size(files.value) > 0) {
-        *out_files = files.value;
+    if (r == OK && json_object_size(files->value) > 0) {
+        *out_files = files->value;
     }
     return r;
+}
+
+static int read_files(const struct json_at *at, const char *key, struct json_t **out_files,
+                      struct field_error *error) {
+    struct json_at files = json_at_key(at, key);
+
+    return spark_files_read_map(&files, out_files, error);
 }
 
 int spark_files_read(const struct json_at *at, struct spark_app *app, struct field_error *error) {
@@ -79,6 +85,7 @@ int spark_files_read(const struct json_at *at, struct spark_app *app, struct fie
     r = r < 0 ? r : read_files(at, "hadoopConf", &app->hadoop_files, error);
     r = r < 0 ? r : read_files(at, "krb5Conf", &app->krb5_files, error);
     r = r < 0 ? r : read_files(at, "sparkConf", &app->spark_files, error);
+    r = r < 0 ? r : spark_secrets_read(at, app, error);
     if (r == OK && json_object_size(app->krb5_files) > 1) {
         struct json_at files = json_at_key(at, "krb5Conf");
 
@@ -104,21 +111,6 @@ static int check_pair(const struct spark_app *app, const char *one, const char *
     }
     return spark_conf_fail(first != NULL ? first : second, error, ERR_INVALID, "%s needs %s too",
                            first != NULL ? one : other, first != NULL ? other : one);
-}
-
-/* A keytab of the submitter's machine would mean a login there, and a secret in the queue. */
-static int check_keytab(const struct spark_app *app, struct field_error *error) {
-    const struct spark_conf_entry *keytab = spark_conf_find(&app->conf, "spark.kerberos.keytab");
-
-    if (keytab == NULL || text_starts_with(keytab->value, "local:")) {
-        return check_pair(app, "spark.kerberos.keytab", "spark.kerberos.principal", error);
-    }
-    return spark_conf_fail(
-        keytab, error, ERR_INVALID,
-        "spark.kerberos.keytab: \"%s\" would be read, and logged in with, where it is submitted; "
-        "put it into a Secret, mount that (spark.kubernetes.driver.secrets.NAME=/path) and name "
-        "it local:///path/FILE",
-        keytab->value);
 }
 
 static int check_krb5(const struct spark_app *app, struct field_error *error) {
@@ -155,7 +147,7 @@ int spark_files_check(const struct spark_app *app, struct field_error *error) {
     int r = check_hadoop(app, error);
 
     r = r < 0 ? r : check_krb5(app, error);
-    r = r < 0 ? r : check_keytab(app, error);
+    r = r < 0 ? r : spark_secrets_check(app, error);
     return r < 0 ? r : check_pair(app, TOKEN_NAME_KEY, TOKEN_ITEM_KEY, error);
 }
 
@@ -169,14 +161,14 @@ static void push_item(struct json_t *items, const char *key, const char *path) {
     json_push_take(items, item);
 }
 
-/* Takes the source, which goes under its kind; returns the mount to add to. */
-static struct json_t *add_volume(const char *name, const char *kind, struct json_t *source,
-                                 struct json_t *volumes, struct json_t *mounts) {
+/* Takes the ConfigMap's source; returns the mount to add to. */
+static struct json_t *add_volume(const char *name, struct json_t *source, struct json_t *volumes,
+                                 struct json_t *mounts) {
     struct json_t *volume = json_new_object();
     struct json_t *mount = json_new_object();
 
     json_put_text(volume, "name", name);
-    json_put_take(volume, kind, source);
+    json_put_take(volume, "configMap", source);
     json_push_take(volumes, volume);
     json_put_text(mount, "name", name);
     json_push_take(mounts, mount);
@@ -209,8 +201,7 @@ static void add_hadoop(const struct spark_attempt *attempt, struct json_t *volum
     }
     json_put_text(source, "name", name);
     json_put_some_take(source, "items", items);
-    json_put_text(add_volume(HADOOP_VOLUME, "configMap", source, volumes, mounts), "mountPath",
-                  HADOOP_DIR);
+    json_put_text(add_volume(HADOOP_VOLUME, source, volumes, mounts), "mountPath", HADOOP_DIR);
 }
 
 static const char *krb5_key(const struct spark_app *app) {
@@ -237,17 +228,9 @@ static void add_krb5(const struct spark_attempt *attempt, struct json_t *volumes
     }
     json_put_text(source, "name", existing != NULL ? existing : name);
     json_put_some_take(source, "items", items);
-    mount = add_volume(KRB5_VOLUME, "configMap", source, volumes, mounts);
+    mount = add_volume(KRB5_VOLUME, source, volumes, mounts);
     json_put_text(mount, "mountPath", "/etc/" KRB5_FILE);
     json_put_text(mount, "subPath", KRB5_FILE);
-}
-
-static void add_token(const char *secret, struct json_t *volumes, struct json_t *mounts) {
-    struct json_t *source = json_new_object();
-
-    json_put_text(source, "secretName", secret);
-    json_put_text(add_volume(TOKEN_VOLUME, "secret", source, volumes, mounts), "mountPath",
-                  TOKEN_DIR);
 }
 
 static bool has_hadoop(const struct spark_app *app) {
@@ -264,8 +247,9 @@ void spark_files_add_volumes(const struct spark_attempt *attempt, struct json_t 
     if (get(app, KRB5_MAP_KEY) != NULL || app->krb5_files != NULL) {
         add_krb5(attempt, volumes, mounts);
     }
+    spark_secrets_add_keytab(attempt, volumes, mounts);
     if (get(app, TOKEN_NAME_KEY) != NULL) {
-        add_token(get(app, TOKEN_NAME_KEY), volumes, mounts);
+        spark_mount_secret(TOKEN_VOLUME, get(app, TOKEN_NAME_KEY), TOKEN_DIR, volumes, mounts);
     }
 }
 

@@ -1,7 +1,8 @@
 /* k8s/spark_files.h - Hadoop's, Kerberos' and Spark's own files, mounted into the driver.
  *
  * Either ConfigMaps and Secrets that are there, by name, or spec.localFiles: texts that whoever
- * submitted read on its machine ({"hadoopConf":{name:text}, "krb5Conf":{..}, "sparkConf":{..}}).
+ * submitted read on its machine ({"hadoopConf":{name:text}, "krb5Conf":{..}, "sparkConf":{..}});
+ * the secrets among them are spark_secrets.h's.
  * Source: Spark's HadoopConfDriverFeatureStep, KerberosConfDriverFeatureStep,
  * KubernetesClientUtils.
  */
@@ -26,7 +27,11 @@ struct spark_attempt;
 int spark_files_read(const struct json_at *at, struct spark_app *app,
                      struct field_error *error) MUST_CHECK;
 
-/* Properties that exclude or require each other, and what only a submitter's login could do. */
+/* An object of texts by names of files; NULL in *out_files if there is none. */
+int spark_files_read_map(const struct json_at *files, struct json_t **out_files,
+                         struct field_error *error) MUST_CHECK;
+
+/* Properties that exclude or require each other. */
 int spark_files_check(const struct spark_app *app, struct field_error *error) MUST_CHECK;
 
 /* Add volumes and mounts of Hadoop and Kerberos, and their variables. */

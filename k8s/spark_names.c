@@ -143,6 +143,14 @@ void spark_name_krb5_map(const struct spark_names *names, char *out_name, size_t
     (void)snprintf(out_name, bytes_max, "%s-krb5-file", names->prefix);
 }
 
+void spark_name_keytab(const struct spark_names *names, char *out_name, size_t bytes_max) {
+    (void)snprintf(out_name, bytes_max, "%s-kerberos-keytab", names->prefix);
+}
+
+void spark_name_credentials(const struct spark_names *names, char *out_name, size_t bytes_max) {
+    (void)snprintf(out_name, bytes_max, "%s-kubernetes-credentials", names->prefix);
+}
+
 void spark_name_metrics_map(const struct spark_names *names, char *out_name, size_t bytes_max) {
     (void)snprintf(out_name, bytes_max, "%s-prom-conf", names->prefix);
 }

@@ -56,6 +56,8 @@ void spark_name_network_policy(const struct spark_names *names, char *out_name, 
 void spark_name_template_map(const struct spark_names *names, char *out_name, size_t bytes_max);
 void spark_name_hadoop_map(const struct spark_names *names, char *out_name, size_t bytes_max);
 void spark_name_krb5_map(const struct spark_names *names, char *out_name, size_t bytes_max);
+void spark_name_keytab(const struct spark_names *names, char *out_name, size_t bytes_max);
+void spark_name_credentials(const struct spark_names *names, char *out_name, size_t bytes_max);
 
 /* As the pod's would be if it had no name of its own: each attempt's budget is another one. */
 void spark_name_budget(const struct spark_names *names, char *out_name, size_t bytes_max);

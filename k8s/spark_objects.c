@@ -20,6 +20,7 @@
 #include "k8s/spark_files.h"
 #include "k8s/spark_metrics.h"
 #include "k8s/spark_properties.h"
+#include "k8s/spark_secrets.h"
 #include "k8s/spark_size.h"
 #include "k8s/spark_template.h"
 #include "k8s/spark_volumes.h"
@@ -294,6 +295,12 @@ static void overlay_shown(const struct spark_attempt *attempt, struct spark_conf
     }
 }
 
+static void overlay_secrets(const struct spark_app *app, struct spark_conf *conf) {
+    int r = spark_secrets_overlay(app, conf);
+
+    ENSURE(r == OK);
+}
+
 static void overlay_all(const struct spark_attempt *attempt, struct spark_conf *conf) {
     static const char *const languages[] = {
         [SPARK_JVM] = "java", [SPARK_PYTHON] = "python", [SPARK_R] = "r"};
@@ -325,6 +332,7 @@ static void overlay_all(const struct spark_attempt *attempt, struct spark_conf *
                 SPARK_TEMPLATE_DIR "/" SPARK_TEMPLATE_FILE);
     }
     overlay_executor_labels(conf, &attempt->run->id);
+    overlay_secrets(app, conf);
     overlay_shown(attempt, conf);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/memory.h"
+#include "base/seal.h"
 #include "k8s/codec_json.h"
 #include "k8s/codec_pod_spec.h"
 #include "k8s/spark_conf.h"
@@ -958,7 +959,40 @@ TEST(payload_read__refuses_what_cannot_be_carried_out) {
          "spec.sparkConf.spark.kubernetes.kerberos.krb5.path", "krb5.configMapName"},
         {"a keytab of the submitter",
          JVM ",'sparkConf':{'spark.kerberos.keytab':'/k','spark.kerberos.principal':'p'}",
-         "spec.sparkConf.spark.kerberos.keytab", "local:///"},
+         "spec.sparkConf.spark.kerberos.keytab", "spec.localFiles.keytab"},
+        {"a credential of the submitter",
+         JVM ",'sparkConf':{'spark.kubernetes.authenticate.driver.caCertFile':'/ca'}",
+         "spec.sparkConf.spark.kubernetes.authenticate.driver.caCertFile",
+         "spec.localFiles.driverCredentials.ca-cert"},
+        {"a token's file of the submitter",
+         JVM ",'sparkConf':{'spark.kubernetes.authenticate.driver.oauthTokenFile':'/t'}",
+         "spec.sparkConf.spark.kubernetes.authenticate.driver.oauthTokenFile", "oauth-token"},
+        {"the submitter's own token in clear",
+         JVM ",'sparkConf':{'spark.kubernetes.authenticate.submission.oauthToken':'x'}",
+         "spec.sparkConf.spark.kubernetes.authenticate.submission.oauthToken", "clear"},
+        {"a token that is said to be there, and is not",
+         JVM ",'sparkConf':{'spark.kubernetes.authenticate.driver.oauthToken':"
+             "'<present_but_redacted>'}",
+         "spec.sparkConf.spark.kubernetes.authenticate.driver.oauthToken", "oauth-token"},
+        {"a keytab of another name",
+         JVM ",'localFiles':{'keytab':{'a':'AA=='}},'sparkConf':{'spark.kerberos.keytab':'/k/b',"
+             "'spark.kerberos.principal':'p'}",
+         "spec.sparkConf.spark.kerberos.keytab", "is called a"},
+        {"a keytab twice",
+         JVM ",'localFiles':{'keytab':{'a':'AA=='}},'sparkConf':{'spark.kerberos.keytab':"
+             "'local:///a','spark.kerberos.principal':'p'}",
+         "spec.sparkConf.spark.kerberos.keytab", "one of them"},
+        {"two keytabs",
+         JVM ",'localFiles':{'keytab':{'a':'AA==','b':'AA=='}},'sparkConf':{"
+             "'spark.kerberos.principal':'p'}",
+         "spec.localFiles.keytab", "more than one"},
+        {"a keytab for nobody", JVM ",'localFiles':{'keytab':{'a':'AA=='}}",
+         "spec.localFiles.keytab", "spark.kerberos.principal"},
+        {"a credential that Spark does not know",
+         JVM ",'localFiles':{'driverCredentials':{'password':'AA=='}}",
+         "spec.localFiles.driverCredentials.password", "none of ca-cert"},
+        {"secrets for an operator to read", JVM ",'localFiles':{'keytab':['AA==']}",
+         "spec.localFiles.keytab", "object"},
         {"a keytab without a principal", JVM ",'sparkConf':{'spark.kerberos.keytab':'local:///k'}",
          "spec.sparkConf.spark.kerberos.keytab", "spark.kerberos.principal"},
         {"a principal without a keytab", JVM ",'sparkConf':{'spark.kerberos.principal':'p'}",
@@ -1063,6 +1097,126 @@ TEST(payload_objects__hold_the_submitters_files) {
     json_decref(krb5);
     json_decref(hadoop);
     json_decref(pod);
+    payload_destroy(payload);
+}
+
+#define SECRETS                                                                          \
+    JVM ",'localFiles':{'keytab':{'a.keytab':'%s'},'driverCredentials':{'ca-cert':'%s'," \
+        "'oauth-token':'%s'}},'driver':{'serviceAccount':'robot'},'sparkConf':{"         \
+        "'spark.kerberos.principal':'p','spark.kerberos.keytab':'/home/a.keytab',"       \
+        "'spark.kubernetes.authenticate.driver.mounted.caCertFile':'/mine',"             \
+        "'spark.kubernetes.authenticate.driver.oauthToken':'<present_but_redacted>',"    \
+        "'spark.kubernetes.driver.secrets.s':'/s'}"
+
+static struct seal_keys sealing_keys(void) {
+    struct seal_keys keys = {.count = 0};
+
+    CHECK_OK(seal_keys_parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", &keys, NULL), "keys");
+    return keys;
+}
+
+/* As a job's of the tests' namespace. */
+static struct payload *read_sealed(const char *what) {
+    static const unsigned char nonce[SEAL_NONCE_BYTES] = {1};
+    const struct seal_keys keys = sealing_keys();
+    char *keytab = seal_close(&keys.items[0], nonce, "spark/keytab/a.keytab", "\5\2k", 3);
+    char *ca = seal_close(&keys.items[0], nonce, "spark/driverCredentials/ca-cert", "CA", 2);
+    char *token = seal_close(&keys.items[0], nonce, "spark/driverCredentials/oauth-token", "T", 1);
+    char *spec = mem_format(SECRETS, keytab, ca, token);
+    struct payload *payload = must_read(spec, what);
+
+    free(spec);
+    free(token);
+    free(ca);
+    free(keytab);
+    return payload;
+}
+
+TEST(payload_objects__hold_the_submitters_secrets) {
+    static const struct path_row pod_rows[] = {
+        {"spec.volumes.0.name", "kubernetes-credentials"},
+        {"spec.volumes.0.secret.secretName", "pi-42-1-kubernetes-credentials"},
+        {"spec.volumes.1.name", "s-volume"},
+        {"spec.volumes.2.name", "kerberos-keytab"},
+        {"spec.volumes.2.secret.secretName", "pi-42-1-kerberos-keytab"},
+        {"spec.containers.0.volumeMounts.0.mountPath", "/mnt/secrets/spark-kubernetes-credentials"},
+        {"spec.containers.0.volumeMounts.2.mountPath", "/mnt/secrets/kerberos-keytab"},
+    };
+    static const struct {
+        const char *key, *want;
+    } property_rows[] = {
+        {"spark.kerberos.keytab", "/mnt/secrets/kerberos-keytab/a.keytab"},
+        {"spark.kubernetes.authenticate.driver.mounted.caCertFile", "/mine"},
+        {"spark.kubernetes.authenticate.driver.mounted.oauthTokenFile",
+         "/mnt/secrets/spark-kubernetes-credentials/oauth-token"},
+        {"spark.kubernetes.authenticate.driver.mounted.clientKeyFile", NULL},
+        {"spark.kubernetes.authenticate.driver.oauthToken", "<present_but_redacted>"},
+    };
+    const struct seal_keys keys = sealing_keys();
+    struct payload *payload = read_sealed("sealed");
+    struct payload_run run = run_of("pi");
+    json_t *pod = parsed(payload_pod_body(payload, &run));
+    json_t *shown = parsed(part_body(payload, &run, "u", PAYLOAD_KEYTAB));
+    struct spark_conf conf = properties_of(payload, &run);
+    json_t *keytab;
+    json_t *credentials;
+
+    check_paths(pod, pod_rows, ARRAY_LEN(pod_rows));
+    CHECK(at(pod, "spec.serviceAccountName") == NULL, "credentials of its own instead");
+    for (size_t i = 0; i < ARRAY_LEN(property_rows); i++) {
+        CHECK_STR(spark_conf_get(&conf, property_rows[i].key), property_rows[i].want,
+                  property_rows[i].key);
+    }
+    CHECK_STR(json_string_value(json_object_get(at(shown, "stringData"), "a.keytab")),
+              "<present_but_redacted>", "sealed: a word for it");
+    CHECK(payload_is_sealed(payload), "there is something to open");
+    CHECK_OK(payload_open(payload, &keys, NULL), "it is opened");
+    CHECK(!payload_is_sealed(payload), "all of it");
+    keytab = parsed(part_body(payload, &run, "u", PAYLOAD_KEYTAB));
+    credentials = parsed(part_body(payload, &run, "u", PAYLOAD_CREDENTIALS));
+    CHECK_STR(json_string_value(json_object_get(at(keytab, "data"), "a.keytab")), "BQJr", "bytes");
+    CHECK_STR(json_string_value(json_object_get(at(credentials, "data"), "ca-cert")), "Q0E=", "CA");
+    CHECK_STR(json_string_value(json_object_get(at(credentials, "data"), "oauth-token")),
+              "VA==", "the token");
+    CHECK_STR(text_at(keytab, "metadata.ownerReferences.0.uid"), "u", "it goes with the pod");
+    json_decref(credentials);
+    json_decref(keytab);
+    json_decref(shown);
+    json_decref(pod);
+    spark_conf_finish(&conf);
+    payload_destroy(payload);
+}
+
+TEST(payload_open__refuses_what_was_sealed_for_another_place) {
+    const struct seal_keys keys = sealing_keys();
+    static const unsigned char nonce[SEAL_NONCE_BYTES] = {1};
+    static const char *const places[] = {"other/keytab/a.keytab", "spark/keytab/b.keytab",
+                                         "spark/driverCredentials/ca-cert"};
+
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        char *keytab = seal_close(&keys.items[0], nonce, places[i], "k", 1);
+        char *spec = mem_format(SECRETS, keytab, "QQ==", "QQ==");
+        struct payload *payload = must_read(spec, places[i]);
+        struct field_error error = {0};
+
+        CHECK_EQ(payload_open(payload, &keys, &error), ERR_CORRUPT, places[i]);
+        CHECK(strstr(error.error.text, "spark/keytab/a.keytab") != NULL, error.error.text);
+        CHECK(payload_is_sealed(payload), places[i]);
+        payload_destroy(payload);
+        free(spec);
+        free(keytab);
+    }
+}
+
+TEST(payload_demand__counts_secrets) {
+    struct resource_names names = {0};
+    struct payload *payload = read_sealed("demand");
+    struct demand *demand = NULL;
+
+    CHECK_OK(payload_demand(payload, &names, &demand, NULL), "demand");
+    CHECK_EQ(demand_object_amount(demand, "secrets"), 2, "both");
+    demand_destroy(demand);
+    resource_names_finish(&names);
     payload_destroy(payload);
 }
 
