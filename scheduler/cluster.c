@@ -486,6 +486,11 @@ static void start(struct daemon *daemon, const struct command *command) {
                                             : "its stored specification can't be read");
         return;
     }
+    if (!command->only_look && daemon_open_secrets(daemon, payload, &error) < 0) {
+        refuse_start(daemon, command, error.error.text);
+        payload_destroy(payload);
+        return;
+    }
     payload_grow(payload, job.driver_growth, job.executor_growth);
     avoid_parse(job.avoid, &avoid);
     avoid_settle(&avoid, daemon->config.avoid_half_life_us, attempt->admitted_us);

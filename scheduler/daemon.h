@@ -148,6 +148,14 @@ void zone_watch_begin(struct daemon *daemon);
 int daemon_read_payload(struct daemon *daemon, const struct job *job, struct payload **out_payload,
                         struct field_error *error) MUST_CHECK;
 
+/* Where the keys of submitters' secrets are; borrows from the configuration. */
+struct secret_keys daemon_secret_keys(const struct daemon *daemon);
+
+/* Open its secrets, for the start of its attempt alone. ERR_NOT_FOUND, ERR_DENIED, ERR_INVALID,
+ * ERR_IO: the keys can't be read, or not this one; ERR_CORRUPT: it was changed. */
+int daemon_open_secrets(const struct daemon *daemon, struct payload *payload,
+                        struct field_error *error) MUST_CHECK;
+
 /* --- daemon.c -------------------------------------------------------------------------------- */
 
 /* The folder of all data, made if it is missing. */

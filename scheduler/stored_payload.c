@@ -5,9 +5,11 @@
 #include "base/civil.h"
 #include "base/limits.h"
 #include "base/rfc3339.h"
+#include "base/seal.h"
 #include "k8s/payload.h"
 #include "k8s/payload_fill.h"
 #include "queue/queue.h"
+#include "scheduler/secret_keys.h"
 
 /* A run knows for when it is. */
 static int fill_occurrence(const struct job *job, struct buf *text, struct field_error *error) {
@@ -49,5 +51,28 @@ int daemon_read_payload(struct daemon *daemon, const struct job *job, struct pay
               : payload_read(job->kind, text.data, text.bytes, job->namespace, out_payload, error);
     buf_finish(&row);
     buf_finish(&text);
+    return r;
+}
+
+struct secret_keys daemon_secret_keys(const struct daemon *daemon) {
+    return (struct secret_keys){.data_dir = daemon->config.data_dir,
+                                .given = daemon->config.secrets_key_file};
+}
+
+int daemon_open_secrets(const struct daemon *daemon, struct payload *payload,
+                        struct field_error *error) {
+    const struct secret_keys place = daemon_secret_keys(daemon);
+    struct seal_keys keys;
+    int r;
+
+    if (!payload_is_sealed(payload)) {
+        return OK;
+    }
+    r = secret_keys_read(&place, &keys, &error->error);
+    if (r == OK) {
+        r = payload_open(payload, &keys, error);
+        seal_wipe(&keys, sizeof keys);
+    }
+    error_prefix(&error->error, "secrets");
     return r;
 }

@@ -10,6 +10,8 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/rfc3339.h"
+#include "base/rng.h"
+#include "base/seal.h"
 #include "config/manifest.h"
 #include "config/zones.h"
 #include "k8s/payload.h"
@@ -20,6 +22,7 @@
 #include "scheduler/front_team.h"
 #include "scheduler/known_manifests.h"
 #include "scheduler/schedule_circles.h"
+#include "scheduler/secret_keys.h"
 #include "scheduler/submission_after.h"
 
 /* Of one List so many kinds of manifests at most are read once more, so as to know them. */
@@ -443,15 +446,43 @@ static int load_schedule(struct daemon *daemon, struct submission_work *work,
     return r;
 }
 
-static struct manifest_defaults defaults_of(const struct daemon *daemon) {
-    return (struct manifest_defaults){.spark_image = daemon->config.spark_image,
+/* Whose secrets are sealed: of jobs in this namespace, if they don't say another. */
+struct sealing {
+    const struct daemon *daemon;
+    const char *namespace;
+};
+
+static char *seal(void *context, const char *namespace, const char *place, const void *secret,
+                  size_t bytes, struct error *error) {
+    const struct sealing *sealing = context;
+    const struct secret_keys at = daemon_secret_keys(sealing->daemon);
+    unsigned char nonce[SEAL_NONCE_BYTES];
+    struct seal_keys keys;
+    char *sealed = NULL;
+    char *whole_place;
+
+    if (secret_keys_need(&at, &keys, error) == OK) {
+        whole_place = mem_format("%s/%s", either(namespace, sealing->namespace), place);
+        rng_secret(nonce, sizeof nonce);
+        sealed = seal_close(&keys.items[0], nonce, whole_place, secret, bytes);
+        free(whole_place);
+        seal_wipe(&keys, sizeof keys);
+    }
+    return sealed;
+}
+
+/* Without a sealer, of texts that were stored. */
+static struct manifest_defaults defaults_of(const struct daemon *daemon,
+                                            const struct manifest_sealer *sealer) {
+    return (struct manifest_defaults){.sealer = sealer,
+                                      .spark_image = daemon->config.spark_image,
                                       .spark_max_executors = daemon->config.spark_max_executors,
                                       .spark_reserve = daemon->config.spark_reserve,
                                       .spark_version = daemon->config.spark_version};
 }
 
 int submission_load_schedule(struct daemon *daemon, const struct fact *fact, struct error *error) {
-    const struct manifest_defaults defaults = defaults_of(daemon);
+    const struct manifest_defaults defaults = defaults_of(daemon, NULL);
     const char *text = fact->value.schedule.text;
     struct problems problems = {0};
     char *namespace = mem_copy_text_n(fact->key, strcspn(fact->key, "/"));
@@ -672,10 +703,10 @@ static struct submission_work *recognise(struct daemon *daemon, const struct api
     return work;
 }
 
-/* A job that is as its text says but for what may differ. */
+/* A job that is as its text says but for what may differ. A text with secrets is not kept. */
 static bool can_be_known(const struct manifest_set *set) {
     return set->count == 1 && set->documents.plain_json && set->items[0].schedule == NULL &&
-           set->items[0].rows.count == 0;
+           set->items[0].rows.count == 0 && !set->items[0].has_secrets;
 }
 
 static void remember_one(struct daemon *daemon, struct known_manifests *known,
@@ -690,7 +721,7 @@ static void remember_one(struct daemon *daemon, struct known_manifests *known,
 
 /* Of a List's items those that are not known are read once more, each by itself. */
 static void remember_item(struct daemon *daemon, const struct named_text *named) {
-    const struct manifest_defaults defaults = defaults_of(daemon);
+    const struct manifest_defaults defaults = defaults_of(daemon, NULL); /* It has no secrets. */
     struct known_manifests *known = known_manifests_create();
     struct problems problems = {0};
 
@@ -731,8 +762,10 @@ static void remember(struct daemon *daemon, const struct submission_work *work,
 
 /* NULL: the call is ended. */
 static struct submission_work *read_text(struct daemon *daemon, struct api_call *call) {
-    const struct manifest_defaults defaults = defaults_of(daemon);
     struct submission_work *work = begin_work(daemon, call);
+    struct sealing sealing = {daemon, work->namespace};
+    const struct manifest_sealer sealer = {.context = &sealing, .seal = seal};
+    const struct manifest_defaults defaults = defaults_of(daemon, &sealer);
     struct problems problems = {0};
 
     work->known = known_manifests_create();
