@@ -18,14 +18,14 @@ int input_read(const char *path, struct buf *out) {
         cli_complain("%s: %s", path, strerror(errno));
         return errno == ENOENT ? CLI_NOT_FOUND : CLI_REFUSED;
     }
-    while ((count = fread(bytes, 1, sizeof bytes, file)) > 0) {
+    while (!out->full && (count = fread(bytes, 1, sizeof bytes, file)) > 0) {
         buf_add(out, bytes, count);
     }
     if (ferror(file) != 0) {
         cli_complain("%s: %s", path, strerror(errno));
         status = CLI_REFUSED;
     } else if (out->full) {
-        cli_complain("%s: larger than %d MiB", path, LIMIT_MANIFEST_BYTES / LIMIT_MIB);
+        cli_complain("%s: larger than %zu KiB", path, out->bytes_max / LIMIT_KIB);
         status = CLI_REFUSED;
     }
     if (file != stdin) {

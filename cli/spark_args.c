@@ -61,17 +61,6 @@ static int take_load_defaults(struct reader *reader, const char *value) {
     return OK;
 }
 
-static int take_deploy_mode(struct reader *reader, const char *value) {
-    if (strcmp(value, "client") == 0) {
-        return error_set(reader->error, ERR_INVALID,
-                         "--deploy-mode client: the driver runs in the cluster here; use cluster, "
-                         "or leave it out");
-    }
-    return strcmp(value, "cluster") == 0
-               ? OK
-               : error_set(reader->error, ERR_INVALID, "--deploy-mode %s: must be cluster", value);
-}
-
 static int take_kill(struct reader *reader, const char *value) {
     reader->args->action = SPARK_KILL;
     reader->args->submission = value;
@@ -145,7 +134,7 @@ static int refuse_remote(struct reader *reader, const char *value) {
 
 static const struct option options[] = {
     CONF("--master", "spark.master", "k8s://URL", "checked; the cluster is the daemon's"),
-    CALL("--deploy-mode", take_deploy_mode, "cluster", "the only one"),
+    CONF("--deploy-mode", "spark.submit.deployMode", "cluster", "the only one"),
     CONF("--name", "spark.app.name", "NAME", "of the application"),
     TEXT("--class", main_class, "CLASS", "with the main method, of Java and Scala applications"),
     CALL("--conf", take_conf, "KEY=VALUE", "a property of Spark's; also -c"),
@@ -478,10 +467,21 @@ static int check_master(struct reader *reader) {
     return OK;
 }
 
+/* A driver in client mode is a process of this machine: nothing that waits in a queue. */
 static int check_mode(struct reader *reader) {
     const char *mode = properties_get(&reader->args->conf, "spark.submit.deployMode");
 
-    return mode == NULL ? OK : take_deploy_mode(reader, mode);
+    if (mode != NULL && strcmp(mode, "client") == 0) {
+        return error_set(
+            reader->error, ERR_INVALID,
+            "deploy mode client (--deploy-mode, spark.submit.deployMode or DEPLOY_MODE): "
+            "the driver would run on this machine, and runs in the cluster here; say "
+            "cluster, or nothing. What talks to its user is spark-submit's and "
+            "spark-shell's");
+    }
+    return mode == NULL || strcmp(mode, "cluster") == 0
+               ? OK
+               : error_set(reader->error, ERR_INVALID, "deploy mode %s: must be cluster", mode);
 }
 
 static int check_submission(struct reader *reader) {

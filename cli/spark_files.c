@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/input.h"
 #include "cli/spark_args.h"
+#include "cli/spark_secrets.h"
 
 #define HADOOP_MAP_KEY "spark.kubernetes.hadoop.configMapName"
 #define KRB5_PATH_KEY  "spark.kubernetes.kerberos.krb5.path"
@@ -180,6 +181,7 @@ int spark_files_put(const struct spark_args *args, struct json_t *spec, struct e
     json_t *local = json_object();
     int r = put_krb5_file(args, local, error);
 
+    r = r < 0 ? r : spark_secrets_put(args, local, error);
     if (r == OK && args->hadoop_folder != NULL && args->hadoop_folder[0] != '\0') {
         r = put_hadoop_files(args, local, error);
     }

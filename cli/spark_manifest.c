@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "cli/spark_args.h"
 #include "cli/spark_files.h"
+#include "cli/spark_secrets.h"
 #include "cli/spark_template.h"
 
 #define NAME_BYTES_MAX LIMIT_LABEL_BYTES
@@ -181,7 +182,10 @@ static json_t *conf_object(const struct spark_args *args) {
     json_t *conf = json_object();
 
     for (size_t i = 0; i < args->conf.count; i++) {
-        put_text(conf, args->conf.items[i].key, args->conf.items[i].value);
+        const char *key = args->conf.items[i].key;
+
+        put_text(conf, key,
+                 spark_secrets_is_token(key) ? SPARK_REDACTED : args->conf.items[i].value);
     }
     put_text(conf, "spark.app.name", app_name(args));
     if (json_object_get(conf, "spark.executor.instances") == NULL && !allocates_dynamically(args)) {

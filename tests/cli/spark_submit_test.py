@@ -239,6 +239,37 @@ for what, args, given, words in (
     check("refused: " + what, done.returncode == 3 and words in done.stderr,
           "%d %s" % (done.returncode, done.stderr))
 
+# --- Secrets ----------------------------------------------------------------------------------
+
+SECRETS = folder_of("secrets", {"a.keytab": b"\x05\x02keys", "ca.crt": b"CA", "t": b"hush\n", "empty": b"",
+                                "large": b"x" * (128 * 1024 + 1)})
+AUTH = "spark.kubernetes.authenticate."
+made = manifest("--principal", "p", "--keytab", SECRETS + "/a.keytab", "--conf", AUTH + "driver.caCertFile=" + SECRETS
+                + "/ca.crt", "--conf", AUTH + "driver.oauthToken=hush", "--conf", AUTH + "submission.oauthToken=hush",
+                "--conf", AUTH + "driver.mounted.clientKeyFile=/k", *MAIN, JAR)
+check("secrets are packed under Spark's names, and not printed", made["spec"]["spark"].get("localFiles") == {
+    "keytab": {"a.keytab": "<present_but_redacted>"},
+    "driverCredentials": {"ca-cert": "<present_but_redacted>", "oauth-token": "<present_but_redacted>"}}, made)
+check("tokens are no properties", "hush" not in json.dumps(made) and
+      made["spec"]["spark"]["sparkConf"][AUTH + "driver.oauthToken"] == "<present_but_redacted>" and
+      made["spec"]["spark"]["sparkConf"][AUTH + "submission.oauthToken"] == "<present_but_redacted>", made)
+made = manifest("--principal", "p", "--keytab", "local:///k", "--conf", AUTH + "driver.oauthTokenFile=" + SECRETS
+                + "/t", *MAIN, JAR)
+check("a token's file, and a keytab of the image", made["spec"]["spark"].get("localFiles") == {
+    "driverCredentials": {"oauth-token": "<present_but_redacted>"}}, made)
+for what, args, words in (
+        ("a keytab that is not there", ("--principal", "p", "--keytab", "/does/not/exist"), "/does/not/exist"),
+        ("an empty keytab", ("--principal", "p", "--keytab", SECRETS + "/empty"), "is empty"),
+        ("a large keytab", ("--principal", "p", "--keytab", SECRETS + "/large"), "at most 128 KiB"),
+        ("a keytab without an end", ("--principal", "p", "--keytab", "/dev/zero"), "at most 128 KiB"),
+        ("a folder", ("--conf", AUTH + "driver.caCertFile=" + SECRETS), "caCertFile: " + SECRETS),
+        ("two tokens", ("--conf", AUTH + "driver.oauthToken=a", "--conf", AUTH + "driver.oauthTokenFile=b"),
+         "which token"),
+):
+    done = run("--print-manifest", *args, *MAIN, JAR)
+    check("refused: " + what, done.returncode == 3 and words in done.stderr,
+          "%d %s" % (done.returncode, done.stderr))
+
 # --- What is refused --------------------------------------------------------------------------
 
 for what, args, words in (
@@ -249,6 +280,7 @@ for what, args, words in (
         ("client mode", ("--deploy-mode", "client", *MAIN, JAR), "runs in the cluster here"),
         ("client mode by a property", ("--conf", "spark.submit.deployMode=client", *MAIN, JAR),
          "runs in the cluster here"),
+        ("no such mode", ("--deploy-mode", "Cluster", *MAIN, JAR), "must be cluster"),
         ("another master", ("--master", "yarn", *MAIN, JAR), "must begin with k8s://"),
         ("no class", (JAR,), "--class is missing"),
         ("Spark Connect", ("--remote", "sc://h", *MAIN, JAR), "Spark Connect"),
