@@ -258,22 +258,37 @@ uint32_t node_index_nearest(const struct node_index *index, const struct node_ch
     return best.node;
 }
 
+/* The same of one class, of which something is held. */
+static uint32_t count_held(const struct node_index *index, const struct node_choice *choice,
+                           const struct node_class *class, uint32_t *first) {
+    struct node_cursor cursor = {0};
+    uint32_t count = 0;
+    uint32_t at;
+
+    if (class->held_by != 0 && !choice->by_node) { /* All of it. */
+        at = class->leaves[0].nodes[0];
+        *first = goes_before(index, at, *first) ? at : *first;
+        return class->count;
+    }
+    while ((at = node_class_next(class, &cursor)) != NODE_INDEX_NONE) {
+        if (node_index_holder(index, at) != 0 && node_index_accepts(index, choice, at)) {
+            *first = goes_before(index, at, *first) ? at : *first;
+            count++;
+        }
+    }
+    return count;
+}
+
 uint32_t node_index_held(const struct node_index *index, const struct node_choice *choice,
                          uint64_t *out_job_id) {
     uint32_t first = NODE_INDEX_NONE;
     uint32_t count = 0;
-    uint32_t at;
 
     for (uint32_t i = 0; i < choice->class_count; i++) {
         const struct node_class *class = &index->classes[choice->classes[i]];
-        struct node_cursor cursor = {0};
 
-        while ((class->held_by != 0 || class->held_count > 0) &&
-               (at = node_class_next(class, &cursor)) != NODE_INDEX_NONE) {
-            if (node_index_holder(index, at) != 0 && node_index_accepts(index, choice, at)) {
-                first = goes_before(index, at, first) ? at : first;
-                count++;
-            }
+        if (class->count > 0 && (class->held_by != 0 || class->held_count > 0)) {
+            count += count_held(index, choice, class, &first);
         }
     }
     *out_job_id = first != NODE_INDEX_NONE ? node_index_holder(index, first) : 0;

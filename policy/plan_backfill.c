@@ -389,10 +389,10 @@ void plan_backfill_started(struct plan *plan, const struct plan_input *input) {
 }
 
 bool plan_backfill_is_tired(struct plan *plan, const struct plan_input *input) {
-    const size_t shapes_max =
-        plan_is_brief(plan) ? plan->backfill.shapes_max : input->backfill.jobs_max;
-
-    return plan_is_reserving(plan) && plan->backfill.looked_at++ >= shapes_max;
+    if (plan_is_brief(plan)) {
+        return plan->backfill.looked_at++ >= plan->backfill.shapes_max;
+    }
+    return plan_is_reserving(plan) && plan->backfill.looked_at++ >= input->backfill.jobs_max;
 }
 
 bool plan_backfill_watches(const struct plan *plan) {

@@ -17,6 +17,7 @@ static void shut_namespace(struct plan *plan, const struct plan_shape *shape, ui
     namespace->blocked_by = job_id;
     namespace->blocked_code = code;
     namespace->reopens = reopens;
+    namespace->watches = false;
     plan->shut = mem_grow(plan->shut, plan->shut_count + 1, sizeof *plan->shut);
     plan->shut[plan->shut_count++] = shape->namespace_index;
     order_shut_namespace(plan->order, shape->namespace_index);
@@ -52,6 +53,7 @@ void plan_blocked_by_quota(struct plan *plan, const struct plan_input *input, ui
     const struct plan_namespace *namespace = &plan->namespaces[shape->namespace_index];
     struct reason reason = reason_quota(answer, shape->demand);
     bool reopens = false;
+    bool watches = false;
 
     if (answer->verdict == QUOTA_SHORT) {
         plan_note_blocked(plan, number, plan_next_job(plan, number), false);
@@ -59,15 +61,17 @@ void plan_blocked_by_quota(struct plan *plan, const struct plan_input *input, ui
                         &reason)) {
             return;
         }
-        reopens = plan_backfill_watches(plan) || input->preemption != PLAN_PREEMPTION_OFF;
+        watches = plan_backfill_watches(plan);
+        reopens = input->preemption != PLAN_PREEMPTION_OFF;
         if (namespace->kept_for != 0 &&
             plan_ask_quotas(plan, input, shape, false).verdict == QUOTA_FITS) {
             reason = reason_behind(namespace->kept_for, REASON_CAPACITY);
             reopens = true;
         }
         shut_namespace(plan, shape, plan_next_job(plan, number), REASON_QUOTA, reopens);
+        plan->namespaces[shape->namespace_index].watches = watches;
     }
-    plan_set_aside(plan, number, reopens ? PLAN_WAITS_PASS : PLAN_WAITS_QUOTA, &reason);
+    plan_set_aside(plan, number, reopens || watches ? PLAN_WAITS_PASS : PLAN_WAITS_QUOTA, &reason);
 }
 
 /* --- A limit --------------------------------------------------------------------------------- */
@@ -155,8 +159,10 @@ bool plan_blocked_all(const struct plan *plan) {
 /* --- Between passes -------------------------------------------------------------------------- */
 
 /* Has anything changed for the job that shuts the namespace? */
-static bool has_changed(const struct plan_namespace *namespace, uint64_t version) {
-    return namespace->reopens || namespace->version != version;
+static bool has_changed(const struct plan *plan, const struct plan_namespace *namespace,
+                        uint64_t version) {
+    return namespace->reopens || namespace->version != version ||
+           (namespace->watches && !plan_is_brief(plan));
 }
 
 /* Where several users wait, their order changes by itself, with their shares. Each pass looks at a
@@ -189,7 +195,7 @@ void plan_blocked_begin(struct plan *plan, const struct plan_input *input) {
 
         struct plan_namespace *namespace = &plan->namespaces[index];
 
-        if (has_changed(namespace, ledger_namespace_version(input->ledger, index)) ||
+        if (has_changed(plan, namespace, ledger_namespace_version(input->ledger, index)) ||
             has_its_turn(plan, index, &turns)) {
             namespace->blocked_by = 0;
             namespace->version = 0;

@@ -53,22 +53,45 @@ void plan_brief_load(struct plan *plan, const struct plan_input *input) {
 
 /* --- As if what is promised were taken -------------------------------------------------------- */
 
-static void take_promised(struct plan *plan, struct place *place, int64_t times) {
-    const struct plan_kept *kept = &plan->backfill.kept;
+/* Does any pod of the gang fit on it? */
+static bool has_room(const struct place *place, uint32_t node, const struct demand *demand) {
+    for (size_t i = 0; i < demand->group_count; i++) {
+        if (resources_fit(&demand->groups[i].requests, &place->index.nodes[node].free)) {
+            return true;
+        }
+    }
+    return false;
+}
 
+/* Take what is promised from the nodes, where that makes a difference to the gang. */
+static void take_promised(struct plan *plan, const struct demand *demand) {
+    const struct plan_kept *kept = &plan->backfill.kept;
+    struct node_index *index = &plan->place->index;
+
+    plan->backfill.run_count = 0;
     for (size_t i = 0; i < kept->count; i++) {
         const struct plan_promised *promised = &kept->promises[i];
-        const struct demand *demand = plan->states[promised->number].shape->demand;
+        const struct demand *other = plan->states[promised->number].shape->demand;
 
         for (size_t j = 0; j < promised->run_count; j++) {
             const struct place_run *run = &promised->runs[j];
 
-            if (run->node < place->index.node_end && place->index.nodes[run->node].node != NULL &&
-                run->group < demand->group_count) {
-                node_index_take(&place->index, run->node, &demand->groups[run->group].requests,
-                                times * (int64_t)run->count);
+            if (run->node < index->node_end && index->nodes[run->node].node != NULL &&
+                run->group < other->group_count && has_room(plan->place, run->node, demand)) {
+                const struct resources *requests = &other->groups[run->group].requests;
+
+                node_index_take(index, run->node, requests, run->count);
+                plan_backfill_add_run(&plan->backfill, run->node, run->count, requests);
             }
         }
+    }
+}
+
+static void give_back(struct plan *plan) {
+    for (size_t i = 0; i < plan->backfill.run_count; i++) {
+        const struct profile_run *run = &plan->backfill.runs[i];
+
+        node_index_take(&plan->place->index, run->node, run->requests, -(int64_t)run->count);
     }
 }
 
@@ -88,9 +111,9 @@ bool plan_brief_place(struct plan *plan, const struct plan_input *input, uint32_
         place_runs(plan->place, demand, own->runs, own->run_count)) {
         return true;
     }
-    take_promised(plan, plan->place, 1);
+    take_promised(plan, demand);
     placed = place_gang(plan->place, demand, NULL);
-    take_promised(plan, plan->place, -1);
+    give_back(plan);
     return placed;
 }
 

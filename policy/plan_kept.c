@@ -61,6 +61,39 @@ void plan_kept_forget(struct plan *plan, uint32_t number) {
     }
 }
 
+/* Is it for an earlier job of its shape? */
+static bool is_before(const struct plan_kept *kept, size_t a, size_t b) {
+    const struct plan_promised *one = &kept->promises[a];
+    const struct plan_promised *other = &kept->promises[b];
+
+    return one->number == other->number &&
+           (one->at_us < other->at_us || (one->at_us == other->at_us && a < b));
+}
+
+/* The jobs of the shape before this promise's. */
+static size_t ordinal_of(const struct plan_kept *kept, size_t at) {
+    size_t ordinal = 0;
+
+    for (size_t i = 0; i < kept->count; i++) {
+        ordinal += is_before(kept, i, at);
+    }
+    return ordinal;
+}
+
+/* Jobs that left their shape took their promises along. */
+static void drop_surplus(struct plan *plan) {
+    struct plan_kept *kept = &plan->backfill.kept;
+
+    for (size_t i = kept->count; i-- > 0;) {
+        const struct plan_state *state = &plan->states[kept->promises[i].number];
+
+        if (state->started + ordinal_of(kept, i) >= state->shape->job_count) {
+            promised_finish(&kept->promises[i]);
+            remove_at(kept, i);
+        }
+    }
+}
+
 /* The namespaces are open to those who have a promise. */
 void plan_kept_begin(struct plan *plan, const struct plan_input *input) {
     struct plan_kept *kept = &plan->backfill.kept;
@@ -68,6 +101,7 @@ void plan_kept_begin(struct plan *plan, const struct plan_input *input) {
     while (input->backfill.mode == PLAN_BACKFILL_NONE && kept->count > 0) {
         promised_finish(&kept->promises[--kept->count]);
     }
+    drop_surplus(plan);
     for (size_t i = 0; i < kept->count; i++) {
         struct plan_promised *promised = &kept->promises[i];
         const struct plan_shape *shape = plan->states[promised->number].shape;
@@ -147,25 +181,6 @@ bool plan_kept_is_placed(const struct plan *plan, const struct plan_input *input
     return pods == wanted;
 }
 
-/* Is it for an earlier job of its shape? */
-static bool is_before(const struct plan_kept *kept, size_t a, size_t b) {
-    const struct plan_promised *one = &kept->promises[a];
-    const struct plan_promised *other = &kept->promises[b];
-
-    return one->number == other->number &&
-           (one->at_us < other->at_us || (one->at_us == other->at_us && a < b));
-}
-
-/* The jobs of the shape before this promise's. */
-static size_t ordinal_of(const struct plan_kept *kept, size_t at) {
-    size_t ordinal = 0;
-
-    for (size_t i = 0; i < kept->count; i++) {
-        ordinal += is_before(kept, i, at);
-    }
-    return ordinal;
-}
-
 uint64_t plan_kept_job(const struct plan *plan, size_t at) {
     const struct plan_state *state = &plan->states[plan->backfill.kept.promises[at].number];
 
@@ -197,20 +212,6 @@ static void reserve_for(struct plan *plan, const struct plan_input *input, size_
     }
     promised->is_reserved = true;
     plan_backfill_reserve(plan, &due, state->shape->job_ids[job]);
-}
-
-/* Jobs that left their shape took their promises along. */
-static void drop_surplus(struct plan *plan) {
-    struct plan_kept *kept = &plan->backfill.kept;
-
-    for (size_t i = kept->count; i-- > 0;) {
-        const struct plan_state *state = &plan->states[kept->promises[i].number];
-
-        if (state->started + ordinal_of(kept, i) >= state->shape->job_count) {
-            promised_finish(&kept->promises[i]);
-            remove_at(kept, i);
-        }
-    }
 }
 
 static void take_own(struct plan *plan, uint32_t number) {
@@ -251,7 +252,6 @@ void plan_kept_ask(struct plan *plan, const struct plan_input *input, uint32_t n
     if (kept->count == 0) {
         return;
     }
-    drop_surplus(plan);
     if (plan_is_brief(plan)) {
         take_own(plan, number);
         return;

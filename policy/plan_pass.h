@@ -63,7 +63,8 @@ struct plan_namespace {
     enum reason_code blocked_code;
     bool is_promised; /* the first job that quota stops has a promise */
     bool is_reserved; /* some job has one */
-    bool reopens;     /* with the next pass, whatever changes */
+    bool reopens;     /* with the next pass, whatever changes, */
+    bool watches;     /* or with the next that looks for instants */
     bool is_touched;  /* in plan->touched */
     uint64_t version; /* the ledger's, when it was last looked at */
     struct plan_list waiting;
@@ -294,6 +295,10 @@ int64_t plan_backfill_end_of(int64_t runtime_us, int64_t at_us);
 
 /* A start of this pass will end too. */
 void plan_backfill_add_start(struct plan *plan, const struct plan_input *input, size_t start);
+
+/* One more to state->runs. */
+void plan_backfill_add_run(struct plan_backfill_state *state, uint32_t node, uint32_t count,
+                           const struct resources *requests);
 
 /* Runs of a placed gang, each with what its group requests, to state->runs. */
 void plan_backfill_take_runs(struct plan_backfill_state *state, const struct demand *demand,

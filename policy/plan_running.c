@@ -9,16 +9,19 @@
 /* Pods of an attempt that is over go within about this time. */
 #define LEAVING_US INT64_C(30000000)
 
-static void add_run(void *context, uint32_t node, uint32_t count,
-                    const struct resources *requests) {
-    struct plan_backfill_state *state = context;
-
+void plan_backfill_add_run(struct plan_backfill_state *state, uint32_t node, uint32_t count,
+                           const struct resources *requests) {
     if (state->run_count == state->run_room) {
         state->run_room = state->run_room > 0 ? 2 * state->run_room : 64;
         state->runs = mem_grow(state->runs, state->run_room, sizeof *state->runs);
     }
     state->runs[state->run_count++] =
         (struct profile_run){.node = node, .count = count, .requests = requests};
+}
+
+static void add_run(void *context, uint32_t node, uint32_t count,
+                    const struct resources *requests) {
+    plan_backfill_add_run(context, node, count, requests);
 }
 
 static void add_end(struct plan *plan, int64_t end_us, size_t namespace_index,

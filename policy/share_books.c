@@ -6,23 +6,27 @@
 #include "base/memory.h"
 #include "policy/share_tree.h"
 
-#define LN_2            0.69314718055994530942
-#define SERIES_TERMS    20
-#define HALVINGS_MAX    1000.0
-#define VERIFY_PART_MAX 1e-6
+#define LN_2              0.69314718055994530942
+#define SERIES_TERMS      20
+#define SERIES_NEAR       0.01 /* below this part of a half-life so many are enough: */
+#define SERIES_TERMS_NEAR 7
+#define HALVINGS_MAX      1000.0
+#define VERIFY_PART_MAX   1e-6
 
 /* 2^-x, x >= 0, with nothing but IEEE sums and products, which give the same on every machine. */
 static double half_power(double x) {
     double whole;
     double sum = 1;
     double y;
+    int terms;
 
     if (x >= HALVINGS_MAX) {
         return 0;
     }
     whole = floor(x);
     y = -(x - whole) * LN_2;
-    for (int i = SERIES_TERMS; i > 0; i--) {
+    terms = x < SERIES_NEAR ? SERIES_TERMS_NEAR : SERIES_TERMS;
+    for (int i = terms; i > 0; i--) {
         sum = 1 + y * sum / i;
     }
     return ldexp(sum, -(int)whole);
