@@ -470,6 +470,11 @@ static void print_dependency(const struct reason *reason, const struct resource_
 static void print_array_limit(const struct reason *reason, const struct resource_names *names,
                               char *out_text) {
     (void)names;
+    if (reason->hard == 0) {
+        (void)snprintf(out_text, REASON_TEXT_BYTES,
+                       "%s is being cancelled or held: nothing more of it starts", reason->name);
+        return;
+    }
     (void)snprintf(out_text, REASON_TEXT_BYTES,
                    "%s: %lld of its elements run or are next, of %lld "
                    "that may at once",

@@ -113,11 +113,10 @@ static int share_spec(struct commit *commit, const struct spec *spec, struct sto
     if (spec->text == NULL || stored->spec != 0) {
         return 0;
     }
-    return shelf_take(&commit->desks[SHELF_SPECS],
-                      &(struct shelf_content){.sha256 = spec->hash,
-                                              .bytes = spec->text,
-                                              .count = spec->bytes},
-                      &stored->spec);
+    return shelf_take(
+        &commit->desks[SHELF_SPECS],
+        &(struct shelf_content){.sha256 = spec->hash, .bytes = spec->text, .count = spec->bytes},
+        &stored->spec);
 }
 
 static int share_demand(struct commit *commit, const struct spec *spec, struct stored_job *stored) {
@@ -129,8 +128,7 @@ static int share_demand(struct commit *commit, const struct spec *spec, struct s
         return r;
     }
     return shelf_take(desk,
-                      &(struct shelf_content){.bytes = spec->demand,
-                                              .count = spec->demand_bytes},
+                      &(struct shelf_content){.bytes = spec->demand, .count = spec->demand_bytes},
                       &stored->demand);
 }
 

@@ -71,6 +71,12 @@ static const struct field array_fields[] = {
     FIELD(1, FIELD_U64, struct fact_array, made),
 };
 
+static const struct field array_cancel_fields[] = {
+    FIELD(1, FIELD_I64, struct fact_array_cancel, asked_us),
+};
+
+static const struct field_table array_cancel_table = {
+    array_cancel_fields, ARRAY_LEN(array_cancel_fields), sizeof(struct fact_array_cancel)};
 static const struct field_table array_table = {array_fields, ARRAY_LEN(array_fields),
                                                sizeof(struct fact_array)};
 static const struct field_table memory_table = {memory_fields, ARRAY_LEN(memory_fields),
@@ -133,6 +139,8 @@ const struct field_table *fact_fields(enum fact_kind kind) {
         return &node_table;
     case FACT_ARRAY:
         return &array_table;
+    case FACT_ARRAY_CANCEL:
+        return &array_cancel_table;
     }
     return NULL;
 }

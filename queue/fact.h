@@ -115,6 +115,11 @@ struct fact_array {
     uint64_t made; /* elements, from the first on */
 };
 
+/* An array that is being cancelled, some elements a turn; the first one's id as the key. */
+struct fact_array_cancel {
+    int64_t asked_us;
+};
+
 /* kind, number on disk (never used again), struct, its member of the union */
 #define FACT_LIST(X)                                                      \
     X(FACT_USAGE, 1, struct fact_usage, usage)                            \
@@ -126,7 +131,8 @@ struct fact_array {
     X(FACT_BREAKER, 7, struct fact_breaker, breaker)                      \
     X(FACT_NOTICE, 8, struct fact_notice, notice)                         \
     X(FACT_NODE, 9, struct blame, node)                                   \
-    X(FACT_ARRAY, 10, struct fact_array, array)
+    X(FACT_ARRAY, 10, struct fact_array, array)                           \
+    X(FACT_ARRAY_CANCEL, 11, struct fact_array_cancel, array_cancel)
 
 enum fact_kind {
 #define FACT_ENUM(name, number, type, member) name = (number),

@@ -64,7 +64,7 @@ FIELDS_INLINE bool field_is_absent(const struct field *field, const void *value)
 
 /* As fields_encode(). */
 FIELDS_INLINE void fields_encode_known(struct buf *out, const struct field_table *table,
-                                 const void *value) {
+                                       const void *value) {
     FIELDS_EACH
     for (size_t i = 0; i < table->count; i++) {
         if (!field_is_absent(&table->rows[i], value)) {

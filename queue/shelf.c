@@ -63,8 +63,7 @@ static uint64_t hash_of(enum shelf shelf, const struct shelf_content *content) {
 }
 
 static uint64_t hash_of_read(enum shelf shelf, const struct buf *content) {
-    return hash_of(shelf,
-                   &(struct shelf_content){.bytes = content->data, .count = content->bytes});
+    return hash_of(shelf, &(struct shelf_content){.bytes = content->data, .count = content->bytes});
 }
 
 /* --- Reading --------------------------------------------------------------------------------- */
@@ -453,7 +452,8 @@ static int check_content(struct queue *queue, const struct shelf_check *check, u
     r = shelf_read(queue, check->shelf, number, &content);
     if (r != 0) {
         tell(check, number, "its record is damaged");
-    } else if (find_number(queue, check->shelf, hash_of_read(check->shelf, &content), &indexed) != 0) {
+    } else if (find_number(queue, check->shelf, hash_of_read(check->shelf, &content), &indexed) !=
+               0) {
         tell(check, number, "is not found by its hash");
     }
     buf_finish(&content);

@@ -7,6 +7,7 @@
 
 #include "base/ensure.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "scheduler/breakers.h"
 #include "scheduler/conditions.h"
 #include "scheduler/lifecycle.h"
@@ -46,7 +47,30 @@ static uint64_t take_first(struct group *group) {
 }
 
 static bool is_full(const struct group *group) {
-    return group->is_stopped || group->taken >= group->running_max || group->wanting_count > 0;
+    return group->is_stopped || (group->running_max > 0 &&
+                                 (group->taken >= group->running_max || group->wanting_count > 0));
+}
+
+static void wait_for_place(struct core *core, struct entry *entry, struct group *group) {
+    want(group, entry->id);
+    view_park(core, entry, PARKED_ARRAY);
+    groups_mark(core, group);
+}
+
+bool arrays_is_stopped(const struct entry *entry) {
+    const struct group *group = groups_array(entry);
+
+    return group != NULL && group->is_stopped;
+}
+
+bool arrays_defer(struct core *core, struct entry *entry) {
+    const bool is_stopped = arrays_is_stopped(entry);
+
+    if (is_stopped) {
+        view_unlist(core, entry);
+        wait_for_place(core, entry, groups_array(entry));
+    }
+    return is_stopped;
 }
 
 void arrays_offer(struct core *core, struct entry *entry) {
@@ -67,10 +91,8 @@ void arrays_offer(struct core *core, struct entry *entry) {
         view_park(core, entry, PARKED_BREAKER);
         return;
     }
-    if (group != NULL && group->running_max > 0 && is_full(group)) {
-        want(group, entry->id);
-        view_park(core, entry, PARKED_ARRAY);
-        groups_mark(core, group);
+    if (group != NULL && is_full(group)) {
+        wait_for_place(core, entry, group);
         return;
     }
     view_park(core, entry, PARKED_NOT);
@@ -91,7 +113,8 @@ void arrays_take(struct core *core, const struct entry *entry, int times) {
 
 /* Those that are not parked any more were cancelled or held, or are behind their turn. */
 void arrays_fill(struct core *core, struct group *group) {
-    while (!group->is_stopped && group->wanting_count > 0 && group->taken < group->running_max) {
+    while (!group->is_stopped && group->wanting_count > 0 &&
+           (group->running_max == 0 || group->taken < group->running_max)) {
         struct entry *entry = view_entry(core, take_first(group));
 
         if (entry != NULL && entry->parked == PARKED_ARRAY) {
@@ -173,8 +196,43 @@ static void carry_out(struct core *core, const struct event *event) {
     }
 }
 
+static void change_fact(struct core *core, const struct array_order *order,
+                        enum queue_change_kind kind) {
+    struct queue_change change = {.kind = kind, .fact = {.kind = FACT_ARRAY_CANCEL}};
+
+    change.fact.key = outbox_format(&core->outbox, "%" PRIu64, order->first_id);
+    change.fact.value.array_cancel.asked_us = core->instant.now_us;
+    outbox_add_change(&core->outbox, &change);
+}
+
+void arrays_store(struct core *core) {
+    for (size_t i = 0; i < core->order_count; i++) {
+        struct array_order *order = &core->orders[i];
+
+        if (order->event.kind == EVENT_CANCEL && !order->is_stored) {
+            order->is_stored = true;
+            change_fact(core, order, CHANGE_FACT_PUT);
+        }
+    }
+}
+
+int core_load_array_cancel(struct core *core, const struct fact *fact) {
+    int64_t first_id;
+
+    if (text_parse_int64(fact->key, &first_id) < 0 || first_id <= 0) {
+        return ERR_CORRUPT;
+    }
+    arrays_order(core, &(struct event){.kind = EVENT_CANCEL, .job_id = (uint64_t)first_id});
+    core->orders[core->order_count - 1].is_stored = true;
+    return OK;
+}
+
 static void end_order(struct core *core) {
     struct array_order *order = &core->orders[0];
+
+    if (order->is_stored) {
+        change_fact(core, order, CHANGE_FACT_DROP);
+    }
 
     stop(core, order->first_id, false);
     if (order->token != 0) {
@@ -238,7 +296,7 @@ struct reason arrays_reason(const struct entry *entry) {
 
     reason.job_id = group->first_id;
     reason.used = group->taken;
-    reason.hard = group->running_max;
+    reason.hard = group->is_stopped ? 0 : group->running_max;
     (void)snprintf(reason.name, sizeof reason.name, "%s", group->key);
     return reason;
 }

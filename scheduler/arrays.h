@@ -18,6 +18,7 @@ struct array_order {
     uint64_t next_id;
     uint64_t end_id;
     uint64_t first_id;
+    bool is_stored; /* a cancellation, as a fact: it goes on after a crash */
 };
 
 /* A queued job whose time has come: it is listed, or parked with the reason why not. */
@@ -39,6 +40,16 @@ void arrays_fail(struct core *core, const struct entry *entry);
 
 /* Go on with that. True: there is more to do. */
 bool arrays_go_on(struct core *core);
+
+/* What is left of cancellations at the end of a turn is stored: whoever fails its array has nobody
+ * who would ask again. */
+void arrays_store(struct core *core);
+
+/* Is it an element of an array that is being cancelled or held? */
+bool arrays_is_stopped(const struct entry *entry);
+
+/* The element is not to start after all: its array is being cancelled or held. True: it waits. */
+bool arrays_defer(struct core *core, struct entry *entry);
 
 void arrays_finish(struct core *core);
 

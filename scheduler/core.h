@@ -71,6 +71,10 @@ int core_load_group(struct core *core, const struct fact *fact) MUST_CHECK;
 int core_load_array(struct core *core, const struct fact *fact, const struct spec *spec,
                     struct demand *demand) MUST_CHECK;
 
+/* The same for an array that was being cancelled (FACT_ARRAY_CANCEL); after both. ERR_CORRUPT: it
+ * is left out, and goes on. */
+int core_load_array_cancel(struct core *core, const struct fact *fact) MUST_CHECK;
+
 /* And for memory that was grown (FACT_MEMORY), and for breakers (FACT_BREAKER). */
 int core_load_memory(struct core *core, const struct fact *fact) MUST_CHECK;
 int core_load_breaker(struct core *core, const struct fact *fact) MUST_CHECK;

@@ -38,10 +38,9 @@ struct group {
     uint64_t *moved;   /* elements that changed, for them */
     size_t moved_count;
     size_t moved_room;
-    bool is_dirty; /* in groups.dirty */
-    /* Of an array with a limit. */
-    uint32_t running_max; /* 0: none */
-    bool is_stopped;      /* it is being cancelled or held: nothing more of it starts */
+    bool is_dirty;        /* in groups.dirty */
+    bool is_stopped;      /* an array that is being cancelled or held: nothing more of it starts */
+    uint32_t running_max; /* of an array with a limit; 0: it has none */
     uint32_t taken;       /* elements that run, or are offered to the next pass */
     uint64_t *wanting;    /* a bit for each that would be; NULL: none ever was */
     size_t wanting_words;

@@ -206,6 +206,17 @@ static int load_array(void *context, const struct fact *fact) {
     return OK;
 }
 
+static int load_array_cancel(void *context, const struct fact *fact) {
+    struct daemon *daemon = context;
+
+    if (core_load_array_cancel(daemon->core, fact) < 0) {
+        log_error(&daemon->log, daemon->started_us,
+                  "array=%s event=cancel_unreadable action=\"the array goes on: cancel it again\"",
+                  fact->key);
+    }
+    return OK;
+}
+
 int daemon_load_queue(struct daemon *daemon, struct error *error) {
     struct load load = {.daemon = daemon};
     uint64_t damaged = 0;
@@ -226,6 +237,9 @@ int daemon_load_queue(struct daemon *daemon, struct error *error) {
     }
     if (r == OK) {
         r = queue_each_fact(daemon->queue, FACT_ARRAY, load_array, daemon, &damaged);
+    }
+    if (r == OK) {
+        r = queue_each_fact(daemon->queue, FACT_ARRAY_CANCEL, load_array_cancel, daemon, &damaged);
     }
     demand_classes_finish(&load.classes);
     demands_finish(&load.demands);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/ensure.h"
 #include "base/memory.h"
+#include "scheduler/arrays.h"
 #include "scheduler/lifecycle.h"
 #include "scheduler/preempting.h"
 #include "scheduler/runtimes.h"
@@ -44,6 +45,7 @@ static void tell(struct core *core) {
 /* Admitting changes the lists that the plan looked at: copy its outcome first. */
 static void admit(struct core *core) {
     size_t count = plan_start_count(core->plan);
+    size_t deferred = 0;
     uint64_t *ids = mem_alloc(count, sizeof *ids);
 
     for (size_t i = 0; i < count; i++) {
@@ -53,11 +55,15 @@ static void admit(struct core *core) {
         struct entry *entry = view_entry(core, ids[i]);
 
         ENSURE(entry != NULL);
-        attempt_admit(core, entry);
+        if (arrays_defer(core, entry)) {
+            deferred++;
+        } else {
+            attempt_admit(core, entry);
+        }
     }
     free(ids);
     /* What was admitted is charged already; only a full turn has to look again at once. */
-    core->pass_needed = count >= core->settings.starts_per_turn_max;
+    core->pass_needed = deferred > 0 || count >= core->settings.starts_per_turn_max;
 }
 
 static enum reason_code why_stopped(const struct core *core) {

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "scheduler/arrays.h"
 #include "scheduler/lifecycle.h"
 
 /* --- Who may be stopped ---------------------------------------------------------------------- */
@@ -77,7 +78,8 @@ void preempting_choose(struct core *core, const struct plan_input *input) {
         return;
     }
     count = find_victims(core, &victims);
-    if (count > 0 && plan_preempt(core->plan, input, victims, count, &preemption)) {
+    if (count > 0 && plan_preempt(core->plan, input, victims, count, &preemption) &&
+        !arrays_is_stopped(view_entry(core, preemption.job_id))) {
         chosen->job_id = preemption.job_id;
         chosen->victims =
             mem_grow(chosen->victims, preemption.victim_count, sizeof *chosen->victims);

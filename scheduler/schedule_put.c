@@ -343,8 +343,11 @@ static void trigger(struct core *core, struct schedule_entry *schedule, const st
                              runs->active[0]));
         return;
     }
-    if (requests_room(core) == 0) {
-        answer(core, event, ERR_FULL, "the queue is full; try again later");
+    if (requests_room(core) < schedules_jobs_of(schedule)) {
+        const char *never = schedules_too_long(core, schedule);
+
+        answer(core, event, ERR_FULL,
+               never != NULL ? never : "the queue has no room for it; try again later");
         return;
     }
     if (rule->overlap == SCHEDULE_REPLACE && active > 0) {

@@ -295,6 +295,17 @@ static bool may_catch_up(struct core *core) {
     return schedules->caught_up < core->settings.catch_up_per_s;
 }
 
+const char *schedules_too_long(struct core *core, const struct schedule_entry *schedule) {
+    const size_t jobs = schedules_jobs_of(schedule);
+
+    return jobs > core->settings.jobs_waiting_max
+               ? outbox_format(&core->outbox,
+                               "its %zu elements are more than the queue ever holds "
+                               "(limits.waitingJobs: %zu)",
+                               jobs, core->settings.jobs_waiting_max)
+               : NULL;
+}
+
 /* True: look on. False: not now; when is set. */
 static bool run(struct look *look) {
     struct core *core = look->core;
@@ -314,6 +325,10 @@ static bool run(struct look *look) {
         skip(look, SCHEDULE_SKIP_OVERLAP,
              outbox_format(&core->outbox, "job %" PRIu64 " is not over, and overlap is Forbid",
                            runs->active[0]));
+        return true;
+    }
+    if (schedules_too_long(core, schedule) != NULL) {
+        skip(look, SCHEDULE_SKIP_LIMIT, schedules_too_long(core, schedule));
         return true;
     }
     if (requests_room(core) < schedules_jobs_of(schedule)) {

@@ -101,6 +101,9 @@ void schedules_store(struct core *core, const struct schedule_entry *schedule);
 /* The jobs that a run is: of an array its elements. */
 size_t schedules_jobs_of(const struct schedule_entry *schedule);
 
+/* Why a run can never be made, however empty the queue is; NULL: it can. */
+const char *schedules_too_long(struct core *core, const struct schedule_entry *schedule);
+
 /* A job of it; verdict: it runs, or is skipped for that, as the text says. */
 uint64_t schedules_make(struct core *core, struct schedule_entry *schedule,
                         const struct occurrence *occurrence, enum schedule_verdict verdict,

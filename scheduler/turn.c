@@ -163,6 +163,7 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
     }
     view_settle(core);
     store_changed(core);
+    arrays_store(core);
     teams_store(core);
     lifecycle_forget(core);
     notices_tick(core);

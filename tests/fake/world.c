@@ -164,7 +164,8 @@ struct world {
     unsigned succeeded_mains[WORLD_JOBS_MAX + 1];
     uint64_t array_id; /* the latest; 0: none yet */
     uint64_t
-        made[WORLD_JOBS_MAX + 1];     /* of an array that is being made, by its first id; 0: none */
+        made[WORLD_JOBS_MAX + 1]; /* of an array that is being made, by its first id; 0: none */
+    bool cancelling[WORLD_JOBS_MAX + 1]; /* an array, by its first id: it is not done yet */
     bool settled[WORLD_JOBS_MAX + 1]; /* what it waited for had come, or could not, when it moved */
 };
 
@@ -780,6 +781,10 @@ static void commit(struct world *world, const struct turn *turn) {
         } else if ((change->kind == CHANGE_FACT_PUT || change->kind == CHANGE_FACT_DROP) &&
                    change->fact.kind == FACT_ARRAY) {
             store_array(world, change);
+        } else if ((change->kind == CHANGE_FACT_PUT || change->kind == CHANGE_FACT_DROP) &&
+                   change->fact.kind == FACT_ARRAY_CANCEL) {
+            world->cancelling[strtoull(change->fact.key, NULL, 10)] =
+                change->kind == CHANGE_FACT_PUT;
         } else if (is_learnt(change)) {
             store_learnt(world, change);
         }
@@ -1535,6 +1540,18 @@ static bool is_schedule_over(const struct world *world) {
            (core_schedule(world->core, "red/tick", &schedule) && !schedule.has_next);
 }
 
+static void load_cancellations(struct world *world) {
+    char key[24];
+    const struct fact fact = {.kind = FACT_ARRAY_CANCEL, .key = key};
+
+    for (uint64_t id = 1; id < world->next_id; id++) {
+        (void)snprintf(key, sizeof key, "%" PRIu64, id);
+        if (world->cancelling[id] && core_load_array_cancel(world->core, &fact) != OK) {
+            broken(world, "a cancellation can't be read", id);
+        }
+    }
+}
+
 static void start_core(struct world *world) {
     struct retry_settings retry;
 
@@ -1600,6 +1617,7 @@ static void start_core(struct world *world) {
             load_array(world, id);
         }
     }
+    load_cancellations(world);
     tell_everything(world);
 }
 

@@ -195,6 +195,10 @@ static void put_fact(struct scenario *scenario, const struct queue_change *chang
                        change->fact.value.array.made);
         return;
     }
+    if (change->fact.kind == FACT_ARRAY_CANCEL) {
+        buf_add_format(scenario->out, "> cancelling array %s\n", change->fact.key);
+        return;
+    }
     if (change->fact.kind == FACT_MEMORY) {
         buf_add_format(scenario->out, "> learnt %s driver=%" PRId64 " executors=%" PRId64 "\n",
                        change->fact.key, change->fact.value.memory.driver_bytes,

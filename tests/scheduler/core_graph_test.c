@@ -198,6 +198,111 @@ static void tell_pod(struct fixture *fixture, uint64_t id, enum pod_standing sta
     turn(fixture, events, 2);
 }
 
+/* With and without a limit of its own. */
+TEST(arrays__start_nothing_while_they_are_cancelled_or_held) {
+    static const struct {
+        const char *what;
+        const char *array;
+        enum event_kind kind;
+        size_t runs;
+    } rows[] = {
+        {"cancelled", "0-4999", EVENT_CANCEL, 8},
+        {"held", "0-4999", EVENT_HOLD, 8},
+        {"cancelled, of a limit", "0-4999%9", EVENT_CANCEL, 8},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct fixture fixture = make();
+        struct event order = {.kind = rows[i].kind, .token = 7, .job_id = 1, .whole = true};
+        const enum job_state end = rows[i].kind == EVENT_CANCEL ? JOB_CANCELLED : JOB_HELD;
+        unsigned turns = 0;
+
+        denied(&fixture);
+        submit(&fixture, "part", 5, "", rows[i].array, 5000);
+        CHECK_EQ(count_in(&fixture, JOB_SUBMITTING), rows[i].runs, rows[i].what);
+        turn(&fixture, &order, 1);
+        CHECK_EQ(fixture.turn.reply_count, 0, "it takes several turns");
+        while (fixture.turn.reply_count == 0 && ++turns < 100) {
+            CHECK_EQ(count_in(&fixture, JOB_SUBMITTING), rows[i].runs, "nothing more starts");
+            turn(&fixture, NULL, 0);
+        }
+        CHECK_EQ(count_in(&fixture, JOB_SUBMITTING), rows[i].runs, rows[i].what);
+        CHECK_EQ(count_in(&fixture, end), 5000 - rows[i].runs, rows[i].what);
+        finish(&fixture);
+    }
+}
+
+/* Another core, as the disk would have made it after that turn. */
+static struct fixture restarted(const struct fixture *fixture, const struct fact *fact) {
+    struct fixture again = make();
+    struct job job;
+
+    for (uint64_t id = 0; core_next_job(fixture->core, id, &job); id = job.id) {
+        if (core_new_id(again.core) <= job.id) {
+            core_destroy(again.core);
+            again.core = core_create(&(struct core_options){
+                .next_id = core_new_id(fixture->core),
+                .settings = {.starts_per_turn_max = 8,
+                             .start_timeout_us = INT64_MAX / 4,
+                             .history_age_us = INT64_MAX / 4,
+                             .history_count = 1000000,
+                             .jobs_waiting_max = 1000000},
+            });
+        }
+        core_load_job(again.core, &job, job_state_is_final(job.state) ? NULL : again.demand,
+                      core_attempt(fixture->core, job.id));
+    }
+    CHECK_OK(core_load_array_cancel(again.core, fact), "the order");
+    again.now = fixture->now;
+    return again;
+}
+
+static const struct queue_change *find_change(const struct fixture *fixture,
+                                              enum queue_change_kind kind, enum fact_kind fact) {
+    for (size_t i = 0; i < fixture->turn.change_count; i++) {
+        const struct queue_change *change = &fixture->turn.changes[i];
+
+        if (change->kind == kind && change->fact.kind == fact) {
+            return change;
+        }
+    }
+    return NULL;
+}
+
+/* FailJob, or a person: the client never hears of it then, and it is carried out all the same. */
+TEST(arrays__are_cancelled_to_the_end_after_a_crash) {
+    struct fixture fixture = make();
+    struct event cancel = {.kind = EVENT_CANCEL, .token = 8, .job_id = 1, .whole = true};
+    struct fixture again;
+    char key[16];
+    struct fact fact = {.kind = FACT_ARRAY_CANCEL, .key = key};
+    unsigned turns = 0;
+
+    submit(&fixture, "part", 5, "", "0-99", 100);
+    submit(&fixture, "part", 5, "", "0-4999", 5000);
+    turn(&fixture, &cancel, 1);
+    CHECK_EQ(fixture.turn.reply_count, 1, "a short one is cancelled at once");
+    CHECK(find_change(&fixture, CHANGE_FACT_PUT, FACT_ARRAY_CANCEL) == NULL, "nothing to keep");
+    cancel.job_id = 101;
+    turn(&fixture, &cancel, 1);
+    CHECK_EQ(count_in(&fixture, JOB_CANCELLED), 2100, "a part of the long one");
+    CHECK(find_change(&fixture, CHANGE_FACT_PUT, FACT_ARRAY_CANCEL) != NULL, "it is stored");
+    (void)snprintf(key, sizeof key, "%s",
+                   find_change(&fixture, CHANGE_FACT_PUT, FACT_ARRAY_CANCEL)->fact.key);
+    CHECK_STR(key, "101", "by its first element");
+    again = restarted(&fixture, &fact);
+    denied(&again);
+    while (find_change(&again, CHANGE_FACT_DROP, FACT_ARRAY_CANCEL) == NULL && ++turns < 10) {
+        CHECK_EQ(count_in(&again, JOB_SUBMITTING), 0, "nothing of it starts");
+        turn(&again, NULL, 0);
+    }
+    CHECK_EQ(count_in(&again, JOB_CANCELLED), 5100, "all of it");
+    turn(&again, NULL, 0);
+    CHECK(find_change(&again, CHANGE_FACT_DROP, FACT_ARRAY_CANCEL) == NULL, "dropped once");
+    finish(&again);
+    finish(&fixture);
+}
+
 TEST(arrays__try_again_the_elements_that_failed) {
     struct fixture fixture = make();
     struct event retry = {.kind = EVENT_RETRY,

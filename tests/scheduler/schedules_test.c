@@ -267,6 +267,65 @@ TEST_WITHIN(schedules__deal_with_each_occurrence_once, 120) {
     }
 }
 
+/* --- Arrays that are too long -------------------------------------------------------------------- */
+
+/* As many as ever may wait, and one more. */
+TEST(schedules__skip_an_array_that_the_queue_could_never_hold) {
+    static const struct {
+        const char *what;
+        uint64_t elements;
+        enum job_state want;
+        size_t want_jobs;
+    } rows[] = {
+        {"as many as may wait", 100, JOB_QUEUED, 100},
+        {"one more than ever may", 101, JOB_SKIPPED, 1},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct story story = {.zone = "UTC", .cron = "0 * * * *", .now = {0, 1}};
+        struct schedule_event trigger = {.action = SCHEDULE_TRIGGER, .key = "a/s"};
+        struct event triggered = {.kind = EVENT_SCHEDULE, .token = 5, .schedule = trigger};
+        struct event event = {.kind = EVENT_SUBMIT,
+                              .submit = {.schedule_count = 1, .submitter = "ann"}};
+        struct core_schedule schedule;
+        struct new_schedule made;
+        struct turn turn;
+
+        story.rule = (struct schedule){.from_civil_s = SCHEDULE_ANY_CIVIL,
+                                       .until_civil_s = SCHEDULE_ANY_CIVIL};
+        story.now.now_us = INT64_C(1795384800) * US;
+        story.demand = demand_create();
+        demand_settle(story.demand);
+        made = definition(&story);
+        made.job.array = rows[i].elements == 100 ? "0-99" : "0-100";
+        made.job.element_count = rows[i].elements;
+        event.submit.schedules = &made;
+        story.core = core_create(
+            &(struct core_options){.next_id = 1,
+                                   .seed = 1,
+                                   .settings = {.jobs_waiting_max = 100,
+                                                .history_age_us = DAY * INT64_C(1000000),
+                                                .history_count = 1000}});
+        scheduler_turn(story.core, story.now, &event, 1, &turn);
+        go_to(&story, story.now.now_us + 61 * INT64_C(60) * US);
+        for (int turns = 0; turns < 5; turns++) {
+            scheduler_turn(story.core, story.now, NULL, 0, &turn);
+        }
+        CHECK_EQ(core_counts(story.core).jobs[rows[i].want], rows[i].want_jobs, rows[i].what);
+        CHECK(core_schedule(story.core, "a/s", &schedule), "it is there");
+        CHECK_EQ(schedule.state.runs, rows[i].want == JOB_QUEUED, "runs");
+        CHECK_EQ(schedule.state.skipped, rows[i].want == JOB_SKIPPED, "and skips");
+        scheduler_turn(story.core, story.now, &triggered, 1, &turn);
+        CHECK_EQ(turn.replies[0].code, ERR_FULL, "and by hand it is refused, with the reason");
+        CHECK((strstr(turn.replies[0].text, "limits.waitingJobs") != NULL) ==
+                  (rows[i].want == JOB_SKIPPED),
+              turn.replies[0].text);
+        core_destroy(story.core);
+        zone_destroy(made.zone);
+        demand_destroy(story.demand);
+    }
+}
+
 /* --- What they cost -------------------------------------------------------------------------- */
 
 #define MANY 10000
