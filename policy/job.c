@@ -106,3 +106,20 @@ enum job_state job_move(enum job_state from, enum job_state to) {
     ENSURE(job_may_move(from, to));
     return to;
 }
+
+void job_user(const char *submitter, char out_user[LIMIT_NAME_BYTES + 1]) {
+    const char *open = strrchr(submitter, '(');
+    const char *colon = strchr(submitter, ':');
+    size_t length;
+
+    if (open != NULL && submitter[strlen(submitter) - 1] == ')' && open[1] != ')') {
+        length = strlen(open) - 2;
+        submitter = open + 1;
+    } else {
+        submitter = colon != NULL && colon[1] != '\0' ? colon + 1 : submitter;
+        length = strlen(submitter);
+    }
+    length = length < LIMIT_NAME_BYTES ? length : LIMIT_NAME_BYTES;
+    memcpy(out_user, submitter, length);
+    out_user[length] = '\0';
+}

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "policy/window.h"
 
 /* name, text shown to people and stored in JSON */
@@ -185,6 +186,9 @@ struct job {
 };
 
 #define JOB_TTL_NEVER UINT32_MAX
+
+/* "uid:1000(alice)" is alice, "token:airflow" airflow: who it is, however the door was passed. */
+void job_user(const char *submitter, char out_user[LIMIT_NAME_BYTES + 1]);
 
 /* The new state; an illegal transition is our bug (ENSURE). */
 enum job_state job_move(enum job_state from, enum job_state to);

@@ -1,8 +1,10 @@
 #include "policy/resources.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/ensure.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -92,6 +94,54 @@ void resource_print(const struct resource_names *names, size_t kind, int64_t amo
     } else {
         quantity_print_units(amount, out_text);
     }
+}
+
+char *resources_write(const struct resource_names *names, const struct resources *amounts,
+                      uint16_t kinds) {
+    struct buf text;
+
+    buf_init(&text, SIZE_MAX);
+    for (size_t i = 0; i < kind_count(names); i++) {
+        if ((kinds & RESOURCE_BIT(i)) != 0 && amounts->amount[i] != 0) {
+            buf_add_format(&text, "%s%s=%" PRId64, text.bytes > 0 ? "," : "",
+                           resource_name(names, i), amounts->amount[i]);
+        }
+    }
+    return buf_take_text(&text);
+}
+
+/* Of one of them. */
+static int read_amount(struct resource_names *names, char *text, struct resources *amounts) {
+    char *equals = strchr(text, '=');
+    int64_t amount;
+    size_t kind;
+    int r = ERR_INVALID;
+
+    if (equals != NULL && text_parse_int64(equals + 1, &amount) == OK) {
+        *equals = '\0';
+        r = resource_intern(names, text, &kind);
+    }
+    if (r == OK) {
+        amounts->amount[kind] = amount;
+    }
+    return r;
+}
+
+int resources_read(struct resource_names *names, const char *text, struct resources *amounts) {
+    struct resources read = *amounts;
+    char *copy = mem_copy_text(text);
+    char *rest = NULL;
+    int r = OK;
+
+    for (char *one = strtok_r(copy, ",", &rest); one != NULL && r == OK;
+         one = strtok_r(NULL, ",", &rest)) {
+        r = read_amount(names, one, &read);
+    }
+    free(copy);
+    if (r == OK) {
+        *amounts = read;
+    }
+    return r;
 }
 
 int64_t amount_add(int64_t a, int64_t b) {

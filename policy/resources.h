@@ -62,6 +62,15 @@ int resource_parse(const struct resource_names *names, size_t kind, const char *
 void resource_print(const struct resource_names *names, size_t kind, int64_t amount,
                     char out_text[QUANTITY_BYTES_MAX]);
 
+/* All that is not zero of some kinds, in their own units:
+ * "ephemeral-storage=1024,nvidia.com/gpu=2". The text is the caller's to free. */
+char *resources_write(const struct resource_names *names, const struct resources *amounts,
+                      uint16_t kinds) MUST_CHECK;
+
+/* Such a text read, beside what is in *amounts. ERR_INVALID, ERR_FULL as with resource_intern(). */
+int resources_read(struct resource_names *names, const char *text,
+                   struct resources *amounts) MUST_CHECK;
+
 /* Saturating arithmetic on amounts. */
 int64_t amount_add(int64_t a, int64_t b);
 int64_t amount_subtract(int64_t a, int64_t b);

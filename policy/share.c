@@ -135,6 +135,7 @@ static struct share_tree_node *need_user(struct share *share, const char *team, 
 
         node = add_node(share, user, key_of(team, user));
         node->is_user = true;
+        node->since_us = share->latest_us;
         attach(share, node, parent->index);
     }
     return node;
@@ -215,14 +216,33 @@ static bool is_needed(const struct share_tree_node *node) {
            node->waiting_jobs > 0 || node->is_listed;
 }
 
+/* The next to nothing that a user used is of no team any more: sums stay sums. */
+static void take_away(struct share *share, struct share_tree_node *user, int64_t now_us) {
+    uint32_t index = user->index;
+
+    share_rebase(share, user, now_us);
+    while (index != SHARE_ROOT) {
+        struct share_tree_node *above = share->nodes[share->nodes[index]->parent];
+
+        share_rebase(share, above, now_us);
+        for (size_t i = 0; i < RESOURCE_KIND_MAX; i++) {
+            above->used[i] -= user->used[i];
+        }
+        index = above->index;
+    }
+}
+
 /* First the record goes, then the node. */
 static void sweep_node(struct share *share, struct share_tree_node *node, int64_t now_us) {
     if (is_needed(node) || share_used_something(share, node, now_us)) {
         return;
     }
-    if (node->taken_us != 0) {
+    if (node->is_stored) {
         share_note_changed(share, node);
     } else {
+        if (node->is_user) {
+            take_away(share, node, now_us);
+        }
         remove_node(share, node);
     }
 }
@@ -395,7 +415,10 @@ void share_configure(struct share *share, const struct share_settings *settings,
     forget_settings(share);
     forget_node_settings(share, now_us);
     ENSURE(settings->half_life_us > 0);
-    share->half_life_us = (double)settings->half_life_us;
+    if ((int64_t)share->half_life_us != settings->half_life_us) {
+        share->half_life_us = (double)settings->half_life_us;
+        share_doubt(share);
+    }
     for (size_t i = 0; i < settings->team_count; i++) {
         configure_team(share, &settings->teams[i]);
     }

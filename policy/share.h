@@ -136,14 +136,41 @@ uint32_t share_find(const struct share *share, const char *team, const char *use
 /* --- The books ------------------------------------------------------------------------------- */
 
 /* A job of the node starts to hold what its gang requests, or gives it back (times -1). Its
- * namespace has an index, which is the ledger's, and a name. O(depth of the tree). */
+ * namespace has an index, which is the ledger's, and a name. Returns the instant of that, which is
+ * later than now_us if the clock was set back. O(depth of the tree). */
 struct share_charge {
     uint32_t node;
     size_t namespace_index;
     const struct resources *requests;
 };
-void share_charge(struct share *share, const struct share_charge *charge, int times,
-                  int64_t now_us);
+int64_t share_charge(struct share *share, const struct share_charge *charge, int times,
+                     int64_t now_us);
+
+/* Of each user there are two accounts, so that one can be checked by the other. `used` follows what
+ * runs; `carried` is the part of it that is of charges which nobody remembers one by one any more.
+ * At any instant
+ *
+ *     used = carried + the sum over the charges that are remembered
+ *
+ * where those before since_us do not count: carried began with all that was used until then. */
+struct share_past {
+    uint32_t node;
+    const struct resources *requests;
+    int64_t from_us; /* as share_charge() returned them */
+    int64_t to_us;
+};
+
+/* A charge that is over is being forgotten. */
+void share_carry(struct share *share, const struct share_past *past, int64_t now_us);
+
+/* Some charges are not known: with the next share_settle() each user's accounts begin anew, with
+ * all that was used until then. Another half-life has the same effect. */
+void share_doubt(struct share *share);
+
+/* The instant at which the books would take a change now: never before the latest one, which may
+ * also be one from before the start. */
+int64_t share_instant(const struct share *share, int64_t now_us);
+void share_reach(struct share *share, int64_t at_us);
 
 /* The same of a waiting submission; requests are not looked at. */
 void share_wait(struct share *share, const struct share_charge *charge, int times);
@@ -212,16 +239,16 @@ struct share_record {
     const char *team;
     const char *user;
     int64_t at_us;
-    bool gone; /* nothing is left to store */
+    int64_t since_us;
+    int64_t half_life_us; /* 0: not known, nor is what is carried */
+    bool gone;            /* nothing is left to store */
     double used[RESOURCE_KIND_MAX];
+    double carried[RESOURCE_KIND_MAX];
 };
 
-/* The next user that changed since it was taken, if that was at or before before_us; false: no
- * more now. Between two changes a record stays good: used follows from it. */
-bool share_take_changed(struct share *share, int64_t before_us, int64_t now_us,
-                        struct share_record *out_record);
-
-bool share_has_changed(const struct share *share); /* now or later, there is something to take */
+/* A user that changed since it was taken; false: no more. Between two changes a record stays good:
+ * used follows from it. */
+bool share_take_changed(struct share *share, int64_t now_us, struct share_record *out_record);
 
 /* At start, before the jobs that run are charged (with now_us 0: they ran already at the record's
  * instant); then share_settle() once. Several of one user add up. */

@@ -4,45 +4,19 @@
 
 #include "base/ensure.h"
 #include "base/memory.h"
+#include "policy/decay.h"
 #include "policy/share_tree.h"
 
-#define LN_2              0.69314718055994530942
-#define SERIES_TERMS      20
-#define SERIES_NEAR       0.01 /* below this part of a half-life so many are enough: */
-#define SERIES_TERMS_NEAR 7
-#define HALVINGS_MAX      1000.0
-#define VERIFY_PART_MAX   1e-6
-
-/* 2^-x, x >= 0, with nothing but IEEE sums and products, which give the same on every machine. */
-static double half_power(double x) {
-    double whole;
-    double sum = 1;
-    double y;
-    int terms;
-
-    if (x >= HALVINGS_MAX) {
-        return 0;
-    }
-    whole = floor(x);
-    y = -(x - whole) * LN_2;
-    terms = x < SERIES_NEAR ? SERIES_TERMS_NEAR : SERIES_TERMS;
-    for (int i = terms; i > 0; i--) {
-        sum = 1 + y * sum / i;
-    }
-    return ldexp(sum, -(int)whole);
-}
+#define VERIFY_PART_MAX 1e-6
 
 /* To a clock that was set back, the books stand still until it has caught up. */
-static int64_t instant(const struct share *share, int64_t now_us) {
+int64_t share_instant(const struct share *share, int64_t now_us) {
     return now_us > share->latest_us ? now_us : share->latest_us;
 }
 
 static double factor(const struct share *share, const struct share_tree_node *node,
                      int64_t now_us) {
-    now_us = instant(share, now_us);
-    return now_us > node->used_us
-               ? half_power((double)(now_us - node->used_us) / share->half_life_us)
-               : 1;
+    return decay_left(share_instant(share, now_us) - node->used_us, share->half_life_us);
 }
 
 void share_decay(const struct share *share, const struct share_tree_node *node, int64_t now_us,
@@ -57,26 +31,30 @@ void share_decay(const struct share *share, const struct share_tree_node *node, 
 }
 
 void share_rebase(const struct share *share, struct share_tree_node *node, int64_t now_us) {
+    const double left = factor(share, node, now_us);
     double used[RESOURCE_KIND_MAX];
 
-    now_us = instant(share, now_us);
+    now_us = share_instant(share, now_us);
     if (now_us == node->used_us) {
         return;
     }
     share_decay(share, node, now_us, used);
     memcpy(node->used, used, sizeof used);
+    for (size_t i = 0; i < RESOURCE_KIND_MAX; i++) {
+        node->carried[i] *= left;
+    }
     node->used_us = now_us;
 }
 
 /* --- Changes --------------------------------------------------------------------------------- */
 
-void share_charge(struct share *share, const struct share_charge *charge, int times,
-                  int64_t now_us) {
+int64_t share_charge(struct share *share, const struct share_charge *charge, int times,
+                     int64_t now_us) {
     struct share_space *space = &share->spaces[charge->namespace_index];
     uint32_t index = charge->node;
 
     ENSURE(charge->namespace_index < share->space_count);
-    share->latest_us = instant(share, now_us);
+    share->latest_us = share_instant(share, now_us);
     space->running_jobs += times;
     resources_add_times(&space->running, charge->requests, times);
     share_note_changed(share, share->nodes[index]);
@@ -90,10 +68,31 @@ void share_charge(struct share *share, const struct share_charge *charge, int ti
         resources_add_times(&node->running, charge->requests, times);
         ENSURE(node->running_jobs >= 0);
         if (index == SHARE_ROOT) {
-            return;
+            return node->used_us;
         }
         index = node->parent;
     }
+}
+
+void share_carry(struct share *share, const struct share_past *past, int64_t now_us) {
+    struct share_tree_node *node = share->nodes[past->node];
+    const int64_t from_us = past->from_us > node->since_us ? past->from_us : node->since_us;
+    double part;
+
+    share_rebase(share, node, now_us);
+    part = decay_held(from_us, past->to_us, node->used_us, share->half_life_us);
+    for (size_t i = 0; i < RESOURCE_KIND_MAX; i++) {
+        node->carried[i] += part * (double)past->requests->amount[i];
+    }
+    share_note_changed(share, node);
+}
+
+void share_reach(struct share *share, int64_t at_us) {
+    share->latest_us = share_instant(share, at_us);
+}
+
+void share_doubt(struct share *share) {
+    share->is_doubted = true;
 }
 
 void share_wait(struct share *share, const struct share_charge *charge, int times) {
@@ -312,36 +311,31 @@ void share_note_changed(struct share *share, struct share_tree_node *node) {
 }
 
 static void make_record(const struct share *share, const struct share_tree_node *node,
-                        int64_t now_us, struct share_record *out_record) {
+                        struct share_record *out_record) {
     *out_record = (struct share_record){
         .team = share->nodes[node->parent]->name,
         .user = node->name,
-        .at_us = instant(share, now_us),
-        .gone = node->running_jobs == 0 && !share_used_something(share, node, now_us),
+        .at_us = node->used_us,
+        .since_us = node->since_us,
+        .half_life_us = (int64_t)share->half_life_us,
+        .gone = node->running_jobs == 0 && !share_used_something(share, node, node->used_us),
     };
-    share_decay(share, node, now_us, out_record->used);
+    memcpy(out_record->used, node->used, sizeof node->used);
+    memcpy(out_record->carried, node->carried, sizeof node->carried);
 }
 
-bool share_take_changed(struct share *share, int64_t before_us, int64_t now_us,
-                        struct share_record *out_record) {
-    for (size_t i = 0; i < share->changed_count; i++) {
-        struct share_tree_node *node = share->nodes[share->changed[i]];
+bool share_take_changed(struct share *share, int64_t now_us, struct share_record *out_record) {
+    struct share_tree_node *node;
 
-        if (node->taken_us <= before_us) {
-            share->changed_count--;
-            memmove(&share->changed[i], &share->changed[i + 1],
-                    (share->changed_count - i) * sizeof *share->changed);
-            node->is_listed = false;
-            make_record(share, node, now_us, out_record);
-            node->taken_us = out_record->gone ? 0 : now_us;
-            return true;
-        }
+    if (share->changed_count == 0) {
+        return false;
     }
-    return false;
-}
-
-bool share_has_changed(const struct share *share) {
-    return share->changed_count > 0;
+    node = share->nodes[share->changed[--share->changed_count]];
+    node->is_listed = false;
+    share_rebase(share, node, now_us);
+    make_record(share, node, out_record);
+    node->is_stored = !out_record->gone;
+    return true;
 }
 
 void share_restore(struct share *share, const struct share_record *record) {
@@ -350,24 +344,41 @@ void share_restore(struct share *share, const struct share_record *record) {
 
     for (size_t i = 0; i < RESOURCE_KIND_MAX; i++) {
         node->used[i] += record->used[i];
+        node->carried[i] += record->carried[i];
     }
     node->used_us = record->at_us;
-    share->latest_us = instant(share, record->at_us);
-    node->taken_us = record->at_us;
+    node->since_us = record->since_us;
+    share->latest_us = share_instant(share, record->at_us);
+    node->is_stored = true;
+    if (record->half_life_us != (int64_t)share->half_life_us) {
+        share_doubt(share);
+    }
     share_drop(share, index);
+}
+
+static void settle_user(struct share *share, struct share_tree_node *node, int64_t now_us) {
+    if (node->used_us == 0) { /* Nothing is known of the past. */
+        node->used_us = node->since_us = share_instant(share, now_us);
+    }
+    share_rebase(share, node, now_us);
+    if (share->is_doubted) {
+        memcpy(node->carried, node->used, sizeof node->used);
+        node->since_us = node->used_us;
+        share_note_changed(share, node);
+    }
 }
 
 /* Teams' numbers from their users', below one node. */
 static void settle(struct share *share, struct share_tree_node *node, int64_t now_us) {
     if (node->is_user) {
-        share_rebase(share, node, now_us);
+        settle_user(share, node, now_us);
         return;
     }
     node->running_jobs = 0;
     node->waiting_jobs = 0;
     node->running = (struct resources){{0}};
     memset(node->used, 0, sizeof node->used);
-    node->used_us = instant(share, now_us);
+    node->used_us = share_instant(share, now_us);
     for (size_t i = 0; i < node->child_count; i++) {
         struct share_tree_node *child = share->nodes[node->children[i]];
 
@@ -383,6 +394,7 @@ static void settle(struct share *share, struct share_tree_node *node, int64_t no
 
 void share_settle(struct share *share, int64_t now_us) {
     settle(share, share->nodes[SHARE_ROOT], now_us);
+    share->is_doubted = false;
 }
 
 static void verify_node(const struct share *share, const struct share_tree_node *node,

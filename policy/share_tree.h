@@ -23,8 +23,10 @@ struct share_tree_node {
     struct resources running;
     int64_t used_us; /* the instant of `used` */
     double used[RESOURCE_KIND_MAX];
-    bool is_listed;   /* of a user: among those that changed since their record was taken */
-    int64_t taken_us; /* when that was; 0: nothing is stored */
+    double carried[RESOURCE_KIND_MAX]; /* of a user, at the same instant; see share.h */
+    int64_t since_us;
+    bool is_listed; /* of a user: among those that changed since their record was taken */
+    bool is_stored; /* there is a record */
 };
 
 /* A namespace's own books. */
@@ -51,7 +53,8 @@ struct share {
     struct map namespace_limits;    /* struct share_limits, owned */
     struct share_space *spaces;     /* by index */
     size_t space_count;
-    uint32_t *changed; /* users, the oldest change first */
+    bool is_doubted;   /* the books begin anew at the next share_settle() */
+    uint32_t *changed; /* users */
     size_t changed_count;
     size_t changed_room;
 };

@@ -35,6 +35,9 @@ struct attempt {
     uint32_t pods;
     int64_t driver_memory_bytes; /* of one such pod; of a plain pod its own */
     int64_t executor_memory_bytes;
+    int64_t charged_us;   /* its user's usage grew by the gang from then on; 0: it never did */
+    int64_t uncharged_us; /* until then; 0: it still does */
+    const char *charge;   /* what of the gang is not cpu, memory or pods: resources_write() */
 };
 
 /* Something that happened to a job, with its cause and arithmetic. */

@@ -1,10 +1,17 @@
 #include "queue/fact.h"
 
+#include <math.h>
+
 #include "base/ensure.h"
+
+#define AMOUNT_PARTS 1e9
 
 static const struct field usage_fields[] = {
     FIELD(1, FIELD_I64, struct fact_usage, updated_us),
-    FIELD_LIST(2, struct fact_usage, amounts, count, FACT_SERIES_MAX),
+    FIELD_LIST(2, struct fact_usage, amounts, count, FACT_USAGE_MAX),
+    FIELD_LIST(3, struct fact_usage, carried, carried_count, FACT_USAGE_MAX),
+    FIELD_TIME(4, struct fact_usage, since_us, updated_us, 0),
+    FIELD(5, FIELD_I64, struct fact_usage, half_life_us),
 };
 
 static const struct field runs_fields[] = {
@@ -143,4 +150,17 @@ const struct field_table *fact_fields(enum fact_kind kind) {
         return &array_cancel_table;
     }
     return NULL;
+}
+
+double fact_amount(const int64_t *numbers, uint32_t count, size_t kinds, size_t kind) {
+    const double whole = kind < count ? (double)numbers[kind] : 0;
+
+    return whole + (kinds + kind < count ? (double)numbers[kinds + kind] / AMOUNT_PARTS : 0);
+}
+
+void fact_set_amount(int64_t *numbers, size_t kinds, size_t kind, double amount) {
+    const double whole = floor(amount);
+
+    numbers[kind] = (int64_t)whole;
+    numbers[kinds + kind] = (int64_t)((amount - whole) * AMOUNT_PARTS);
 }

@@ -11,6 +11,7 @@
 #define QUEUE_FACT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "policy/blame.h" /* which jobs a node failed; its name as the key */
@@ -18,13 +19,25 @@
 #include "queue/fields.h"
 
 #define FACT_SERIES_MAX 32
+#define FACT_USAGE_MAX  8
 
-/* What a team (its path as the key) has used, decayed up to an instant. */
+/* What a user has used, and what of it is carried, decayed up to an instant: see
+ * policy/share.h. Under "team/user" are the fixed kinds of resources, under
+ * "team/user<tab>resource" is an extended one, in thousandths. */
 struct fact_usage {
     int64_t updated_us;
     uint32_t count;
-    int64_t amounts[FACT_SERIES_MAX];
+    int64_t amounts[FACT_USAGE_MAX];
+    uint32_t carried_count;
+    int64_t carried[FACT_USAGE_MAX];
+    int64_t since_us;     /* charges before it do not count beside what is carried */
+    int64_t half_life_us; /* 0: what is carried is not known */
 };
+
+/* The amount of a kind in such a list of so many kinds: whole numbers come first, and then, to a
+ * billionth, what is to be added to them. A list has twice as many numbers as kinds. */
+double fact_amount(const int64_t *numbers, uint32_t count, size_t kinds, size_t kind);
+void fact_set_amount(int64_t *numbers, size_t kinds, size_t kind, double amount);
 
 /* How long jobs of one name ran that succeeded, the latest last; namespace/name as the key. */
 struct fact_runs {

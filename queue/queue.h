@@ -154,7 +154,8 @@ int queue_get_stats(struct queue *queue, struct queue_stats *out_stats) MUST_CHE
 
 /* Check every record of every table, and what they say of each other: each job's spec, attempts and
  * events, that its history is one the life cycle allows, how many jobs share a spec, which ids were
- * given. Calls back with a line for each thing that is wrong. O(everything). */
+ * given, that what users used is what they were charged. Calls back with a line for each thing that
+ * is wrong. O(everything). */
 int queue_verify_all(struct queue *queue, void (*problem)(void *context, const char *text),
                      void *context, uint64_t *out_problems) MUST_CHECK;
 

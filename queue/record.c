@@ -103,7 +103,7 @@ static const struct field exported_fields[] = {JOB_OWN_ROWS, JOB_OWN_ROWS_2, JOB
 
 _Static_assert(offsetof(struct stored_job, job) == 0, "rows of a job fit a stored one");
 
-/* Next tag: 18. */
+/* Next tag: 21. */
 static const struct field attempt_fields[] = {
     FIELD(1, FIELD_I64, struct attempt, admitted_us),
     FIELD(2, FIELD_TEXT, struct attempt, pod_name),
@@ -121,6 +121,9 @@ static const struct field attempt_fields[] = {
     FIELD(15, FIELD_U32, struct attempt, pods),
     FIELD(16, FIELD_I64, struct attempt, driver_memory_bytes),
     FIELD(17, FIELD_I64, struct attempt, executor_memory_bytes),
+    FIELD_TIME(18, struct attempt, charged_us, admitted_us, 0),
+    FIELD_TIME(19, struct attempt, uncharged_us, charged_us, 0),
+    FIELD(20, FIELD_TEXT, struct attempt, charge),
 };
 
 /* Next tag: 6. */

@@ -9,6 +9,7 @@
 #include "queue/record.h"
 #include "queue/shelf.h"
 #include "queue/store.h"
+#include "queue/usage_check.h"
 
 #define PROBLEM_BYTES 512
 
@@ -18,6 +19,7 @@ struct verify {
     void (*problem)(void *context, const char *text);
     void *context;
     uint64_t problems;
+    struct usage_check *usage;
     struct map users[SHELF_COUNT]; /* number -> how many jobs refer to it, as the pointer's value */
 };
 
@@ -63,6 +65,9 @@ struct history {
 static int check_attempt(void *context, const struct attempt *attempt) {
     struct history *history = context;
 
+    if (attempt->number == history->job->attempt) {
+        usage_check_add_attempt(history->verify->usage, history->job, attempt);
+    }
     history->attempts++;
     if (history->job->retry.always && history->attempts == 1) {
         history->attempts = attempt->number; /* What was before is forgotten. */
@@ -153,7 +158,7 @@ static void count_users(struct verify *verify, const struct queue_job *stored) {
     count_user(verify, SHELF_DEMANDS, stored->demand);
 }
 
-static void on_shelf_problem(void *context, const char *text) {
+static void on_problem(void *context, const char *text) {
     complain(context, "%s", text);
 }
 
@@ -164,7 +169,7 @@ static int check_shelves(struct verify *verify) {
         r = shelf_verify(verify->queue, &(struct shelf_check){.shelf = (enum shelf)i,
                                                               .users_of = users_of,
                                                               .users = &verify->users[i],
-                                                              .problem = on_shelf_problem,
+                                                              .problem = on_problem,
                                                               .context = verify});
     }
     return r;
@@ -259,6 +264,13 @@ static void check_fact_record(struct verify *verify, MDB_val key, MDB_val val) {
     }
 }
 
+static int take_usage(void *context, const struct fact *fact) {
+    const struct verify *verify = context;
+
+    usage_check_add_fact(verify->usage, fact);
+    return OK;
+}
+
 static void check_meta_record(struct verify *verify, MDB_val key, MDB_val val) {
     if (!meta_is_whole(key, val)) {
         complain(verify, "the queue's own record: %.*s is damaged", (int)key.mv_size,
@@ -277,10 +289,14 @@ static const struct {
 
 int queue_verify_all(struct queue *queue, void (*problem)(void *context, const char *text),
                      void *context, uint64_t *out_problems) {
-    struct verify verify = {.queue = queue, .problem = problem, .context = context};
+    struct verify verify = {
+        .queue = queue, .problem = problem, .context = context, .usage = usage_check_create()};
     uint64_t damaged = 0;
     int r = store_begin_read(queue, &verify.txn);
 
+    if (r == OK) {
+        r = queue_each_fact(queue, FACT_USAGE, take_usage, &verify, &damaged);
+    }
     if (r == OK) {
         r = queue_each_stored(queue, check_job, &verify, &damaged);
     }
@@ -290,9 +306,13 @@ int queue_verify_all(struct queue *queue, void (*problem)(void *context, const c
     if (r == OK) {
         r = check_shelves(&verify);
     }
+    if (r == OK) {
+        usage_check_tell(verify.usage, on_problem, &verify);
+    }
     for (size_t i = 0; i < SHELF_COUNT; i++) {
         map_finish(&verify.users[i]);
     }
+    usage_check_destroy(verify.usage);
     if (r == OK) {
         *out_problems = verify.problems;
     }

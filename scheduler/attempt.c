@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "scheduler/charges.h"
 #include "scheduler/news.h"
 #include "scheduler/retrying.h"
 #include "scheduler/runtimes.h"
@@ -41,6 +42,7 @@ static struct run *new_run(struct core *core, struct entry *entry) {
                                     .node = old.node,
                                     .message = old.message,
                                     .cause = old.cause,
+                                    .charge = old.charge,
                                     .admitted_us = core->instant.now_us,
                                     .exit_code = -1}};
     run_set_text(&run->attempt.pod_name, "");
@@ -63,11 +65,7 @@ void attempt_start(struct core *core, struct entry *entry) {
     entry->run->start_may_exist = true;
 }
 
-/* What the attempt takes from now until its end: its price. */
-static void note_reserved(struct attempt *attempt, const struct demand *demand) {
-    attempt->cpu_milli = demand->requests.amount[RESOURCE_CPU];
-    attempt->memory_bytes = demand->requests.amount[RESOURCE_MEMORY];
-    attempt->pods = (uint32_t)demand->requests.amount[RESOURCE_PODS];
+static void note_pod_memory(struct attempt *attempt, const struct demand *demand) {
     for (size_t i = 0; i < demand->group_count; i++) {
         const struct pod_group *group = &demand->groups[i];
         int64_t *of_one = group->role == POD_ROLE_EXECUTOR ? &attempt->executor_memory_bytes
@@ -110,8 +108,10 @@ void attempt_admit(struct core *core, struct entry *entry) {
     course->alarms &= ~(uint32_t)ALARM_RUNTIME;
     course->close_us = gate_close_us(entry->shape->gate, &course->at_close);
     view_reserve(core, entry);
+    charges_forget(core, entry);
     entry->run = new_run(core, entry);
-    note_reserved(&entry->run->attempt, entry->shape->applied);
+    note_pod_memory(&entry->run->attempt, entry->shape->applied);
+    charges_begin(core, entry);
     view_run_changed(core, entry);
     core->counts.admissions++;
     lifecycle_move(core, entry, JOB_SUBMITTING, "admitted", text);
@@ -142,11 +142,11 @@ static void end_attempt(struct core *core, struct entry *entry, enum failure fai
     view_run_changed(core, entry);
     /* Its driver may still make executors, or have made some that the watch has not shown: while
      * its pod lives, their places are not free. pods.c gives them back. */
+    charges_end(core, entry);
     if (lifecycle_has_live_pod(entry)) {
-        view_release_charge(core, entry);
         ledger_expect(core->ledger, entry->id, &(struct ledger_stay){.is_leaving = true});
     } else {
-        view_release(core, entry);
+        ledger_release(core->ledger, entry->id);
     }
 }
 

@@ -9,6 +9,7 @@
 #include "policy/runtime_history.h"
 #include "scheduler/blamed.h"
 #include "scheduler/breakers.h"
+#include "scheduler/charges.h"
 #include "scheduler/learnt.h"
 #include "scheduler/view.h"
 
@@ -128,12 +129,13 @@ static struct run *load_run(const struct attempt *attempt) {
 
     run->attempt = *attempt;
     run->attempt.pod_name = run->attempt.pod_uid = run->attempt.node = run->attempt.message = NULL;
-    run->attempt.cause = NULL;
+    run->attempt.cause = run->attempt.charge = NULL;
     run_set_text(&run->attempt.pod_name, attempt->pod_name);
     run_set_text(&run->attempt.pod_uid, attempt->pod_uid);
     run_set_text(&run->attempt.node, attempt->node);
     run_set_text(&run->attempt.message, attempt->message);
     run_set_text(&run->attempt.cause, attempt->cause);
+    run_set_text(&run->attempt.charge, attempt->charge);
     run->start_may_exist = true; /* We may have died between asking and hearing. */
     return run;
 }
@@ -153,6 +155,7 @@ void core_load_job(struct core *core, const struct job *job, struct demand *dema
             view_reserve(core, entry);
         }
     }
+    charges_load(core, entry);
     if (job_state_is_final(job->state)) {
         view_note_finished(core, job->id);
     }

@@ -59,6 +59,9 @@ void core_load_job(struct core *core, const struct job *job, struct demand *dema
  * it is left out. */
 int core_load_usage(struct core *core, const struct fact *fact) MUST_CHECK;
 
+/* Records of jobs or attempts are lost, and with them what users were charged for. */
+void core_doubt_usage(struct core *core);
+
 /* The same for what runs of a name took (FACT_RUNS). ERR_CORRUPT, ERR_FULL: it is left out. */
 int core_load_runs(struct core *core, const struct fact *fact) MUST_CHECK;
 

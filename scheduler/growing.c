@@ -94,7 +94,7 @@ static const struct spec *spec_of(struct core *core, const struct spec *like, in
 static void hold(struct core *core, struct growth *growth, const struct job *job) {
     char user[LIMIT_NAME_BYTES + 1];
 
-    shape_user(job->submitter, user);
+    job_user(job->submitter, user);
     growth->charge = (struct share_charge){
         .node = share_hold(core->share, job->team, user),
         .namespace_index = ledger_namespace_index(core->ledger, job->namespace),

@@ -19,14 +19,14 @@ struct load {
     struct demands demands; /* by the numbers of specs */
     struct demand_classes classes;
     struct attempt attempt; /* the job's last one */
-    char *texts[5];
+    char *texts[6];
     uint64_t unreadable;
 };
 
 static int keep_attempt(void *context, const struct attempt *attempt) {
     struct load *load = context;
-    const char *texts[5] = {attempt->pod_name, attempt->pod_uid, attempt->node, attempt->message,
-                            attempt->cause};
+    const char *texts[6] = {attempt->pod_name, attempt->pod_uid, attempt->node,
+                            attempt->message,  attempt->cause,   attempt->charge};
 
     load->attempt = *attempt;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -38,6 +38,7 @@ static int keep_attempt(void *context, const struct attempt *attempt) {
     load->attempt.node = load->texts[2];
     load->attempt.message = load->texts[3];
     load->attempt.cause = load->texts[4];
+    load->attempt.charge = load->texts[5];
     return OK;
 }
 
@@ -217,6 +218,14 @@ static int load_array_cancel(void *context, const struct fact *fact) {
     return OK;
 }
 
+static void doubt_usage_if_damaged(struct daemon *daemon, uint64_t damaged) {
+    struct queue_stats stats = {0};
+
+    if (damaged > 0 || queue_get_stats(daemon->queue, &stats) < 0 || stats.quarantined > 0) {
+        core_doubt_usage(daemon->core);
+    }
+}
+
 int daemon_load_queue(struct daemon *daemon, struct error *error) {
     struct load load = {.daemon = daemon};
     uint64_t damaged = 0;
@@ -235,6 +244,7 @@ int daemon_load_queue(struct daemon *daemon, struct error *error) {
     if (r == OK) {
         r = queue_each_stored(daemon->queue, load_job, &load, &damaged);
     }
+    doubt_usage_if_damaged(daemon, damaged);
     if (r == OK) {
         r = queue_each_fact(daemon->queue, FACT_ARRAY, load_array, daemon, &damaged);
     }

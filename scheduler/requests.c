@@ -150,7 +150,7 @@ bool requests_may_wait(struct core *core, const struct new_job *jobs, size_t cou
         return true;
     }
     charges = mem_alloc(count, sizeof *charges);
-    shape_user(submitter, user);
+    job_user(submitter, user);
     while (counted < count && answer.limit == SHARE_WITHIN) {
         const struct new_job *job = &jobs[counted];
         struct share_charge *charge = &charges[counted];

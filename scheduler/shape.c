@@ -25,23 +25,6 @@ static void shape_destroy(struct shape *shape) {
     free(shape);
 }
 
-void shape_user(const char *submitter, char out_user[LIMIT_NAME_BYTES + 1]) {
-    const char *open = strrchr(submitter, '(');
-    const char *colon = strchr(submitter, ':');
-    size_t length;
-
-    if (open != NULL && submitter[strlen(submitter) - 1] == ')' && open[1] != ')') {
-        length = strlen(open) - 2;
-        submitter = open + 1;
-    } else {
-        submitter = colon != NULL && colon[1] != '\0' ? colon + 1 : submitter;
-        length = strlen(submitter);
-    }
-    length = length < LIMIT_NAME_BYTES ? length : LIMIT_NAME_BYTES;
-    memcpy(out_user, submitter, length);
-    out_user[length] = '\0';
-}
-
 /* What makes jobs equal, but for the demand. */
 struct kind {
     const struct job *terms; /* its texts are interned */
@@ -76,7 +59,7 @@ static struct shape *shape_create(struct core *core, uint64_t key, const struct 
     shape->gate = gate_take(core, shape->window, shape->expected_us);
     shape->demand = demand_share(demand);
     shape->applied = view_apply_limits(core, shape->namespace, demand);
-    shape_user(shape->submitter, user);
+    job_user(shape->submitter, user);
     shape->plan = (struct plan_shape){
         .namespace_index = ledger_namespace_index(core->ledger, terms->namespace),
         .demand = shape->applied,

@@ -1,6 +1,5 @@
 #include "scheduler/teams.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +7,7 @@
 #include "base/ensure.h"
 #include "base/memory.h"
 
-#define STORED_EVERY_US (10 * CLOCK_US_PER_SECOND)
-#define STORED_PER_TURN 64
-#define EXTENDED_PARTS  1000.0 /* of one: averages of a few devices are small */
+#define EXTENDED_PARTS 1000.0 /* of one */
 
 static void put(struct core *core, const char *key, const struct fact_usage *usage, bool gone) {
     struct queue_change change = {
@@ -24,19 +21,33 @@ static void put(struct core *core, const char *key, const struct fact_usage *usa
     }
 }
 
+/* The fixed kinds from `first` on, or an extended one: its average over time is small, a few
+ * devices and a part, and is written in thousandths. */
+static struct fact_usage usage_of(const struct share_record *record, size_t first, size_t kinds) {
+    const double scale = first < RESOURCE_FIXED_COUNT ? 1 : EXTENDED_PARTS;
+    struct fact_usage usage = {.updated_us = record->at_us,
+                               .since_us = record->since_us,
+                               .half_life_us = record->half_life_us,
+                               .count = (uint32_t)(2 * kinds),
+                               .carried_count = (uint32_t)(2 * kinds)};
+
+    for (size_t i = 0; i < kinds; i++) {
+        fact_set_amount(usage.amounts, kinds, i, record->used[first + i] * scale);
+        fact_set_amount(usage.carried, kinds, i, record->carried[first + i] * scale);
+    }
+    return usage;
+}
+
 static void put_record(struct core *core, const struct share_record *record) {
-    struct fact_usage usage = {.updated_us = record->at_us, .count = RESOURCE_FIXED_COUNT};
+    struct fact_usage usage = usage_of(record, 0, RESOURCE_FIXED_COUNT);
     char key[2 * FACT_KEY_BYTES];
 
-    for (size_t i = 0; i < RESOURCE_FIXED_COUNT; i++) {
-        usage.amounts[i] = llround(record->used[i]);
-    }
     (void)snprintf(key, sizeof key, "%s/%s", record->team, record->user);
     put(core, key, &usage, record->gone);
-    usage.count = 1;
-    for (size_t i = RESOURCE_FIXED_COUNT; i < RESOURCE_KIND_MAX; i++) {
-        usage.amounts[0] = llround(record->used[i] * EXTENDED_PARTS);
-        if (usage.amounts[0] != 0 || (record->gone && core->names.extended[i] != NULL)) {
+    for (size_t i = RESOURCE_FIXED_COUNT; i < RESOURCE_FIXED_COUNT + core->names.extended_count;
+         i++) {
+        if (record->used[i] != 0 || record->gone) {
+            usage = usage_of(record, i, 1);
             (void)snprintf(key, sizeof key, "%s/%s\t%s", record->team, record->user,
                            resource_name(&core->names, i));
             put(core, key, &usage, record->gone);
@@ -45,21 +56,10 @@ static void put_record(struct core *core, const struct share_record *record) {
 }
 
 void teams_store(struct core *core) {
-    const int64_t now_us = core->instant.now_us;
     struct share_record record;
 
-    if (core->settings.order.mode != ORDER_FAIR) {
-        return;
-    }
-    for (int i = 0; i < STORED_PER_TURN; i++) {
-        if (!share_take_changed(core->share, now_us - STORED_EVERY_US, now_us, &record)) {
-            break;
-        }
+    while (share_take_changed(core->share, core->instant.now_us, &record)) {
         put_record(core, &record);
-    }
-    if (share_has_changed(core->share) && core->usage_due_us <= core->instant.mono_us) {
-        core->usage_due_us = core->instant.mono_us + STORED_EVERY_US;
-        timers_add(&core->timers, core->usage_due_us, 0); /* Whatever else comes or not. */
     }
 }
 
@@ -68,20 +68,25 @@ static int read_fact(struct core *core, const struct fact *fact, char *user,
                      struct share_record *out_record) {
     const struct fact_usage *usage = &fact->value.usage;
     char *resource = strchr(user, '\t');
-    size_t kind;
-    int r;
+    size_t kinds = RESOURCE_FIXED_COUNT;
+    size_t first = 0;
+    int r = OK;
 
-    *out_record = (struct share_record){.user = user, .at_us = usage->updated_us};
-    if (resource == NULL) {
-        for (uint32_t i = 0; i < usage->count && i < RESOURCE_FIXED_COUNT; i++) {
-            out_record->used[i] = (double)usage->amounts[i];
-        }
-        return OK;
+    *out_record = (struct share_record){.user = user,
+                                        .at_us = usage->updated_us,
+                                        .since_us = usage->since_us,
+                                        .half_life_us = usage->half_life_us};
+    if (resource != NULL) {
+        *resource = '\0';
+        kinds = 1;
+        r = resource_intern(&core->names, resource + 1, &first);
     }
-    *resource = '\0';
-    r = resource_intern(&core->names, resource + 1, &kind);
-    if (r == OK && usage->count == 1) {
-        out_record->used[kind] = (double)usage->amounts[0] / EXTENDED_PARTS;
+    for (size_t i = 0; i < kinds && r == OK; i++) {
+        const double scale = resource == NULL ? 1 : EXTENDED_PARTS;
+
+        out_record->used[first + i] = fact_amount(usage->amounts, usage->count, kinds, i) / scale;
+        out_record->carried[first + i] =
+            fact_amount(usage->carried, usage->carried_count, kinds, i) / scale;
     }
     return r;
 }
@@ -103,4 +108,8 @@ int core_load_usage(struct core *core, const struct fact *fact) {
     }
     free(key);
     return r;
+}
+
+void core_doubt_usage(struct core *core) {
+    share_doubt(core->share);
 }

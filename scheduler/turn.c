@@ -2,6 +2,7 @@
 #include "scheduler/arrays.h"
 #include "scheduler/blamed.h"
 #include "scheduler/breakers.h"
+#include "scheduler/charges.h"
 #include "scheduler/conditions.h"
 #include "scheduler/learnt.h"
 #include "scheduler/lifecycle.h"
@@ -16,6 +17,7 @@ static void tick_loaded(struct core *core) {
     struct entry *entry;
 
     for (uint64_t id = 0; (entry = entries_next(&core->entries, id)) != NULL; id = entry->id) {
+        charges_loaded(core, entry);
         lifecycle_tick(core, entry);
     }
     core->is_loaded = true;
@@ -164,10 +166,10 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
     view_settle(core);
     store_changed(core);
     arrays_store(core);
-    teams_store(core);
     lifecycle_forget(core);
     notices_tick(core);
     schedules_forget(core);
+    teams_store(core);
     core->counts.nodes = ledger_node_count(core->ledger);
     core->counts.breakers_open = core->breakers_open;
     core->counts.nodes_avoided = core->blamed_avoided;

@@ -9,6 +9,7 @@
 #include "policy/demand_change.h"
 #include "policy/limit_range.h"
 #include "scheduler/arrays.h"
+#include "scheduler/charges.h"
 #include "scheduler/conditions.h"
 #include "scheduler/news.h"
 #include "scheduler/runtimes.h"
@@ -51,6 +52,7 @@ static void run_destroy(struct run *run) {
     free((void *)(uintptr_t)run->attempt.node);
     free((void *)(uintptr_t)run->attempt.message);
     free((void *)(uintptr_t)run->attempt.cause);
+    free((void *)(uintptr_t)run->attempt.charge);
     run_forget_pod(run);
     free(run);
 }
@@ -178,6 +180,7 @@ void view_drop(struct core *core, struct entry *entry) {
     view_count(core, entry, -1);
     groups_drop(core, entry);
     ledger_release(core->ledger, entry->id); /* Of pods that nobody ever saw end. */
+    charges_forget(core, entry);
     entry_finish(core, entry);
     entries_remove(&core->entries, entry->id);
 }
@@ -264,32 +267,8 @@ int view_check_limits(struct core *core, const char *namespace, const struct dem
                               demand, &core->names, error);
 }
 
-/* While jobs are loaded, the instant is 0: they ran before. */
-static void charge(struct core *core, const struct entry *entry, const struct demand *demand,
-                   int times) {
-    share_charge(core->share,
-                 &(struct share_charge){.node = entry->shape->plan.node,
-                                        .namespace_index = entry->shape->plan.namespace_index,
-                                        .requests = &demand->requests},
-                 times, core->instant.now_us);
-}
-
-void view_release_charge(struct core *core, struct entry *entry) {
-    const struct ledger_reservation *old = ledger_find_reservation(core->ledger, entry->id);
-
-    if (old != NULL) {
-        charge(core, entry, old->demand, -1);
-    }
-}
-
-void view_release(struct core *core, struct entry *entry) {
-    view_release_charge(core, entry);
-    ledger_release(core->ledger, entry->id);
-}
-
 void view_reserve(struct core *core, struct entry *entry) {
-    view_release(core, entry);
-    charge(core, entry, entry->shape->applied, 1);
+    ledger_release(core->ledger, entry->id);
     ledger_reserve(core->ledger, entry->id, entry->terms->namespace, entry->shape->applied);
     view_expect(core, entry);
     if (entry->state == JOB_STARTING || entry->state == JOB_RUNNING) {

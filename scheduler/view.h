@@ -29,6 +29,7 @@
 struct run {
     struct attempt attempt;
     bool changed;         /* to be stored at the end of the turn */
+    bool is_charged;      /* to its user: see charges.h */
     bool start_in_flight; /* COMMAND_START was sent, EVENT_STARTED has not come */
     bool stop_asked;      /* its pod was deleted for another job, since the start of the daemon */
     bool start_may_exist; /* a try's fate is unknown, or was before a restart */
@@ -218,7 +219,6 @@ struct core {
     bool plan_outdated; /* the settings or the tree of teams changed since the last pass */
     bool adopted;       /* the pods that were there at start have been matched with the jobs */
     int64_t submissions_expired_us;
-    int64_t usage_due_us; /* monotonic: when the timer to store what teams used is set */
     struct outbox outbox;
 };
 
@@ -275,9 +275,6 @@ void view_forget_finished(struct core *core, struct entry *entry);
 /* Give the job the shape of its equals. */
 void shape_join(struct core *core, struct entry *entry, struct demand *demand);
 
-/* "uid:1000(alice)" is alice, "token:airflow" airflow: who it is, however the door was passed. */
-void shape_user(const char *submitter, char out_user[LIMIT_NAME_BYTES + 1]);
-
 /* The plan has to hear of a change before the next pass. */
 void shape_touch(struct core *core, struct shape *shape);
 
@@ -289,13 +286,8 @@ int shape_verify(const struct core *core, const struct shape *shape,
 /* A final job needs no shape any more. */
 void view_release_shape(struct core *core, struct entry *entry);
 
-/* Charge an active job's gang, as it stands now; or give it back, if it is charged. */
+/* Keep the places of an active job's gang, as it stands now. */
 void view_reserve(struct core *core, struct entry *entry);
-void view_release(struct core *core, struct entry *entry);
-
-/* The attempt is over and its pod still lives: its team is charged no more, but its places are kept
- * until ledger_release(). */
-void view_release_charge(struct core *core, struct entry *entry);
 
 /* Count the entry in (1) or out (-1), as its state is. */
 void view_count(struct core *core, const struct entry *entry, int times);

@@ -296,6 +296,55 @@ def round_trip(world):
     world.daemon.wait_final(11, "SUCCEEDED")
 
 
+def is_over(daemon, job_id):
+    status, job, _ = daemon.ask("GET", "/v1/jobs/%d" % job_id)
+    return status == 404 or job["state"] in FINAL
+
+
+@ROWS.row("what users used is what they were charged: verify finds one number that was changed",
+          config={"scheduling": {"mode": "fair", "usageHalfLife": "1m"}, "history": {"count": 3}},
+          start=False)
+def usage_changed(world):
+    """Of two users; jobs that ended, were forgotten, were tried again, and one that runs."""
+    daemon = world.daemon
+    daemon.start()
+    ended = [daemon.submit(pod_job("etl-%d" % n, team="red", ttlSecondsAfterFinished=0))
+             for n in range(6)]
+    ended.append(daemon.submit(pod_job("again", retry={"maxRetries": 1},
+                                       sim={"fail-attempts": "2", "exit-code": "3"})))
+    for job_id in ended:
+        until("it has ended", lambda i=job_id: is_over(daemon, i))
+    daemon.wait_state(daemon.submit(pod_job("long", team="red", sim={"runtime": "10m"})), "RUNNING")
+    until("some are forgotten", lambda: daemon.ask("GET", "/v1/jobs/1")[0] == 404)
+    daemon.kill()
+    admin(world, "verify")
+    lines = [json.loads(line) for line in exported(world).splitlines()]
+    users = [line["fields"] for line in lines
+             if line["type"] == "fact" and "half_life_us" in line["fields"]]
+    latest = {line["job"]: line["fields"] for line in lines if line["type"] == "attempt"}
+    charges = list(latest.values())
+    if len(users) < 2 or len(charges) < 3 or not any(user.get("carried") for user in users):
+        raise AssertionError((users, charges))
+
+    def found(line, name, value):
+        """What an import says, which verifies what it made, if one thing is another."""
+        kept, line[name] = line[name], value
+        text = "".join(json.dumps(each) + "\n" for each in lines)
+        line[name] = kept
+        return admin(world, "import", "--force", text=text, data="other", status=None)
+
+    if found(users[0], "amounts", users[0]["amounts"]).returncode != OK:
+        raise AssertionError("nothing was changed")
+    for line, name, value in [
+            (users[0], "amounts", [users[0]["amounts"][0] + 1] + users[0]["amounts"][1:]),
+            (users[1], "carried", [users[1]["carried"][0] + 1] + users[1]["carried"][1:]),
+            (charges[0], "charged_us", charges[0]["charged_us"] - 100000),
+            (charges[-1], "cpu_milli", charges[-1]["cpu_milli"] + 100)]:
+        done = found(line, name, value)
+        if done.returncode != DAMAGED or "usage of " not in done.stdout:
+            raise AssertionError("%s of %s: %s" % (name, line, done.stdout + done.stderr))
+
+
 @ROWS.row("the rows of a template come along in an export")
 def template_rows(world):
     daemon = world.daemon

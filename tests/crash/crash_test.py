@@ -495,7 +495,7 @@ def main():
     seed = int(rest[1]) if len(rest) > 1 else random.randrange(1 << 30)
     ROWS.row("killed %d times at random under load, it loses nothing and makes nothing twice "
              "(seed %d)" % (kills, seed), daemon=Victim,
-             config={"kubernetes": {"resync": "2s"}},
+             config={"kubernetes": {"resync": "2s"}, "scheduling": {"mode": "fair"}},
              sim=("--nodes", "4"))(lambda world: load(world, kills, seed))
     ROWS.rows.insert(0, ROWS.rows.pop())
     sys.exit(ROWS.run(programs, workers=3))

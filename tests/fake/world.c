@@ -16,6 +16,7 @@
 #include "policy/quota.h"
 #include "policy/window.h"
 #include "policy/zone.h"
+#include "queue/usage_check.h"
 #include "scheduler/core.h"
 #include "tests/fake/zones.h"
 
@@ -568,6 +569,7 @@ static void store_attempt(struct world *world, const struct attempt *attempt) {
     stored->attempt.node = keep(world, attempt->node);
     stored->attempt.message = keep(world, attempt->message);
     stored->attempt.cause = keep(world, attempt->cause);
+    stored->attempt.charge = keep(world, attempt->charge);
 }
 
 /* Each alarm once, and no earlier than what it tells of. */
@@ -687,7 +689,7 @@ static bool is_to_come(const struct world *world, uint64_t id) {
 static bool is_learnt(const struct queue_change *change) {
     return (change->kind == CHANGE_FACT_PUT || change->kind == CHANGE_FACT_DROP) &&
            (change->fact.kind == FACT_MEMORY || change->fact.kind == FACT_BREAKER ||
-            change->fact.kind == FACT_NODE);
+            change->fact.kind == FACT_NODE || change->fact.kind == FACT_USAGE);
 }
 
 static struct stored_fact *find_fact(struct world *world, enum fact_kind kind, const char *key) {
@@ -726,6 +728,7 @@ static void load_learnt(struct world *world) {
         if (world->facts[i].exists &&
             (fact->kind == FACT_MEMORY    ? core_load_memory(world->core, fact)
              : fact->kind == FACT_BREAKER ? core_load_breaker(world->core, fact)
+             : fact->kind == FACT_USAGE   ? core_load_usage(world->core, fact)
                                           : core_load_node(world->core, fact)) != OK) {
             broken(world, "what was learnt can't be read", 0);
         }
@@ -1251,6 +1254,28 @@ static void check_after(struct world *world) {
     }
 }
 
+static void wrong_usage(void *context, const char *text) {
+    broken(context, text, 0);
+}
+
+/* What is stored of usage follows from what is stored of attempts. */
+static void check_usage(struct world *world) {
+    struct usage_check *usage = usage_check_create();
+
+    for (unsigned i = 0; i < world->fact_count; i++) {
+        if (world->facts[i].exists && world->facts[i].fact.kind == FACT_USAGE) {
+            usage_check_add_fact(usage, &world->facts[i].fact);
+        }
+    }
+    for (uint64_t id = 1; id < world->next_id; id++) {
+        if (world->disk[id].exists && world->disk[id].attempt.number > 0) {
+            usage_check_add_attempt(usage, &world->disk[id].job, &world->disk[id].attempt);
+        }
+    }
+    usage_check_tell(usage, wrong_usage, world);
+    usage_check_destroy(usage);
+}
+
 static void check(struct world *world) {
     struct error error = {0};
 
@@ -1263,6 +1288,9 @@ static void check(struct world *world) {
     check_names(world);
     check_limits(world);
     check_after(world);
+    if (world->totals.turns % 8 == 0) {
+        check_usage(world);
+    }
     /* Whoever was admitted gets its executors, unless others spoil it. */
     if (world->is_ours_alone && world->executor_refusals > 0) {
         broken(world, "quota refused an executor of an admitted job", 0);

@@ -126,9 +126,15 @@ class Nightshiftd:
         with open(self.log_file, encoding="utf-8", errors="replace") as log:
             return log.read()
 
-    def rss_kib(self):
+    def memory_kib(self):
+        """VmRSS, and its parts RssAnon and RssFile."""
         with open("/proc/%d/status" % self.process.pid, encoding="utf-8") as file:
-            return int(file.read().split("VmRSS:")[1].split()[0])
+            lines = [line.split() for line in file]
+        return {words[0].rstrip(":"): int(words[1]) for words in lines
+                if words[0] in ("VmRSS:", "RssAnon:", "RssFile:")}
+
+    def rss_kib(self):
+        return self.memory_kib()["VmRSS"]
 
     def descriptors(self):
         return len(os.listdir("/proc/%d/fd" % self.process.pid))

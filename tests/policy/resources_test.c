@@ -1,5 +1,7 @@
 #include "policy/resources.h"
 
+#include <stdlib.h>
+
 #include <stdio.h>
 
 #include "tests/test.h"
@@ -142,4 +144,31 @@ TEST(resources_fit__asks_only_for_what_is_needed) {
         CHECK_EQ(resources_fit(&rows[i].need, &rows[i].free), rows[i].want == RESOURCE_NONE,
                  rows[i].what);
     }
+}
+
+TEST(resources_read__reads_what_was_written) {
+    struct resource_names names = {0};
+    struct resource_names others = {0};
+    struct resources read = {{9, 9}};
+    struct resources amounts = {{1, 2, 3, 4, 5, 0, 7}};
+    static const char *const bad[] = {"cpu", "cpu=", "=1", "cpu=1x", "a b=1", "cpu=1,memory"};
+    size_t kind;
+    char *text;
+
+    CHECK_OK(resource_intern(&names, "nvidia.com/gpu", &kind), "one");
+    CHECK_OK(resource_intern(&names, "none.example/x", &kind), "two");
+    CHECK_OK(resource_intern(&names, "hugepages-2Mi", &kind), "three");
+    text = resources_write(&names, &amounts, (uint16_t)~RESOURCE_BIT(RESOURCE_MEMORY));
+    CHECK_STR(text, "cpu=1,ephemeral-storage=3,pods=4,nvidia.com/gpu=5,hugepages-2Mi=7", "text");
+    CHECK_OK(resource_intern(&others, "hugepages-2Mi", &kind), "in another order");
+    CHECK_OK(resources_read(&others, text, &read), text);
+    CHECK(resources_equal(&read, &(struct resources){{1, 9, 3, 4, 7, 5}}), "beside what was there");
+    CHECK_OK(resources_read(&others, "", &read), "nothing");
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        CHECK_EQ(resources_read(&others, bad[i], &read), ERR_INVALID, bad[i]);
+    }
+    CHECK(resources_equal(&read, &(struct resources){{1, 9, 3, 4, 7, 5}}), "untouched");
+    free(text);
+    resource_names_finish(&names);
+    resource_names_finish(&others);
 }

@@ -318,9 +318,9 @@ TEST(share_take_changed__gives_what_restores_the_books) {
 
     run(share, ann, 20, 1, T0);
     run(share, ann, 10, 1, T0 + HOUR);
-    CHECK(share_take_changed(share, 0, T0 + HOUR, &record), "ann's");
+    CHECK(share_take_changed(share, T0 + HOUR, &record), "ann's");
     share_restore(again, &record);
-    CHECK(!share_take_changed(share, 0, T0 + HOUR, &record), "once");
+    CHECK(!share_take_changed(share, T0 + HOUR, &record), "once");
     node = share_hold(again, "a", "ann");
     run(again, node, 20, 1, 0);
     run(again, node, 10, 1, 0);
@@ -330,20 +330,18 @@ TEST(share_take_changed__gives_what_restores_the_books) {
                share_value(again, share_parent(again, node), T0 + 5 * HOUR)),
           "as if there had been no restart");
     run(share, ann, 20, -1, T0 + 6 * HOUR);
-    CHECK(!share_take_changed(share, T0, T0 + 6 * HOUR, &record), "taken too lately");
-    CHECK(share_take_changed(share, T0 + HOUR, T0 + 6 * HOUR, &record) && !record.gone,
-          "now it is time");
+    CHECK(share_take_changed(share, T0 + 6 * HOUR, &record) && !record.gone, "each change");
     run(share, ann, 10, -1, T0 + 7 * HOUR);
     share_drop(share, ann);
-    CHECK(share_take_changed(share, T0 + 7 * HOUR, T0 + 7 * HOUR, &record) && !record.gone,
-          "the past counts");
+    CHECK(share_take_changed(share, T0 + 7 * HOUR, &record) && !record.gone, "the past counts");
     share_sweep(share, T0 + 20 * HOUR);
     CHECK(share_find(share, "a", "ann") != SHARE_NONE, "and keeps the user");
     share_sweep(share, T0 + 100 * HOUR);
-    CHECK(share_take_changed(share, T0 + 100 * HOUR, T0 + 100 * HOUR, &record) && record.gone,
+    CHECK(share_take_changed(share, T0 + 100 * HOUR, &record) && record.gone,
           "the record goes when nothing is left of it,");
     share_sweep(share, T0 + 100 * HOUR);
     CHECK_EQ(share_find(share, "a", "ann"), SHARE_NONE, "then the user");
+    share_verify(share, T0 + 100 * HOUR);
     share_destroy(share);
     share_destroy(again);
 }
@@ -372,5 +370,73 @@ TEST(share_charge__sums_hold_over_random_histories) {
             share_verify(share, now_us);
         }
     }
+    share_destroy(share);
+}
+
+/* What one charge is of an average, by the definition. */
+static double held(int64_t from_us, int64_t to_us, int64_t at_us) {
+    return exp2(-(double)(at_us - to_us) / HOUR) - exp2(-(double)(at_us - from_us) / HOUR);
+}
+
+static void carry(struct share *share, uint32_t node, int64_t cores, int64_t from_us, int64_t to_us,
+                  int64_t now_us) {
+    const struct resources requests = cpu(cores);
+
+    share_carry(share,
+                &(struct share_past){
+                    .node = node, .requests = &requests, .from_us = from_us, .to_us = to_us},
+                now_us);
+}
+
+TEST(share_carry__keeps_used_the_sum_of_what_is_carried_and_remembered) {
+    struct share *share = two_teams();
+    const uint32_t ann = share_hold(share, "a", "ann");
+    const int64_t now_us = T0 + 9 * HOUR;
+    struct share_record record;
+
+    run(share, ann, 20, 1, T0);
+    run(share, ann, 10, 1, T0 + HOUR);
+    run(share, ann, 20, -1, T0 + 3 * HOUR);
+    run(share, ann, 7, 1, T0 + 4 * HOUR);
+    run(share, ann, 10, -1, T0 + 5 * HOUR);
+    carry(share, ann, 20, T0, T0 + 3 * HOUR, T0 + 6 * HOUR);
+    carry(share, ann, 10, T0 + HOUR, T0 + 5 * HOUR, T0 + 7 * HOUR);
+    CHECK(share_take_changed(share, now_us, &record), "it changed");
+    CHECK(fabs(record.used[RESOURCE_CPU] - record.carried[RESOURCE_CPU] -
+               7000 * held(T0 + 4 * HOUR, now_us, now_us)) < 1e-8,
+          "but for what runs");
+    CHECK(fabs(record.carried[RESOURCE_CPU] - 20000 * held(T0, T0 + 3 * HOUR, now_us) -
+               10000 * held(T0 + HOUR, T0 + 5 * HOUR, now_us)) < 1e-8,
+          "each of them by its time");
+    share_destroy(share);
+}
+
+TEST(share_doubt__begins_the_accounts_anew) {
+    struct share *share = two_teams();
+    const struct share_settings day = {.half_life_us = 24 * HOUR};
+    const uint32_t ann = share_hold(share, "a", "ann");
+    struct share_record record;
+
+    run(share, ann, 20, 1, T0);
+    CHECK(share_take_changed(share, T0, &record) && record.since_us == 0 &&
+              record.half_life_us == HOUR,
+          "as they began");
+    share_doubt(share);
+    share_settle(share, T0 + HOUR);
+    CHECK(share_take_changed(share, T0 + HOUR, &record) && record.since_us == T0 + HOUR, "then");
+    CHECK(near(record.carried[RESOURCE_CPU], record.used[RESOURCE_CPU]) &&
+              near(record.used[RESOURCE_CPU], 10000),
+          "all that was used");
+    share_settle(share, T0 + 2 * HOUR);
+    CHECK(!share_take_changed(share, T0 + 2 * HOUR, &record), "once");
+    run(share, ann, 20, -1, T0 + 3 * HOUR);
+    carry(share, ann, 20, T0, T0 + 3 * HOUR, T0 + 3 * HOUR);
+    CHECK(share_take_changed(share, T0 + 3 * HOUR, &record), "it changed");
+    CHECK(fabs(record.carried[RESOURCE_CPU] - record.used[RESOURCE_CPU]) < 1e-8,
+          "what was before then does not count twice");
+    share_configure(share, &day, T0 + 4 * HOUR);
+    CHECK(share_take_changed(share, T0 + 4 * HOUR, &record) && record.since_us == T0 + 4 * HOUR &&
+              record.half_life_us == 24 * HOUR,
+          "another half-life begins them anew");
     share_destroy(share);
 }

@@ -173,9 +173,13 @@ static void put_fact(struct scenario *scenario, const struct queue_change *chang
     const struct fact_runs *runs = &change->fact.value.runs;
 
     if (change->fact.kind == FACT_USAGE) {
-        buf_add_format(scenario->out, "> used %s cpu=%" PRId64 "m memory=%" PRId64 "\n",
-                       change->fact.key, change->fact.value.usage.amounts[0],
-                       change->fact.value.usage.amounts[1]);
+        if (scenario->teams != NULL) { /* Nobody else's story. */
+            const struct fact_usage *usage = &change->fact.value.usage;
+
+            buf_add_format(scenario->out, "> used %s cpu=%.0fm memory=%.0f\n", change->fact.key,
+                           fact_amount(usage->amounts, usage->count, RESOURCE_FIXED_COUNT, 0),
+                           fact_amount(usage->amounts, usage->count, RESOURCE_FIXED_COUNT, 1));
+        }
         scenario_keep_usage(scenario, &change->fact, false);
         return;
     }
