@@ -339,7 +339,7 @@ def usage_changed(world):
             (users[0], "amounts", [users[0]["amounts"][0] + 1] + users[0]["amounts"][1:]),
             (users[1], "carried", [users[1]["carried"][0] + 1] + users[1]["carried"][1:]),
             (charges[0], "charged_us", charges[0]["charged_us"] - 100000),
-            (charges[-1], "cpu_milli", charges[-1]["cpu_milli"] + 100)]:
+            (charges[1], "cpu_milli", charges[1]["cpu_milli"] + 100)]:
         done = found(line, name, value)
         if done.returncode != DAMAGED or "usage of " not in done.stdout:
             raise AssertionError("%s of %s: %s" % (name, line, done.stdout + done.stderr))
