@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/memory.h"
+#include "base/text.h"
 
 #define BODY_BYTES_UNKNOWN_MAX 4096 /* read of a stranger's, to tell him in JSON why not */
 #define WARN_GAP_US            CLOCK_US_PER_SECOND
@@ -347,7 +348,7 @@ static struct call *call_create(struct api *api, struct http_request *request,
     call->shown.peer = http_peer(request);
     call->shown.identity = *identity;
     if (identity->local) {
-        (void)snprintf(call->user, sizeof call->user, "%s", user_of(api, call->shown.peer->uid));
+        (void)text_copy(call->user, sizeof call->user, user_of(api, call->shown.peer->uid));
         call->shown.identity.user = call->user;
     } else {
         call->auth = api_auth_hold(api->auth);

@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 
+#define LENGTH "Content-Length: "
+
 static const char *phrase_of(int status) {
     static const struct {
         int status;
@@ -84,8 +86,7 @@ static void add_field(struct buf *out, const char *name, const char *value) {
     }
 }
 
-void http_answer_head(struct buf *out, const struct http_reply *reply, enum http_framing framing,
-                      enum http_afterwards afterwards, const char *date) {
+static void add_beginning(struct buf *out, const struct http_reply *reply, const char *date) {
     buf_add_text(out, "HTTP/1.1 ");
     buf_add_int64(out, reply->status);
     buf_add_char(out, ' ');
@@ -95,13 +96,18 @@ void http_answer_head(struct buf *out, const struct http_reply *reply, enum http
     buf_add_text(out, date);
     buf_add_text(out, "\r\n");
     add_field(out, "Content-Type", reply->content_type);
+}
+
+void http_answer_head(struct buf *out, const struct http_reply *reply, enum http_framing framing,
+                      enum http_afterwards afterwards, const char *date) {
+    add_beginning(out, reply, date);
     for (size_t i = 0; i < reply->field_count; i++) {
         add_field(out, reply->fields[i].name, reply->fields[i].value);
     }
     if (framing == HTTP_FRAMING_CHUNKED) {
         add_field(out, "Transfer-Encoding", "chunked");
     } else if (framing == HTTP_FRAMING_LENGTH && http_status_has_body(reply->status)) {
-        buf_add_text(out, "Content-Length: ");
+        buf_add_text(out, LENGTH);
         buf_add_uint64(out, reply->body_bytes);
         buf_add_text(out, "\r\n");
     }
@@ -109,6 +115,44 @@ void http_answer_head(struct buf *out, const struct http_reply *reply, enum http
         add_field(out, "Connection", afterwards == HTTP_AFTERWARDS_CLOSE ? "close" : "keep-alive");
     }
     buf_add_text(out, "\r\n");
+}
+
+static bool is_known(const struct http_head_memo *memo, const struct http_reply *reply,
+                     const char *date) {
+    return memo->bytes > 0 && memo->status == reply->status && strcmp(memo->date, date) == 0 &&
+           reply->content_type != NULL && strcmp(memo->content_type, reply->content_type) == 0;
+}
+
+/* Forgotten when it is too long. */
+static void learn(struct http_head_memo *memo, const struct http_reply *reply, const char *date,
+                  const char *head, size_t bytes) {
+    const char *type = reply->content_type != NULL ? reply->content_type : "";
+
+    memo->bytes = 0;
+    if (bytes <= sizeof memo->text && strlen(type) < sizeof memo->content_type) {
+        memo->status = reply->status;
+        (void)snprintf(memo->content_type, sizeof memo->content_type, "%s", type);
+        (void)snprintf(memo->date, sizeof memo->date, "%s", date);
+        memcpy(memo->text, head, bytes);
+        memo->bytes = bytes;
+    }
+}
+
+void http_answer_plain_head(struct buf *out, struct http_head_memo *memo,
+                            const struct http_reply *reply, const char *date) {
+    size_t from = out->bytes;
+
+    if (is_known(memo, reply, date)) {
+        buf_add(out, memo->text, memo->bytes);
+    } else {
+        add_beginning(out, reply, date);
+        buf_add(out, LENGTH, strlen(LENGTH));
+        if (!out->full) {
+            learn(memo, reply, date, out->data + from, out->bytes - from);
+        }
+    }
+    buf_add_uint64(out, reply->body_bytes);
+    buf_add_text(out, "\r\n\r\n");
 }
 
 void http_date_print(int64_t now_us, char out_text[HTTP_DATE_BYTES]) {

@@ -28,6 +28,18 @@ enum http_afterwards {
 void http_answer_head(struct buf *out, const struct http_reply *reply, enum http_framing framing,
                       enum http_afterwards afterwards, const char *date);
 
+/* The head of an answer that has a length, no headers of its own and a connection that is kept: the
+ * one before it was mostly the same. Zeroed, a memo knows none. */
+struct http_head_memo {
+    int status;
+    char content_type[32];
+    char date[HTTP_DATE_BYTES];
+    char text[160]; /* up to the length */
+    size_t bytes;
+};
+void http_answer_plain_head(struct buf *out, struct http_head_memo *memo,
+                            const struct http_reply *reply, const char *date);
+
 /* May an answer with this status have a body? */
 bool http_status_has_body(int status);
 

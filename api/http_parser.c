@@ -130,8 +130,7 @@ static int on_header_field_complete(llhttp_t *llhttp) {
         return refuse(parser, HTTP_STATUS_BAD_REQUEST, "a header has no name");
     }
     parser->in_name = false;
-    buf_add_char(&request->head, '\0');
-    request->fields[request->field_count - 1].value = (uint32_t)request->head.bytes;
+    http_request_end_name(request);
     return HPE_OK;
 }
 

@@ -80,14 +80,26 @@ static void decide_closing(struct http_connection *c, const struct http_request 
     c->closing = c->closing || reply->close || !request->keep_alive || c->server->draining;
 }
 
+static void add_head(struct http_connection *c, const struct http_request *request,
+                     const struct http_reply *reply) {
+    const char *date = http_server_date(c->server);
+    enum http_afterwards after = afterwards(c, request);
+
+    if (after == HTTP_AFTERWARDS_SILENT_KEEP && reply->field_count == 0 &&
+        http_status_has_body(reply->status)) {
+        http_answer_plain_head(&c->out, &c->server->last_head, reply, date);
+    } else {
+        http_answer_head(&c->out, reply, HTTP_FRAMING_LENGTH, after, date);
+    }
+}
+
 void http_reply(struct http_request *request, const struct http_reply *reply) {
     struct http_connection *c = answered_connection(request);
 
     ENSURE(!request->streaming);
     if (c != NULL) {
         decide_closing(c, request, reply);
-        http_answer_head(&c->out, reply, HTTP_FRAMING_LENGTH, afterwards(c, request),
-                         http_server_date(c->server));
+        add_head(c, request, reply);
         if (!is_head(request) && http_status_has_body(reply->status)) {
             buf_add(&c->out, reply->body, reply->body_bytes);
         }

@@ -303,9 +303,24 @@ static bool has_name(const struct http_request *request, size_t at, const char *
            strcasecmp(request->head.data + field->name, name) == 0;
 }
 
+static uint64_t length_bit(size_t bytes) {
+    return UINT64_C(1) << (bytes % 64);
+}
+
+void http_request_end_name(struct http_request *request) {
+    struct http_place *field = &request->fields[request->field_count - 1];
+
+    buf_add_char(&request->head, '\0');
+    field->value = (uint32_t)request->head.bytes;
+    request->name_lengths |= length_bit(field->value - field->name - 1);
+}
+
 const char *http_header(const struct http_request *request, const char *name) {
     size_t bytes = strlen(name);
 
+    if ((request->name_lengths & length_bit(bytes)) == 0) {
+        return NULL; /* Most of the names that are looked for are not there. */
+    }
     for (size_t i = 0; i < request->field_count; i++) {
         if (has_name(request, i, name, bytes)) {
             return request->head.data + request->fields[i].value;
@@ -318,6 +333,9 @@ size_t http_request_header_count(const struct http_request *request, const char 
     size_t bytes = strlen(name);
     size_t count = 0;
 
+    if ((request->name_lengths & length_bit(bytes)) == 0) {
+        return 0;
+    }
     for (size_t i = 0; i < request->field_count; i++) {
         count += has_name(request, i, name, bytes) ? 1 : 0;
     }

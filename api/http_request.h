@@ -19,6 +19,7 @@ struct http_request {
         uint32_t name, value;
     } * fields;
     size_t field_count, field_room;
+    uint64_t name_lengths; /* of the fields: a bit for each length modulo 64 */
     char *decoded; /* path, then the parameters' names and values, each NUL-ended */
     size_t decoded_room;
     char **params; /* name, value, name, value... */
@@ -56,6 +57,9 @@ void http_request_destroy(struct http_request *request); /* Accepts NULL. */
 /* Split and decode the target once it is complete. false: it is not acceptable (400): not a path,
  * bad escapes, an escaped slash, NUL or control character in the path, or not UTF-8. */
 bool http_request_decode_target(struct http_request *request);
+
+/* A field's name has ended, and its value begins. */
+void http_request_end_name(struct http_request *request);
 
 /* How many headers have this name. */
 size_t http_request_header_count(const struct http_request *request, const char *name);

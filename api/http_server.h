@@ -41,6 +41,7 @@ struct http_server {
     char *read_buffer;
     char date[HTTP_DATE_BYTES];
     int64_t date_second;
+    struct http_head_memo last_head;
     bool draining;
     void (*on_drained)(void *owner);
 };

@@ -129,6 +129,20 @@ static void write_field(struct buf *out, const struct wire_field *field, const c
     }
 }
 
+/* The byte before it, the name between quotes, a colon. */
+static void write_name(struct buf *out, char before, const char *name) {
+    size_t bytes = strlen(name);
+    char *room = buf_add_room(out, bytes + 4);
+
+    if (room != NULL) {
+        room[0] = before;
+        room[1] = '"';
+        memcpy(room + 2, name, bytes);
+        room[bytes + 2] = '"';
+        room[bytes + 3] = ':';
+    }
+}
+
 void wire_encode(struct buf *out, const struct wire_shape *shape, const void *value) {
     char before = '{';
 
@@ -138,11 +152,8 @@ void wire_encode(struct buf *out, const struct wire_shape *shape, const void *va
         if (field->type == WIRE_EXTRA && pointer_at((const char *)value + field->offset) == NULL) {
             continue;
         }
-        buf_add_char(out, before);
+        write_name(out, before, field->name);
         before = ',';
-        buf_add_char(out, '"');
-        buf_add_text(out, field->name);
-        buf_add_text(out, "\":");
         write_field(out, field, value);
     }
     buf_add_text(out, before == '{' ? "{}" : "}");

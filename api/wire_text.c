@@ -21,16 +21,31 @@ static bool is_plain(unsigned char byte) {
     return byte >= ' ' && byte < 0x7f && byte != '"' && byte != '\\';
 }
 
-void wire_text_quote(struct buf *out, const char *text) {
-    const unsigned char *at = (const unsigned char *)text;
+static size_t plain_bytes(const unsigned char *text) {
+    size_t bytes = 0;
 
+    while (is_plain(text[bytes])) {
+        bytes++;
+    }
+    return bytes;
+}
+
+/* Most texts have nothing to escape. */
+static void add_plain(struct buf *out, const unsigned char *text, size_t bytes) {
+    char *room = buf_add_room(out, bytes + 2);
+
+    if (room != NULL) {
+        room[0] = '"';
+        memcpy(room + 1, text, bytes);
+        room[bytes + 1] = '"';
+    }
+}
+
+static void add_any(struct buf *out, const unsigned char *at) {
     buf_add_char(out, '"');
     while (*at != '\0') {
-        size_t plain = 0, bytes;
+        size_t plain = plain_bytes(at), bytes;
 
-        while (is_plain(at[plain])) {
-            plain++;
-        }
         buf_add(out, at, plain);
         at += plain;
         if (*at == '\0') {
@@ -47,4 +62,15 @@ void wire_text_quote(struct buf *out, const char *text) {
         at += bytes > 0 ? bytes : 1;
     }
     buf_add_char(out, '"');
+}
+
+void wire_text_quote(struct buf *out, const char *text) {
+    const unsigned char *at = (const unsigned char *)text;
+    size_t plain = plain_bytes(at);
+
+    if (at[plain] == '\0') {
+        add_plain(out, at, plain);
+    } else {
+        add_any(out, at);
+    }
 }

@@ -54,15 +54,24 @@ static bool has_room(const struct buf *buf, size_t count) {
            !buf->full;
 }
 
-void buf_add(struct buf *buf, const void *bytes, size_t count) {
+char *buf_add_room(struct buf *buf, size_t count) {
+    char *room;
+
     if (!has_room(buf, count) && !reserve(buf, count)) {
-        return;
+        return NULL;
     }
-    if (count > 0) {
-        memcpy(buf->data + buf->bytes, bytes, count);
-    }
+    room = buf->data + buf->bytes;
     buf->bytes += count;
-    buf->data[buf->bytes] = '\0';
+    room[count] = '\0';
+    return room;
+}
+
+void buf_add(struct buf *buf, const void *bytes, size_t count) {
+    char *room = buf_add_room(buf, count);
+
+    if (room != NULL && count > 0) {
+        memcpy(room, bytes, count);
+    }
 }
 
 void buf_add_text(struct buf *buf, const char *text) {

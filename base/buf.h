@@ -29,6 +29,10 @@ void buf_finish(struct buf *buf);
 void buf_clear(struct buf *buf);
 
 void buf_add(struct buf *buf, const void *bytes, size_t count);
+
+/* Append so many bytes for the caller to fill in; NULL: they were refused. */
+char *buf_add_room(struct buf *buf, size_t count);
+
 void buf_add_text(struct buf *buf, const char *text);
 void buf_add_char(struct buf *buf, char byte);
 void buf_add_uint64(struct buf *buf, uint64_t number); /* in decimal digits */
