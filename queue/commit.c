@@ -452,12 +452,27 @@ static int put_changes(struct queue *queue, void *context) {
     return r;
 }
 
+/* What is being committed may be looked for: whether it is there, the tables tell. */
+static void note_keys(struct queue *queue, const struct queue_change *changes, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (changes[i].kind == CHANGE_SUBMISSION_PUT) {
+            const struct submission *submission = &changes[i].submission;
+
+            key_set_add(&queue->keys, submission->key, strlen(submission->key), submission->at_us);
+        } else if (changes[i].kind == CHANGE_SUBMISSIONS_EXPIRE) {
+            key_set_expire(&queue->keys, changes[i].before_us);
+        }
+    }
+}
+
 int queue_commit(struct queue *queue, const struct queue_change *changes, size_t count,
                  struct error *error) {
     struct store_pending pending = {.changes = changes, .count = count};
     struct transaction transaction = {queue, put_changes, &pending, error};
-    int r = count == 0 ? OK : store_call(queue, run, &transaction);
+    int r;
 
+    note_keys(queue, changes, count);
+    r = count == 0 ? OK : store_call(queue, run, &transaction);
     if (r == OK && count > 0) {
         queue->next_id = pending.next_id;
     }
@@ -521,16 +536,25 @@ static int end_commit(struct queue *queue, int r, bool was_away, struct error *e
     return r;
 }
 
-static void go_on_away(struct queue *queue, const struct writer_job *job) {
-    queue->is_away = job->run != write_journal;
+/* All of it by the writer; when the tables have it they can be read again. */
+static int commit_by_writer(void *context) {
+    struct queue *queue = context;
+    struct writer_job job = begin_commit(queue);
+
+    if (job.run == write_journal) {
+        writer_share(queue->writer);
+    }
+    return job.run(queue);
+}
+
+static void go_on_away(struct queue *queue, int (*work)(void *context)) {
+    queue->is_away = true;
     queue->is_writing = true;
-    writer_begin(queue->writer, job);
+    writer_begin(queue->writer, &(struct writer_job){.run = work, .context = queue});
 }
 
 int queue_commit_begin(struct queue *queue, const struct queue_change *changes, size_t count,
                        bool *out_is_writing, struct error *error) {
-    struct writer_job job;
-
     *out_is_writing = false;
     if (count == 0 || queue->writer == NULL) {
         return queue_commit(queue, changes, count, error);
@@ -538,9 +562,9 @@ int queue_commit_begin(struct queue *queue, const struct queue_change *changes, 
     if (!queue_attend(queue)) {
         return error_set(error, ERR_IO, "the queue's file can't be opened again yet");
     }
+    note_keys(queue, changes, count);
     queue->pending = (struct store_pending){.changes = changes, .count = count};
-    job = begin_commit(queue);
-    go_on_away(queue, &job);
+    go_on_away(queue, commit_by_writer);
     *out_is_writing = true;
     return OK;
 }
@@ -553,12 +577,13 @@ int queue_commit_here(struct queue *queue, const struct queue_change *changes, s
     if (count == 0 || queue->writer == NULL || !queue_attend(queue)) {
         return queue_commit_begin(queue, changes, count, out_is_writing, error);
     }
+    note_keys(queue, changes, count);
     queue->pending = (struct store_pending){.changes = changes, .count = count};
     job = begin_commit(queue);
     if (job.run == write_journal) {
         return end_commit(queue, write_journal(queue), false, error);
     }
-    go_on_away(queue, &job);
+    go_on_away(queue, job.run);
     *out_is_writing = true;
     return OK;
 }
@@ -569,8 +594,8 @@ bool queue_commit_is_done(const struct queue *queue, int patience_ms) {
 }
 
 int queue_commit_end(struct queue *queue, struct error *error) {
-    bool was_away = queue->is_away;
     int r = writer_end(queue->writer);
+    bool was_away = queue->is_away && !writer_has_shared(queue->writer);
 
     queue->is_writing = false;
     queue->is_away = false;

@@ -57,7 +57,8 @@ int queue_commit(struct queue *queue, const struct queue_change *changes, size_t
 
 /* The same in two steps, so that the caller can do something else while the disk writes, or does
  * not come to an end: nothing is durable, and the queue may only be read (what is being committed
- * may be read too, and ERR_IO is possible), until the second one returns. The first sets
+ * may be read too, reading may wait for some milliseconds, and ERR_IO is possible), until the
+ * second one returns. The first sets
  * *out_is_writing if there is a second one to come; else all is as after queue_commit(). The
  * changes are borrowed until then. The second waits if it must; queue_commit_is_done() tells, and
  * waits so long at most.

@@ -1,4 +1,5 @@
 #include <lmdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -280,6 +281,55 @@ int queue_get_row(struct queue *queue, uint64_t job_id, struct buf *out_text) {
     return r;
 }
 
+/* --- Submissions ----------------------------------------------------------------------------- */
+
+static void load_key(struct queue *queue, MDB_val key, MDB_val val) {
+    char text[STORE_KEY_BYTES];
+    struct submission submission;
+
+    (void)snprintf(text, sizeof text, "%.*s", (int)key.mv_size, (const char *)key.mv_data);
+    if (record_decode_submission(text, val.mv_data, val.mv_size, &submission) == OK) {
+        key_set_add(&queue->keys, key.mv_data, key.mv_size, submission.at_us);
+    } else {
+        key_set_add(&queue->damaged_keys, key.mv_data, key.mv_size, 0);
+    }
+}
+
+/* Of one that was put aside: its name is "submissions/" and the key. */
+static void load_damaged_key(struct queue *queue, MDB_val name, MDB_val val) {
+    static const char folder[] = "submissions/";
+    size_t before = strlen(folder);
+
+    (void)val;
+    if (name.mv_size > before && memcmp(name.mv_data, folder, before) == 0) {
+        key_set_add(&queue->damaged_keys, (const char *)name.mv_data + before,
+                    name.mv_size - before, 0);
+    }
+}
+
+static int load_keys_of(struct queue *queue, enum store_table table,
+                        void (*load)(struct queue *queue, MDB_val key, MDB_val val)) {
+    MDB_cursor *cursor = NULL;
+    MDB_val key;
+    MDB_val val;
+    int r = mdb_cursor_open(queue->txn, queue->tables[table], &cursor);
+
+    while (r == 0 && (r = mdb_cursor_get(cursor, &key, &val, MDB_NEXT)) == 0) {
+        load(queue, key, val);
+    }
+    mdb_cursor_close(cursor);
+    return r == MDB_NOTFOUND ? 0 : r;
+}
+
+int store_load_keys(struct queue *queue, struct error *error) {
+    int r = load_keys_of(queue, TABLE_SUBMISSIONS, load_key);
+
+    if (r == 0) {
+        r = load_keys_of(queue, TABLE_QUARANTINE, load_damaged_key);
+    }
+    return store_fail(error, r, "can't read the idempotency keys");
+}
+
 /* The key was used, nobody knows for what: as good as used. */
 static bool was_submission_damaged(struct queue *queue, MDB_txn *txn, const char *key) {
     MDB_stat stat;
@@ -301,8 +351,13 @@ int queue_get_submission(struct queue *queue, const char *key_text,
     MDB_val key = store_val(key_text, strlen(key_text));
     MDB_val val;
     struct submission submission;
-    int r = store_begin_read(queue, &txn);
+    int r;
 
+    if (!key_set_may_have(&queue->keys, key.mv_data, key.mv_size) &&
+        !key_set_may_have(&queue->damaged_keys, key.mv_data, key.mv_size)) {
+        return ERR_NOT_FOUND; /* That is known also while the writer has the tables. */
+    }
+    r = store_begin_read(queue, &txn);
     if (r < 0) {
         return r;
     }
@@ -311,6 +366,7 @@ int queue_get_submission(struct queue *queue, const char *key_text,
         r = record_decode_submission(key_text, val.mv_data, val.mv_size, &submission);
         if (r < 0) {
             store_note_damage(queue, TABLE_SUBMISSIONS, key);
+            key_set_add(&queue->damaged_keys, key.mv_data, key.mv_size, 0);
         }
     } else if (r == ERR_NOT_FOUND && was_submission_damaged(queue, txn, key_text)) {
         r = ERR_CORRUPT;

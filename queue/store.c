@@ -488,6 +488,9 @@ int queue_open(const char *folder, struct error *error, struct queue **out_queue
         queue->map_bytes = store_map_bytes_wanted(folder);
         r = open_file(queue, error);
     }
+    if (r == OK) {
+        r = store_load_keys(queue, error);
+    }
     if (r < 0) {
         close_environment(queue); /* What was not read to its end is not committed. */
         queue_close(queue);
@@ -591,6 +594,8 @@ void queue_close(struct queue *queue) {
         (void)close(queue->lock_fd);
     }
     buf_finish(&queue->scratch);
+    key_set_finish(&queue->keys);
+    key_set_finish(&queue->damaged_keys);
     store_finish_damage(queue);
     free(queue->folder);
     free(queue);
@@ -612,7 +617,7 @@ int store_begin_read(struct queue *queue, MDB_txn **out_txn) {
     if (!queue->is_away && queue->txn == NULL && !queue->is_writing) {
         store_mend(queue);
     }
-    if (queue->is_away && !writer_is_done(queue->writer, READ_PATIENCE_MS)) {
+    if (queue->is_away && !writer_shares(queue->writer, READ_PATIENCE_MS)) {
         return ERR_IO;
     }
     if (queue->txn == NULL) {

@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "queue/key_set.h"
 #include "queue/queue.h"
 
 /* LMDB's own, complete where lmdb.h is included first. */
@@ -67,11 +68,13 @@ struct queue {
     uint32_t migrated_from; /* the format that was found; 0: ours */
     char uid[QUEUE_UID_BYTES];
     uint64_t next_id;
-    struct writer *writer; /* NULL: whoever commits waits for the disk */
-    bool is_writing;       /* a commit waits for its end */
-    bool is_away;          /* the writer has the file, too: it can't be read */
-    bool is_torn;          /* the transaction has what could not be made durable */
-    bool is_mending;       /* the writer opens the file anew; nobody waits for that */
+    struct key_set keys;         /* of the submissions */
+    struct key_set damaged_keys; /* of those that can't be read: never expired */
+    struct writer *writer;       /* NULL: whoever commits waits for the disk */
+    bool is_writing;             /* a commit waits for its end */
+    bool is_away;                /* the writer has the tables, until it shares them again */
+    bool is_torn;                /* the transaction has what could not be made durable */
+    bool is_mending;             /* the writer opens the file anew; nobody waits for that */
     struct store_pending pending;
     bool is_past_journal; /* what is being put is committed with the tables, as in a migration */
     struct buf scratch;   /* the record being encoded */
@@ -148,6 +151,9 @@ int store_call(struct queue *queue, int (*work)(void *context), void *context);
  * takes; store_mend() leaves it to the writer, if there is one, and goes on. */
 void store_reopen(struct queue *queue);
 void store_mend(struct queue *queue);
+
+/* Keys of submissions to look for from now on: all there are. */
+int store_load_keys(struct queue *queue, struct error *error) MUST_CHECK;
 
 /* The transaction to read in. ERR_IO while the file can't be opened, or the disk does not let it
  * be. */

@@ -26,6 +26,7 @@ struct writer {
     pthread_cond_t changed; /* of the state; all below is behind the lock */
     enum writer_state state;
     struct writer_job job;
+    bool is_shared; /* by the job, before its end */
     int result;
     int fd;
 };
@@ -165,6 +166,7 @@ void writer_begin(struct writer *writer, const struct writer_job *job) {
     (void)pthread_mutex_lock(&writer->lock);
     ENSURE(writer->state == WRITER_IDLE);
     writer->job = *job;
+    writer->is_shared = false;
     writer->state = WRITER_BUSY;
     (void)pthread_mutex_unlock(&writer->lock);
     (void)pthread_cond_broadcast(&writer->changed);
@@ -183,6 +185,32 @@ bool writer_is_done(struct writer *writer, int patience_ms) {
     struct pollfd watch = {.fd = writer->fd, .events = POLLIN};
 
     return is_done(writer) || (patience_ms > 0 && poll(&watch, 1, patience_ms) == 1);
+}
+
+void writer_share(struct writer *writer) {
+    (void)pthread_mutex_lock(&writer->lock);
+    writer->is_shared = true;
+    (void)pthread_mutex_unlock(&writer->lock);
+}
+
+static bool is_shared(struct writer *writer) {
+    bool shared;
+
+    (void)pthread_mutex_lock(&writer->lock);
+    shared = writer->is_shared || writer->state == WRITER_DONE;
+    (void)pthread_mutex_unlock(&writer->lock);
+    return shared;
+}
+
+/* Looked at again and again: it is told to nobody, since hardly ever somebody waits for it. */
+bool writer_shares(struct writer *writer, int patience_ms) {
+    bool shared = is_shared(writer);
+
+    for (int ms = 0; ms < patience_ms && !shared; ms++) {
+        (void)writer_is_done(writer, 1);
+        shared = is_shared(writer);
+    }
+    return shared;
 }
 
 /* What the thread told, or is about to tell. */
@@ -206,4 +234,8 @@ int writer_end(struct writer *writer) {
     (void)pthread_mutex_unlock(&writer->lock);
     hear(writer);
     return result;
+}
+
+bool writer_has_shared(const struct writer *writer) {
+    return writer->is_shared; /* The thread is idle. */
 }

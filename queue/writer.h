@@ -37,11 +37,18 @@ int writer_fd(const struct writer *writer);
 
 void writer_begin(struct writer *writer, const struct writer_job *job);
 
+/* By the job, on the thread: what is left of it leaves alone what the owner may look at. */
+void writer_share(struct writer *writer);
+
+/* Has it said so, or is it over? Waits for that so long at most. */
+bool writer_shares(struct writer *writer, int patience_ms);
+
 /* Is the job that was begun over? Waits for that so long at most. */
 bool writer_is_done(struct writer *writer, int patience_ms);
 
 /* Waits if it must. What the job's function returned. */
 int writer_end(struct writer *writer) MUST_CHECK;
+bool writer_has_shared(const struct writer *writer); /* the job that was ended last */
 
 /* By the caller's own thread: write all and sync; and without the sync. 0, or the errno. */
 int writer_do(const struct writer_work *work) MUST_CHECK;

@@ -103,7 +103,8 @@ static bool replay(struct daemon *daemon, struct api_call *call) {
         return false;
     }
     if (r < 0) {
-        api_reply_error(call, r, "can't look up the idempotency key: %s", err_sentence(r));
+        api_reply_error(call, r == ERR_IO ? ERR_BUSY : r, "can't look up the idempotency key: %s",
+                        err_sentence(r));
     } else if (memcmp(submission.request_hash, call->body_sha256, SPEC_HASH_BYTES) != 0) {
         api_reply_error(call, ERR_EXISTS, "this idempotency key was used for another request");
     } else {

@@ -42,6 +42,46 @@ static void begin(struct writer *writer, struct writer_work *work) {
     writer_begin(writer, &(struct writer_job){.run = do_write, .context = work});
 }
 
+/* A job that shares what it has, or does not, before it waits to be let go. */
+struct sharing {
+    struct writer *writer;
+    int go_fd; /* readable: go on */
+    bool shares;
+};
+
+static int share_and_wait(void *context) {
+    struct sharing *sharing = context;
+    struct pollfd watch = {.fd = sharing->go_fd, .events = POLLIN};
+
+    if (sharing->shares) {
+        writer_share(sharing->writer);
+    }
+    CHECK_EQ(poll(&watch, 1, 60000), 1, "let go");
+    return 7;
+}
+
+TEST(writer__shares_before_its_end) {
+    struct writer *writer = must_create();
+
+    for (size_t i = 0; i < 4; i++) {
+        struct sharing sharing = {.writer = writer, .shares = i % 2 == 0};
+        int pipe_fds[2];
+
+        CHECK_EQ(pipe(pipe_fds), 0, "pipe");
+        sharing.go_fd = pipe_fds[0];
+        writer_begin(writer, &(struct writer_job){.run = share_and_wait, .context = &sharing});
+        CHECK_EQ(writer_shares(writer, sharing.shares ? 60000 : 5), sharing.shares,
+                 "while it runs");
+        CHECK(!writer_is_done(writer, 0), "it is not over");
+        CHECK_EQ(write(pipe_fds[1], "x", 1), 1, "go");
+        CHECK(writer_shares(writer, 60000), "once it is over everything is the owner's");
+        CHECK_EQ(writer_end(writer), 7, "its result");
+        CHECK_EQ(writer_has_shared(writer), sharing.shares, "the one that was ended");
+        CHECK_EQ(close(pipe_fds[0]) + close(pipe_fds[1]), 0, "close");
+    }
+    writer_destroy(writer);
+}
+
 TEST(writer__writes_behind_its_owners_back) {
     static const char text[] = "0123456789";
     struct writer *writer = must_create();
