@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/digest.h"
 #include "base/limits.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "k8s/payload_sketch.h"
 #include "policy/demand.h"
@@ -61,6 +62,7 @@ void demands_finish(struct demands *demands) {
         demand_destroy(item->value);
     }
     map_finish(&demands->by_key);
+    demands->last = NULL;
 }
 
 static struct demand *get(const struct demands *demands, const char *text) {
@@ -73,13 +75,36 @@ static void put(struct demands *demands, const char *text, struct demand *demand
     if (demands->by_key.count >= LIMIT_DEMANDS_KEPT) {
         demands_finish(demands);
     }
+    demands->last = NULL;
     demand_destroy(map_put(&demands->by_key, text, demand_share(demand)));
 }
 
-struct demand *demands_get(const struct demands *demands, const struct demand_key *key) {
-    struct key_text room;
+static bool is_last(const struct demands *demands, const struct demand_key *key) {
+    return demands->last != NULL && demands->last_kind == key->kind &&
+           memcmp(demands->last_hash, key->spec_hash, SPEC_HASH_BYTES) == 0 &&
+           strcmp(demands->last_namespace, key->namespace) == 0;
+}
 
-    return get(demands, text_of_hash(key, &room));
+static void note_last(struct demands *demands, const struct demand_key *key,
+                      struct demand *demand) {
+    demands->last = demand;
+    demands->last_kind = key->kind;
+    memcpy(demands->last_hash, key->spec_hash, SPEC_HASH_BYTES);
+    (void)text_copy(demands->last_namespace, sizeof demands->last_namespace, key->namespace);
+}
+
+struct demand *demands_get(struct demands *demands, const struct demand_key *key) {
+    struct key_text room;
+    struct demand *demand;
+
+    if (is_last(demands, key)) {
+        return demand_share(demands->last);
+    }
+    demand = get(demands, text_of_hash(key, &room));
+    if (demand != NULL) {
+        note_last(demands, key, demand);
+    }
+    return demand;
 }
 
 struct demand *demands_get_alike(struct demands *demands, const struct demand_key *key,

@@ -8,6 +8,7 @@
 #ifndef SCHEDULER_DEMANDS_H
 #define SCHEDULER_DEMANDS_H
 
+#include "base/limits.h"
 #include "base/map.h"
 #include "policy/job.h"
 #include "queue/change.h"
@@ -24,12 +25,17 @@ struct demand_key {
 /* Zeroed is empty. */
 struct demands {
     struct map by_key;
+    /* What was found last by a spec's hash: most ask for the same again. */
+    enum job_kind last_kind;
+    char last_namespace[LIMIT_NAME_BYTES + 1];
+    unsigned char last_hash[SPEC_HASH_BYTES];
+    struct demand *last; /* one of by_key's, as long as that does not change; NULL: none */
 };
 
 void demands_finish(struct demands *demands); /* Accepts NULL. */
 
 /* The demand, shared with the caller, who destroys it; NULL: not known. */
-struct demand *demands_get(const struct demands *demands, const struct demand_key *key);
+struct demand *demands_get(struct demands *demands, const struct demand_key *key);
 
 /* The same by the payload's sketch: of this payload or of one that differs from it only in what
  * decides nothing. What is found is known by its key from now on. */
