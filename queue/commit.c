@@ -21,10 +21,10 @@ struct commit {
     struct queue *queue;
     MDB_txn *txn; /* the queue's */
     uint64_t next_id;
-    uint64_t last_id; /* the highest that was put; 0: none */
-    struct shelf_desk desks[SHELF_COUNT];
-    struct buf terms;       /* of the job being put */
-    const struct job *like; /* whose terms were taken last; NULL: none, or some went since */
+    uint64_t last_id;         /* the highest that was put; 0: none */
+    struct shelf_desk *desks; /* the queue's */
+    struct buf terms;         /* of the job being put */
+    const struct job *like;   /* whose terms were taken last; NULL: none, or some went since */
     struct buf row;
 };
 
@@ -434,17 +434,15 @@ static int put_changes(struct queue *queue, void *context) {
                             .count = pending->count,
                             .queue = queue,
                             .txn = queue->txn,
-                            .next_id = queue->next_id};
+                            .next_id = queue->next_id,
+                            .desks = queue->desks};
     int r;
 
     buf_init(&commit.terms, LIMIT_SPEC_BYTES);
     buf_init(&commit.row, LIMIT_RECORD_TEXT_BYTES);
-    for (size_t i = 0; i < SHELF_COUNT; i++) {
-        shelf_desk_init(&commit.desks[i], queue, (enum shelf)i);
-    }
     r = apply_all(&commit);
-    for (size_t i = 0; i < SHELF_COUNT; i++) {
-        shelf_desk_finish(&commit.desks[i]);
+    if (r != 0) {
+        shelf_desks_forget(queue->desks);
     }
     buf_finish(&commit.terms);
     buf_finish(&commit.row);

@@ -7,6 +7,7 @@
 #include "base/ensure.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "queue/shelf.h"
 #include "queue/store.h"
 
 #define NAME_BYTES 500 /* of LMDB's 511 */
@@ -142,6 +143,7 @@ bool queue_has_damage(const struct queue *queue) {
 static int move_noted(struct queue *queue) {
     int r = 0;
 
+    shelf_desks_forget(queue->desks); /* What they know may be among it. */
     for (size_t i = 0; i < queue->damage_count && r == 0; i++) {
         const struct store_damage *damage = &queue->damage[i];
 

@@ -273,7 +273,7 @@ int record_decode_job(uint64_t id, const void *bytes, size_t count, struct store
 }
 
 void record_encode_terms(struct buf *out, const struct job *job) {
-    fields_encode(out, &terms_table, job);
+    fields_encode_known(out, &terms_table, job);
 }
 
 bool record_same_terms(const struct job *a, const struct job *b) {

@@ -3,11 +3,13 @@
 #include <inttypes.h>
 #include <lmdb.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/digest.h"
 #include "base/ensure.h"
 #include "base/limits.h"
+#include "base/memory.h"
 
 /* --- The three tables ------------------------------------------------------------------------ */
 
@@ -176,6 +178,35 @@ void shelf_desk_finish(struct shelf_desk *desk) {
     buf_finish(&desk->content);
 }
 
+static void forget(struct shelf_desk *desk) {
+    desk->number = 0;
+    desk->users = 0;
+    desk->more = 0;
+    buf_clear(&desk->content);
+}
+
+struct shelf_desk *shelf_desks_create(struct queue *queue) {
+    struct shelf_desk *desks = mem_alloc(SHELF_COUNT, sizeof *desks);
+
+    for (size_t i = 0; i < SHELF_COUNT; i++) {
+        shelf_desk_init(&desks[i], queue, (enum shelf)i);
+    }
+    return desks;
+}
+
+void shelf_desks_destroy(struct shelf_desk *desks) {
+    for (size_t i = 0; i < SHELF_COUNT && desks != NULL; i++) {
+        shelf_desk_finish(&desks[i]);
+    }
+    free(desks);
+}
+
+void shelf_desks_forget(struct shelf_desk *desks) {
+    for (size_t i = 0; i < SHELF_COUNT && desks != NULL; i++) {
+        forget(&desks[i]);
+    }
+}
+
 static int put_users(struct shelf_desk *desk, uint64_t number, uint64_t users) {
     struct buf *scratch = &desk->queue->scratch;
     struct store_key room;
@@ -203,19 +234,30 @@ static int count_anew(struct shelf_desk *desk, uint64_t number, uint64_t *out_us
     return r == 0 ? put_users(desk, number, *out_users) : r;
 }
 
+/* The count as it is to be. */
+static int count_users(struct shelf_desk *desk, uint64_t *out_users) {
+    uint64_t users = desk->users;
+    int r = users > 0 ? 0 : read_users(desk->queue, desk->shelf, desk->number, &users);
+
+    if (r == MDB_CORRUPTED) {
+        return count_anew(desk, desk->number, out_users);
+    }
+    if (r == 0) {
+        *out_users = users + desk->more;
+        r = put_users(desk, desk->number, *out_users);
+    }
+    return r;
+}
+
 int shelf_flush(struct shelf_desk *desk) {
-    uint64_t users;
+    uint64_t users = 0;
     int r;
 
     if (desk->more == 0) {
         return 0;
     }
-    r = read_users(desk->queue, desk->shelf, desk->number, &users);
-    if (r == 0) {
-        r = put_users(desk, desk->number, users + desk->more);
-    } else if (r == MDB_CORRUPTED) {
-        r = count_anew(desk, desk->number, &users);
-    }
+    r = count_users(desk, &users);
+    desk->users = r == 0 ? users : 0;
     desk->more = 0;
     return r;
 }
@@ -248,8 +290,7 @@ static bool is_on_desk(const struct shelf_desk *desk, const struct shelf_content
 }
 
 static void lay_on_desk(struct shelf_desk *desk, const struct shelf_content *content) {
-    desk->number = 0;
-    buf_clear(&desk->content);
+    forget(desk);
     buf_add(&desk->content, content->bytes, content->count);
 }
 
@@ -279,6 +320,7 @@ static int add_content(struct shelf_desk *desk, const struct shelf_content *cont
     }
     if (r == 0) {
         desk->number = number;
+        desk->users = 1;
     }
     return r;
 }
@@ -322,8 +364,7 @@ static int take_found(struct shelf_desk *desk, const struct shelf_content *conte
                       uint64_t number) {
     int r;
 
-    desk->number = 0;
-    buf_clear(&desk->content);
+    forget(desk);
     r = shelf_read(desk->queue, desk->shelf, number, &desk->content);
     if (r == MDB_NOTFOUND || r == MDB_CORRUPTED) {
         return take_restored(desk, content, number);
@@ -374,8 +415,7 @@ static int remove_content(struct shelf_desk *desk, uint64_t number) {
     uint64_t hash;
     int r;
 
-    buf_clear(&desk->content);
-    desk->number = 0;
+    forget(desk);
     r = shelf_read(desk->queue, desk->shelf, number, &desk->content);
     if (r == MDB_CORRUPTED) {
         return store_quarantine(desk->queue, content_table(desk->shelf),
@@ -399,6 +439,7 @@ int shelf_drop(struct shelf_desk *desk, uint64_t number) {
     uint64_t users = 0;
     int r = shelf_flush(desk);
 
+    desk->users = 0;
     if (r == 0) {
         r = read_users(desk->queue, desk->shelf, number, &users);
     }

@@ -12,11 +12,13 @@
 #include "queue/record.h"
 #include "queue/store.h"
 
-/* A shelf as one commit uses it: equal contents mostly come one after the other. */
+/* A shelf as commits use it: equal contents mostly come one after the other. What a desk knows
+ * holds from commit to commit, and is forgotten when the tables may be otherwise. */
 struct shelf_desk {
     enum shelf shelf;
     struct queue *queue;
     uint64_t number; /* of the latest; 0: none */
+    uint64_t users;  /* of it, as the table has it; 0: not known */
     uint64_t more;   /* users of it, that are not written yet */
     struct buf content;
 };
@@ -30,6 +32,11 @@ struct shelf_content {
 
 void shelf_desk_init(struct shelf_desk *desk, struct queue *queue, enum shelf shelf);
 void shelf_desk_finish(struct shelf_desk *desk);
+
+/* The queue's own, one for each shelf. The latter two accept NULL. */
+struct shelf_desk *shelf_desks_create(struct queue *queue);
+void shelf_desks_destroy(struct shelf_desk *desks);
+void shelf_desks_forget(struct shelf_desk *desks);
 
 /* All give LMDB's codes. One more user of the content, which is added if it is new; one less. The
  * job's record says so after a take, and until after a drop: a damaged count is counted anew from

@@ -16,6 +16,7 @@
 #include "base/rng.h"
 #include "queue/journal.h"
 #include "queue/pages.h"
+#include "queue/shelf.h"
 #include "queue/writer.h"
 
 #define READ_PATIENCE_MS 50 /* for a writer that has the file */
@@ -319,6 +320,7 @@ static int play_journal(struct queue *queue, struct error *error) {
 }
 
 static void close_environment(struct queue *queue) {
+    shelf_desks_forget(queue->desks);
     if (queue->txn != NULL) {
         mdb_txn_abort(queue->txn);
         queue->txn = NULL;
@@ -474,6 +476,7 @@ int queue_open(const char *folder, struct error *error, struct queue **out_queue
     queue->folder = mem_copy_text(folder);
     queue->lock_fd = -1;
     buf_init(&queue->scratch, LIMIT_SPEC_BYTES + 4096);
+    queue->desks = shelf_desks_create(queue);
     r = store_lock_folder(queue->folder, &queue->lock_fd, error);
     if (r == OK) {
         r = format_make_file(queue, error);
@@ -594,6 +597,7 @@ void queue_close(struct queue *queue) {
         (void)close(queue->lock_fd);
     }
     buf_finish(&queue->scratch);
+    shelf_desks_destroy(queue->desks);
     key_set_finish(&queue->keys);
     key_set_finish(&queue->damaged_keys);
     store_finish_damage(queue);

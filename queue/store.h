@@ -25,6 +25,8 @@ struct MDB_env;
 struct MDB_txn;
 struct MDB_val;
 
+struct shelf_desk;
+
 enum store_table {
     TABLE_META,
     TABLE_JOBS,        /* id, big-endian */
@@ -78,6 +80,7 @@ struct queue {
     struct store_pending pending;
     bool is_past_journal; /* what is being put is committed with the tables, as in a migration */
     struct buf scratch;   /* the record being encoded */
+    struct shelf_desk *desks;
     struct store_damage *damage; /* found, not moved yet */
     size_t damage_count;
     char **moved; /* names, for queue_quarantine() to tell */

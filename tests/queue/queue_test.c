@@ -351,6 +351,53 @@ TEST(queue_commit__shares_terms_and_demands) {
     queue_close(queue);
 }
 
+/* Jobs come, change and go by chance, some in a commit, and share what there are few of: what a
+ * commit knows of the one before it stays right. */
+TEST(queue_commit__counts_shares_from_commit_to_commit) {
+    static const char *const texts[] = {"[1]", "[2]", "[3]"};
+    static const char *const teams[] = {"a", "b"};
+    struct queue *queue = open_here();
+    bool lives[1000] = {false};
+    uint64_t next_id = 1;
+    struct rng rng;
+
+    rng_init(&rng, 7);
+    for (int round = 0; round < 300; round++) {
+        struct queue_change changes[4];
+        struct spec specs[4];
+        size_t count = 1 + rng_below(&rng, ARRAY_LEN(changes));
+        struct error error = {0};
+
+        for (size_t i = 0; i < count; i++) {
+            const char *text = texts[rng_below(&rng, ARRAY_LEN(texts))];
+            uint64_t back = rng_below(&rng, 12); /* 0: a new one; else one of the last */
+            uint64_t id = next_id > back ? next_id - back : next_id;
+
+            changes[i] = job_put(id);
+            changes[i].job.team = teams[rng_below(&rng, ARRAY_LEN(teams))];
+            specs[i] = (struct spec){
+                .text = text, .bytes = 3, .demand = text + rng_below(&rng, 2), .demand_bytes = 2};
+            digest_sha256(text, 3, specs[i].hash);
+            changes[i].spec = id == next_id || rng_below(&rng, 2) == 0 ? &specs[i] : NULL;
+            if (id < next_id && (!lives[id] || rng_below(&rng, 3) == 0)) {
+                changes[i] = (struct queue_change){.kind = CHANGE_JOB_DROP, .job_id = id};
+            }
+            lives[id] = changes[i].kind == CHANGE_JOB_PUT;
+            next_id += id == next_id;
+            CHECK(next_id < ARRAY_LEN(lives), "few enough");
+        }
+        commit(queue, changes, count);
+        if (round % 4 == 0) {
+            CHECK_EQ(queue_verify(queue, &error), OK, error.text);
+        }
+        if (rng_below(&rng, 40) == 0) {
+            queue_close(queue);
+            queue = open_here();
+        }
+    }
+    queue_close(queue);
+}
+
 /* The hash is as wrong as can be: nothing is mixed up, the second text is only not shared. */
 TEST(queue_commit__keeps_texts_with_one_hash_apart) {
     struct queue *queue = open_here();
@@ -399,6 +446,12 @@ TEST(queue_get_submission__remembers_what_a_key_made) {
     commit(queue, &expire, 1);
     CHECK_EQ(queue_get_submission(queue, "old", &submission), ERR_NOT_FOUND, "expired");
     CHECK_OK(queue_get_submission(queue, "new", &submission), "kept");
+    commit(queue, changes, 1);
+    queue_close(queue);
+    queue = open_here();
+    CHECK_OK(queue_get_submission(queue, "old", &submission), "after a restart");
+    CHECK_OK(queue_get_submission(queue, "new", &submission), "after a restart");
+    CHECK_EQ(queue_get_submission(queue, "ne", &submission), ERR_NOT_FOUND, "another one");
     queue_close(queue);
 }
 
