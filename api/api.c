@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <pwd.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,16 +22,18 @@
 #define USER_BYTES             96
 #define PASSWD_BYTES           4096
 #define HEALTH_BYTES           512
+#define SPARES_MAX             256
 
 struct call {
     struct api_call shown; /* first: what the owner has is this */
     struct api *api;
+    struct call *next; /* of the spare ones */
     struct http_request *request;
     struct api_auth *auth; /* held; NULL of a local caller */
+    int64_t began_us;      /* monotonic */
+    bool streaming;
     char user[USER_BYTES]; /* of a local caller */
     char schedule[2 * LIMIT_NAME_BYTES + 2];
-    int64_t began_us; /* monotonic */
-    bool streaming;
 };
 
 struct api {
@@ -38,6 +41,8 @@ struct api {
     struct http_server *server;
     struct api_auth *auth;
     struct map calls; /* by number */
+    struct call *spares;
+    size_t spare_count;
     uint64_t last_number;
     struct api_stats stats;
     int64_t warned_us; /* of the last refusal that was logged */
@@ -144,9 +149,41 @@ static void finish(struct call *call, int status) {
 }
 
 static void forget(struct call *call) {
-    (void)map_remove_id(&call->api->calls, call->shown.number);
+    struct api *api = call->api;
+
+    (void)map_remove_id(&api->calls, call->shown.number);
     api_auth_drop(call->auth);
-    free(call);
+    if (api->spare_count == SPARES_MAX) {
+        free(call);
+        return;
+    }
+    call->next = api->spares;
+    api->spares = call;
+    api->spare_count++;
+}
+
+static void free_spares(struct api *api) {
+    while (api->spares != NULL) {
+        struct call *spare = api->spares;
+
+        api->spares = spare->next;
+        free(spare);
+    }
+}
+
+/* As new; its long texts are empty. */
+static struct call *take_spare(struct api *api) {
+    struct call *call = api->spares;
+
+    if (call == NULL) {
+        return mem_alloc(1, sizeof *call);
+    }
+    api->spares = call->next;
+    api->spare_count--;
+    memset(call, 0, offsetof(struct call, user));
+    call->user[0] = '\0';
+    call->schedule[0] = '\0';
+    return call;
 }
 
 void api_reply_text(struct api_call *shown, int status, const char *content_type, const char *text,
@@ -333,7 +370,7 @@ static void on_close(struct http_request *request, void *owner) {
 static struct call *call_create(struct api *api, struct http_request *request,
                                 const struct route_match *match,
                                 const struct api_identity *identity) {
-    struct call *call = mem_alloc(1, sizeof *call);
+    struct call *call = take_spare(api);
 
     call->api = api;
     call->request = request;
@@ -343,7 +380,9 @@ static struct call *call_create(struct api *api, struct http_request *request,
     call->shown.route = match->route;
     call->shown.job_id = match->job_id;
     call->shown.job_index = match->job_index;
-    memcpy(call->schedule, match->schedule, sizeof call->schedule);
+    if (match->schedule[0] != '\0') {
+        memcpy(call->schedule, match->schedule, sizeof call->schedule);
+    }
     call->shown.schedule = call->schedule;
     call->shown.peer = http_peer(request);
     call->shown.identity = *identity;
@@ -502,6 +541,7 @@ void api_destroy(struct api *api) {
     http_server_destroy(api->server);
     end_calls(api);
     map_finish(&api->calls);
+    free_spares(api);
     api_auth_drop(api->auth);
     free(api);
 }

@@ -31,7 +31,7 @@ struct follower {
 
 struct front {
     struct api *api;
-    struct map keys; /* idempotency keys of submissions that are not committed yet */
+    struct map keys; /* by hash: idempotency keys of submissions that are not committed yet */
     struct follower *followers;
     size_t follower_count;
     struct front_forecasts *forecasts;

@@ -3,6 +3,7 @@
 
 #include "api/api.h"
 #include "api/wire.h"
+#include "base/hash.h"
 #include "base/limits.h"
 #include "base/memory.h"
 #include "queue/queue.h"
@@ -86,6 +87,11 @@ static void reply_submitted(struct daemon *daemon, struct api_call *call, uint64
     }
 }
 
+/* Keys on their way are known by a hash: of two keys with one, the second is told to ask again. */
+static uint64_t key_id(const struct daemon *daemon, const char *key) {
+    return hash_bytes(daemon->seed, key, strlen(key));
+}
+
 /* True when the key was seen before: the call is then ended. */
 static bool replay(struct daemon *daemon, struct api_call *call) {
     struct submission submission;
@@ -94,7 +100,7 @@ static bool replay(struct daemon *daemon, struct api_call *call) {
     if (call->idempotency_key[0] == '\0') {
         return false;
     }
-    if (map_get(&daemon->front->keys, call->idempotency_key) != NULL) {
+    if (map_get_id(&daemon->front->keys, key_id(daemon, call->idempotency_key)) != NULL) {
         api_reply_error(call, ERR_BUSY, "the same submission is being written; ask again");
         return true;
     }
@@ -154,7 +160,7 @@ void front_submit(struct daemon *daemon, struct api_call *call) {
         return; /* It has been refused. */
     }
     if (call->idempotency_key[0] != '\0') {
-        (void)map_put(&daemon->front->keys, call->idempotency_key, daemon);
+        (void)map_put_id(&daemon->front->keys, key_id(daemon, call->idempotency_key), daemon);
     }
     inbox_add(&daemon->inbox,
               &(struct event){
@@ -181,14 +187,14 @@ void front_submit_settled(struct daemon *daemon, const struct reply *reply) {
     const struct submit_event *submit = find_submit(daemon, reply->token);
 
     if (submit != NULL && submit->key != NULL) {
-        (void)map_remove(&daemon->front->keys, submit->key);
+        (void)map_remove_id(&daemon->front->keys, key_id(daemon, submit->key));
     }
 }
 
 void front_submit_answered(struct daemon *daemon, struct api_call *call,
                            const struct reply *reply) {
     if (call->idempotency_key[0] != '\0') {
-        (void)map_remove(&daemon->front->keys, call->idempotency_key);
+        (void)map_remove_id(&daemon->front->keys, key_id(daemon, call->idempotency_key));
     }
     if (reply->code == OK) {
         const struct submit_event *submit =

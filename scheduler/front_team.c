@@ -18,8 +18,8 @@ bool front_permits(const struct daemon *daemon, const struct api_call *call, con
     return false;
 }
 
-char *front_team_of(const struct daemon *daemon, const struct api_call *call,
-                    const struct manifest *manifest, const char *namespace) {
+const char *front_team_of(const struct daemon *daemon, const struct api_call *call,
+                          const struct manifest *manifest, const char *namespace) {
     const char *owner = share_team_of_namespace(core_share(daemon->core), namespace);
     const char *const choices[] = {manifest->team, call->default_team, owner,
                                    daemon->config.default_team, namespace};
@@ -28,7 +28,7 @@ char *front_team_of(const struct daemon *daemon, const struct api_call *call,
     while (choices[at] == NULL || choices[at][0] == '\0') {
         at++;
     }
-    return mem_copy_text(choices[at]);
+    return choices[at];
 }
 
 bool front_check_team(const struct daemon *daemon, const struct manifest *manifest,

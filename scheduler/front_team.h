@@ -13,9 +13,9 @@
 bool front_permits(const struct daemon *daemon, const struct api_call *call, const char *team);
 
 /* The team of a job: what its manifest says, or the request, or else the team that its namespace is
- * given to, or jobs.defaultTeam, or the namespace's own name. Owned. */
-char *front_team_of(const struct daemon *daemon, const struct api_call *call,
-                    const struct manifest *manifest, const char *namespace);
+ * given to, or jobs.defaultTeam, or the namespace's own name. Borrowed from who says so. */
+const char *front_team_of(const struct daemon *daemon, const struct api_call *call,
+                          const struct manifest *manifest, const char *namespace);
 
 /* A namespace that is given to a team takes no jobs of others; a priority class is configured.
  * Problems get the place in the text. */

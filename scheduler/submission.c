@@ -1,6 +1,7 @@
 #include "scheduler/submission.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,29 +29,57 @@
 /* Of one List so many kinds of manifests at most are read once more, so as to know them. */
 #define REMEMBERED_OF_A_REQUEST 16
 
+/* Of a work's memory, when its own room is used up. */
+struct work_block {
+    struct work_block *next;
+};
+
+#define WORK_ROOM_BYTES 600 /* for most of those that have one job */
+
 struct submission_work {
     struct known_manifests *known;   /* what was read; NULL if all was known: */
     struct known_manifests **knowns; /* one for each job */
     size_t known_count;
-    char *known_texts; /* the jobs' own names and payloads */
     struct new_job *jobs;
     size_t job_count;
     bool is_new;    /* a job's specification was not known */
     bool is_unlike; /* nor one that differs in its arguments alone */
     struct new_schedule *schedules;
-    char **schedule_teams;
     size_t schedule_count;
-    const char *submitter; /* this text and the three below lie behind the struct */
-    const char *key;       /* NULL: none */
+    const char *submitter;
+    const char *key; /* NULL: none */
     unsigned char request_hash[SPEC_HASH_BYTES];
     const char *namespace;      /* of jobs that do not say theirs */
     struct new_after **afters;  /* of the manifests; NULL: none */
     size_t after_count;         /* manifests that were looked at */
-    char **teams;               /* of the jobs; NULL: as that before it */
     const char *priority_class; /* of jobs that do not say theirs */
     struct after_said said;     /* what all jobs wait for, beside what the manifests say */
     bool denied;                /* a job is for a team that the caller has no right to */
+    struct work_block *blocks;  /* lists and texts that the room does not hold */
+    size_t room_used;
+    _Alignas(8) char room[WORK_ROOM_BYTES];
 };
+
+/* Zeroed memory that lives as long as the work. */
+static void *work_room(struct submission_work *work, size_t bytes) {
+    const size_t wanted = (bytes + 7) / 8 * 8;
+    struct work_block *block;
+
+    if (wanted <= sizeof work->room - work->room_used) {
+        work->room_used += wanted;
+        return memset(work->room + work->room_used - wanted, 0, wanted);
+    }
+    block = mem_alloc(1, sizeof *block + wanted);
+    block->next = work->blocks;
+    work->blocks = block;
+    return block + 1;
+}
+
+static const char *keep_text(struct submission_work *work, const char *text) {
+    const size_t bytes = strlen(text) + 1;
+
+    return memcpy(work_room(work, bytes), text, bytes);
+}
 
 static const char *either(const char *first, const char *second) {
     return first[0] != '\0' ? first : second;
@@ -246,17 +275,15 @@ static bool is_served(const struct config *config, const char *namespace) {
     return config->namespace_count == 0;
 }
 
-/* out_team: the job's, to be freed with the work. */
 static void read_job(struct daemon *daemon, const struct api_call *call,
                      struct submission_work *work, const struct source *source,
-                     struct problems *problems, struct new_job *job, char **out_team) {
+                     struct problems *problems, struct new_job *job) {
     const struct manifest *manifest = source->manifest;
     struct error error = {0};
 
     describe(daemon, work, source, job, problems);
     job->hold = job->hold || call->hold;
-    *out_team = front_team_of(daemon, call, manifest, job->namespace);
-    job->team = *out_team;
+    job->team = keep_text(work, front_team_of(daemon, call, manifest, job->namespace));
     if (job->spec.bytes > LIMIT_SPEC_BYTES) {
         problems_add(problems, manifest->place, "",
                      "the job's specification has %zu bytes, more than %d", job->spec.bytes,
@@ -365,7 +392,7 @@ static void read_schedule(struct daemon *daemon, const struct api_call *call,
     struct new_schedule *schedule = &work->schedules[at];
     struct error error = {0};
 
-    read_job(daemon, call, work, &source, problems, &schedule->job, &work->schedule_teams[at]);
+    read_job(daemon, call, work, &source, problems, &schedule->job);
     if (describe_schedule(daemon, manifest, &error, schedule) < 0) {
         problems_add(problems, manifest->schedule->zone_place, "", "%s", error.text);
     }
@@ -381,39 +408,25 @@ struct work_texts {
     const char *submitter, *key, *namespace, *priority_class;
 };
 
-static const char *keep_text(char **at, const char *text) {
-    const char *kept = *at;
-    size_t bytes = strlen(text) + 1;
-
-    memcpy(*at, text, bytes);
-    *at += bytes;
-    return kept;
-}
-
 static struct submission_work *create_work(const struct work_texts *texts) {
-    size_t bytes = strlen(texts->submitter) + strlen(texts->key) + strlen(texts->namespace) +
-                   strlen(texts->priority_class) + 4;
-    struct submission_work *work = mem_alloc(1, sizeof *work + bytes);
-    char *at = (char *)(work + 1);
+    struct submission_work *work = mem_grow(NULL, 1, sizeof *work);
 
-    work->submitter = keep_text(&at, texts->submitter);
-    work->key = texts->key[0] != '\0' ? keep_text(&at, texts->key) : NULL;
-    work->namespace = keep_text(&at, texts->namespace);
-    work->priority_class = keep_text(&at, texts->priority_class);
+    memset(work, 0, offsetof(struct submission_work, room));
+    work->submitter = keep_text(work, texts->submitter);
+    work->key = texts->key[0] != '\0' ? keep_text(work, texts->key) : NULL;
+    work->namespace = keep_text(work, texts->namespace);
+    work->priority_class = keep_text(work, texts->priority_class);
     return work;
 }
 
-/* All in one piece, behind the jobs. */
+/* All in one piece. */
 static void make_lists(struct submission_work *work, size_t jobs, size_t manifests,
                        size_t schedules) {
     work->jobs =
-        mem_alloc(1, jobs * (sizeof *work->jobs + sizeof *work->teams) +
-                         manifests * sizeof(struct new_after *) +
-                         schedules * (sizeof *work->schedules + sizeof *work->schedule_teams));
+        work_room(work, jobs * sizeof *work->jobs + manifests * sizeof(struct new_after *) +
+                            schedules * sizeof *work->schedules);
     work->schedules = (struct new_schedule *)(void *)(work->jobs + jobs);
-    work->teams = (char **)(void *)(work->schedules + schedules);
-    work->schedule_teams = work->teams + jobs;
-    work->afters = (struct new_after **)(void *)(work->schedule_teams + schedules);
+    work->afters = (struct new_after **)(void *)(work->schedules + schedules);
 }
 
 static int load_schedule(struct daemon *daemon, struct submission_work *work,
@@ -595,7 +608,7 @@ static void read_jobs(struct daemon *daemon, const struct api_call *call,
             continue;
         }
         work->job_count++;
-        read_job(daemon, call, work, &source, problems, &work->jobs[at], &work->teams[at]);
+        read_job(daemon, call, work, &source, problems, &work->jobs[at]);
         read_after(daemon, work, set, i, &work->jobs[at], problems);
         if (set->items[i].rows.count > 0) {
             repeat_job(work, &set->items[i]);
@@ -613,7 +626,7 @@ struct named_list {
 /* Are they all known? In a List, one that waits for another may mean one that stands beside it. */
 static bool find_known(struct daemon *daemon, struct submission_work *work,
                        const struct named_list *list) {
-    work->knowns = mem_alloc(list->count, sizeof(struct known_manifests *));
+    work->knowns = work_room(work, list->count * sizeof(struct known_manifests *));
     for (size_t i = 0; i < list->count; i++) {
         struct known_manifests *known = known_texts_get(&daemon->known_texts, &list->items[i]);
 
@@ -629,7 +642,7 @@ static bool find_known(struct daemon *daemon, struct submission_work *work,
 }
 
 /* Room for each job's name, and for its payload if that is its own. */
-static void make_known_texts(struct submission_work *work, const struct named_list *list) {
+static char *make_known_texts(struct submission_work *work, const struct named_list *list) {
     size_t bytes = 0;
 
     for (size_t i = 0; i < list->count; i++) {
@@ -640,7 +653,7 @@ static void make_known_texts(struct submission_work *work, const struct named_li
             bytes += known_manifests_payload_bytes(work->knowns[i], named);
         }
     }
-    work->known_texts = mem_alloc(bytes, 1);
+    return work_room(work, bytes);
 }
 
 /* Its texts are written at *at, which moves behind them. */
@@ -668,13 +681,12 @@ static void read_known(struct daemon *daemon, const struct api_call *call,
     char *at;
 
     make_lists(work, list->count, list->count, 0);
-    make_known_texts(work, list);
-    at = work->known_texts;
+    at = make_known_texts(work, list);
     for (size_t i = 0; i < list->count && problems->count == 0; i++) {
         const struct source source = known_source(work->knowns[i], &list->items[i], &at);
 
         work->job_count++;
-        read_job(daemon, call, work, &source, problems, &work->jobs[i], &work->teams[i]);
+        read_job(daemon, call, work, &source, problems, &work->jobs[i]);
         read_after(daemon, work, &work->knowns[i]->set, 0, &work->jobs[i], problems);
     }
 }
@@ -815,7 +827,6 @@ void submission_destroy(void *value) {
 
     for (size_t i = 0; i < work->job_count; i++) {
         demand_destroy(work->jobs[i].demand);
-        free(work->teams[i]);
     }
     for (size_t i = 0; i < work->after_count; i++) {
         free(work->afters[i]);
@@ -823,15 +834,15 @@ void submission_destroy(void *value) {
     for (size_t i = 0; i < work->schedule_count; i++) {
         demand_destroy(work->schedules[i].job.demand);
         zone_destroy(work->schedules[i].zone);
-        free(work->schedule_teams[i]);
     }
-    free(work->jobs); /* and all lists behind it */
     for (size_t i = 0; i < work->known_count; i++) {
         known_manifests_destroy(work->knowns[i]);
     }
-    free(work->knowns);
-    free(work->known_texts);
     known_manifests_destroy(work->known);
     after_said_finish(&work->said);
+    for (struct work_block *block = work->blocks, *next; block != NULL; block = next) {
+        next = block->next;
+        free(block);
+    }
     free(work);
 }
