@@ -3,11 +3,16 @@
 Source of the shapes and of Kueue's figures: test/performance/scheduler of kubernetes-sigs/kueue
 (configs baseline and large-scale: generator.yaml, rangespec.yaml). A workload of theirs, which
 nothing runs, is a pod here that kubesim binds, runs for as long, and ends.
+
+What a scheduler could reach at best is bound by three things: the work over the CPUs of a queue, the
+last arrival, and the API server. The third is measured: a client that decides nothing creates the
+same pods at their times and watches them end (api_alone.c). Neither deletes pods within a run.
 """
 import http.client
 import json
-import os
+import re
 import socket
+import subprocess
 import threading
 import time
 
@@ -43,11 +48,14 @@ def queues(shape, scale):
             for q in range(shape["queues"])]
 
 
-def ideal_seconds(shape):
-    """The work of a queue over its own CPUs, or the last arrival and its run time."""
-    work = sum(shape["count"][c] * shape["runtime"][c] * CPUS[c] for c in CLASSES) / NOMINAL
-    return max([work] + [(shape["count"][c] - 1) * shape["every"][c] + shape["runtime"][c]
-                         for c in CLASSES])
+def work_seconds(shape):
+    """The work of a queue over its own CPUs."""
+    return sum(shape["count"][c] * shape["runtime"][c] * CPUS[c] for c in CLASSES) / NOMINAL
+
+
+def arrival_seconds(shape):
+    """The last arrival and its run time."""
+    return max((shape["count"][c] - 1) * shape["every"][c] + shape["runtime"][c] for c in CLASSES)
 
 
 def config(shape, scale):
@@ -66,11 +74,11 @@ def objects(shape, scale):
                    for _, queue in queues(shape, scale))
 
 
-def cluster(shape, scale):
+def cluster(shape, scale, node_cpu=120):
     """Room for all cohorts, so that it is the quotas that decide; and nothing that takes its time."""
     cpus = NOMINAL * len(queues(shape, scale))
-    return ["--nodes", str(-(-cpus // 100) + 2), "--node-cpu", "120", "--node-memory", "4Ti",
-            "--start-delay", "0s", "--watch-log", "500000"]
+    return ["--nodes", str(-(-cpus // 100) + 2), "--node-cpu", str(node_cpu),
+            "--node-memory", "4Ti", "--start-delay", "0s", "--watch-log", "50000"]
 
 
 def pod(queue, name, number, shape):
@@ -82,6 +90,14 @@ def pod(queue, name, number, shape):
                 "spec": {"restartPolicy": "Never", "containers": [
                     {"name": "main", "image": "busybox:1",
                      "resources": {"requests": {"cpu": str(CPUS[name]), "memory": "1Mi"}}}]}}}}
+
+
+def bare_pod(queue, name, number, shape):
+    """The same without a scheduler between."""
+    template = pod(queue, name, number, shape)["spec"]["pod"]
+    return {"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "%s-%d" % (name, number), **template["metadata"]},
+            "spec": template["spec"]}
 
 
 class Client:
@@ -158,12 +174,19 @@ def all_jobs(client):
         after = "&continue=" + page["continue"]
 
 
+def turn_seconds(rig):
+    """How long the daemon has been in turns: events, passes, and what they change."""
+    said = subprocess.run(["curl", "-s", "--unix-socket", rig.socket, "http://localhost/metrics"],
+                          check=True, capture_output=True, text=True).stdout
+    return float(re.search(r"^nightshift_turn_seconds_sum (\S+)", said, re.MULTILINE).group(1))
+
+
 def run(rig, name, scale):
     """One run; the figures as a dictionary."""
     shape = SHAPES[name]
     client = Client(rig.socket)
     total = len(due(shape, scale))
-    cpu, peer_cpu = rig.cpu_seconds(), rig.kubesim_cpu_seconds()
+    cpu, peer_cpu, turns = rig.cpu_seconds(), rig.kubesim_cpu_seconds(), turn_seconds(rig)
     began = time.monotonic()
     failed = []
 
@@ -181,6 +204,7 @@ def run(rig, name, scale):
     wait_until_done(client, total, 1800)
     cpu = rig.cpu_seconds() - cpu
     peer_cpu = rig.kubesim_cpu_seconds() - peer_cpu
+    turns = turn_seconds(rig) - turns
     waits = {c: [] for c in CLASSES}
     first, last = None, 0
     admitted = {c: [] for c in CLASSES}
@@ -191,17 +215,39 @@ def run(rig, name, scale):
         first = submitted if first is None else min(first, submitted)
         last = max(last, seconds_of(job["finishedAt"]))
         admitted[kind].append(started)
-    return {"makespan": last - first, "ideal": ideal_seconds(shape), "jobs": total, "cpu": cpu,
-            "kubesim": peer_cpu,
+    return {"makespan": last - first, "jobs": total, "cpu": cpu, "kubesim": peer_cpu,
+            "turns": turns,
             "late": failed[0], "waits": {c: sum(v) / len(v) for c, v in waits.items()},
             "admitted": {c: sum(v) / len(v) - first for c, v in admitted.items()}}
 
 
+class ClusterAlone(Rig):
+    def start_daemon(self):
+        pass
+
+
+def api_alone(programs, name, scale):
+    """The same pods without a scheduler: nothing keeps them back, so the nodes are large."""
+    shape = SHAPES[name]
+    pods = "".join("%d %s %s\n" % (round(1e6 * at), queue,
+                                   json.dumps(bare_pod(queue, kind, number, shape)))
+                   for at, queue, kind, number in due(shape, scale))
+    with ClusterAlone(programs, objects=objects(shape, scale),
+                      cluster=cluster(shape, scale, node_cpu=12000)) as rig:
+        cpu = rig.kubesim_cpu_seconds()
+        done = subprocess.run([rig.program("bench/api_alone"), str(rig.port),
+                               rig.write("pods", pods)], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failed("api_alone: " + done.stderr)
+        return {**json.loads(done.stdout), "kubesim": rig.kubesim_cpu_seconds() - cpu}
+
+
 def measure(programs, name, scale):
     shape = SHAPES[name]
+    alone = api_alone(programs, name, scale)
     with Rig(programs, objects=objects(shape, scale), cluster=cluster(shape, scale), level="warn",
              scheduling=config(shape, scale)) as rig:
-        return run(rig, name, scale)
+        return {**run(rig, name, scale), "alone": alone}
 
 
 def bench(programs, runs, scale=1.0):
@@ -215,25 +261,40 @@ def bench(programs, runs, scale=1.0):
 
 
 def tell(name, shape, found, scale):
-    jobs, ideal, peer = found[0]["jobs"], found[0]["ideal"], shape["peer"]
+    jobs, peer = found[0]["jobs"], shape["peer"]
+    work, arrival = work_seconds(shape), arrival_seconds(shape)
     case = "%s (%s jobs of %s queues): " % (name, "{:,}".format(jobs),
                                             "{:,}".format(len(queues(shape, scale))))
-    figure("kueue", case + "all done", "s", [run["makespan"] for run in found],
-           peer=("Kueue's mean", [peer["makespan"]]))
-    figure("kueue", case + "over the ideal of %.3g s" % ideal, "times",
-           [run["makespan"] / ideal for run in found],
-           goal=("<= 1.3", lambda ratio: ratio <= 1.3))
-    figure("kueue", case + "jobs done", "jobs/s", [jobs / run["makespan"] for run in found],
-           peer=("Kueue's mean", [jobs / peer["makespan"]]))
+
+    def tell_all(what, unit, value, **against):
+        figure("kueue", case + what, unit, [value(run) for run in found], **against)
+
+    tell_all("all done", "s", lambda run: run["makespan"],
+             peer=("Kueue's mean", [peer["makespan"]]))
+    tell_all("the simulated API server alone: all done", "s", lambda run: run["alone"]["seconds"])
+    tell_all("over the ideal of its work, %.3g s" % work, "times",
+             lambda run: run["makespan"] / work)
+    tell_all("over the ideal of its arrivals, %.3g s" % arrival, "times",
+             lambda run: run["makespan"] / arrival)
+    tell_all("over the API server alone", "times",
+             lambda run: run["makespan"] / run["alone"]["seconds"])
+    tell_all("over the ideal, the largest of the three", "times",
+             lambda run: run["makespan"] / max(work, arrival, run["alone"]["seconds"]),
+             goal=("<= 1.3", lambda ratio: ratio <= 1.3))
+    tell_all("jobs done", "jobs/s", lambda run: jobs / run["makespan"],
+             peer=("Kueue's mean", [jobs / peer["makespan"]]))
     for kind in CLASSES:
         against = {"peer": ("Kueue's mean", [peer[kind]])} if kind in peer else {}
-        figure("kueue", case + "wait of a %s job, mean" % kind, "s",
-               [run["waits"][kind] for run in found], **against)
-    figure("kueue", case + "the daemon's processor time", "ms/job",
-           [1000 * run["cpu"] / jobs for run in found])
-    figure("kueue", case + "the daemon's processor time, of one processor", "%",
-           [100 * run["cpu"] / run["makespan"] for run in found])
-    figure("kueue", case + "kubesim's processor time", "ms/job",
-           [1000 * run["kubesim"] / jobs for run in found])
-    figure("kueue", case + "what kubesim could do with a processor of its own", "jobs/s",
-           [jobs / run["kubesim"] for run in found])
+        tell_all("wait of a %s job, mean" % kind, "s", lambda run: run["waits"][kind], **against)
+    tell_processors(tell_all, jobs)
+
+
+def tell_processors(tell_all, jobs):
+    tell_all("the daemon's processor time", "ms/job", lambda run: 1000 * run["cpu"] / jobs)
+    tell_all("the daemon's processor time, of one processor", "%",
+             lambda run: 100 * run["cpu"] / run["makespan"])
+    tell_all("turns, of the daemon's processor time, at most", "%",
+             lambda run: 100 * run["turns"] / run["cpu"])
+    tell_all("kubesim's processor time", "ms/job", lambda run: 1000 * run["kubesim"] / jobs)
+    tell_all("kubesim's processor time with the API server alone", "ms/job",
+             lambda run: 1000 * run["alone"]["kubesim"] / jobs)

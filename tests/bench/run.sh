@@ -9,7 +9,7 @@
 set -euo pipefail
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.."
-programs=(parse_json pass_times raw_lmdb submit_load turn_times)
+programs=(api_alone parse_json pass_times raw_lmdb submit_load turn_times)
 labels=("${programs[@]/#///tests/bench:}")
 bazel build --config=release --noshow_progress "${labels[@]}" >&2
 built=$(bazel info --config=release bazel-bin 2>/dev/null)
