@@ -150,50 +150,63 @@ struct refusals {
     int64_t node_count;
 };
 
+/* The one with most room comes first, the name decides between two. */
+struct candidate {
+    struct census_node *node;
+    double fullness;
+};
+
+static bool is_better(const struct candidate *a, const struct candidate *b) {
+    return b->node == NULL || a->fullness < b->fullness ||
+           (a->fullness <= b->fullness && strcmp(a->node->name, b->node->name) < 0);
+}
+
+/* Whether it fits is asked only of a node that would be better than the best so far: why the others
+ * are refused matters only if none fits. */
 static struct census_node *choose_node(const struct binder *binder, const struct census_pod *pod,
                                        struct refusals *refusals) {
     struct near *near = binder->antis.count > 0 || near_has_rules(pod->object)
                             ? near_create(binder->config.census, pod->object)
                             : NULL;
-    struct census_node *best = NULL;
-    double best_fullness = 0;
+    const struct fit_load requests = fit_load_of(&pod->requests);
+    struct candidate best = {0};
     const struct map_entry *entry;
 
     for (size_t at = 0; (entry = map_next(&binder->config.census->nodes, &at)) != NULL;) {
         struct census_node *node = entry->value;
         struct fit_node view = {node->object, &node->allocatable, &node->used};
+        struct candidate next = {node, fit_fullness(&requests, &node->room, &node->load)};
         char reason[FIT_REASON_BYTES_MAX];
-        double fullness;
 
         if (node->object == NULL) {
             continue;
         }
         refusals->node_count++;
+        if (!is_better(&next, &best)) {
+            continue;
+        }
         if (!fit_pod(pod->object, &pod->requests, &view, reason) ||
             (near != NULL && !near_allows(near, node->object, reason))) {
             reason[AMOUNTS_NAME_BYTES_MAX - 1] = '\0';
             amounts_add(&refusals->counts, reason, 1, false);
             continue;
         }
-        fullness = fit_fullness(&pod->requests, &view);
-        if (best == NULL || fullness < best_fullness ||
-            (fullness <= best_fullness && strcmp(node->name, best->name) < 0)) {
-            best = node;
-            best_fullness = fullness;
-        }
+        best = next;
     }
     near_destroy(near);
-    return best;
+    return best.node;
 }
 
 static void bind_pod(struct binder *binder, const struct census_pod *pod, const char *node,
                      int64_t now_us) {
     static const struct event_text text = {"Normal", "Scheduled", SCHEDULER_NAME};
-    json_t *bound = json_deep_copy(pod->object);
+    json_t *bound = json_copy(pod->object);
+    json_t *status = pod_status_begin(bound);
 
+    tree_put(bound, "spec", json_copy(tree_at(bound, "spec")));
     tree_put_text(bound, "spec/nodeName", node);
-    pod_status_set_condition(tree_make(bound, "status"), "PodScheduled", "True", NULL, NULL,
-                             now_us);
+    pod_status_set_condition(status, "PodScheduled", "True", NULL, NULL, now_us);
+    tree_put(bound, "status", status);
     binder->bind_count++;
     (void)sim_store_put_raw(binder->config.store, SIM_PODS, tree_namespace(bound), tree_name(bound),
                             bound, now_us);

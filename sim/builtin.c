@@ -276,9 +276,8 @@ struct json_t *sim_builtin_admit(const struct sim_store *store, struct sim_attem
 static void create(struct sim_store *store, enum sim_resource_id id, const char *namespace,
                    json_t *object_take, int64_t now_us) {
     struct sim_write write = {.id = id, .namespace = namespace, .now_us = now_us};
-    struct sim_answer answer = sim_store_post(store, &write, object_take);
+    struct sim_answer answer = sim_store_post_take(store, &write, object_take);
 
-    json_decref(object_take);
     sim_answer_finish(&answer); /* It may be there already. */
 }
 

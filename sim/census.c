@@ -68,7 +68,10 @@ static struct census_node *node_of(struct census *census, const char *name) {
 }
 
 static void occupy(struct census *census, struct census_pod *pod, const char *node_name) {
-    amounts_add_all(&node_of(census, node_name)->used, &pod->requests);
+    struct census_node *node = node_of(census, node_name);
+
+    amounts_add_all(&node->used, &pod->requests);
+    node->load = fit_load_of(&node->used);
     pod->occupies = mem_copy_text(node_name);
 }
 
@@ -80,6 +83,7 @@ static void vacate(struct census *census, struct census_pod *pod) {
 
         amounts_add(&node->used, amount->name, -amount->value, amount->binary);
     }
+    node->load = fit_load_of(&node->used);
     free(pod->occupies);
     pod->occupies = NULL;
 }
@@ -129,6 +133,7 @@ static void node_changed(struct census *census, const struct sim_change *change)
     node->object = change->type == SIM_DELETED ? NULL : json_incref(change->object);
     amounts_finish(&node->allocatable);
     amounts_add_readable(&node->allocatable, tree_at(node->object, "status/allocatable"));
+    node->room = fit_load_of(&node->allocatable);
 }
 
 void census_on_change(struct census *census, const struct sim_change *change) {

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/map.h"
 #include "sim/amounts.h"
+#include "sim/fit.h"
 
 struct json_t;
 struct sim_change;
@@ -30,6 +31,8 @@ struct census_node {
     struct json_t *object; /* NULL: pods are bound to it, but it isn't there */
     struct amounts allocatable;
     struct amounts used;
+    struct fit_load room; /* of allocatable, and of used */
+    struct fit_load load;
 };
 
 /* A plain value; zeroed is empty and ready. */

@@ -8,31 +8,40 @@
 #include <jansson.h>
 
 #include "base/memory.h"
+#include "sim/json.h"
 #include "sim/store.h"
 #include "sim/tree.h"
 
 #define MESSAGE_BYTES_MAX 1024
 
 static json_t *involved(const char *kind, const json_t *object) {
-    json_t *node = tree_pack("{s:s, s:s, s:s, s:s}", "kind", kind, "apiVersion", "v1", "name",
-                             tree_name(object), "uid", tree_uid(object));
+    json_t *node = json_object();
 
+    sim_json_set_text(node, "kind", kind);
+    sim_json_set_text(node, "apiVersion", "v1");
+    sim_json_set_text(node, "name", tree_name(object));
+    sim_json_set_text(node, "uid", tree_uid(object));
     if (tree_namespace(object)[0] != '\0') {
-        tree_put_text(node, "namespace", tree_namespace(object));
+        sim_json_set_text(node, "namespace", tree_namespace(object));
     }
     return node;
 }
 
 static json_t *event_json(const char *kind, const json_t *object, const struct event_text *text,
                           const char *message, int64_t now_us) {
-    json_t *event =
-        tree_pack("{s:s, s:s, s:s, s:{s:s}, s:i, s:s, s:n, s:s}", "type", text->type, "reason",
-                  text->reason, "message", message, "source", "component", text->component, "count",
-                  1, "reportingComponent", text->component, "eventTime", "reportingInstance", "");
+    json_t *event = json_object();
 
+    sim_json_set_text(event, "type", text->type);
+    sim_json_set_text(event, "reason", text->reason);
+    sim_json_set_text(event, "message", message);
+    sim_json_set_text(sim_json_make_object(event, "source"), "component", text->component);
+    sim_json_set_int(event, "count", 1);
+    sim_json_set_text(event, "reportingComponent", text->component);
+    tree_put(event, "eventTime", json_null());
+    sim_json_set_text(event, "reportingInstance", "");
     tree_put(event, "involvedObject", involved(kind, object));
-    tree_put_time(event, "firstTimestamp", now_us);
-    tree_put_time(event, "lastTimestamp", now_us);
+    sim_json_set_time(event, "firstTimestamp", now_us);
+    sim_json_set_time(event, "lastTimestamp", now_us);
     return event;
 }
 
@@ -90,15 +99,13 @@ void event_write(struct event_writer *writer, const char *kind, const json_t *ob
     event = event_json(kind, object, text, message, now_us);
     name = mem_format("%.230s.%016llx", tree_name(object),
                       (unsigned long long)now_us * 1000 + ++writer->sequence % 1000);
-    tree_put_text(event, "metadata/name", name);
-    tree_put_text(event, "metadata/namespace", namespace);
-    answer = sim_store_post(
+    sim_json_set_text(sim_json_make_object(event, "metadata"), "name", name);
+    answer = sim_store_post_take(
         writer->store,
         &(struct sim_write){.id = SIM_EVENTS, .namespace = namespace, .now_us = now_us}, event);
     if (answer.code == 201) {
         keep_event(writer, namespace, name, now_us);
     }
     sim_answer_finish(&answer);
-    json_decref(event);
     free(name);
 }

@@ -234,18 +234,19 @@ bool fit_pod(const json_t *pod, const struct amounts *requests, const struct fit
            check_resources(requests, node, out_reason);
 }
 
-double fit_fullness(const struct amounts *requests, const struct fit_node *node) {
-    static const char *const names[] = {"cpu", "memory"};
-    double fullest = 0;
+struct fit_load fit_load_of(const struct amounts *amounts) {
+    return (struct fit_load){.cpu = amounts_value(amounts, "cpu"),
+                             .memory = amounts_value(amounts, "memory")};
+}
 
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        int64_t room = amounts_value(node->allocatable, names[i]);
-        int64_t used = amounts_value(node->used, names[i]) + amounts_value(requests, names[i]);
-        double part = room > 0 ? (double)used / (double)room : 1;
+static double part_of(int64_t used, int64_t room) {
+    return room > 0 ? (double)used / (double)room : 1;
+}
 
-        if (part > fullest) {
-            fullest = part;
-        }
-    }
-    return fullest;
+double fit_fullness(const struct fit_load *requests, const struct fit_load *allocatable,
+                    const struct fit_load *used) {
+    double cpu = part_of(used->cpu + requests->cpu, allocatable->cpu);
+    double memory = part_of(used->memory + requests->memory, allocatable->memory);
+
+    return cpu > memory ? cpu : memory;
 }

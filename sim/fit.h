@@ -7,6 +7,7 @@
 #define SIM_FIT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "sim/amounts.h"
 
@@ -31,8 +32,16 @@ bool fit_selected(const struct json_t *pod, const struct json_t *node);
 /* Does the pod tolerate the taint? Effect NULL: the taint's own. */
 bool fit_tolerates(const struct json_t *pod, const struct json_t *taint);
 
+/* What decides between nodes that fit, taken out of amounts once for many comparisons. */
+struct fit_load {
+    int64_t cpu;
+    int64_t memory;
+};
+struct fit_load fit_load_of(const struct amounts *amounts);
+
 /* How full the node would be with the pod: the larger part of cpu and memory, 0 to 1 (more when it
  * does not fit). Least allocated nodes come first. */
-double fit_fullness(const struct amounts *requests, const struct fit_node *node);
+double fit_fullness(const struct fit_load *requests, const struct fit_load *allocatable,
+                    const struct fit_load *used);
 
 #endif

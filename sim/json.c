@@ -7,22 +7,13 @@
 #include "base/memory.h"
 #include "base/rfc3339.h"
 
-#define KEY_BYTES_MAX 128
-
 struct json_t *sim_json_at(const struct json_t *object, const char *path) {
     const json_t *at = object;
-    char key[KEY_BYTES_MAX];
 
     for (;;) {
         size_t length = strcspn(path, ".");
-        json_t *next;
+        json_t *next = json_object_getn(at, path, length);
 
-        if (length >= sizeof key) {
-            return NULL;
-        }
-        memcpy(key, path, length);
-        key[length] = '\0';
-        next = json_object_get(at, key);
         if (next == NULL || path[length] == '\0') {
             return next;
         }

@@ -91,12 +91,28 @@ static void append(json_t *array, json_t *take_value) {
     ENSURE(r == 0);
 }
 
-/* A copy of the status to work on. */
-static json_t *begin(const json_t *pod) {
-    const json_t *old = tree_at(pod, "status");
-    json_t *status = json_is_object(old) ? json_deep_copy(old) : json_object();
+/* Conditions are changed in place: the list gets its own. */
+static void own_conditions(json_t *status) {
+    json_t *conditions = json_array();
+    json_t *condition;
+    size_t i;
+
+    json_array_foreach(tree_at(status, "conditions"), i, condition) {
+        append(conditions, json_copy(condition));
+    }
+    if (i > 0) {
+        tree_put(status, "conditions", conditions);
+    } else {
+        json_decref(conditions);
+    }
+}
+
+json_t *pod_status_begin(const json_t *pod) {
+    json_t *old = tree_at(pod, "status");
+    json_t *status = json_is_object(old) ? json_copy(old) : json_object();
 
     ENSURE(status != NULL);
+    own_conditions(status);
     return status;
 }
 
@@ -117,7 +133,7 @@ static void set_start(json_t *status, int64_t now_us) {
 
 json_t *pod_status_waiting(const json_t *pod, const char *reason, const char *message,
                            int64_t now_us) {
-    json_t *status = begin(pod);
+    json_t *status = pod_status_begin(pod);
     json_t *statuses = put_containers(status);
     json_t *container;
     size_t i;
@@ -137,7 +153,7 @@ json_t *pod_status_waiting(const json_t *pod, const char *reason, const char *me
 }
 
 json_t *pod_status_running(const json_t *pod, const char *ip, int64_t now_us) {
-    json_t *status = begin(pod);
+    json_t *status = pod_status_begin(pod);
     json_t *statuses = put_containers(status);
     json_t *container;
     size_t i;
@@ -199,7 +215,7 @@ json_t *pod_status_restarting(const json_t *pod, const struct pod_exit *exit, in
 }
 
 json_t *pod_status_ended(const json_t *pod, const struct pod_exit *exit, int64_t now_us) {
-    json_t *status = begin(pod);
+    json_t *status = pod_status_begin(pod);
     json_t *statuses = put_containers(status);
     json_t *container;
     size_t i;
@@ -296,7 +312,7 @@ static void set_conditions(json_t *status, const struct pod_report *report, int6
 }
 
 json_t *pod_status_report(const json_t *pod, const struct pod_report *report, int64_t now_us) {
-    json_t *status = begin(pod);
+    json_t *status = pod_status_begin(pod);
     json_t *mains = json_array();
     json_t *inits = json_array();
 

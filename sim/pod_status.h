@@ -70,6 +70,10 @@ struct pod_report {
 struct json_t *pod_status_report(const struct json_t *pod, const struct pod_report *report,
                                  int64_t now_us);
 
+/* The pod's status to work on: its members are shared with the pod and may be replaced but not
+ * changed, but for the conditions, which are the caller's. */
+struct json_t *pod_status_begin(const struct json_t *pod);
+
 /* Set one condition in a status; the transition time moves only if the value changes. reason and
  * message may be NULL. */
 void pod_status_set_condition(struct json_t *status, const char *type, const char *value,

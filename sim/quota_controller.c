@@ -15,7 +15,7 @@
 #include "sim/store.h"
 #include "sim/tree.h"
 
-/* One namespace that has, or had, quotas or objects. */
+/* One namespace that has, or had, quotas. */
 struct site {
     int64_t due_us;    /* of its recount; CLOCK_NEVER_US when nothing changed */
     int64_t resync_us; /* of the recount without a cause; CLOCK_NEVER_US without a quota */
@@ -78,10 +78,15 @@ static struct site *site_of(struct quota_controller *controller, const char *nam
     return site;
 }
 
+/* Where there is no quota nothing is counted: one that comes plans its own. */
 static void plan_recount(struct quota_controller *controller, const char *namespace,
                          int64_t due_us) {
-    struct site *site = site_of(controller, namespace);
+    struct site *site;
 
+    if (sim_store_count(controller->store, SIM_RESOURCEQUOTAS, namespace) == 0) {
+        return;
+    }
+    site = site_of(controller, namespace);
     if (due_us < site->due_us) {
         site->due_us = due_us;
     }

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "k8s/json_print.h"
+#include "sim/collection.h"
 #include "sim/json.h"
 #include "sim/meta.h"
 #include "sim/protobuf.h"
@@ -172,8 +173,41 @@ static bool is_status(const json_t *object) {
     return kind != NULL && strcmp(kind, "Status") == 0;
 }
 
+/* An object that is stored as it is: lists and watches send the same text. */
+static bool add_stored(struct sim_call *call, const json_t *object) {
+    const struct sim_resource *resource = call->target.resource;
+    const char *namespace = sim_json_text(object, "metadata.namespace");
+    const char *name = sim_json_text(object, "metadata.name");
+    struct buf *out = &call->response->body;
+    struct sim_version *version;
+    const char *text;
+    size_t bytes;
+
+    if (name == NULL || is_status(object)) {
+        return false;
+    }
+    version = sim_collection_get(sim_store_collection(call->rest->store, resource->id),
+                                 namespace == NULL ? "" : namespace, name);
+    if (version == NULL || version->object != object) {
+        return false;
+    }
+    text = sim_version_text(version, &bytes);
+    buf_add_format(out, "{\"kind\":\"%s\",\"apiVersion\":\"%s\",", resource->kind,
+                   sim_resource_api_version(resource));
+    buf_add(out, text + 1, bytes - 1);
+    buf_add_char(out, '\n');
+    return true;
+}
+
 void sim_call_object(struct sim_call *call, int code, struct json_t *object_take) {
     json_t *shown = NULL;
+
+    if (call->form == SIM_FORM_JSON && add_stored(call, object_take)) {
+        call->response->code = code;
+        call->response->content_type = SIM_CONTENT_JSON;
+        json_decref(object_take);
+        return;
+    }
 
     if (call->form != SIM_FORM_JSON && !is_status(object_take)) {
         shown = call->form == SIM_FORM_TABLE

@@ -90,8 +90,7 @@ void sim_call_create(struct sim_call *call) {
     json_t *body = object_body(call);
 
     if (body != NULL) {
-        answer(call, sim_store_post(call->rest->store, &write, body));
-        json_decref(body);
+        answer(call, sim_store_post_take(call->rest->store, &write, body));
     }
 }
 

@@ -261,8 +261,13 @@ static struct sim_answer store_new(struct sim_store *store, struct sim_attempt *
 
 struct sim_answer sim_store_post(struct sim_store *store, const struct sim_write *write,
                                  const struct json_t *object) {
+    return sim_store_post_take(store, write, json_deep_copy(object));
+}
+
+struct sim_answer sim_store_post_take(struct sim_store *store, const struct sim_write *write,
+                                      struct json_t *object_take) {
     const struct sim_resource *resource = sim_resource(write->id);
-    json_t *draft = json_deep_copy(object);
+    json_t *draft = object_take;
     struct sim_attempt attempt = {
         .resource = resource,
         .namespace = write->namespace,

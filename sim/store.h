@@ -126,6 +126,10 @@ void sim_answer_finish(struct sim_answer *answer);
 struct sim_answer sim_store_post(struct sim_store *store, const struct sim_write *write,
                                  const struct json_t *object);
 
+/* The same of an object that is given away: nobody else may hold it or a part of it. */
+struct sim_answer sim_store_post_take(struct sim_store *store, const struct sim_write *write,
+                                      struct json_t *object_take);
+
 /* Replace. metadata.resourceVersion in the object is a precondition if it's there. Nothing changed:
  * 200 with the same resourceVersion and no event. */
 struct sim_answer sim_store_put(struct sim_store *store, const struct sim_write *write,

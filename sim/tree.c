@@ -22,11 +22,11 @@ static const char *next_step(const char *path, char out_step[STEP_BYTES_MAX]) {
 }
 
 json_t *tree_at(const json_t *node, const char *path) {
-    char step[STEP_BYTES_MAX];
-
     while (node != NULL && path[0] != '\0') {
-        path = next_step(path, step);
-        node = json_object_get(node, step);
+        size_t length = strcspn(path, "/");
+
+        node = json_object_getn(node, path, length);
+        path += path[length] == '/' ? length + 1 : length;
     }
     return tree_walkable(node);
 }
