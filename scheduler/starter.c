@@ -77,9 +77,10 @@ static void end(struct order *order, enum start_result result, const char *messa
     order_destroy(order);
 }
 
-/* RBAC's refusal is of us, not of the job: an administrator will mend it, so the job waits. */
+/* RBAC's refusal is of us, not of the job: an administrator will mend it, so the job waits. A
+ * webhook's words may have a "cannot", too. */
 static bool is_about_rights(const struct kube_status *status) {
-    return status->outcome == KUBE_FORBIDDEN && strstr(status->message, "cannot ") != NULL;
+    return status->outcome == KUBE_FORBIDDEN && strstr(status->message, "forbidden: User ") != NULL;
 }
 
 static enum start_result result_of(const struct kube_status *status) {
@@ -338,6 +339,14 @@ static void application_looked(void *context, const struct kube_answer *answer) 
     }
 }
 
+/* The operator's webhook compares an application with the quotas itself, where it is told to. */
+static enum start_result application_result_of(const struct kube_status *status) {
+    return status->outcome == KUBE_FORBIDDEN &&
+                   strstr(status->message, "failed to validate resource quota") != NULL
+               ? START_QUOTA
+               : result_of(status);
+}
+
 static void application_created(void *context, const struct kube_answer *answer) {
     struct order *order = context;
     char text[LIMIT_MESSAGE_BYTES + 1];
@@ -354,7 +363,7 @@ static void application_created(void *context, const struct kube_answer *answer)
                      : "create the application",
                  &answer->status, text, sizeof text);
         order->pod_name[0] = '\0';
-        end(order, result_of(&answer->status), text, answer->status.retry_after_us);
+        end(order, application_result_of(&answer->status), text, answer->status.retry_after_us);
     }
 }
 

@@ -268,13 +268,46 @@ TEST_WITHIN(starter_start__tells_what_became_of_each_call, 120) {
     }
 }
 
+static const char handed_json[] =
+    "{\"metadata\":{\"name\":\"pi\"},\"operator\":true,\"spec\":{\"type\":\"Scala\","
+    "\"sparkVersion\":\"3.5.6\",\"image\":\"spark:3.5.6\",\"mainClass\":\"Pi\","
+    "\"mainApplicationFile\":\"local:///pi.jar\"}}";
+
+#define WEBHOOK "admission webhook \\\"validate.sparkoperator.k8s.io\\\" denied the request: "
+
+TEST_WITHIN(starter_start__tells_what_the_webhook_says_to_an_application, 60) {
+    static const struct {
+        const char *what;
+        const char *body;
+        enum start_result want;
+    } rows[] = {
+        {"its own look at the quotas",
+         STATUS(403, "Forbidden", WEBHOOK "failed to validate resource quota \\\"a/q\\\""),
+         START_QUOTA},
+        {"a specification that it does not take",
+         STATUS(403, "Forbidden", WEBHOOK "node selector cannot be defined at both"),
+         START_REFUSED},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct script_step step = {
+            .expect = "POST /apis/sparkoperator.k8s.io/v1beta2/namespaces/a/sparkapplications",
+            .status = 403,
+            .body = rows[i].body,
+            .times = -1,
+        };
+        struct stage stage;
+
+        open_stage(&stage, &step, 1);
+        order_of(&stage, handed_json, false);
+        CHECK_EQ(stage.told.result, rows[i].want, rows[i].what);
+        close_stage(&stage);
+    }
+}
+
 /* An application that the operator has; the answer to a look at its driver's pod, if it comes to
  * that. The operator tries an application once: no word of it may end in asking it again. */
 TEST_WITHIN(starter_start__tells_what_the_operator_made_of_it, 60) {
-    static const char handed_json[] =
-        "{\"metadata\":{\"name\":\"pi\"},\"operator\":true,\"spec\":{\"type\":\"Scala\","
-        "\"sparkVersion\":\"3.5.6\",\"image\":\"spark:3.5.6\",\"mainClass\":\"Pi\","
-        "\"mainApplicationFile\":\"local:///pi.jar\"}}";
     static const struct {
         const char *what;
         const char *state;
