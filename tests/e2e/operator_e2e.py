@@ -125,6 +125,10 @@ class Handed(Spark):
         """Of all that ever were, the newest state of each."""
         return {pod["metadata"]["name"]: pod for _, pod in self.pod_events(job_id, role)}
 
+    def drivers(self, job_id):
+        """The uids of all that ever were."""
+        return {pod["metadata"]["uid"] for _, pod in self.pod_events(job_id, "driver")}
+
 
 # --- Rows ---------------------------------------------------------------------------------------
 
@@ -266,7 +270,7 @@ def killed(spark):
         spark.daemon.start()
     spark.finish(job_id, "SUCCEEDED")
     equal(len(spark.applications(job_id)), 1)
-    spark.world.check_once()
+    equal(len(spark.drivers(job_id)), 1)
 
 
 @row("timeToLiveSeconds: the operator deletes the application, and the job stays as it ended")
@@ -286,7 +290,8 @@ def operator_killed(spark):
     spark.operator.start()
     job = spark.finish(job_id, "SUCCEEDED")
     equal(len(job["attemptList"]), 1, "it said %r before" % said)
-    spark.world.check_once()
+    equal(len(spark.drivers(job_id)), 1)
+    print("operator killed at %r; told: %s" % (said, spark.told(job_id)), flush=True)
 
 
 # --- Running ------------------------------------------------------------------------------------

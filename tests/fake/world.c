@@ -810,6 +810,10 @@ static enum start_result carry_out_start(struct world *world, const struct comma
     if (pod == NULL && command->only_look) {
         return START_REFUSED;
     }
+    if (pod == NULL && !command->look_first && world->options.gives_up > 0 &&
+        chance(world, world->options.gives_up)) {
+        return START_ANEW;
+    }
     if (pod == NULL) {
         pod = create_pod(world, strcmp(command->namespace, namespaces[1]) == 0, &demand->groups[0]);
         if (pod == NULL) {

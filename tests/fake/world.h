@@ -28,6 +28,7 @@ struct world_options {
     unsigned cancel;       /* a job is cancelled at some moment */
     unsigned crash;        /* the daemon dies between commit and act, or after */
     unsigned foreign;      /* somebody else takes quota and room for a while */
+    unsigned gives_up;     /* a start is over before anything is created: the next attempt's turn */
     unsigned pause;        /* the leader is stopped amid its commands: another one takes over */
     unsigned deadlines;    /* a job has some, and forecasts say anything of them */
     unsigned after;        /* a submission is of jobs that wait for each other, or of an array */

@@ -46,6 +46,7 @@ TEST_WITHIN(core__survives_everything_at_once, 180) {
                                      .node_dies = 2,
                                      .cancel = 20,
                                      .crash = 30,
+                                     .gives_up = 50,
                                      .foreign = 60});
 }
 
