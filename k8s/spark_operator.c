@@ -249,6 +249,8 @@ static bool read_whose(const struct json_at *root, const char *store_uid,
 /* A submission that failed ends nothing here: whoever created the application looks at it. */
 static enum operator_end end_of(const struct told *told) {
     return strcmp(told->state, "COMPLETED") == 0 ? OPERATOR_COMPLETED
+           : strcmp(told->state, "SUSPENDING") == 0 || strcmp(told->state, "SUSPENDED") == 0
+               ? OPERATOR_SUSPENDED
            : strcmp(told->state, "FAILED") == 0 && !is_refused(told->state, told->runs)
                ? OPERATOR_FAILED
                : OPERATOR_GOES_ON;

@@ -49,6 +49,7 @@ enum operator_end {
     OPERATOR_GOES_ON,
     OPERATOR_COMPLETED,
     OPERATOR_FAILED,
+    OPERATOR_SUSPENDED, /* spec.suspend was set: its driver is deleted until it is resumed */
 };
 
 /* What a watch tells of an application. */

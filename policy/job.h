@@ -177,6 +177,7 @@ struct job {
     enum failure failure; /* of the last attempt */
     int32_t exit_code;    /* of the last attempt; -1: unknown */
     bool cancel_requested;
+    bool for_operator;      /* its application is handed to the Spark operator */
     bool preemptible;       /* may be stopped for a job of a higher tier */
     bool preempt_requested; /* the current attempt is being stopped for another job */
     bool has_run;           /* a pod of any attempt ran */

@@ -62,7 +62,7 @@ enum record_kind {
         FIELD(37, FIELD_BOOL, struct job, is_retried)
 
 /* What a job has from its submission and never changes: stored once for all that have the same.
- * Next tag: 28. */
+ * Next tag: 29. */
 #define JOB_TERMS_ROWS                                                                          \
     FIELD(1, FIELD_TEXT, struct job, namespace), FIELD(2, FIELD_TEXT, struct job, team),        \
         FIELD(3, FIELD_TEXT, struct job, submitter),                                            \
@@ -86,7 +86,8 @@ enum record_kind {
         FIELD(24, FIELD_I64, struct job, finish_by_us),                                         \
         FIELD(25, FIELD_LONG_TEXT, struct job, retry.rules),                                    \
         FIELD(26, FIELD_BOOL, struct job, retry.always),                                        \
-        FIELD(27, FIELD_TEXT, struct job, pod_name)
+        FIELD(27, FIELD_TEXT, struct job, pod_name),                                            \
+        FIELD(28, FIELD_BOOL, struct job, for_operator)
 
 /* A stored job begins with its job. */
 static const struct field job_fields[] = {

@@ -17,9 +17,17 @@
 #define LAUNCHED_LABEL "sparkoperator.k8s.io/launched-by-spark-operator"
 #define BACKOFF_MAX_US (10 * 60 * CLOCK_US_PER_SECOND)
 
+/* Those of a namespace that is served, or of all. */
+struct followed {
+    struct applications *applications;
+    struct reflector *reflector;
+    bool is_settled; /* they were listed, or... */
+    bool is_denied;  /* ...can't be */
+};
+
 struct applications {
     struct daemon *daemon;
-    struct reflector **reflectors; /* one for each namespace that is served; NULL: not begun */
+    struct followed *followed; /* NULL: not begun */
     size_t count;
     char trouble[160]; /* told of */
 };
@@ -36,9 +44,9 @@ void applications_destroy(struct applications *applications) {
         return;
     }
     for (size_t i = 0; i < applications->count; i++) {
-        reflector_destroy(applications->reflectors[i]);
+        reflector_destroy(applications->followed[i].reflector);
     }
-    free(applications->reflectors);
+    free(applications->followed);
     free(applications);
 }
 
@@ -47,6 +55,7 @@ static void tell(struct applications *applications, const struct reflector_event
         [OPERATOR_GOES_ON] = APPLICATION_GOES_ON,
         [OPERATOR_COMPLETED] = APPLICATION_COMPLETED,
         [OPERATOR_FAILED] = APPLICATION_FAILED,
+        [OPERATOR_SUSPENDED] = APPLICATION_SUSPENDED,
     };
     struct daemon *daemon = applications->daemon;
     struct field_error error = {0};
@@ -90,22 +99,49 @@ static void note_trouble(struct applications *applications, const struct reflect
     }
 }
 
+/* Told when all of them are, and again if a right was given or taken. */
+static void settle(struct followed *followed, bool is_denied) {
+    struct applications *applications = followed->applications;
+    bool any_denied = false;
+
+    if (followed->is_settled && followed->is_denied == is_denied) {
+        return;
+    }
+    followed->is_settled = true;
+    followed->is_denied = is_denied;
+    for (size_t i = 0; i < applications->count; i++) {
+        if (!applications->followed[i].is_settled) {
+            return;
+        }
+        any_denied = any_denied || applications->followed[i].is_denied;
+    }
+    inbox_add(&applications->daemon->inbox,
+              &(struct event){.kind = EVENT_APPLICATIONS, .applications_denied = any_denied}, NULL,
+              NULL);
+}
+
 static void on_event(void *context, const struct reflector_event *event) {
-    struct applications *applications = context;
+    struct followed *followed = context;
 
     if (event->type == REFLECTOR_UPSERT) {
-        tell(applications, event);
+        tell(followed->applications, event);
     } else if (event->type == REFLECTOR_LOST) {
-        note_trouble(applications, event);
+        note_trouble(followed->applications, event);
+        if (event->status.outcome == KUBE_FORBIDDEN || event->status.outcome == KUBE_NOT_FOUND) {
+            settle(followed, true);
+        }
     } else {
-        applications->trouble[0] = '\0';
+        followed->applications->trouble[0] = '\0';
+        if (event->type == REFLECTOR_SYNCED) {
+            settle(followed, false);
+        }
     }
 }
 
-static struct reflector *watch(struct applications *applications, const char *namespace) {
-    struct daemon *daemon = applications->daemon;
+static void watch(struct followed *followed, const char *namespace) {
+    struct daemon *daemon = followed->applications->daemon;
 
-    return reflector_create(&(struct reflector_options){
+    followed->reflector = reflector_create(&(struct reflector_options){
         .kube = daemon->kube,
         .poller = loop_poller(daemon->loop),
         .rng = &daemon->rng,
@@ -114,7 +150,7 @@ static struct reflector *watch(struct applications *applications, const char *na
         .namespace_ = namespace,
         .label_selector = LABEL_JOB_UID,
         .sink = on_event,
-        .context = applications,
+        .context = followed,
         .progress_us = daemon->config.watch_silence_us,
         .resync_us = daemon->config.resync_us,
         .backoff_max_us = BACKOFF_MAX_US,
@@ -125,18 +161,20 @@ void applications_follow(struct applications *applications) {
     const struct config *config = &applications->daemon->config;
     const size_t count = config->namespace_count > 0 ? config->namespace_count : 1;
 
-    if (applications->reflectors != NULL) {
+    if (applications->followed != NULL) {
         return;
     }
-    applications->reflectors = mem_alloc(count, sizeof *applications->reflectors);
+    applications->followed = mem_alloc(count, sizeof *applications->followed);
+    applications->count = count;
     for (size_t i = 0; i < count; i++) {
-        applications->reflectors[applications->count++] =
-            watch(applications, config->namespace_count > 0 ? config->namespaces[i] : NULL);
+        applications->followed[i].applications = applications;
+        watch(&applications->followed[i],
+              config->namespace_count > 0 ? config->namespaces[i] : NULL);
     }
 }
 
 void applications_see_pod(struct applications *applications, const struct reflector_event *pod) {
-    if (applications->reflectors == NULL &&
+    if (applications->followed == NULL &&
         memmem(pod->json, pod->json_bytes, LAUNCHED_LABEL, strlen(LAUNCHED_LABEL)) != NULL) {
         applications_follow(applications);
     }

@@ -14,7 +14,8 @@ struct reflector_event;
 struct applications *applications_create(struct daemon *daemon);
 void applications_destroy(struct applications *applications); /* Accepts NULL. */
 
-/* There is one: watch them from now on. */
+/* There is one, or was before a restart: watch them from now on. When all there are have been told,
+ * or can't be, EVENT_APPLICATIONS says so. */
 void applications_follow(struct applications *applications);
 
 /* The same if this pod is of one. */

@@ -283,12 +283,88 @@ static void end_as_told(struct core *core, struct entry *entry) {
     }
 }
 
+/* So long its word may be behind what became of the driver; before its first list has come, longer. */
+#define WORD_US (3 * CLOCK_US_PER_SECOND)
+#define LIST_US (5 * 60 * CLOCK_US_PER_SECOND)
+
+/* Its driver is gone, or was deleted: the operator may have done it, and says why in a moment. */
+static bool awaits_operator(struct core *core, struct entry *entry) {
+    struct run *run = entry->run;
+    const struct course *course = entry_course(entry);
+
+    if (!entry->terms->for_operator || run->application_end != APPLICATION_GOES_ON ||
+        core->applications == APPLICATIONS_DENIED || course->cancel_requested ||
+        course->preempt_requested) {
+        return false;
+    }
+    if (run->gone_mono_us == 0) {
+        run->gone_mono_us = core->instant.mono_us;
+    }
+    if (core->instant.mono_us - run->gone_mono_us >=
+        (core->applications == APPLICATIONS_KNOWN ? WORD_US : LIST_US)) {
+        return false;
+    }
+    lifecycle_wake_at(core, entry->id,
+                      run->gone_mono_us +
+                          (core->applications == APPLICATIONS_KNOWN ? WORD_US : LIST_US));
+    return true;
+}
+
+void attempt_applications(struct core *core, bool denied) {
+    struct entry *entry;
+
+    core->applications = denied ? APPLICATIONS_DENIED : APPLICATIONS_KNOWN;
+    for (uint64_t id = 0; (entry = entries_next(&core->entries, id)) != NULL; id = entry->id) {
+        if (entry->run != NULL && entry->run->gone_mono_us != 0) {
+            entry->run->gone_mono_us = core->instant.mono_us;
+            lifecycle_tick(core, entry);
+        }
+    }
+}
+
+/* Nobody is to resume it beside the queue: it is taken back, and the next attempt is another one. */
+void attempt_suspend(struct core *core, struct entry *entry) {
+    static const char text[] = "its application was suspended on the Spark operator";
+
+    pods_take_back(core, entry, entry->run->attempt.number);
+    if (entry_course(entry)->cancel_requested) {
+        attempt_finish(core, entry, FAILURE_CANCELLED, -1, text);
+        return;
+    }
+    entry_edit(entry)->preempt_requested = false;
+    end_attempt(core, entry, FAILURE_PREEMPTED, -1, text);
+    lifecycle_wait(core, entry, 0);
+    lifecycle_move(core, entry, JOB_RETRY_WAIT, "suspended",
+                   "its application was suspended on the Spark operator (spec.suspend), and is "
+                   "taken back; no retry spent");
+    lifecycle_move(core, entry, JOB_HELD, "held",
+                   "until somebody releases it: then it goes on with a new attempt");
+}
+
+static bool is_suspended(const struct run *run) {
+    return run->application_end == APPLICATION_SUSPENDED &&
+           !(run->seen && run->standing == POD_STANDS_SUCCEEDED);
+}
+
+/* Was its pod deleted, as far as it shows? */
+static bool is_deleted(const struct run *run) {
+    return run->gone || (run->seen && run->standing == POD_STANDS_FAILED &&
+                         run->standing_failure == FAILURE_NODE_LOST);
+}
+
 /* Follow what the pod shows. Not while its creation is under way: that comes to its end first. */
 void attempt_observe(struct core *core, struct entry *entry) {
     struct run *run = entry->run;
     const char *message;
 
     if (entry->state != JOB_STARTING && entry->state != JOB_RUNNING) {
+        return;
+    }
+    if (is_suspended(run)) {
+        attempt_suspend(core, entry);
+        return;
+    }
+    if (is_deleted(run) && awaits_operator(core, entry)) {
         return;
     }
     message = run->standing_message != NULL ? run->standing_message : "";
@@ -447,6 +523,11 @@ void attempt_application(struct core *core, const struct application_event *news
     struct entry *entry = view_entry(core, news->job_id);
     struct run *run = entry != NULL ? entry->run : NULL;
 
+    if (entry != NULL && news->end == APPLICATION_SUSPENDED &&
+        !attempt_is_current(entry, news->attempt)) {
+        pods_take_back(core, entry, news->attempt); /* As it was to be before a restart. */
+        return;
+    }
     if (entry == NULL || !attempt_is_current(entry, news->attempt) ||
         (run->application != NULL && strcmp(run->application, news->text) == 0)) {
         return;

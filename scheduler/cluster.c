@@ -509,6 +509,22 @@ static void start(struct daemon *daemon, const struct command *command) {
                                                          .payload = payload});
 }
 
+static void take_back(struct daemon *daemon, const struct command *command) {
+    struct job job;
+    bool known = core_job(daemon->core, command->job_id, &job);
+
+    ENSURE(known);
+    starter_take_back(daemon->starter,
+                      &(struct delete_order){.job_id = command->job_id,
+                                             .namespace = command->namespace,
+                                             .name = command->pod_name,
+                                             .uid = ""},
+                      &(struct attempt_id){.job_name = job.name,
+                                           .store_uid = queue_uid(daemon->queue),
+                                           .job_id = command->job_id,
+                                           .attempt = command->attempt});
+}
+
 void cluster_command(struct daemon *daemon, const struct command *command) {
     switch (command->kind) {
     case COMMAND_START:
@@ -516,6 +532,9 @@ void cluster_command(struct daemon *daemon, const struct command *command) {
         break;
     case COMMAND_DELETE:
         log_collector_delete(daemon->logs, command);
+        break;
+    case COMMAND_TAKE_BACK:
+        take_back(daemon, command);
         break;
     case COMMAND_NEWS:
         news_reader_ask(daemon->news, command);
@@ -592,6 +611,9 @@ void cluster_begin(struct daemon *daemon) {
         .context = daemon,
     });
     daemon->cluster->applications = applications_create(daemon);
+    if (daemon->has_applications) {
+        applications_follow(daemon->cluster->applications);
+    }
     add_watches(daemon);
     daemon->class_watch = class_watch_create(daemon);
 }

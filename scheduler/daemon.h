@@ -68,6 +68,7 @@ struct daemon {
     struct poller_timer wake;   /* the next turn that time asks for */
     struct poller_timer look_at_zones;
     size_t unreadable_schedules; /* of the queue */
+    bool has_applications;       /* a job that was handed to the Spark operator was not over */
     uint64_t zones_stamp;        /* of the time zones' files when the configuration was read */
     uint64_t schedule_zones_stamp;
     struct poller_timer stop_after; /* draining: then we stop whatever is still under way */

@@ -44,11 +44,12 @@ enum event_kind {
     EVENT_QUOTA_GONE,
     EVENT_LIMIT_RANGE,
     EVENT_LIMIT_RANGE_GONE,
-    EVENT_APPLICATION, /* what the Spark operator says of one that we handed to it */
-    EVENT_SYNCED,      /* all pods, nodes, ... there are have been told */
-    EVENT_LOST,        /* news of a part can't come: until it is synced again */
-    EVENT_STARTED,     /* COMMAND_START is over */
-    EVENT_DELETED,     /* COMMAND_DELETE is over */
+    EVENT_APPLICATION,  /* what the Spark operator says of one that we handed to it */
+    EVENT_APPLICATIONS, /* all that there are have been told, or can't be */
+    EVENT_SYNCED,       /* all pods, nodes, ... there are have been told */
+    EVENT_LOST,         /* news of a part can't come: until it is synced again */
+    EVENT_STARTED,      /* COMMAND_START is over */
+    EVENT_DELETED,      /* COMMAND_DELETE is over */
     EVENT_SETTINGS,
     EVENT_LEASE,        /* we hold the lease, or not (any more): start something, or nothing */
     EVENT_DRAIN,        /* start nothing more */
@@ -80,6 +81,7 @@ struct new_job {
     enum job_kind kind;
     int32_t priority;
     bool hold;
+    bool for_operator;
     uint32_t ttl_s;
     struct retry_policy retry;
     int64_t expected_runtime_us;
@@ -181,6 +183,7 @@ enum application_end {
     APPLICATION_GOES_ON,
     APPLICATION_COMPLETED,
     APPLICATION_FAILED,
+    APPLICATION_SUSPENDED, /* by a person: its driver was deleted, or is being */
 };
 
 struct application_event {
@@ -342,6 +345,7 @@ struct event {
         struct news_event news;
         struct core_settings settings;
         bool lease_held;
+        bool applications_denied; /* of APPLICATIONS: nobody will tell of them */
         struct outlook_event outlook;
         struct notice_sent_event notice_sent;
         uint64_t notice; /* of NOTICE_RETRY, NOTICE_DROP */
@@ -352,10 +356,11 @@ struct event {
 };
 
 enum command_kind {
-    COMMAND_START,  /* create the attempt's pod and what belongs to it, unless they exist */
-    COMMAND_NOTIFY, /* send core_notice() */
-    COMMAND_DELETE, /* delete a pod; what belongs to it goes with it */
-    COMMAND_NEWS,   /* read the events about a pod */
+    COMMAND_START,     /* create the attempt's pod and what belongs to it, unless they exist */
+    COMMAND_NOTIFY,    /* send core_notice() */
+    COMMAND_DELETE,    /* delete a pod; what belongs to it goes with it */
+    COMMAND_TAKE_BACK, /* delete the attempt's SparkApplication; over as COMMAND_DELETE is */
+    COMMAND_NEWS,      /* read the events about a pod */
 };
 
 struct command {
@@ -363,7 +368,7 @@ struct command {
     uint64_t job_id;
     uint32_t attempt;
     const char *namespace;
-    const char *pod_name; /* of COMMAND_DELETE, COMMAND_NEWS */
+    const char *pod_name; /* of COMMAND_DELETE, COMMAND_NEWS; of TAKE_BACK: what its end tells */
     const char *pod_uid;  /* of COMMAND_DELETE: a precondition, "": any; of COMMAND_NEWS */
     bool of_end;          /* of COMMAND_NEWS: it is gone; what took it? */
     uint64_t notice;      /* of COMMAND_NOTIFY: its number */

@@ -156,6 +156,10 @@ static void on_application(struct core *core, struct event *event) {
     attempt_application(core, &event->application);
 }
 
+static void on_applications(struct core *core, struct event *event) {
+    attempt_applications(core, event->applications_denied);
+}
+
 static void on_drain(struct core *core, struct event *event) {
     (void)event;
     core->counts.draining = true;
@@ -183,6 +187,7 @@ static void (*const handlers[EVENT_KIND_COUNT])(struct core *core, struct event 
     [EVENT_LIMIT_RANGE] = on_limit_range,
     [EVENT_LIMIT_RANGE_GONE] = on_limit_range_gone,
     [EVENT_APPLICATION] = on_application,
+    [EVENT_APPLICATIONS] = on_applications,
     [EVENT_SYNCED] = on_synced,
     [EVENT_STARTED] = on_started,
     [EVENT_DELETED] = on_deleted,

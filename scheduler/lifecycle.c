@@ -155,6 +155,10 @@ static void tick_submitting(struct core *core, struct entry *entry) {
     if (run->start_in_flight || !core->adopted) {
         return;
     }
+    if (run->application_end == APPLICATION_SUSPENDED) {
+        attempt_suspend(core, entry);
+        return;
+    }
     if (entry_course(entry)->cancel_requested && !run->start_may_exist) {
         attempt_finish(core, entry, FAILURE_CANCELLED, -1, "before its pod was created");
     } else if (entry_course(entry)->cancel_requested && run->attempt.pod_name[0] != '\0') {
@@ -394,7 +398,8 @@ static void tick_final(struct core *core, struct entry *entry) {
 }
 
 static void tick_with_pod(struct core *core, struct entry *entry) {
-    if (entry->run->gone) { /* And what took it may still be asked for. */
+    if (entry->run->gone ||
+        entry->run->gone_mono_us != 0) { /* And what took it may still be asked for. */
         attempt_observe(core, entry);
         if (!job_state_is_active((enum job_state)entry->state)) {
             lifecycle_tick(core, entry);

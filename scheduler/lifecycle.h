@@ -87,6 +87,12 @@ void attempt_started(struct core *core, const struct started_event *started);
 /* What the Spark operator says of an attempt that was handed to it. */
 void attempt_application(struct core *core, const struct application_event *news);
 
+/* All of what it says at first has been told, or it says nothing. */
+void attempt_applications(struct core *core, bool denied);
+
+/* A person suspended it on the operator: the job is held. */
+void attempt_suspend(struct core *core, struct entry *entry);
+
 /* Follow what the pod shows. */
 void attempt_observe(struct core *core, struct entry *entry);
 
@@ -113,6 +119,9 @@ void pods_deleted(struct core *core, const struct deleted_event *deleted);
 /* See to it that the pod goes, however often that must be asked for. */
 void pods_clean_up(struct core *core, const char *namespace, const char *name, const char *uid,
                    uint64_t job_id);
+
+/* The same for what an attempt handed to the Spark operator: nothing comes of it any more. */
+void pods_take_back(struct core *core, const struct entry *entry, uint32_t attempt);
 void pods_tick_cleanups(struct core *core);
 
 #endif

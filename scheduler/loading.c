@@ -147,6 +147,7 @@ static int load_job(void *context, const struct queue_job *stored) {
     has_attempt = load->attempt.number > 0;
     if (!job_state_is_final(job->state)) {
         demand = load_demand(load, stored);
+        load->daemon->has_applications |= job->for_operator;
     }
     core_load_job(load->daemon->core, job, demand, has_attempt ? &load->attempt : NULL);
     demand_destroy(demand);

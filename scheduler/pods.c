@@ -1,16 +1,23 @@
 #include "scheduler/lifecycle.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 
+struct attempt_number {
+    uint64_t job_id;
+    uint32_t application; /* the attempt whose application it is; 0: a pod is meant */
+};
+
 static char *pod_key(const char *namespace, const char *name) {
     return mem_format("%s/%s", namespace, name);
 }
 
-void pods_clean_up(struct core *core, const char *namespace, const char *name, const char *uid,
-                   uint64_t job_id) {
+static void clean_up(struct core *core, const char *namespace, const char *name, const char *uid,
+                     const struct attempt_number *of) {
     char *key = pod_key(namespace, name);
     struct cleanup *cleanup = map_get(&core->cleanups, key);
 
@@ -23,10 +30,24 @@ void pods_clean_up(struct core *core, const char *namespace, const char *name, c
     cleanup->namespace = mem_copy_text(namespace);
     cleanup->name = mem_copy_text(name);
     cleanup->uid = mem_copy_text(uid);
-    cleanup->job_id = job_id;
+    cleanup->job_id = of->job_id;
+    cleanup->attempt = of->application;
     cleanup->due_us = core->instant.mono_us;
     (void)map_put(&core->cleanups, key, cleanup);
     lifecycle_wake_at(core, 0, cleanup->due_us);
+}
+
+void pods_clean_up(struct core *core, const char *namespace, const char *name, const char *uid,
+                   uint64_t job_id) {
+    clean_up(core, namespace, name, uid, &(struct attempt_number){.job_id = job_id});
+}
+
+void pods_take_back(struct core *core, const struct entry *entry, uint32_t attempt) {
+    const struct attempt_number of = {.job_id = entry->id, .application = attempt};
+    char name[64]; /* A pod's has no blank. */
+
+    (void)snprintf(name, sizeof name, "application %" PRIu64 ".%" PRIu32, entry->id, attempt);
+    clean_up(core, entry->terms->namespace, name, "", &of);
 }
 
 void pods_tick_cleanups(struct core *core) {
@@ -45,8 +66,9 @@ void pods_tick_cleanups(struct core *core) {
         cleanup->in_flight = true;
         outbox_add_command(&core->outbox,
                            &(struct command){
-                               .kind = COMMAND_DELETE,
+                               .kind = cleanup->attempt != 0 ? COMMAND_TAKE_BACK : COMMAND_DELETE,
                                .job_id = cleanup->job_id,
+                               .attempt = cleanup->attempt,
                                .namespace = outbox_text(&core->outbox, cleanup->namespace),
                                .pod_name = outbox_text(&core->outbox, cleanup->name),
                                .pod_uid = outbox_text(&core->outbox, cleanup->uid),
@@ -166,6 +188,7 @@ static void note_standing(struct core *core, struct entry *entry, const struct p
 
     run->seen = true;
     run->gone = false; /* Made anew, if it was. */
+    run->gone_mono_us = 0;
     run->standing = pod->standing;
     run->standing_failure = pod->failure;
     run->standing_exit_code = pod->exit_code;
@@ -303,11 +326,13 @@ void pods_deleted(struct core *core, const struct deleted_event *deleted) {
     char *key = pod_key(deleted->namespace, deleted->name);
     struct cleanup *cleanup = map_get(&core->cleanups, key);
     struct entry *entry;
+    bool of_pod;
 
     free(key);
     if (cleanup == NULL) {
         return;
     }
+    of_pod = cleanup->attempt == 0;
     if (!deleted->gone) {
         cleanup->in_flight = false;
         cleanup->due_us =
@@ -317,7 +342,7 @@ void pods_deleted(struct core *core, const struct deleted_event *deleted) {
     }
     entry = view_entry(core, cleanup->job_id);
     cleanup_done(core, cleanup);
-    if (entry != NULL) {
+    if (entry != NULL && of_pod) {
         deleted_of_job(core, entry, deleted->name);
         lifecycle_tick(core, entry);
     }

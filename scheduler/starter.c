@@ -669,6 +669,12 @@ static void deletion_answered(void *context, const struct kube_answer *answer) {
     }
 }
 
+static void taken_back(void *context, const struct kube_answer *answer) {
+    enum kube_outcome outcome = answer->status.outcome;
+
+    end_deletion(context, outcome == KUBE_OK || outcome == KUBE_NOT_FOUND, answer->status.message);
+}
+
 static void delete_this(struct deletion *deletion) {
     char body[DELETE_BODY_BYTES];
 
@@ -704,6 +710,29 @@ void starter_delete(struct starter *starter, const struct delete_order *order) {
     } else {
         ask_deletion(deletion, KUBE_GET, NULL, unknown_looked);
     }
+}
+
+void starter_take_back(struct starter *starter, const struct delete_order *order,
+                       const struct attempt_id *id) {
+    struct deletion *deletion = mem_alloc(1, sizeof *deletion);
+    char name[LIMIT_LABEL_BYTES + 1];
+    struct buf path;
+
+    starter->in_flight++;
+    *deletion = (struct deletion){.starter = starter,
+                                  .namespace = mem_copy_text(order->namespace),
+                                  .name = mem_copy_text(order->name)};
+    spark_operator_name(id, name);
+    buf_init(&path, LIMIT_HTTP_URL_BYTES);
+    resource_add_path(&path, &(struct resource_path){.resource = KUBE_SPARKAPPLICATIONS,
+                                                     .namespace_ = order->namespace,
+                                                     .name = name});
+    (void)kube_request(starter->options.kube,
+                       &(struct kube_call){.method = KUBE_DELETE,
+                                           .priority = KUBE_PRIORITY_WRITE,
+                                           .path = buf_text(&path)},
+                       taken_back, deletion);
+    buf_finish(&path);
 }
 
 size_t starter_in_flight(const struct starter *starter) {

@@ -54,6 +54,11 @@ struct delete_order {
 /* Delete a pod; one that is not meant is left alone, and what is meant is gone then. */
 void starter_delete(struct starter *starter, const struct delete_order *order);
 
+/* Delete the attempt's SparkApplication; told as a deletion of order->name, which is any text. */
+struct attempt_id;
+void starter_take_back(struct starter *starter, const struct delete_order *order,
+                       const struct attempt_id *id);
+
 /* Orders that are not over yet. */
 size_t starter_in_flight(const struct starter *starter);
 

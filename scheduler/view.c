@@ -25,6 +25,7 @@ void run_set_text(const char **slot, const char *text) {
 
 void run_forget_pod(struct run *run) {
     run->seen = run->gone = false;
+    run->gone_mono_us = 0;
     run->standing = POD_STANDS_WAITING;
     run->standing_failure = FAILURE_NONE;
     run->standing_started_us = run->standing_finished_us = 0;

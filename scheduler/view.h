@@ -61,6 +61,7 @@ struct run {
     char *news;
     char *application; /* what the Spark operator says of it; NULL: nothing, or not its */
     enum application_end application_end;
+    int64_t gone_mono_us; /* since when its pod is gone, for who waits for the operator's word */
     enum failure stuck_failure;
     int64_t stuck_mono_us;                 /* since when its pod can't start; 0: it can */
     uint32_t executor_ends[FAILURE_COUNT]; /* executors of it that failed, by class */
@@ -105,6 +106,7 @@ struct cleanup {
     char *name;
     char *uid; /* "": any */
     uint64_t job_id;
+    uint32_t attempt; /* not 0: its application is to go, not a pod */
     bool in_flight;
     uint32_t failures;
     int64_t due_us; /* monotonic */
@@ -217,7 +219,12 @@ struct core {
     int64_t pass_due_us; /* on the wall clock: promised to a job; CLOCK_NEVER_US: nothing is */
     bool pass_needed;
     bool plan_outdated; /* the settings or the tree of teams changed since the last pass */
-    bool adopted;       /* the pods that were there at start have been matched with the jobs */
+    enum {
+        APPLICATIONS_UNKNOWN, /* those of the Spark operator: not listed yet, */
+        APPLICATIONS_KNOWN,
+        APPLICATIONS_DENIED, /* or nobody will tell of them */
+    } applications;
+    bool adopted; /* the pods that were there at start have been matched with the jobs */
     int64_t submissions_expired_us;
     struct outbox outbox;
 };

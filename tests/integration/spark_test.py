@@ -286,5 +286,50 @@ def operator_knows_better(world):
          ("node_lost", "the Spark operator: FAILED: driver pod not found"))
 
 
+def applications(world):
+    return world.kube("GET", APPLICATIONS)["items"]
+
+
+@row("a driver that ended and was deleted while nobody looked: its application tells how, after the restart")
+def operator_told_while_away(world):
+    daemon = world.daemon
+    with Operator(world):
+        ids = [daemon.submit(handed_over(name, sim=sim, maxRetries=0, infraRetries=0)) for name, sim in (
+            ("good", {"runtime": "1s"}), ("bad", {"runtime": "1s", "exit-code": "7"}))]
+        for job_id in ids:
+            daemon.wait_state(job_id, "RUNNING")
+        daemon.kill()
+        until("both are over", lambda: sorted(
+            app["status"]["applicationState"]["state"] for app in applications(world)) == ["COMPLETED", "FAILED"])
+        for app in applications(world):
+            world.kube("DELETE", "/api/v1/namespaces/default/pods/" + app["spec"]["driver"]["podName"] +
+                       "?gracePeriodSeconds=0")
+        daemon.start()
+        same(daemon.wait_final(ids[0], "SUCCEEDED")["attempts"], 1)
+        job = daemon.wait_final(ids[1], "FAILED")
+        same((job["attempts"], job["failure"]), (1, "app"))
+
+
+@row("one that a person suspends on the operator is held, and goes on anew when it is released")
+def operator_suspended(world):
+    daemon = world.daemon
+    with Operator(world):
+        job_id = daemon.submit(handed_over(sim={"runtime": "10m"}, maxRetries=0))
+        daemon.wait_state(job_id, "RUNNING")
+        path = APPLICATIONS + "/pi-%d-1" % job_id
+        current = world.kube("GET", path)
+        current["spec"]["suspend"] = True
+        world.kube("PUT", path, current)
+        daemon.wait_state(job_id, "HELD")
+        until("it is taken back", lambda: not applications(world))
+        until("its driver is gone", lambda: not world.pods(job_id=job_id))
+        job = daemon.job(job_id)
+        same((job["retries"], job["infraRetries"], job["attempts"]), (0, 0, 1))
+        until("it is said", lambda: "suspended" in daemon.kinds(job_id))
+        daemon.post("/v1/jobs/%d/release" % job_id)
+        daemon.wait_state(job_id, "RUNNING")
+        same([app["metadata"]["name"] for app in applications(world)], ["pi-%d-2" % job_id])
+
+
 if __name__ == "__main__":
     table.main(ROWS)

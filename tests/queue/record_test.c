@@ -79,6 +79,7 @@ static const struct stored_job full_job = {
             .after = "17+1:success:skip",
             .array = "0-9%3",
             .pod_name = "etl-driver",
+            .for_operator = true,
             .array_id = 70,
             .submitted_held = true},
     .terms = 300,

@@ -302,6 +302,8 @@ static void submit_word(struct words *words, struct event *event, struct new_job
         job->expected_runtime_us = duration_us(words, value);
     } else if ((value = value_of(word, "after")) != NULL) {
         waits_for(words, job, value);
+    } else if (strcmp(word, "for-operator") == 0) {
+        job->for_operator = true;
     } else if ((value = value_of(word, "pod-name")) != NULL) {
         job->pod_name = value;
     } else if ((value = value_of(word, "array")) != NULL) {
@@ -539,13 +541,20 @@ static void started(struct words *words) {
 
 /* application JOB.ATTEMPT going|completed|failed : what the Spark operator says */
 static void application(struct words *words) {
-    static const char *const ends[] = {"going", "completed", "failed"};
+    static const char *const ends[] = {"going", "completed", "failed", "suspended"};
     struct application_event *application = &add(words, EVENT_APPLICATION)->application;
 
     application->job_id = job_and_attempt(words, need(words, "job.attempt"), &application->attempt);
     application->end =
         (enum application_end)choice(words, need(words, "its end"), ends, ARRAY_LEN(ends));
     application->text = words->rest;
+}
+
+static void applications(struct words *words) {
+    static const char *const results[] = {"known", "denied"};
+
+    add(words, EVENT_APPLICATIONS)->applications_denied =
+        choice(words, need(words, "known or denied"), results, ARRAY_LEN(results)) == 1;
 }
 
 static void deleted(struct words *words) {
@@ -844,17 +853,29 @@ static const struct {
     const char *verb;
     void (*read)(struct words *words);
 } verbs[] = {
-    {"submit", submit},   {"cancel", cancel},
-    {"hold", hold},       {"release", release},
-    {"ask", ask},         {"pod", pod},
-    {"node", node},       {"quota", quota},
-    {"limits", limits},   {"gone", gone},
-    {"synced", synced},   {"denied", denied},
-    {"started", started}, {"deleted", deleted},
-    {"drain", drain},     {"outlook", outlook},
-    {"settings", reload}, {"lost", lost},
-    {"teams", teams},     {"retry", retry},
-    {"forget", forget},   {"application", application},
+    {"submit", submit},
+    {"cancel", cancel},
+    {"hold", hold},
+    {"release", release},
+    {"ask", ask},
+    {"pod", pod},
+    {"node", node},
+    {"quota", quota},
+    {"limits", limits},
+    {"gone", gone},
+    {"synced", synced},
+    {"denied", denied},
+    {"started", started},
+    {"deleted", deleted},
+    {"drain", drain},
+    {"outlook", outlook},
+    {"settings", reload},
+    {"lost", lost},
+    {"teams", teams},
+    {"retry", retry},
+    {"forget", forget},
+    {"application", application},
+    {"applications", applications},
 };
 
 void scenario_add_event(struct scenario *scenario, char *text) {

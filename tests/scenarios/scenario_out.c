@@ -275,6 +275,9 @@ static void print_command(struct scenario *scenario, const struct command *comma
                        command->only_look    ? ", only look"
                        : command->look_first ? ", look first"
                                              : "");
+    } else if (command->kind == COMMAND_TAKE_BACK) {
+        buf_add_format(scenario->out, "> take back %" PRIu64 ".%" PRIu32 " in %s\n",
+                       command->job_id, command->attempt, command->namespace);
     } else {
         buf_add_format(scenario->out, "> delete %s/%s uid=%s\n", command->namespace,
                        command->pod_name, command->pod_uid);
