@@ -283,7 +283,7 @@ static void end_as_told(struct core *core, struct entry *entry) {
     }
 }
 
-/* So long its word may be behind what became of the driver; before its first list has come, longer. */
+/* So long its word may be behind what became of the driver; longer before its first list. */
 #define WORD_US (3 * CLOCK_US_PER_SECOND)
 #define LIST_US (5 * 60 * CLOCK_US_PER_SECOND)
 
@@ -322,7 +322,7 @@ void attempt_applications(struct core *core, bool denied) {
     }
 }
 
-/* Nobody is to resume it beside the queue: it is taken back, and the next attempt is another one. */
+/* Nobody is to resume it beside the queue: it is taken back, and the next attempt is another. */
 void attempt_suspend(struct core *core, struct entry *entry) {
     static const char text[] = "its application was suspended on the Spark operator";
 

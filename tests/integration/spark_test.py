@@ -317,9 +317,12 @@ def operator_suspended(world):
         job_id = daemon.submit(handed_over(sim={"runtime": "10m"}, maxRetries=0))
         daemon.wait_state(job_id, "RUNNING")
         path = APPLICATIONS + "/pi-%d-1" % job_id
-        current = world.kube("GET", path)
-        current["spec"]["suspend"] = True
-        world.kube("PUT", path, current)
+
+        def suspend():  # The operator may write its status at the same moment.
+            current = world.kube("GET", path)
+            current["spec"]["suspend"] = True
+            return world.sim.ask("PUT", path, current)[0] == 200
+        until("it is suspended", suspend)
         daemon.wait_state(job_id, "HELD")
         until("it is taken back", lambda: not applications(world))
         until("its driver is gone", lambda: not world.pods(job_id=job_id))

@@ -267,7 +267,7 @@ TEST_WITHIN(schedules__deal_with_each_occurrence_once, 120) {
     }
 }
 
-/* --- Arrays that are too long ------------------------------------------------------------------ */
+/* --- Arrays that are too long ---------------------------------------------------------------- */
 
 /* As many as ever may wait, and one more. */
 TEST(schedules__skip_an_array_that_the_queue_could_never_hold) {
