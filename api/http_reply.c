@@ -93,18 +93,32 @@ static void add_head(struct http_connection *c, const struct http_request *reque
     }
 }
 
+static void answer(struct http_connection *c, const struct http_request *request,
+                   const struct http_reply *reply) {
+    struct http_server *server = c->server;
+    bool is_instant_known = server->ready.now_us != 0;
+
+    if (!is_instant_known) {
+        server->ready = server->config.clock(server->config.owner);
+    }
+    decide_closing(c, request, reply);
+    add_head(c, request, reply);
+    if (!is_head(request) && http_status_has_body(reply->status)) {
+        buf_add(&c->out, reply->body, reply->body_bytes);
+    }
+    http_connection_begin_answering(c);
+    push(c);
+    if (!is_instant_known) {
+        server->ready = (struct instant){0};
+    }
+}
+
 void http_reply(struct http_request *request, const struct http_reply *reply) {
     struct http_connection *c = answered_connection(request);
 
     ENSURE(!request->streaming);
     if (c != NULL) {
-        decide_closing(c, request, reply);
-        add_head(c, request, reply);
-        if (!is_head(request) && http_status_has_body(reply->status)) {
-            buf_add(&c->out, reply->body, reply->body_bytes);
-        }
-        http_connection_begin_answering(c);
-        push(c);
+        answer(c, request, reply);
     }
     http_request_destroy(request);
 }

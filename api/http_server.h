@@ -37,7 +37,7 @@ struct http_server {
     int64_t sweep_gap_us; /* deadlines are this coarse */
     struct http_stats stats;
     size_t body_bytes;    /* of all requests read and not ended */
-    struct instant ready; /* while a connection is served: since when; 0: look at the clock */
+    struct instant ready; /* while one is served or answered: since when; 0: look at the clock */
     char *read_buffer;
     char date[HTTP_DATE_BYTES];
     int64_t date_second;
