@@ -455,6 +455,45 @@ TEST(queue_get_submission__remembers_what_a_key_made) {
     queue_close(queue);
 }
 
+/* While the writer has the tables, a key that is new is known to be, and who reads waits until what
+ * is being committed can be read. */
+TEST(queue_commit_begin__lets_read_what_it_has_put) {
+    struct queue *queue = open_here();
+    struct queue_change *changes = mem_alloc(1001, sizeof *changes);
+    struct error error = {0};
+    struct submission submission;
+    int fd;
+
+    CHECK_OK(queue_start_writer(queue, &fd, &error), error.text);
+    for (uint64_t round = 0; round < 20; round++) {
+        uint64_t first = 1 + round * 1000;
+        bool is_writing = false;
+        char key[16];
+        int r;
+
+        (void)snprintf(key, sizeof key, "key-%d", (int)round);
+        for (uint64_t i = 0; i < 1000; i++) {
+            changes[i] = job_put(first + i);
+        }
+        changes[1000] = (struct queue_change){
+            .kind = CHANGE_SUBMISSION_PUT,
+            .submission = {.key = key, .first_id = first, .count = 1000, .at_us = 100}};
+        CHECK_OK(queue_commit_begin(queue, changes, 1001, &is_writing, &error), error.text);
+        CHECK(is_writing, "the writer does all of it");
+        CHECK_EQ(queue_get_submission(queue, "another", &submission), ERR_NOT_FOUND, "at once");
+        do {
+            r = queue_get_submission(queue, key, &submission);
+        } while (r == ERR_IO); /* The writer has had no processor for long. */
+        CHECK_OK(r, "put");
+        CHECK_EQ(submission.first_id, first, "its jobs");
+        CHECK_EQ(see_all(queue).count, first + 999, "all of them");
+        CHECK_OK(queue_commit_end(queue, &error), error.text);
+    }
+    CHECK_EQ(queue_verify(queue, &error), OK, error.text);
+    free(changes);
+    queue_close(queue);
+}
+
 static int add_fact(void *context, const struct fact *fact) {
     char *text = context;
     size_t have = strlen(text);
