@@ -20,7 +20,7 @@ struct http_request {
     } * fields;
     size_t field_count, field_room;
     uint64_t name_lengths; /* of the fields: a bit for each length modulo 64 */
-    char *decoded; /* path, then the parameters' names and values, each NUL-ended */
+    char *decoded;         /* path, then the parameters' names and values, each NUL-ended */
     size_t decoded_room;
     char **params; /* name, value, name, value... */
     size_t param_count, param_room;

@@ -210,6 +210,19 @@ def add_moments():
 add_moments()
 
 
+def add_named_moments():
+    """Jobs that all give their driver's pod one name: each waits for the pod before it to go."""
+    named = spark_job("named", sim=FLAKY)
+    named["spec"]["spark"]["driver"]["podName"] = "etl-driver"
+    for word in ("event=retry", "attempt=2 event=admitted", "attempt=2 event=starting", "event=succeeded"):
+        ROWS.row("killed at %s, jobs of one pod name have it one by one" % word.replace("event=", ""),
+                 daemon=Victim)(
+                     lambda world, word=word: dies_at(world, word, named, None, "SUCCEEDED"))
+
+
+add_named_moments()
+
+
 ELEMENTS = 15000
 
 

@@ -48,6 +48,7 @@ def conf(*pairs):
     return [word for pair in pairs for word in ("--conf", pair)]
 
 
+GIVEN_NAME = "etl.driver-1"
 D = "spark.kubernetes.driver."
 E = "spark.kubernetes.executor."
 ROWS = (
@@ -123,6 +124,7 @@ ROWS = (
     ("an odd name", ["--name", "My  App: 7 Nächte_(test)!"] + PI + [JAR]),
     ("a name that begins with a digit", ["--name", "7nights"] + PI + [JAR]),
     ("a long name", ["--name", "long-" * 30] + PI + [JAR]),
+    ("a driver's pod with a name of its own", conf(D + "pod.name=" + GIVEN_NAME) + PI + [JAR]),
     ("ports", conf("spark.driver.port=7000", "spark.driver.blockManager.port=7001",
                    "spark.ui.port=4444") + PI + [JAR]),
     ("memory off the heap", conf("spark.memory.offHeap.enabled=true",
@@ -362,11 +364,12 @@ def normal(found, namespace):
     names = [(item["metadata"]["name"], key.upper()) for key, item in found.items() if "-map" in key]
     names += [
         (service["metadata"]["name"], "SERVICE"),
-        (pod["metadata"]["name"], "DRIVER"),
         (conf_map["metadata"]["name"], "CONFMAP"),
         (pod["metadata"]["labels"]["spark-app-selector"], "APPLICATION"),
         (namespace, "NAMESPACE"),
     ]
+    if pod["metadata"]["name"] != GIVEN_NAME:
+        names.insert(-3, (pod["metadata"]["name"], "DRIVER"))
     local = re.search(r"/var/data/spark-[0-9a-f-]{36}", json.dumps(pod))
     if local:
         names.append((local.group(0), "/var/data/LOCAL"))

@@ -257,6 +257,20 @@ TEST_WITHIN(core__gives_a_pod_name_to_one_at_a_time, 180) {
     }
 }
 
+/* The daemon dies in each turn of a small history, between its commit and its commands. */
+TEST_WITHIN(core__keeps_pod_names_apart_wherever_it_dies, 120) {
+    const struct world_options quiet = {
+        .seed = 5, .jobs = 4, .nodes = 3, .names = 1000, .pod_fails = 300, .foreign = 30};
+    unsigned last = world_run(&quiet).turns;
+
+    for (unsigned nth = 1; nth <= last; nth += 1 + nth / 40) {
+        struct world_options options = quiet;
+
+        options.nth_turn_dies = nth;
+        (void)world_run(&options);
+    }
+}
+
 /* A small history in which each request in turn, and then each reply, is the one that is lost. */
 TEST_WITHIN(core__survives_the_loss_of_each_single_request_and_reply, 60) {
     const struct world_options quiet = {
