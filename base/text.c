@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include <endian.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -289,33 +290,55 @@ size_t text_utf8_bytes(const char *text) {
     return 0;
 }
 
-/* In each byte its highest bit: set in some of them if any byte is a quote, backslash or control
- * character, and in none otherwise. */
-static uint64_t special_bytes(uint64_t word) {
-    const uint64_t ones = UINT64_MAX / 0xff;
-    const uint64_t quotes = word ^ ones * '"';
-    const uint64_t backslashes = word ^ ones * '\\';
+#define WORD_ONES  (UINT64_MAX / 0xff)
+#define WORD_HIGHS (WORD_ONES * 0x80)
 
-    return (((quotes - ones) & ~quotes) | ((backslashes - ones) & ~backslashes) |
-            ((word - ones * 0x20) & ~word)) &
-           ones * 0x80;
+/* The first byte is the lowest, on every machine. */
+static uint64_t word_at(const char *text) {
+    uint64_t word;
+
+    memcpy(&word, text, sizeof word);
+    return le64toh(word);
+}
+
+/* 0 if no byte is a quote, backslash or control character; else the lowest bit that is set is in
+ * the first that is. */
+static uint64_t special_bytes(uint64_t word) {
+    const uint64_t quotes = word ^ WORD_ONES * '"';
+    const uint64_t backslashes = word ^ WORD_ONES * '\\';
+
+    return (((quotes - WORD_ONES) & ~quotes) | ((backslashes - WORD_ONES) & ~backslashes) |
+            ((word - WORD_ONES * 0x20) & ~word)) &
+           WORD_HIGHS;
 }
 
 size_t text_plain_bytes(const char *text, size_t bytes) {
     size_t at = 0;
 
     for (; at + sizeof(uint64_t) <= bytes; at += sizeof(uint64_t)) {
-        uint64_t word;
+        uint64_t special = special_bytes(word_at(text + at));
 
-        memcpy(&word, text + at, sizeof word);
-        if (special_bytes(word) != 0) {
-            break;
+        if (special != 0) {
+            return at + (size_t)__builtin_ctzll(special) / 8;
         }
     }
     while (at < bytes && (unsigned char)text[at] >= 0x20 && text[at] != '"' && text[at] != '\\') {
         at++;
     }
     return at;
+}
+
+bool text_is_ascii(const char *text, size_t bytes) {
+    uint64_t seen = 0;
+    size_t at = 0;
+
+    for (; at + sizeof(uint64_t) <= bytes; at += sizeof(uint64_t)) {
+        seen |= word_at(text + at);
+    }
+    for (; at < bytes; at++) {
+        seen |= (unsigned char)text[at];
+    }
+    return (seen & WORD_HIGHS) == 0;
 }
 
 bool text_equal_constant_time(const void *a, const void *b, size_t count) {

@@ -44,6 +44,8 @@ size_t text_utf8_bytes(const char *text);
  * control character. */
 size_t text_plain_bytes(const char *text, size_t bytes);
 
+bool text_is_ascii(const char *text, size_t bytes);
+
 /* Two texts or byte runs compared in a time that does not depend on their content. */
 bool text_equal_constant_time(const void *a, const void *b, size_t count);
 

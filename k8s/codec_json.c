@@ -52,22 +52,20 @@ struct json_at json_at_root(struct json_t *root) {
 }
 
 int json_read_object(const char *text, size_t bytes, size_t bytes_max,
-                     struct json_document **out_document, struct field_error *error) {
+                     struct json_document *out_document, struct field_error *error) {
     const struct json_at top = {0};
-    struct json_document *document;
     size_t broken_at;
 
     if (bytes > bytes_max) {
         return refuse_long(bytes, bytes_max, error);
     }
-    if (json_document_create(text, bytes, &document, &broken_at) < 0) {
+    if (json_document_read(text, bytes, out_document, &broken_at) < 0) {
         return json_fail(&top, error, ERR_INVALID, "not valid JSON, from byte %zu", broken_at);
     }
-    if (json_document_root(document)->kind != JSON_KIND_OBJECT) {
-        json_document_destroy(document);
+    if (json_document_root(out_document)->kind != JSON_KIND_OBJECT) {
+        json_document_finish(out_document);
         return json_fail(&top, error, ERR_INVALID, "not a JSON object");
     }
-    *out_document = document;
     return OK;
 }
 

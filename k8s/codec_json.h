@@ -49,9 +49,9 @@ void json_drop(struct json_t *root); /* Accepts NULL. */
 
 struct json_at json_at_root(struct json_t *root);
 
-/* The same for a text that is only read; json_document_destroy() drops it. */
+/* The same for a text that is only read; json_document_finish() drops it, but after a failure. */
 int json_read_object(const char *text, size_t bytes, size_t bytes_max,
-                     struct json_document **out_document, struct field_error *error) MUST_CHECK;
+                     struct json_document *out_document, struct field_error *error) MUST_CHECK;
 
 struct json_at json_at_document(const struct json_document *document);
 

@@ -36,14 +36,14 @@ static int read_spec(const struct json_at *spec, struct lease *lease, struct fie
 int codec_lease_read(const char *json, size_t bytes, struct lease *out_lease,
                      struct field_error *error) {
     struct lease lease = {0};
-    struct json_document *document = NULL;
+    struct json_document document;
     struct json_at top, meta, spec, notes;
     int r = json_read_object(json, bytes, LIMIT_KUBE_OBJECT_BYTES, &document, error);
 
     if (r < 0) {
         return r;
     }
-    top = json_at_document(document);
+    top = json_at_document(&document);
     meta = json_at_key(&top, "metadata");
     spec = json_at_key(&top, "spec");
     notes = json_at_key(&meta, "annotations");
@@ -53,7 +53,7 @@ int codec_lease_read(const char *json, size_t bytes, struct lease *out_lease,
     if (r == OK && lease.version[0] == '\0') {
         r = json_fail(&meta, error, ERR_INVALID, "it has no resourceVersion");
     }
-    json_document_destroy(document);
+    json_document_finish(&document);
     if (r == OK) {
         *out_lease = lease;
     }

@@ -126,16 +126,16 @@ static int read_range(const struct json_at *top, struct resource_names *names,
 int codec_limit_range_read(const char *json, size_t bytes, struct resource_names *names,
                            struct limit_range *out_range, struct field_error *error) {
     struct limit_range range = {0};
-    struct json_document *document;
+    struct json_document document;
     struct json_at top;
     int r = json_read_object(json, bytes, LIMIT_KUBE_OBJECT_BYTES, &document, error);
 
     if (r < 0) {
         return r;
     }
-    top = json_at_document(document);
+    top = json_at_document(&document);
     r = read_range(&top, names, &range, error);
-    json_document_destroy(document);
+    json_document_finish(&document);
     if (r < 0) {
         limit_range_finish(&range);
         return r;

@@ -145,16 +145,16 @@ static int read_node(const struct json_at *top, struct resource_names *names, st
 int codec_node_read(const char *json, size_t bytes, struct resource_names *names,
                     struct node *out_node, struct field_error *error) {
     struct node node = {0};
-    struct json_document *document;
+    struct json_document document;
     struct json_at top;
     int r = json_read_object(json, bytes, LIMIT_KUBE_OBJECT_BYTES, &document, error);
 
     if (r < 0) {
         return r;
     }
-    top = json_at_document(document);
+    top = json_at_document(&document);
     r = read_node(&top, names, &node, error);
-    json_document_destroy(document);
+    json_document_finish(&document);
     if (r < 0) {
         node_finish(&node);
         return r;

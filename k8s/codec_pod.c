@@ -377,7 +377,7 @@ int codec_pod_read(const char *json, size_t bytes, struct resource_names *names,
                    struct field_error *error) {
     struct pod_state pod = {0};
     struct pod_demand demand = {0};
-    struct json_document *document;
+    struct json_document document;
     struct json_at top;
     struct json_at metadata;
     struct json_at spec;
@@ -387,7 +387,7 @@ int codec_pod_read(const char *json, size_t bytes, struct resource_names *names,
     if (r < 0) {
         return r;
     }
-    top = json_at_document(document);
+    top = json_at_document(&document);
     metadata = json_at_key(&top, "metadata");
     spec = json_at_key(&top, "spec");
     status = json_at_key(&top, "status");
@@ -396,7 +396,7 @@ int codec_pod_read(const char *json, size_t bytes, struct resource_names *names,
             ? r
             : read_spec(&metadata, &spec, names, &pod, out_demand != NULL ? &demand : NULL, error);
     r = r < 0 ? r : read_status(&status, &pod, error);
-    json_document_destroy(document);
+    json_document_finish(&document);
     if (r < 0) {
         pod_demand_finish(&demand);
         return r;

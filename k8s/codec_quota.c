@@ -135,16 +135,16 @@ static int read_quota(const struct json_at *top, struct resource_names *names, s
 int codec_quota_read(const char *json, size_t bytes, struct resource_names *names,
                      struct quota *out_quota, struct field_error *error) {
     struct quota quota = {0};
-    struct json_document *document;
+    struct json_document document;
     struct json_at top;
     int r = json_read_object(json, bytes, LIMIT_KUBE_OBJECT_BYTES, &document, error);
 
     if (r < 0) {
         return r;
     }
-    top = json_at_document(document);
+    top = json_at_document(&document);
     r = read_quota(&top, names, &quota, error);
-    json_document_destroy(document);
+    json_document_finish(&document);
     if (r < 0) {
         quota_finish(&quota);
         return r;

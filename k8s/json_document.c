@@ -9,20 +9,14 @@
 #include "base/memory.h"
 #include "base/text.h"
 
-#define BYTES_PER_NODE 16 /* as a guess: in a pod there are some 20 */
-#define COMPARED_MOST  32 /* keys that are compared each with each; more are sorted */
-
-struct json_document {
-    char *text; /* the copy */
-    struct json_node *nodes;
-    size_t count;
-    size_t room;
-};
+#define COMPARED_MOST 32 /* keys that are compared each with each; more are sorted */
 
 /* The copy ends in a NUL, which no part of JSON may hold: it stops every loop. */
 struct reading {
     struct json_document *document;
     char *at;
+    char *end;
+    bool is_ascii;
     size_t open[JSON_DOCUMENT_DEPTH_MAX]; /* nodes whose closing bracket is to come */
     size_t depth;
 };
@@ -111,12 +105,7 @@ static bool read_escape(struct reading *r, char **to) {
     return false;
 }
 
-/* Bytes that stand for themselves: neither quote, backslash nor control, and ASCII. */
-static bool is_plain(char byte) {
-    return (signed char)byte >= 0x20 && byte != '"' && byte != '\\';
-}
-
-/* The rest of a text that has an escape or a byte above ASCII at r->at. */
+/* The rest of a text, from its first escape or, where not all is ASCII, from its begin. */
 static char *read_text_slowly(struct reading *r, char *from) {
     char *to = r->at;
 
@@ -146,8 +135,8 @@ static char *read_text_slowly(struct reading *r, char *from) {
 static char *read_text(struct reading *r) {
     char *from = ++r->at;
 
-    while (is_plain(*r->at)) {
-        r->at++;
+    if (r->is_ascii) {
+        r->at += text_plain_bytes(r->at, (size_t)(r->end - r->at));
     }
     if (*r->at != '"') {
         return read_text_slowly(r, from);
@@ -235,10 +224,20 @@ static bool read_word(struct reading *r, struct json_node *out) {
 
 /* --- Brackets --------------------------------------------------------------------------------- */
 
+static void grow_nodes(struct json_document *document) {
+    bool own = document->nodes == document->own_nodes;
+
+    document->room *= 2;
+    document->nodes =
+        mem_grow(own ? NULL : document->nodes, document->room, sizeof *document->nodes);
+    if (own) {
+        memcpy(document->nodes, document->own_nodes, sizeof document->own_nodes);
+    }
+}
+
 static struct json_node *add_node(struct json_document *document) {
     if (document->count == document->room) {
-        document->room *= 2;
-        document->nodes = mem_grow(document->nodes, document->room, sizeof *document->nodes);
+        grow_nodes(document);
     }
     document->nodes[document->count] = (struct json_node){.size = 1};
     return &document->nodes[document->count++];
@@ -384,32 +383,43 @@ static bool read_all(struct reading *r) {
 
 /* --- Documents -------------------------------------------------------------------------------- */
 
-int json_document_create(const char *text, size_t bytes, struct json_document **out_document,
-                         size_t *out_at) {
-    struct json_document *document = mem_alloc(1, sizeof *document);
-    struct reading r = {.document = document};
+static void begin(struct json_document *document, const char *text, size_t bytes) {
+    document->nodes = document->own_nodes;
+    document->room = JSON_DOCUMENT_OWN_NODES;
+    document->count = 0;
+    document->text = document->own_text;
+    if (bytes >= sizeof document->own_text) {
+        document->text = mem_copy_text_n(text, bytes);
+        return;
+    }
+    memcpy(document->own_text, text, bytes);
+    document->own_text[bytes] = '\0';
+}
 
-    document->text = mem_copy_text_n(text, bytes);
-    document->room = bytes / BYTES_PER_NODE + 8;
-    document->nodes = mem_alloc(document->room, sizeof *document->nodes);
-    r.at = document->text;
+int json_document_read(const char *text, size_t bytes, struct json_document *out_document,
+                       size_t *out_at) {
+    struct reading r = {.document = out_document};
+
+    begin(out_document, text, bytes);
+    r.at = out_document->text;
+    r.end = r.at + bytes;
+    r.is_ascii = text_is_ascii(text, bytes);
     skip_blanks(&r);
-    if ((*r.at != '{' && *r.at != '[') || !read_all(&r) || r.at != document->text + bytes) {
-        *out_at = (size_t)(r.at - document->text);
-        json_document_destroy(document);
+    if ((*r.at != '{' && *r.at != '[') || !read_all(&r) || r.at != r.end) {
+        *out_at = (size_t)(r.at - out_document->text);
+        json_document_finish(out_document);
         return ERR_INVALID;
     }
-    *out_document = document;
     return OK;
 }
 
-void json_document_destroy(struct json_document *document) {
-    if (document == NULL) {
-        return;
+void json_document_finish(struct json_document *document) {
+    if (document->text != document->own_text) {
+        free(document->text);
     }
-    free(document->text);
-    free(document->nodes);
-    free(document);
+    if (document->nodes != document->own_nodes) {
+        free(document->nodes);
+    }
 }
 
 const struct json_node *json_document_root(const struct json_document *document) {

@@ -47,7 +47,7 @@ struct call {
     uint64_t credential_generation;
     unsigned attempts;
     bool is_reauthorized;
-    struct kube_status last; /* of the attempt before */
+    struct kube_status *last; /* of the attempt before; NULL at the first */
 };
 
 struct call_list {
@@ -153,6 +153,7 @@ static void call_destroy(struct call *call) {
     free((char *)(uintptr_t)call->spec.query);
     free((char *)(uintptr_t)call->spec.content_type);
     free((char *)(uintptr_t)call->spec.body);
+    free(call->last);
     free(call);
 }
 
@@ -221,7 +222,8 @@ static bool pause_call(struct call *call, const struct kube_status *status) {
     if (kube->options.clock().mono_us + wait_us >= call->deadline_mono_us) {
         return false;
     }
-    call->last = *status;
+    free(call->last);
+    call->last = mem_copy(status, sizeof *status);
     kube->figures.retries++;
     move_call(call, CALL_PAUSED, &kube->paused);
     poller_timer_set(kube->options.poller, &call->pause, wait_us);
@@ -277,8 +279,8 @@ static struct kube_status status_at_deadline(struct call *call) {
     if (call->state == CALL_ACTIVE) {
         return kube_transfer_status_timed_out(call->transfer);
     }
-    if (call->attempts > 0) {
-        return call->last;
+    if (call->last != NULL) {
+        return *call->last;
     }
     return kube_status_of(KUBE_TIMEOUT, KUBE_NOT_EXECUTED,
                           "the deadline came while the request waited for its turn");

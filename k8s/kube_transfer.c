@@ -18,6 +18,9 @@
 #define KEEPALIVE_IDLE_S     15L
 #define KEEPALIVE_INTERVAL_S 5L
 #define UNACKNOWLEDGED_MS    20000u
+#define UPLOAD_BUFFER_BYTES  (16L * LIMIT_KIB)
+#define STREAM_BUFFER_BYTES  (64L * LIMIT_KIB)
+#define OBJECT_BUFFER_BYTES  (4L * LIMIT_KIB)
 #define STREAM_ERROR_BYTES   (64 * LIMIT_KIB)
 
 struct kube_transfer {
@@ -193,6 +196,16 @@ static void set_connection(struct setup *setup, const struct kube_transfer_optio
     SET(setup, PROXY, access->proxy_url == NULL ? "" : access->proxy_url);
 }
 
+/* curl takes them anew for each transfer. Objects are small; an upload's can't be smaller. */
+static void set_buffers(struct setup *setup, const struct kube_call *call) {
+    SET(setup, UPLOAD_BUFFERSIZE, UPLOAD_BUFFER_BYTES);
+    if (call->on_bytes != NULL) {
+        SET(setup, BUFFERSIZE, STREAM_BUFFER_BYTES);
+    } else if (call->answer_bytes_max == 0) {
+        SET(setup, BUFFERSIZE, OBJECT_BUFFER_BYTES);
+    }
+}
+
 static void set_method(struct setup *setup, struct kube_transfer *transfer) {
     static const char *const names[KUBE_METHOD_COUNT] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
     const struct kube_call *call = transfer->call;
@@ -337,6 +350,7 @@ int kube_transfer_create(const struct kube_transfer_options *options,
     buf_init(&transfer->body, body_bytes_max(options->call));
     set_connection(&setup, options);
     set_tls(&setup, options->access, options->credential);
+    set_buffers(&setup, options->call);
     set_method(&setup, transfer);
     set_url(&setup, transfer, options->access);
     set_headers(&setup, transfer, options);

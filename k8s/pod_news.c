@@ -128,7 +128,7 @@ static void tell(const struct note *note, bool is_gone, struct pod_news *out_new
 int pod_news_read(const char *json, size_t bytes, bool is_gone, struct pod_news *out_news,
                   struct field_error *error) {
     struct note latest = {.reason = "", .message = ""};
-    struct json_document *document = NULL;
+    struct json_document document;
     struct json_at top, items;
     size_t count = 0;
     int r = json_read_object(json, bytes, LIMIT_KUBE_OBJECT_BYTES, &document, error);
@@ -136,7 +136,7 @@ int pod_news_read(const char *json, size_t bytes, bool is_gone, struct pod_news 
     if (r < 0) {
         return r;
     }
-    top = json_at_document(document);
+    top = json_at_document(&document);
     items = json_at_key(&top, "items");
     r = json_get_count(&items, LIMIT_POD_NEWS, &count, error);
     for (size_t i = 0; r == OK && i < count; i++) {
@@ -151,6 +151,6 @@ int pod_news_read(const char *json, size_t bytes, bool is_gone, struct pod_news 
     if (r == OK) {
         tell(&latest, is_gone, out_news);
     }
-    json_document_destroy(document);
+    json_document_finish(&document);
     return r;
 }

@@ -71,18 +71,48 @@ const char *cluster_part_text(enum cluster_part part) {
 
 /* --- Objects to events ----------------------------------------------------------------------- */
 
-/* What a pod's event borrows. */
+/* What a pod's event borrows: a small part of what is read of a pod, as there are many. */
 struct pod_work {
-    struct pod_state state;
     struct pod_demand demand;
-    struct outcome outcome;
+    struct retry_signs *signs; /* NULL unless it failed */
+    char texts[];
 };
 
 static void pod_work_destroy(void *value) {
     struct pod_work *work = value;
 
     pod_demand_finish(&work->demand);
+    free(work->signs);
     free(work);
+}
+
+/* The event's texts and all else that it borrows move into what is made. */
+static struct pod_work *pod_work_create(const struct pod_demand *demand_take,
+                                        struct pod_event *pod) {
+    const char **const texts[] = {&pod->namespace, &pod->name,    &pod->uid,
+                                  &pod->node,      &pod->message, &pod->cause};
+    struct pod_work *work;
+    size_t bytes = 0;
+    size_t used = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        bytes += strlen(*texts[i]) + 1;
+    }
+    work = mem_alloc(1, sizeof *work + bytes);
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        size_t count = strlen(*texts[i]) + 1;
+
+        memcpy(work->texts + used, *texts[i], count);
+        *texts[i] = work->texts + used;
+        used += count;
+    }
+    work->demand = *demand_take;
+    pod->demand = &work->demand;
+    if (pod->signs != NULL) {
+        work->signs = mem_copy(pod->signs, sizeof *pod->signs);
+        pod->signs = work->signs;
+    }
+    return work;
 }
 
 static enum pod_standing standing_of(enum outcome_kind kind) {
@@ -124,48 +154,46 @@ static void unreadable(struct daemon *daemon, const struct reflector_event *even
 
 static int add_pod(struct daemon *daemon, const struct reflector_event *event,
                    struct field_error *error) {
-    struct pod_work *work = mem_alloc(1, sizeof *work);
-    const struct pod_state *pod = &work->state;
+    struct pod_state pod;
+    struct pod_demand demand;
+    struct outcome outcome;
     struct event out = {.kind = EVENT_POD};
     bool ours;
-    int r = codec_pod_read(event->json, event->json_bytes, core_resource_names(daemon->core),
-                           &work->state, &work->demand, error);
+    int r = codec_pod_read(event->json, event->json_bytes, core_resource_names(daemon->core), &pod,
+                           &demand, error);
 
     if (r < 0) {
-        pod_work_destroy(work);
         return r;
     }
-    ours = is_ours(daemon, pod);
+    ours = is_ours(daemon, &pod);
     if (ours) {
-        log_collector_see(daemon->logs, pod);
+        log_collector_see(daemon->logs, &pod);
         applications_see_pod(daemon->cluster->applications, event);
     }
-    outcome_judge(pod, pod->role == POD_ROLE_DRIVER ? JOB_KIND_SPARK : JOB_KIND_POD,
-                  &work->outcome);
+    outcome_judge(&pod, pod.role == POD_ROLE_DRIVER ? JOB_KIND_SPARK : JOB_KIND_POD, &outcome);
     out.pod = (struct pod_event){
-        .namespace = pod->namespace_,
-        .name = pod->name,
-        .uid = pod->uid,
-        .node = pod->node,
-        .job_id = ours ? pod->job_id : 0,
-        .attempt = pod->attempt,
-        .is_main = ours && pod->role != POD_ROLE_EXECUTOR,
-        .terminating = pod->terminating,
-        .standing = standing_of(work->outcome.kind),
-        .failure = work->outcome.failure,
-        .exit_code = work->outcome.exit_code,
-        .message = work->outcome.message,
-        .cause = work->outcome.cause,
-        .signs = work->outcome.kind == OUTCOME_FAILED ? &work->state.signs : NULL,
-        .created_us = pod->created_us,
-        .started_us = pod->main.started_us,
-        .finished_us = pod->main.finished_us,
-        .role = pod->role,
-        .demand = &work->demand,
-        .version = pod->version,
-        .overdue_us = pod->overdue_us,
+        .namespace = pod.namespace_,
+        .name = pod.name,
+        .uid = pod.uid,
+        .node = pod.node,
+        .job_id = ours ? pod.job_id : 0,
+        .attempt = pod.attempt,
+        .is_main = ours && pod.role != POD_ROLE_EXECUTOR,
+        .terminating = pod.terminating,
+        .standing = standing_of(outcome.kind),
+        .failure = outcome.failure,
+        .exit_code = outcome.exit_code,
+        .message = outcome.message,
+        .cause = outcome.cause,
+        .signs = outcome.kind == OUTCOME_FAILED ? &pod.signs : NULL,
+        .created_us = pod.created_us,
+        .started_us = pod.main.started_us,
+        .finished_us = pod.main.finished_us,
+        .role = pod.role,
+        .version = pod.version,
+        .overdue_us = pod.overdue_us,
     };
-    inbox_add(&daemon->inbox, &out, work, pod_work_destroy);
+    inbox_add(&daemon->inbox, &out, pod_work_create(&demand, &out.pod), pod_work_destroy);
     return OK;
 }
 

@@ -249,3 +249,17 @@ TEST(text_plain_bytes__stops_at_the_first_byte_that_json_escapes) {
         }
     }
 }
+
+TEST(text_is_ascii__sees_every_byte) {
+    char text[20] = "";
+
+    for (size_t bytes = 0; bytes <= sizeof text; bytes++) {
+        memset(text, 0x7f, sizeof text);
+        CHECK(text_is_ascii(text, bytes), "all of it");
+        for (size_t at = 0; at < bytes; at++) {
+            text[at] = (char)0x80;
+            CHECK(!text_is_ascii(text, bytes), "one is not");
+            text[at] = '\0';
+        }
+    }
+}

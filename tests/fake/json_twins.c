@@ -81,16 +81,16 @@ static size_t depth_of(json_t *value) {
 
 bool json_twins_agree(const char *text, size_t bytes) {
     json_t *tree = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, NULL);
-    struct json_document *document = NULL;
+    struct json_document document;
     size_t at = 0;
     bool same;
 
-    if (json_document_create(text, bytes, &document, &at) < 0) {
+    if (json_document_read(text, bytes, &document, &at) < 0) {
         same = at <= bytes && (tree == NULL || depth_of(tree) > JSON_DOCUMENT_DEPTH_MAX);
     } else {
-        same = tree != NULL && agree(json_document_root(document), tree);
+        same = tree != NULL && agree(json_document_root(&document), tree);
+        json_document_finish(&document);
     }
     json_decref(tree);
-    json_document_destroy(document);
     return same;
 }

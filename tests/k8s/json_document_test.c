@@ -14,16 +14,18 @@
 #define ROUNDS         40 /* damaged copies of each text */
 
 static bool is_taken(const char *text) {
-    struct json_document *document = NULL;
+    struct json_document document;
     size_t at = 0;
-    bool taken = json_document_create(text, strlen(text), &document, &at) == OK;
+    bool taken = json_document_read(text, strlen(text), &document, &at) == OK;
 
-    json_document_destroy(document);
+    if (taken) {
+        json_document_finish(&document);
+    }
     CHECK(json_twins_agree(text, strlen(text)), text);
     return taken;
 }
 
-TEST(json_document_create__takes_what_is_json_and_nothing_else) {
+TEST(json_document_read__takes_what_is_json_and_nothing_else) {
     static const struct {
         const char *text;
         bool taken;
@@ -93,7 +95,7 @@ TEST(json_document_create__takes_what_is_json_and_nothing_else) {
     CHECK(json_twins_agree("[\"a\0b\"]", 7), "a NUL in a text");
 }
 
-TEST(json_document_create__bounds_the_depth) {
+TEST(json_document_read__bounds_the_depth) {
     char text[2 * JSON_DOCUMENT_DEPTH_MAX + 3] = "";
     size_t depth = JSON_DOCUMENT_DEPTH_MAX;
 
@@ -105,8 +107,32 @@ TEST(json_document_create__bounds_the_depth) {
     CHECK(!is_taken(text), "one deeper");
 }
 
+/* Below and above what a document has room for by itself, in bytes and in nodes. */
+TEST(json_document_read__takes_texts_of_every_size) {
+    for (size_t count = 1; count < 3000; count += 1 + count / 16) {
+        struct json_document document;
+        const struct json_node *item = NULL;
+        char *text = mem_alloc(1, 9 * count + 3);
+        size_t used = 0;
+        size_t at = 0;
+
+        for (size_t i = 0; i < count; i++) {
+            used += (size_t)snprintf(text + used, 10, "%c\"%zu\"", i == 0 ? '[' : ',', i);
+        }
+        text[used++] = ']';
+        CHECK_OK(json_document_read(text, used, &document, &at), "read");
+        CHECK_EQ(json_document_root(&document)->count, count, "items");
+        for (size_t i = 0; i < count; i++) {
+            item = json_node_next(json_document_root(&document), item);
+            CHECK_EQ(strtoul(item->text, NULL, 10), i, "an item");
+        }
+        json_document_finish(&document);
+        free(text);
+    }
+}
+
 /* Below and above the number of keys that are compared each with each. */
-TEST(json_document_create__finds_a_key_that_is_given_twice) {
+TEST(json_document_read__finds_a_key_that_is_given_twice) {
     for (int count = 2; count < 80; count++) {
         for (int twice = 0; twice < 2; twice++) {
             char text[2000] = "{";
@@ -127,11 +153,11 @@ TEST(json_node_member__finds_by_name_and_next_walks_in_order) {
     const struct json_node *item = NULL;
     const struct json_node *list;
     const struct json_node *root;
-    struct json_document *document;
+    struct json_document document;
     size_t at;
 
-    CHECK_OK(json_document_create(text, strlen(text), &document, &at), "read");
-    root = json_document_root(document);
+    CHECK_OK(json_document_read(text, strlen(text), &document, &at), "read");
+    root = json_document_root(&document);
     CHECK_EQ(root->count, 2, "its own members alone");
     CHECK(json_node_member(root, "b") == NULL, "not the members' members");
     CHECK_EQ(json_node_member(root, "ab")->kind, JSON_KIND_NULL, "a longer name");
@@ -146,7 +172,7 @@ TEST(json_node_member__finds_by_name_and_next_walks_in_order) {
     CHECK(json_node_next(list, item) == NULL, "the end");
     CHECK(json_node_next(item, NULL) == NULL, "an empty one");
     CHECK_STR(json_node_member(json_node_member(root, "a"), "c")->text, "x", "a text");
-    json_document_destroy(document);
+    json_document_finish(&document);
 }
 
 /* --- Beside jansson --------------------------------------------------------------------------- */
