@@ -11,13 +11,20 @@
 
 #define COMPARED_MOST 32 /* keys that are compared each with each; more are sorted */
 
+/* An object or array that is being read. */
+struct open {
+    size_t node;
+    uint64_t seen; /* a bit for each key, by what is quickly told of it */
+    bool twice;    /* a bit was set already: its keys must be compared */
+};
+
 /* The copy ends in a NUL, which no part of JSON may hold: it stops every loop. */
 struct reading {
     struct json_document *document;
     char *at;
     char *end;
     bool is_ascii;
-    size_t open[JSON_DOCUMENT_DEPTH_MAX]; /* nodes whose closing bracket is to come */
+    struct open open[JSON_DOCUMENT_DEPTH_MAX]; /* whose closing bracket is to come */
     size_t depth;
 };
 
@@ -244,7 +251,17 @@ static struct json_node *add_node(struct json_document *document) {
 }
 
 static struct json_node *innermost(const struct reading *r) {
-    return r->depth == 0 ? NULL : &r->document->nodes[r->open[r->depth - 1]];
+    return r->depth == 0 ? NULL : &r->document->nodes[r->open[r->depth - 1].node];
+}
+
+/* Two keys that are the same set the same bit; two that aren't seldom do. */
+static void note_key(struct open *open, const char *key) {
+    const size_t bytes = strlen(key);
+    const size_t sum = 31 * bytes + 7 * (unsigned char)key[bytes / 2] + (unsigned char)key[0];
+    const uint64_t bit = UINT64_C(1) << (sum % 64);
+
+    open->twice = open->twice || (open->seen & bit) != 0;
+    open->seen |= bit;
 }
 
 /* "key": before a member of an object. */
@@ -257,6 +274,7 @@ static bool read_key(struct reading *r, const char **out_key) {
     if (*out_key == NULL || *r->at != ':') {
         return false;
     }
+    note_key(&r->open[r->depth - 1], *out_key);
     r->at++;
     skip_blanks(r);
     return true;
@@ -267,7 +285,7 @@ static bool open_bracket(struct reading *r, struct json_node *node) {
         return false;
     }
     node->kind = *r->at == '{' ? JSON_KIND_OBJECT : JSON_KIND_ARRAY;
-    r->open[r->depth++] = (size_t)(node - r->document->nodes);
+    r->open[r->depth++] = (struct open){.node = (size_t)(node - r->document->nodes)};
     r->at++;
     return true;
 }
@@ -352,11 +370,11 @@ static bool end_value(struct reading *r, bool *out_more) {
     while ((open = innermost(r)) != NULL &&
            *r->at == (open->kind == JSON_KIND_OBJECT ? '}' : ']')) {
         r->at++;
-        open->size = (uint32_t)(r->document->count - r->open[r->depth - 1]);
-        if (open->kind == JSON_KIND_OBJECT && !keys_differ(open)) {
+        r->depth--;
+        open->size = (uint32_t)(r->document->count - r->open[r->depth].node);
+        if (r->open[r->depth].twice && !keys_differ(open)) {
             return false;
         }
-        r->depth--;
         is_new = false;
         skip_blanks(r);
     }
@@ -398,9 +416,11 @@ static void begin(struct json_document *document, const char *text, size_t bytes
 
 int json_document_read(const char *text, size_t bytes, struct json_document *out_document,
                        size_t *out_at) {
-    struct reading r = {.document = out_document};
+    struct reading r; /* Most of it is for depths that are seldom reached: not zeroed. */
 
     begin(out_document, text, bytes);
+    r.document = out_document;
+    r.depth = 0;
     r.at = out_document->text;
     r.end = r.at + bytes;
     r.is_ascii = text_is_ascii(text, bytes);
