@@ -8,6 +8,10 @@
 #include "base/memory.h"
 #include "base/poller.h"
 
+/* By itself curl keeps four for each transfer of the moment: after a burst it closes what the next
+ * one opens again. */
+#define IDLE_CONNECTIONS_MAX 128L
+
 struct kube_pool {
     struct poller *poller;
     kube_pool_done *done;
@@ -121,6 +125,7 @@ struct kube_pool *kube_pool_create(struct poller *poller, kube_pool_done *done, 
     (void)curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
     (void)curl_multi_setopt(multi, CURLMOPT_TIMERDATA, pool);
     (void)curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+    (void)curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, IDLE_CONNECTIONS_MAX);
     return pool;
 }
 

@@ -6,7 +6,8 @@ nothing runs, is a pod here that kubesim binds, runs for as long, and ends.
 
 What a scheduler could reach at best is bound by three things: the work over the CPUs of a queue, the
 last arrival, and the API server. The third is measured: a client that decides nothing creates the
-same pods at their times and watches them end (api_alone.c). Neither deletes pods within a run.
+same pods at their times and watches them end (api_alone.c). Neither deletes pods within a run, and
+no logs are collected: Kueue has none.
 """
 import http.client
 import json
@@ -65,8 +66,8 @@ def config(shape, scale):
         cohorts.setdefault(cohort, []).append(
             {"name": queue, "namespaces": [queue], "nominal": {"cpu": NOMINAL},
              "borrowingLimit": {"cpu": BORROWING}})
-    return "scheduling: {maxStartsPerTurn: 256, mode: priority}\nteams: " + json.dumps(
-        [{"name": name, "teams": teams} for name, teams in cohorts.items()]) + "\n"
+    return ("scheduling: {maxStartsPerTurn: 256, mode: priority}\nlogs: {collect: none}\nteams: " +
+            json.dumps([{"name": name, "teams": teams} for name, teams in cohorts.items()]) + "\n")
 
 
 def objects(shape, scale):
@@ -78,7 +79,7 @@ def cluster(shape, scale, node_cpu=120):
     """Room for all cohorts, so that it is the quotas that decide; and nothing that takes its time."""
     cpus = NOMINAL * len(queues(shape, scale))
     return ["--nodes", str(-(-cpus // 100) + 2), "--node-cpu", str(node_cpu),
-            "--node-memory", "4Ti", "--start-delay", "0s", "--watch-log", "50000"]
+            "--node-memory", "4Ti", "--start-delay", "0s", "--watch-log", "20000"]
 
 
 def pod(queue, name, number, shape):
