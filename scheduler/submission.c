@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -526,7 +527,14 @@ int submission_load_schedule(struct daemon *daemon, const struct fact *fact, str
 
 static void refuse(struct api_call *call, int code, struct problems *problems) {
     struct wire_detail *details = mem_alloc(problems->count, sizeof *details);
+    char message[128];
 
+    (void)snprintf(message, sizeof message, "the manifest is refused, nothing was submitted");
+    if (problems->dropped > 0) {
+        (void)snprintf(message, sizeof message,
+                       "the manifest is refused, nothing was submitted; it has %zu more problem%s",
+                       problems->dropped, problems->dropped == 1 ? "" : "s");
+    }
     problems_sort(problems);
     for (size_t i = 0; i < problems->count; i++) {
         details[i] = (struct wire_detail){.file = call->file,
@@ -535,8 +543,7 @@ static void refuse(struct api_call *call, int code, struct problems *problems) {
                                           .path = problems->items[i].path,
                                           .message = problems->items[i].message};
     }
-    api_reply_details(call, code, "the manifest is refused, nothing was submitted", details,
-                      problems->count);
+    api_reply_details(call, code, message, details, problems->count);
     free(details);
     problems_finish(problems);
 }

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/buf.h"
+#include "base/limits.h"
 #include "tests/test.h"
 
 #define HASH "sha256:00ff10ab00ff10ab00ff10ab00ff10ab00ff10ab00ff10ab00ff10ab00ff10AB"
@@ -86,4 +87,25 @@ TEST(token_list_load__refuses_a_file_that_others_may_write) {
         token_list_finish(&list);
         problems_finish(&problems);
     }
+}
+
+/* The list is refused as a whole, with the line of the first one too many. */
+TEST(token_list_parse__bounds_the_tokens) {
+    struct problems problems = {0};
+    struct token_list list = {0};
+    struct buf text;
+
+    buf_init(&text, 4 * LIMIT_MIB);
+    for (int i = 0; i < LIMIT_TOKENS; i++) {
+        buf_add_format(&text, "sha256:%064x ann\n", i + 1);
+    }
+    CHECK_OK(token_list_parse(buf_text(&text), text.bytes, &list, &problems), "all of them");
+    CHECK_EQ(list.count, LIMIT_TOKENS, "all of them");
+    token_list_finish(&list);
+    buf_add_text(&text, HASH " ann\n");
+    CHECK_EQ(token_list_parse(buf_text(&text), text.bytes, &list, &problems), ERR_INVALID, "more");
+    CHECK_EQ(problems.items[0].place.line, LIMIT_TOKENS + 1, "its line");
+    token_list_finish(&list);
+    problems_finish(&problems);
+    buf_finish(&text);
 }

@@ -456,6 +456,16 @@ FAULTS = [
 ]
 
 
+def live_a_little(daemon):
+    """Until it answers, or has died: on a busy machine it may take longer to start than it lives."""
+    def answers():
+        try:
+            return daemon.process.poll() is not None or daemon.ask("GET", "/readyz")[0] == 200
+        except LOST:
+            return False
+    until("it answers", answers, 3 * PATIENCE_S)
+
+
 def load(world, kills, seed):
     daemon = world.daemon
     chance = random.Random(seed)
@@ -478,6 +488,8 @@ def load(world, kills, seed):
             daemon.dies_at_call = None if chance.random() < 0.5 else "%d%s" % (
                 chance.randint(1, 150), chance.choice(["", "."]))
             daemon.start(ready=False)
+        if daemon.kills % 4 == 0:
+            live_a_little(daemon)
         if not daemon.was_killed(chance.uniform(0.02, 0.7)):
             status = daemon.process.poll()
             if status is not None and (status != -9 or daemon.dies_at_call is None):

@@ -81,7 +81,9 @@ def limits():
     text = re.sub(r"/\*.*?\*/|\(size_t\)", "", read("base/limits.h"), flags=re.S)
     for name, value in re.findall(r"^#define (LIMIT_\w+)\s+(.+)$", text, re.M):
         values[name] = eval(value, {}, values)  # pylint: disable=eval-used
-    for _, name, said in list(cells(section(OPERATIONS, "Limits")))[1:]:
+    rows = list(cells(section(OPERATIONS, "Limits")))[1:]
+    yield from differences(set(values) - {"LIMIT_KIB", "LIMIT_MIB"}, [row[1] for row in rows])
+    for _, name, said, _ in rows:
         number, _, unit = said.partition(" ")
         if values.get(name) != int(number) * units.get(unit, 1):
             yield "%s is %s, not %s" % (name, values.get(name), said)

@@ -1,6 +1,7 @@
 #include "k8s/runtime_class.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,5 +118,22 @@ TEST(runtime_classes__forget_what_is_gone) {
     CHECK_EQ(runtime_class_admit(classes, &at, &after, &error), ERR_INVALID, "it is gone");
     CHECK_EQ(runtime_classes_put(classes, "bad", "[", 1, &error), ERR_INVALID, "not an object");
     json_decref(spec);
+    runtime_classes_destroy(classes);
+}
+
+TEST(runtime_classes_put__bounds_how_many_there_are) {
+    struct runtime_classes *classes = runtime_classes_create();
+    struct field_error error = {0};
+    char name[32];
+
+    for (int i = 0; i < LIMIT_RUNTIME_CLASSES; i++) {
+        (void)snprintf(name, sizeof name, "class-%d", i);
+        put(classes, name, "{}");
+    }
+    CHECK_EQ(runtime_classes_put(classes, "more", "{}", 2, &error), ERR_FULL, "one more");
+    CHECK_STR(error.error.text, "more than 1000 RuntimeClasses", "with the number");
+    put(classes, "class-0", "{\"handler\":\"runc\"}");
+    runtime_classes_remove(classes, "class-1");
+    put(classes, "more", "{}");
     runtime_classes_destroy(classes);
 }

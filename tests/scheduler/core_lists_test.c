@@ -1,6 +1,7 @@
 /* Jobs that come into, and go from, the middle of what waits; and what is forgotten of them. */
 #include <stdlib.h>
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "policy/demand.h"
@@ -225,4 +226,34 @@ TEST(core_load_job__takes_ids_with_gaps) {
     CHECK(!core_job(core, 2, &job) && !core_job(core, UINT64_C(1) << 40, &job), "no others");
     demand_destroy(demand);
     core_destroy(core);
+}
+
+/* What was learnt is left out above its bound, and nothing else of it. */
+TEST(core_load__bounds_what_was_learnt) {
+    static const struct {
+        const char *what;
+        enum fact_kind kind;
+        const char *key;
+        int (*load)(struct core *core, const struct fact *fact);
+        int most;
+    } rows[] = {
+        {"memory", FACT_MEMORY, "ns/job-", core_load_memory, LIMIT_RUNTIME_NAMES},
+        {"breakers", FACT_BREAKER, "job:ns/job-", core_load_breaker, LIMIT_BREAKERS},
+        {"nodes", FACT_NODE, "node-", core_load_node, LIMIT_BLAMED_NODES},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct fixture fixture = make(10);
+
+        for (int n = 0; n <= rows[i].most; n++) {
+            char *key = mem_format("%s%d", rows[i].key, n);
+            const struct fact fact = {.kind = rows[i].kind, .key = key};
+
+            CHECK_EQ(rows[i].load(fixture.core, &fact), n < rows[i].most ? OK : ERR_FULL,
+                     rows[i].what);
+            free(key);
+        }
+        turn(&fixture, NULL, 0);
+        finish(&fixture);
+    }
 }
