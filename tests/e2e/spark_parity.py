@@ -15,6 +15,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 import nightshift_process  # noqa: E402  pylint: disable=wrong-import-position
@@ -40,6 +41,7 @@ DIFFERENCES = (
     (r"properties\.spark\.kubernetes\.submission\.waitAppCompletion$", "given to one of the two"),
     (r"annotations\.kubectl\.kubernetes\.io/default-container$",
      "by it the Spark container is known where a template names it otherwise"),
+    (r"^secret-keytab\.metadata\.labels|^secret-credentials\.metadata\.labels", "they can be found by their application"),
     (r"env\[SPARK_USER\]\.value$", "the name of somebody on the submitting machine says nothing there"),
 )
 
@@ -190,6 +192,24 @@ ROWS += (
     ("tokens in a Secret", conf(KERBEROS + "tokenSecret.name=tokens", KERBEROS + "tokenSecret.itemKey=item") +
      PI + [JAR]),
 )
+AUTH = "spark.kubernetes.authenticate.driver."
+# Bytes that a login would need to be right; without Hadoop's security spark-submit only packs them.
+SECRETS = {"KEYTAB": ("alice.keytab", b"\x05\x02\x00\xff\x00keytab\n"), "CA": ("ca.crt", b"CA\n"),
+           "CERT": ("c.crt", b"\x80cert"), "KEY": ("c.key", b"key\n")}
+ROWS += (
+    ("a keytab of this machine", conf("spark.kerberos.principal=alice@EXAMPLE", "spark.kerberos.keytab=KEYTAB") +
+     PI + [JAR]),
+    ("a keytab of the image", conf("spark.kerberos.principal=alice@EXAMPLE", "spark.kerberos.keytab=local:///k") +
+     PI + [JAR]),
+    ("credentials for the API server", conf(
+        AUTH + "caCertFile=CA", AUTH + "clientCertFile=CERT", AUTH + "clientKeyFile=KEY", AUTH + "oauthToken=hush",
+        AUTH + "serviceAccountName=default", D + "secrets.keys=/etc/keys") + PI + [JAR]),
+    ("a credential in another place", conf(AUTH + "caCertFile=CA", AUTH + "mounted.caCertFile=/mine",
+                                           AUTH + "mounted.oauthTokenFile=/token") + PI + [JAR]),
+    ("credentials of the submission", conf(
+        "spark.kubernetes.authenticate.submission.caCertFile=SIMCA",
+        "spark.kubernetes.authenticate.submission.oauthToken=SIMTOKEN") + PI + [JAR]),
+)
 ROWS += (
     ("more: an allocation without a bound", conf("spark.dynamicAllocation.enabled=true",
                                                  "spark.dynamicAllocation.initialExecutors=2") + PI + [JAR]),
@@ -238,12 +258,23 @@ class Parity:
                 with open(os.path.join(self.places[name], key), "w", encoding="utf-8") as file:
                     file.write(text)
         self.places["KRB5"] = os.path.join(self.places["HADOOP"], "core-site.xml")
+        for place, (name, data) in SECRETS.items():
+            self.places[place] = os.path.join(self.folder.name, name)
+            with open(self.places[place], "wb") as file:
+                file.write(data)
+        self.places["SIMCA"] = os.path.join(self.folder.name, "sim.crt")
+        with open(self.places["SIMCA"], "wb") as file:
+            file.write(self.sim.authority)
+        self.places["SIMTOKEN"] = self.sim.token
+        self.world, self.lock = None, threading.Lock()
         self.numbers = itertools.count(1)
         version = re.search(r"spark-core_[\d.]+-(\d[\w.]*)\.jar", " ".join(
             os.listdir(os.path.join(spark_home, "jars"))))
         self.version = version.group(1)
 
     def close(self):
+        if self.world is not None:
+            self.world.close()
         self.daemon.kill()
         self.sim.stop()
         self.folder.cleanup()
@@ -297,7 +328,10 @@ class Parity:
             check=False)
         if done.returncode != 0:
             raise AssertionError("nightshift ended with %d:\n%s" % (done.returncode, done.stderr))
-        for made in json.loads(done.stdout)["items"][0]["objects"]:
+        objects = json.loads(done.stdout)["items"][0]["objects"]
+        if any(made["kind"] == "Secret" for made in objects):
+            self.fill_secrets(namespace, args, [made for made in objects if made["kind"] == "Secret"])
+        for made in objects:
             group = "/api/v1" if made["apiVersion"] == "v1" else "/apis/" + made["apiVersion"]
             plural = "networkpolicies" if made["kind"] == "NetworkPolicy" else made["kind"].lower() + "s"
             status, answer, _ = self.sim.ask(
@@ -306,11 +340,39 @@ class Parity:
                 raise AssertionError("%s: %s" % (made["kind"], answer))
         return self.found(namespace)
 
+    def fill_secrets(self, namespace, args, secrets):
+        """A dry run redacts them: they are taken from a cluster where the application is started."""
+        world = self.running()
+        world.namespace(namespace)
+        subprocess.run(
+            [self.programs["nightshift"], "spark-submit", "--server", "unix:" + world.daemon.socket, "--conf",
+             "spark.kubernetes.submission.waitAppCompletion=false"] + self.words(namespace, args),
+            env={"PATH": os.environ["PATH"], **self.environment(args)}, capture_output=True, timeout=60, check=True)
+        made = nightshift_process.until("its Secrets are there", lambda: self.secrets_of(
+            world, namespace, len(secrets)))
+        for secret in secrets:
+            tail = "-".join(secret["metadata"]["name"].rsplit("-", 2)[-2:])
+            real = next(one for one in made if one["metadata"]["name"].endswith(tail))
+            del secret["stringData"]
+            secret["data"] = real["data"]
+
+    @staticmethod
+    def secrets_of(world, namespace, count):
+        made = world.kube("GET", "/api/v1/namespaces/%s/secrets" % namespace)["items"]
+        return made if len(made) == count else None
+
+    def running(self):
+        with self.lock:
+            if self.world is None:
+                self.world = nightshift_process.World(self.programs)
+                self.world.daemon.start()
+        return self.world
+
     def found(self, namespace):
         found = {}
         for kind, path in (("pod", "api/v1"), ("service", "api/v1"), ("configmap", "api/v1"),
                            ("networkpolicie", "apis/networking.k8s.io/v1"),
-                           ("persistentvolumeclaim", "api/v1")):
+                           ("persistentvolumeclaim", "api/v1"), ("secret", "api/v1")):
             status, answer, _ = self.sim.ask("GET", "/%s/namespaces/%s/%ss" % (path, namespace, kind))
             items = answer.get("items", []) if status == 200 else []
             items = [item for item in items if item["metadata"]["name"] != "kube-root-ca.crt"]
@@ -360,8 +422,12 @@ def normal(found, namespace):
     for key, item in [entry for entry in found.items() if entry[0].startswith("configmap")]:
         del found[key]
         found[kind_of_map(item)] = item
+    for key, item in [entry for entry in found.items() if entry[0].startswith("secret")]:
+        del found[key]
+        found["secret-keytab" if item["metadata"]["name"].endswith("-kerberos-keytab") else "secret-credentials"] = item
     pod, service, conf_map = found["pod"], found["service"], found["configmap"]
-    names = [(item["metadata"]["name"], key.upper()) for key, item in found.items() if "-map" in key]
+    names = [(item["metadata"]["name"], key.upper()) for key, item in found.items()
+             if "-map" in key or key.startswith("secret-")]
     names += [
         (service["metadata"]["name"], "SERVICE"),
         (conf_map["metadata"]["name"], "CONFMAP"),

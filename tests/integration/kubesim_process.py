@@ -30,7 +30,8 @@ class Kubesim:
             text = file.read()
         self.token = re.search(r'token: "(\w+)"', text).group(1)
         authority = re.search(r"certificate-authority-data: (\S+)", text).group(1)
-        self.tls = ssl.create_default_context(cadata=base64.b64decode(authority).decode())
+        self.authority = base64.b64decode(authority)
+        self.tls = ssl.create_default_context(cadata=self.authority.decode())
 
     def __enter__(self):
         return self
