@@ -455,6 +455,11 @@ static bool is_r(const char *resource) {
     return text_ends_with(resource, ".R") || text_ends_with(resource, ".r");
 }
 
+static bool is_shell(const char *resource) {
+    return strcmp(resource, "spark-shell") == 0 || strcmp(resource, "pyspark-shell") == 0 ||
+           strcmp(resource, "sparkr-shell") == 0;
+}
+
 static int check_master(struct reader *reader) {
     const char *master = properties_get(&reader->args->conf, "spark.master");
 
@@ -497,6 +502,12 @@ static int check_submission(struct reader *reader) {
     if (args->resource == NULL) {
         return error_set(reader->error, ERR_INVALID,
                          "no application: name its jar, .py or .R file behind the options");
+    }
+    if (is_shell(args->resource)) {
+        return error_set(reader->error, ERR_INVALID,
+                         "%s: a shell talks to its user, and its driver runs where that is; for "
+                         "shells stay with Spark's own",
+                         args->resource);
     }
     if (args->main_class == NULL && !is_python(args->resource) && !is_r(args->resource)) {
         return error_set(reader->error, ERR_INVALID,

@@ -5,7 +5,6 @@
 #include "config/pod_schema.h"
 
 static const char *const types[] = {"Java", "Scala", "Python", "R", NULL};
-static const char *const modes[] = {"cluster", NULL};
 static const char *const pull_policies[] = {"Always", "IfNotPresent", "Never", NULL};
 static const char *const python_versions[] = {"2", "3", NULL};
 static const char *const restart_types[] = {"Always", "Never", "OnFailure", NULL};
@@ -190,7 +189,7 @@ static const struct field spark_spec_fields[] = {
     FIELD("mainApplicationFile", FIELD_TEXT),
     FIELD("mainClass", FIELD_TEXT),
     FIELD("memoryOverheadFactor", FIELD_NUMBER_TEXT),
-    FIELD_ONE_OF("mode", modes),
+    FIELD("mode", FIELD_TEXT), /* Why it is not client is told by who builds the driver. */
     FIELD_OF("monitoring", FIELD_OBJECT, monitoring),
     FIELD("nodeSelector", FIELD_LABEL_MAP),
     FIELD("proxyUser", FIELD_TEXT),

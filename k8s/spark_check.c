@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -168,11 +169,28 @@ static int check_labels(const struct spark_app *app, const char *role, struct fi
     return r;
 }
 
-/* k8s://https://host:port, or without the inner scheme, which is https then. */
-static int check_master(const struct spark_conf *conf, struct field_error *error) {
+static int check_deploy_mode(const struct spark_conf *conf, struct field_error *error) {
+    const struct spark_conf_entry *entry = spark_conf_find(conf, "spark.submit.deployMode");
+
+    if (entry == NULL || strcmp(entry->value, "cluster") == 0) {
+        return OK;
+    }
+    return spark_conf_fail(entry, error, ERR_INVALID,
+                           "\"%s\": must be cluster; in client mode the driver runs where it is "
+                           "submitted, which no quota counts and no queue starts later",
+                           entry->value);
+}
+
+static bool has_scheme(const char *url, const char *scheme) {
+    return strncasecmp(url, scheme, strlen(scheme)) == 0;
+}
+
+/* k8s://https://host:port, or without the inner scheme, which Spark writes down then. */
+static int check_master(struct spark_conf *conf, struct field_error *error) {
     const struct spark_conf_entry *entry = spark_conf_find(conf, "spark.master");
     const char *inner;
-    const char *scheme_end;
+    char *resolved;
+    int r;
 
     if (entry == NULL) {
         return OK;
@@ -184,14 +202,18 @@ static int check_master(const struct spark_conf *conf, struct field_error *error
                                entry->value);
     }
     inner = entry->value + strlen("k8s://");
-    scheme_end = strstr(inner, "://");
-    if (inner[0] == '\0' || (scheme_end != NULL && !text_starts_with(inner, "https://") &&
-                             !text_starts_with(inner, "http://"))) {
+    if (has_scheme(inner, "https://") || has_scheme(inner, "http://")) {
+        return OK;
+    }
+    if (inner[0] == '\0' || strstr(inner, "://") != NULL) {
         return spark_conf_fail(entry, error, ERR_INVALID,
                                "spark.master: \"%s\": after k8s:// comes https://host:port",
                                entry->value);
     }
-    return OK;
+    resolved = mem_format("k8s://https://%s", inner);
+    r = spark_conf_set(conf, "spark.master", resolved, "spec.sparkConf.spark.master");
+    free(resolved);
+    return r;
 }
 
 /* <secret>:<key>, split at the only colon. */
@@ -374,7 +396,7 @@ int spark_check(const struct json_at *spec, const char *namespace_, struct spark
     drop_foreign(conf);
     r = check_refused(conf, error);
     r = r < 0 ? r : check_master(conf, error);
-    r = r < 0 ? r : check_fixed(conf, "spark.submit.deployMode", "cluster", error);
+    r = r < 0 ? r : check_deploy_mode(conf, error);
     r = r < 0 ? r : check_fixed(conf, "spark.kubernetes.namespace", namespace_, error);
     r = r < 0 ? r : check_resources(spec, app, error);
     r = r < 0 ? r : check_labels(app, "driver", error);

@@ -18,7 +18,9 @@ static int read_mode(struct spark_reader *reader, const struct json_at *at, cons
     (void)key;
     if (r == OK && strcmp(mode, "cluster") != 0) {
         return json_fail(at, reader->error, ERR_INVALID,
-                         "\"%s\": only cluster mode runs the driver in the cluster", mode);
+                         "\"%s\": must be cluster; in client mode the driver runs where it is "
+                         "submitted, which no quota counts and no queue starts later",
+                         mode);
     }
     return r;
 }

@@ -59,6 +59,13 @@ JAR = "local:///opt/app.jar"
 MAIN = ("--class", "org.example.Main")
 
 
+def file_of(name, text):
+    path = os.path.join(FOLDER, name)
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(text)
+    return path
+
+
 def conf_of(*args, env=None):
     made = manifest(*args, env=env)
     return made.get("spec", {}).get("spark", {}).get("sparkConf", made)
@@ -131,6 +138,51 @@ conf_row("each option is a property", (
      "spark.executor.cores": "3", "spark.executor.instances": "4",
      "spark.driver.extraClassPath": "/p", "spark.driver.extraJavaOptions": "-Xss1m",
      "spark.driver.extraLibraryPath": "/l"})
+# Every option that spark-submit 3.5 and 4 print: the property it is, a value, and the variable that comes last.
+OPTIONS = {
+    "--master": ("spark.master", "k8s://h:1", "MASTER"),
+    "--deploy-mode": ("spark.submit.deployMode", "cluster", "DEPLOY_MODE"),
+    "--name": ("spark.app.name", "n", None),
+    "--jars": ("spark.jars", "local:///j", None),
+    "--py-files": ("spark.submit.pyFiles", "local:///p", None),
+    "--files": ("spark.files", "local:///f", None),
+    "--archives": ("spark.archives", "local:///a#b", None),
+    "--packages": ("spark.jars.packages", "g:a:1", None),
+    "--exclude-packages": ("spark.jars.excludes", "g:b", None),
+    "--repositories": ("spark.jars.repositories", "https://r", None),
+    "--driver-memory": ("spark.driver.memory", "2g", "SPARK_DRIVER_MEMORY"),
+    "--driver-cores": ("spark.driver.cores", "2", None),
+    "--executor-memory": ("spark.executor.memory", "3g", "SPARK_EXECUTOR_MEMORY"),
+    "--executor-cores": ("spark.executor.cores", "3", "SPARK_EXECUTOR_CORES"),
+    "--num-executors": ("spark.executor.instances", "4", None),
+    "--driver-class-path": ("spark.driver.extraClassPath", "/c", None),
+    "--driver-java-options": ("spark.driver.extraJavaOptions", "-Da=b", None),
+    "--driver-library-path": ("spark.driver.extraLibraryPath", "/l", None),
+    "--principal": ("spark.kerberos.principal", "p", None),
+    "--keytab": ("spark.kerberos.keytab", "local:///k", None),
+}
+# What the others do is shown below, or above.
+OTHERS = {"--class", "--conf", "--help", "--kill", "--load-spark-defaults", "--properties-file", "--proxy-user", "--queue",
+          "--remote", "--status", "--supervise", "--total-executor-cores", "--verbose", "--version"}
+HIGH = {key: value for key, value, _ in OPTIONS.values()}
+LOW = {key: {"spark.master": "k8s://low:1"}.get(key, value + "0" if value.isdigit() else value)
+       for key, value in HIGH.items()}
+VARIABLES = {variable: HIGH[key] for key, _, variable in OPTIONS.values() if variable is not None}
+given = [word for option, (_, value, _) in OPTIONS.items() for word in (option, value)]
+low = ("--properties-file", file_of("low.properties", "".join("%s=%s\n" % pair for pair in LOW.items())))
+by_conf = [word for pair in HIGH.items() for word in ("--conf", "%s=%s" % pair)]
+low_conf = [word for pair in LOW.items() for word in ("--conf", "%s=%s" % pair)]
+for what, args, env_given, want in (
+        ("each is a property", given, {}, HIGH),
+        ("each with =", ["%s=%s" % (option, value) for option, (_, value, _) in OPTIONS.items()], {}, HIGH),
+        ("each before --conf", given + low_conf, {}, HIGH),
+        ("each --conf before the file", by_conf + list(low), {}, HIGH),
+        ("the file before the environment", low, VARIABLES, LOW),
+        ("the environment last", (), VARIABLES, {key: HIGH[key] for key, _, name in OPTIONS.values() if name})):
+    conf_row("options: " + what, (*args, *MAIN, JAR), want, env_given)
+listed = set(word for line in run("--help").stdout.split("\n") for word in line.split()[:1] if word.startswith("--"))
+check("there is no option of Spark's without a row", set(OPTIONS) | OTHERS == listed - {
+    "--ca-file", "--dry-run", "--output", "--print-manifest", "--queue-NAME", "--server", "--token-file"}, listed)
 conf_row("two executors, as spark-submit has it", (*MAIN, JAR), {"spark.executor.instances": "2"})
 conf_row("unless they are allocated dynamically",
          ("--conf", "spark.dynamicAllocation.enabled=true", *MAIN, JAR),
@@ -177,13 +229,6 @@ made = manifest("--proxy-user", "bob", *MAIN, JAR)
 check("a proxy user", made["spec"]["spark"]["proxyUser"] == "bob", made)
 
 # --- Pod templates ----------------------------------------------------------------------------
-
-
-def file_of(name, text):
-    path = os.path.join(FOLDER, name)
-    with open(path, "w", encoding="utf-8") as out:
-        out.write(text)
-    return path
 
 
 TEMPLATE = file_of("driver.yaml", "apiVersion: v1\nkind: Pod\nmetadata:\n  labels: {a: 'yes', b: on}\n"
@@ -283,10 +328,13 @@ for what, args, words in (
         ("no such mode", ("--deploy-mode", "Cluster", *MAIN, JAR), "must be cluster"),
         ("another master", ("--master", "yarn", *MAIN, JAR), "must begin with k8s://"),
         ("no class", (JAR,), "--class is missing"),
+        ("client mode by the environment, whatever else there is", ("--driver-memory", "1g", "CLIENT", *MAIN, JAR),
+         "DEPLOY_MODE"),
+        ("a shell", ("--class", "x", "pyspark-shell"), "stay with Spark's own"),
         ("Spark Connect", ("--remote", "sc://h", *MAIN, JAR), "Spark Connect"),
         ("no such file", ("--properties-file", "/does/not/exist", *MAIN, JAR), "/does/not/exist"),
 ):
-    done = run(*args)
+    done = run(*[word for word in args if word != "CLIENT"], env={"DEPLOY_MODE": "client"} if "CLIENT" in args else None)
     check("refused: " + what, done.returncode == 2 and words in done.stderr,
           "%d %s" % (done.returncode, done.stderr))
 for what, args, words in (

@@ -217,6 +217,7 @@ ROWS += (
     ("more: the least overhead", conf("spark.driver.minMemoryOverhead=600m",
                                       "spark.executor.minMemoryOverhead=700m") + PI + [JAR]),
     ("more: a driver that works alone", conf(D + "master=local[2]") + PI + [JAR]),
+    ("more: a master without a scheme", ["NO_SCHEME=1"] + PI + [JAR]),
     ("more: no jar", PI + ["spark-internal", "x"]),
     ("more: a class beside Python", PI + [PYTHON]),
     ("more: the application's id in an annotation", conf(
@@ -289,7 +290,8 @@ class Parity:
 
     def words(self, namespace, args):
         return ["--master", "k8s://https://%s:%d" % (self.sim.host, self.sim.port),
-                "--deploy-mode", "cluster",
+                "--deploy-mode", "cluster"] + (
+                    ["--master", "k8s://%s:%d" % (self.sim.host, self.sim.port)] if "NO_SCHEME=1" in args else []) + [
                 "--conf", "spark.kubernetes.namespace=" + namespace,
                 "--conf", "spark.kubernetes.container.image=apache/spark:" + self.version] + [
                     self.filled(word) for word in args if not re.match("[A-Z_]+=", word)]
