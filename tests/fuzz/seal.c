@@ -1,4 +1,4 @@
-/* Sealed secrets and key files: the first line is a key file's (with ; for an end of line), the rest
+/* Sealed secrets and key files: the first line is a key file (with ; for an end of line), the rest
  * a sealed text. What doesn't open says why; what is closed opens as it was, and nowhere else. */
 #include "base/seal.h"
 
