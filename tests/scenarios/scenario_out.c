@@ -131,6 +131,7 @@ static void put_attempt(struct scenario *scenario, const struct queue_change *ch
     stored->node = keep(scenario, attempt->node);
     stored->message = keep(scenario, attempt->message);
     stored->cause = keep(scenario, attempt->cause);
+    stored->charge = keep(scenario, attempt->charge);
 }
 
 /* Events come before the record of their job, and tell every state it went through. */

@@ -202,6 +202,7 @@ static void store_attempt(struct month *month, const struct attempt *attempt) {
     stored->attempt.node = keep(month, attempt->node);
     stored->attempt.message = keep(month, attempt->message);
     stored->attempt.cause = keep(month, attempt->cause);
+    stored->attempt.charge = keep(month, attempt->charge);
 }
 
 static void store_event(struct month *month, const struct job_event *event) {
