@@ -376,6 +376,48 @@ TEST(manifest_set_parse_with__gives_an_image_to_applications_without) {
     }
 }
 
+TEST(manifest__tells_the_name_that_a_driver_gives_its_pod) {
+    static const char key[] = "spark.kubernetes.driver.pod.name";
+    static const struct {
+        const char *format; /* %s: the property */
+        const char *want;   /* NULL: refused */
+    } rows[] = {
+        {SPARK NAMED "spec: {driver: {podName: etl}}", "etl"},
+        {SPARK NAMED "spec: {sparkConf: {%s: etl}}", "etl"},
+        {SPARK NAMED "spec: {driver: {podName: etl}, sparkConf: {%s: etl}}", "etl"},
+        {SPARK NAMED "spec: {}", ""},
+        {BATCH NAMED "spec: {spark: {driver: {podName: etl}}}", "etl"},
+        {BATCH NAMED "spec: {sparkApplication: {operator: true, spec: {driver: {podName: etl}}}}",
+         "etl"},
+        {POD NAMED "spec: {containers: []}", ""},
+        {BATCH NAMED "spec: {array: 0-9, spark: {driver: {podName: etl}}}", NULL},
+        {BATCH NAMED "spec: {array: 0-9, spark: {sparkConf: {%s: etl}}}", NULL},
+        {BATCH NAMED "spec: {array: 0-9, spark: {}}", ""},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct manifest_set set = {0};
+        struct problems problems = {0};
+        char text[512];
+        const char *hole = strstr(rows[i].format, "%s");
+        size_t before = hole != NULL ? (size_t)(hole - rows[i].format) : strlen(rows[i].format);
+        int r;
+
+        (void)snprintf(text, sizeof text, "%.*s%s%s", (int)before, rows[i].format,
+                       hole != NULL ? key : "", hole != NULL ? hole + 2 : "");
+        r = manifest_set_parse(text, strlen(text), &set, &problems);
+        CHECK_EQ(r, rows[i].want != NULL ? OK : ERR_INVALID, text);
+        if (rows[i].want != NULL) {
+            CHECK_STR(set.items[0].pod_name, rows[i].want, text);
+        } else {
+            CHECK_STR(problems.items[0].path, "spec.spark.driver.podName", text);
+            CHECK(strstr(problems.items[0].message, "leave it out") != NULL, text);
+        }
+        problems_finish(&problems);
+        manifest_set_destroy(&set);
+    }
+}
+
 TEST(manifest_set_parse_with__reserves_what_is_configured) {
     static const struct manifest_defaults defaults = {"i:4.0", "", 0, "max", NULL};
     static const struct {

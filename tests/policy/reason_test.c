@@ -142,6 +142,35 @@ TEST(reason_print__says_who_is_ahead_and_until_when) {
     CHECK_STR(text, "the next attempt starts at 2026-11-22T22:00:00Z at the earliest", "retry");
 }
 
+TEST(reason_print__says_who_has_a_pod_name) {
+    static const struct {
+        enum reason_holder holder;
+        uint64_t job_id;
+        const char *want;
+    } rows[] = {
+        {HOLDER_JOB, 12, "job 12 has it, or is next to; jobs of one name run one by one"},
+        {HOLDER_POD, 12, "the pod of job 12 has it, and has neither finished nor gone yet"},
+        {HOLDER_ENDED, 12, "the ended pod of job 12 has it, and goes once its log is stored"},
+        {HOLDER_NEXT, 0, "nobody has it; not looked at yet"},
+        {HOLDER_FOREIGN, 0,
+         "a pod that is not of this queue has it, and is left alone; the job can start as soon as "
+         "that pod is gone"},
+        {HOLDER_FOREIGN_ENDED, 0,
+         "an ended pod that is not of this queue has it, and is left alone; the job can start as "
+         "soon as somebody deletes that pod"},
+    };
+    const struct resource_names names = {0};
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct reason reason = reason_pod_name(rows[i].holder, rows[i].job_id, "a/etl");
+        char text[REASON_TEXT_BYTES];
+
+        reason_print(&reason, &names, text);
+        CHECK(strncmp(text, "pod name a/etl: ", 16) == 0, text);
+        CHECK_STR(text + 16, rows[i].want, "what is said");
+    }
+}
+
 TEST(reason_quota__cuts_long_names) {
     struct resource_names names = {0};
     char name[200];
