@@ -15,8 +15,8 @@ void *mem_alloc(size_t count, size_t size);
 /* Room for count things, the old content kept, the rest not zeroed; never NULL. */
 void *mem_grow(void *old, size_t count, size_t size);
 
-/* Room that begins at a multiple of `alignment`, a power of two of at least 8; not zeroed. Pages that
- * are never touched cost nothing. */
+/* Room that begins at a multiple of `alignment`, a power of two of at least 8; not zeroed. Pages
+ * that are never touched cost nothing. */
 void *mem_alloc_aligned(size_t alignment, size_t bytes);
 
 /* Owned copies; free() them. mem_copy_text(NULL) is NULL. */
