@@ -114,12 +114,15 @@ struct plan_wait plan_wait(const struct plan *plan, uint32_t number);
 const struct place_run *plan_start_runs(const struct plan *plan, size_t start, size_t *out_count);
 const struct node *plan_node(const struct plan *plan, uint32_t index);
 
-/* Could the job never start as things are: it needs more than a quota's hard, does not specify
- * what a quota asks for, or would not fit on empty nodes? The reason says which; a quota's hard is
- * named last, for it can be raised. Without any
- * listed node, capacity is not looked at. The last pass's outcome stays as it is. */
-bool plan_is_impossible(struct plan *plan, const struct plan_input *cluster,
-                        const struct plan_shape *shape, struct reason *out_reason);
+/* Could the job never start as things are, whatever a quota's hard was raised to: it does not
+ * specify what a quota asks for, or would not fit on empty nodes? The reason says which. Without
+ * any listed node, capacity is not looked at. */
+bool plan_is_unfit(const struct plan_input *cluster, const struct plan_shape *shape,
+                   struct reason *out_reason);
+
+/* The same, or because it needs more than a quota's hard. */
+bool plan_is_impossible(const struct plan_input *cluster, const struct plan_shape *shape,
+                        struct reason *out_reason);
 
 /* --- Preemption ------------------------------------------------------------------------------ */
 

@@ -47,19 +47,19 @@ const struct node *plan_node(const struct plan *plan, uint32_t index) {
     return plan->place->index.nodes[index].node;
 }
 
-bool plan_is_impossible(struct plan *plan, const struct plan_input *cluster,
-                        const struct plan_shape *shape, struct reason *out_reason) {
+bool plan_is_unfit(const struct plan_input *cluster, const struct plan_shape *shape,
+                   struct reason *out_reason) {
     const struct ledger_namespace *namespace =
         ledger_namespace(cluster->ledger, shape->namespace_index);
-    const struct quota_answer answer =
-        quota_check((const struct quota *const *)namespace->quotas, namespace->quota_count,
-                    shape->demand, &namespace->own, NULL, 0);
+    const struct quota_answer answer = {
+        .verdict = QUOTA_MUST_SPECIFY,
+        .quota = quota_find_missing((const struct quota *const *)namespace->quotas,
+                                    namespace->quota_count, shape->demand),
+    };
     struct place *empty = room_empty(ledger_room(cluster->ledger));
     struct place_miss miss;
 
-    (void)plan;
-
-    if (answer.verdict == QUOTA_MUST_SPECIFY) {
+    if (answer.quota != NULL) {
         *out_reason = reason_quota(&answer, shape->demand);
         return true;
     }
@@ -68,6 +68,20 @@ bool plan_is_impossible(struct plan *plan, const struct plan_input *cluster,
         *out_reason = reason_capacity(REASON_CAPACITY_NEVER, empty, shape->demand, &miss);
         return true;
     }
+    return false;
+}
+
+bool plan_is_impossible(const struct plan_input *cluster, const struct plan_shape *shape,
+                        struct reason *out_reason) {
+    const struct ledger_namespace *namespace =
+        ledger_namespace(cluster->ledger, shape->namespace_index);
+    struct quota_answer answer;
+
+    if (plan_is_unfit(cluster, shape, out_reason)) {
+        return true;
+    }
+    answer = quota_check((const struct quota *const *)namespace->quotas, namespace->quota_count,
+                         shape->demand, &namespace->own, NULL, 0);
     if (answer.verdict == QUOTA_NEVER) {
         *out_reason = reason_quota(&answer, shape->demand);
         return true;

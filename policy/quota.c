@@ -462,16 +462,27 @@ static struct quota_answer check_item(const struct quota *quota, const struct qu
     return answer;
 }
 
-struct quota_answer quota_check(const struct quota *const *quotas, size_t quota_count,
-                                const struct demand *demand, const struct usage *own,
-                                const struct usage *const *reserved, size_t reserved_count) {
-    struct quota_answer worst = {.verdict = QUOTA_FITS};
-
+const struct quota *quota_find_missing(const struct quota *const *quotas, size_t quota_count,
+                                       const struct demand *demand) {
     ENSURE(demand->settled);
     for (size_t i = 0; i < quota_count; i++) {
         if (misses_any(quotas[i], demand)) {
-            return (struct quota_answer){.verdict = QUOTA_MUST_SPECIFY, .quota = quotas[i]};
+            return quotas[i];
         }
+    }
+    return NULL;
+}
+
+struct quota_answer quota_check(const struct quota *const *quotas, size_t quota_count,
+                                const struct demand *demand, const struct usage *own,
+                                const struct usage *const *reserved, size_t reserved_count) {
+    const struct quota *missing = quota_find_missing(quotas, quota_count, demand);
+    struct quota_answer worst = {.verdict = QUOTA_FITS};
+
+    if (missing != NULL) {
+        return (struct quota_answer){.verdict = QUOTA_MUST_SPECIFY, .quota = missing};
+    }
+    for (size_t i = 0; i < quota_count; i++) {
         for (size_t j = 0; j < quotas[i]->item_count; j++) {
             const struct quota_answer answer =
                 check_item(quotas[i], &quotas[i]->items[j], demand, own, reserved, reserved_count);

@@ -128,6 +128,10 @@ struct quota_answer quota_check(const struct quota *const *quotas, size_t quota_
                                 const struct demand *demand, const struct usage *own,
                                 const struct usage *const *reserved, size_t reserved_count);
 
+/* The first that covers what a container does not set; NULL: none does. */
+const struct quota *quota_find_missing(const struct quota *const *quotas, size_t quota_count,
+                                       const struct demand *demand);
+
 /* What the quota covers and a container does not set: "limits.cpu,requests.cpu". The API server
  * puts "failed quota: NAME: must specify " before it. */
 void quota_missing_print(const struct quota *quota, const struct demand *demand, char *out_text,

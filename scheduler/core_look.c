@@ -198,7 +198,7 @@ static int check_never(struct core *core, const char *namespace, const struct de
     char text[REASON_TEXT_BYTES];
     struct reason reason;
 
-    if (!view_is_never(core, namespace, demand, &reason) || reason.code == REASON_QUOTA_NEVER) {
+    if (!view_is_unfit(core, namespace, demand, &reason)) {
         return OK;
     }
     reason_print(&reason, &core->names, text);

@@ -116,17 +116,34 @@ void view_dress(struct core *core, struct entry *entry, struct demand *demand) {
     core->pass_needed = true;
 }
 
-bool view_is_never(const struct core *core, const char *namespace, const struct demand *applied,
-                   struct reason *out_reason) {
-    const struct plan_input input = {.ledger = core->ledger,
-                                     .capacity_unknown = !core->counts.synced[CLUSTER_NODES]};
-    const struct plan_shape shape = {
+static struct plan_input input_of(const struct core *core) {
+    return (struct plan_input){.ledger = core->ledger,
+                               .capacity_unknown = !core->counts.synced[CLUSTER_NODES]};
+}
+
+static struct plan_shape shape_of(const struct core *core, const char *namespace,
+                                  const struct demand *applied) {
+    return (struct plan_shape){
         .namespace_index = ledger_namespace_index(core->ledger, namespace),
         .demand = applied,
         .job_count = 1,
     };
+}
 
-    return plan_is_impossible(core->plan, &input, &shape, out_reason);
+bool view_is_never(const struct core *core, const char *namespace, const struct demand *applied,
+                   struct reason *out_reason) {
+    const struct plan_input input = input_of(core);
+    const struct plan_shape shape = shape_of(core, namespace, applied);
+
+    return plan_is_impossible(&input, &shape, out_reason);
+}
+
+bool view_is_unfit(const struct core *core, const char *namespace, const struct demand *applied,
+                   struct reason *out_reason) {
+    const struct plan_input input = input_of(core);
+    const struct plan_shape shape = shape_of(core, namespace, applied);
+
+    return plan_is_unfit(&input, &shape, out_reason);
 }
 
 struct entry *view_add(struct core *core, const struct job *job, struct demand *demand) {

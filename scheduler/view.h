@@ -246,8 +246,10 @@ void view_join(struct core *core, struct entry *entry, struct demand *base);
 /* Give a job that waits another demand, which is taken: of its shape, from now on. */
 void view_dress(struct core *core, struct entry *entry, struct demand *demand);
 
-/* Could a gang never start as things are? See plan_is_impossible(). */
+/* Could a gang never start as things are? See plan_is_impossible(), plan_is_unfit(). */
 bool view_is_never(const struct core *core, const char *namespace, const struct demand *applied,
+                   struct reason *out_reason);
+bool view_is_unfit(const struct core *core, const char *namespace, const struct demand *applied,
                    struct reason *out_reason);
 
 /* Its record is to be inserted at the end of the turn, with this spec, which is the event's. */

@@ -372,7 +372,7 @@ static void step(struct sim *sim) {
 static bool is_possible(struct sim *sim, const struct sim_job *job) {
     struct reason reason;
 
-    return !plan_is_impossible(sim->plan, &sim->input, &job->shape->plan, &reason);
+    return !plan_is_impossible(&sim->input, &job->shape->plan, &reason);
 }
 
 static void sim_run(struct sim *sim) {

@@ -437,17 +437,19 @@ TEST(plan_is_impossible__tells_at_submit) {
         add_node(&pass, "node-2", "cpu=4 pods=9");
         add_pod(&pass, "u1", "node-0", 0, "main cpu=3");
         add_jobs(&pass, "a", 0, 1, 1, rows[i].demand);
-        CHECK_EQ(plan_is_impossible(pass.plan, &pass.input, &pass.shapes[0], &reason),
+        CHECK_EQ(plan_is_impossible(&pass.input, &pass.shapes[0], &reason),
                  rows[i].want != REASON_NONE, rows[i].what);
         CHECK_EQ(reason.code, rows[i].want, rows[i].what);
+        CHECK_EQ(plan_is_unfit(&pass.input, &pass.shapes[0], &reason),
+                 rows[i].want != REASON_NONE && rows[i].want != REASON_QUOTA_NEVER, rows[i].what);
         add_node(&pass, "node-0", "cpu=5 pods=9 @disk=ssd");
-        CHECK_EQ(plan_is_impossible(pass.plan, &pass.input, &pass.shapes[0], &reason),
+        CHECK_EQ(plan_is_impossible(&pass.input, &pass.shapes[0], &reason),
                  rows[i].want == REASON_QUOTA_NEVER || rows[i].want == REASON_QUOTA_MUST_SPECIFY ||
                      strstr(rows[i].demand, "cpu=9") != NULL,
                  "a node that grew is seen");
         ledger_forget_nodes(pass.ledger);
         ledger_remove_pod(pass.ledger, "u1");
-        CHECK(!plan_is_impossible(pass.plan, &pass.input, &pass.shapes[0], &reason) ||
+        CHECK(!plan_is_impossible(&pass.input, &pass.shapes[0], &reason) ||
                   reason.code != REASON_CAPACITY_NEVER,
               "without nodes, capacity is not looked at");
         pass_finish(&pass);
