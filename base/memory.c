@@ -65,6 +65,17 @@ char *mem_copy_text_n(const char *text, size_t length) {
     return copy;
 }
 
+char *mem_join(const char *head, const char *tail) {
+    const size_t head_bytes = strlen(head);
+    const size_t tail_bytes = strlen(tail);
+    char *text = mem_grow(NULL, head_bytes + tail_bytes + 2, 1);
+
+    memcpy(text, head, head_bytes);
+    text[head_bytes] = '/';
+    memcpy(text + head_bytes + 1, tail, tail_bytes + 1);
+    return text;
+}
+
 char *mem_format(const char *format, ...) {
     va_list args;
     va_list again;

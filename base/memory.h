@@ -24,6 +24,9 @@ void *mem_copy(const void *bytes, size_t size);
 char *mem_copy_text(const char *text);
 char *mem_copy_text_n(const char *text, size_t length);
 
+/* "head/tail", as in the keys "namespace/name": a tenth of what formatting takes. Owned. */
+char *mem_join(const char *head, const char *tail);
+
 /* An owned, formatted text of any length. */
 char *mem_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -42,7 +42,7 @@ bool object_version_is_newer(const char *a, const char *b) {
 }
 
 static char *make_key(const struct object_id *id) {
-    return mem_format("%s/%s", id->namespace_, id->name);
+    return mem_join(id->namespace_, id->name);
 }
 
 static void object_free(struct object *object) {

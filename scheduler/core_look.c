@@ -272,7 +272,7 @@ bool core_next_pod(const struct core *core, size_t *at, struct core_pod *out_pod
 
 bool core_find_pod(const struct core *core, const char *namespace, const char *name,
                    struct core_pod *out_pod) {
-    char *key = mem_format("%s/%s", namespace, name);
+    char *key = mem_join(namespace, name);
     const struct pod_note *note = map_get(&core->pods, key);
 
     free(key);

@@ -494,7 +494,7 @@ static bool is_wanted(const struct log_collector *collector, const struct pod_st
 
 static struct wanted *find(const struct log_collector *collector, const char *namespace,
                            const char *name) {
-    char *key = mem_format("%s/%s", namespace, name);
+    char *key = mem_join(namespace, name);
     struct wanted *wanted = map_get(&collector->wanted, key);
 
     free(key);
@@ -506,7 +506,7 @@ static struct wanted *add(struct log_collector *collector, const struct pod_stat
 
     *wanted = (struct wanted){
         .collector = collector,
-        .key = mem_format("%s/%s", pod->namespace_, pod->name),
+        .key = mem_join(pod->namespace_, pod->name),
         .namespace = mem_copy_text(pod->namespace_),
         .pod = mem_copy_text(pod->name),
         .container = mem_copy_text(pod->main_name),

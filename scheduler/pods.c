@@ -13,7 +13,7 @@ struct attempt_number {
 };
 
 static char *pod_key(const char *namespace, const char *name) {
-    return mem_format("%s/%s", namespace, name);
+    return mem_join(namespace, name);
 }
 
 static void clean_up(struct core *core, const char *namespace, const char *name, const char *uid,

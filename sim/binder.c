@@ -86,7 +86,7 @@ static void plan_pass(struct binder *binder, int64_t now_us) {
 
 /* Keep the list of waiting pods; true if the pod has just come in. */
 static bool note_pod(struct binder *binder, const struct sim_change *change) {
-    char *key = mem_format("%s/%s", change->namespace, change->name);
+    char *key = mem_join(change->namespace, change->name);
     struct waiting *waiting = map_get(&binder->waiting, key);
     bool wanted = waits_for_us(change);
     bool came = wanted && waiting == NULL;

@@ -45,7 +45,7 @@ void census_finish(struct census *census) {
 
 struct census_pod *census_find_pod(const struct census *census, const char *namespace,
                                    const char *name) {
-    char *key = mem_format("%s/%s", namespace, name);
+    char *key = mem_join(namespace, name);
     struct census_pod *pod = map_get(&census->pods, key);
 
     free(key);
@@ -92,7 +92,7 @@ static struct census_pod *pod_create(struct census *census, const struct sim_cha
     struct census_pod *pod = mem_alloc(1, sizeof *pod);
 
     pod->serial = ++census->serial;
-    pod->key = mem_format("%s/%s", change->namespace, change->name);
+    pod->key = mem_join(change->namespace, change->name);
     pod_requests(change->object, &pod->requests);
     amounts_set(&pod->requests, "pods", 1, false);
     (void)map_put(&census->pods, pod->key, pod);

@@ -78,7 +78,7 @@ static void keep_event(struct event_writer *writer, const char *namespace, const
         sim_answer_finish(&answer); /* Its namespace may have taken it along. */
     }
     free(*place);
-    *place = mem_format("%s/%s", namespace, name);
+    *place = mem_join(namespace, name);
 }
 
 void event_write(struct event_writer *writer, const char *kind, const json_t *object,

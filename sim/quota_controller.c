@@ -93,7 +93,7 @@ static void plan_recount(struct quota_controller *controller, const char *namesp
 }
 
 static struct peak *peak_of(struct quota_controller *controller, const struct sim_change *change) {
-    char *key = mem_format("%s/%s", change->namespace, change->name);
+    char *key = mem_join(change->namespace, change->name);
     struct peak *peak = map_get(&controller->peaks, key);
 
     if (peak == NULL) {
@@ -304,7 +304,7 @@ void quota_controller_sleep(struct quota_controller *controller, const char *nam
 
 int64_t quota_controller_peak(const struct quota_controller *controller, const char *namespace,
                               const char *quota, const char *key) {
-    char *name = mem_format("%s/%s", namespace, quota);
+    char *name = mem_join(namespace, quota);
     const struct peak *peak = map_get(&controller->peaks, name);
 
     free(name);

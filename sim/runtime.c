@@ -88,7 +88,7 @@ void runtime_plan(struct runtime *runtime, struct run *run, int64_t due_us) {
 
 static struct run *find_run(const struct runtime *runtime, const char *namespace,
                             const char *name) {
-    char *key = mem_format("%s/%s", namespace, name);
+    char *key = mem_join(namespace, name);
     struct run *run = map_get(&runtime->runs, key);
 
     free(key);
@@ -99,7 +99,7 @@ static struct run *run_create(struct runtime *runtime, const struct sim_change *
     struct run *run = mem_alloc(1, sizeof *run);
 
     run->id = ++runtime->id;
-    run->key = mem_format("%s/%s", change->namespace, change->name);
+    run->key = mem_join(change->namespace, change->name);
     run->namespace = mem_copy_text(change->namespace);
     run->name = mem_copy_text(change->name);
     run->deadline_us = CLOCK_NEVER_US;
