@@ -1110,8 +1110,10 @@ TEST(payload_objects__hold_the_submitters_files) {
 
 static struct seal_keys sealing_keys(void) {
     struct seal_keys keys = {.count = 0};
+    struct error error = {0};
 
-    CHECK_OK(seal_keys_parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", &keys, NULL), "keys");
+    CHECK_OK(seal_keys_parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", &keys, &error),
+             "keys");
     return keys;
 }
 
@@ -1158,6 +1160,7 @@ TEST(payload_objects__hold_the_submitters_secrets) {
     json_t *pod = parsed(payload_pod_body(payload, &run));
     json_t *shown = parsed(part_body(payload, &run, "u", PAYLOAD_KEYTAB));
     struct spark_conf conf = properties_of(payload, &run);
+    struct field_error error = {0};
     json_t *keytab;
     json_t *credentials;
 
@@ -1170,7 +1173,7 @@ TEST(payload_objects__hold_the_submitters_secrets) {
     CHECK_STR(json_string_value(json_object_get(at(shown, "stringData"), "a.keytab")),
               "<present_but_redacted>", "sealed: a word for it");
     CHECK(payload_is_sealed(payload), "there is something to open");
-    CHECK_OK(payload_open(payload, &keys, NULL), "it is opened");
+    CHECK_OK(payload_open(payload, &keys, &error), "it is opened");
     CHECK(!payload_is_sealed(payload), "all of it");
     keytab = parsed(part_body(payload, &run, "u", PAYLOAD_KEYTAB));
     credentials = parsed(part_body(payload, &run, "u", PAYLOAD_CREDENTIALS));
