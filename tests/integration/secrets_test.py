@@ -233,6 +233,9 @@ def each_time(world):
     ids = [daemon.submit(sealed_job("twin-%d" % n), key="k%d" % n) for n in range(4)]
     status, answer = daemon.try_submit(sealed_job("twin-0"), key="k0")
     same((status, answer["jobs"][0]["id"]), (200, ids[0]), "an idempotent repetition")
+    tool = [world.programs["nightshiftd"], "admin", "--data-dir", daemon.settings["dataDir"], "export"]
+    lines = subprocess.run(tool, capture_output=True, timeout=60, check=True).stdout.decode().splitlines()
+    same(len([line for line in lines if json.loads(line)["type"] == "spec"]), len(ids), "specifications of equal jobs")
     array = daemon.submit(sealed_job("array", array="1-2"))
     schedule = {"apiVersion": "nightshift/v1", "kind": "Schedule", "metadata": {"name": "yearly"},
                 "spec": {"cron": "0 0 1 1 *", "template": {"spec": sealed_job()["spec"]}}}
