@@ -289,8 +289,9 @@ static void end_as_told(struct core *core, struct entry *entry) {
 
 /* Its driver is gone, or was deleted: the operator may have done it, and says why in a moment. */
 static bool awaits_operator(struct core *core, struct entry *entry) {
-    struct run *run = entry->run;
+    const int64_t word_us = core->applications == APPLICATIONS_KNOWN ? WORD_US : LIST_US;
     const struct course *course = entry_course(entry);
+    struct run *run = entry->run;
 
     if (!entry->terms->for_operator || run->application_end != APPLICATION_GOES_ON ||
         core->applications == APPLICATIONS_DENIED || course->cancel_requested ||
@@ -300,13 +301,10 @@ static bool awaits_operator(struct core *core, struct entry *entry) {
     if (run->gone_mono_us == 0) {
         run->gone_mono_us = core->instant.mono_us;
     }
-    if (core->instant.mono_us - run->gone_mono_us >=
-        (core->applications == APPLICATIONS_KNOWN ? WORD_US : LIST_US)) {
+    if (run->gone_mono_us + word_us <= core->instant.mono_us) {
         return false;
     }
-    lifecycle_wake_at(core, entry->id,
-                      run->gone_mono_us +
-                          (core->applications == APPLICATIONS_KNOWN ? WORD_US : LIST_US));
+    lifecycle_wake_at(core, entry->id, run->gone_mono_us + word_us);
     return true;
 }
 
@@ -327,6 +325,7 @@ void attempt_suspend(struct core *core, struct entry *entry) {
     static const char text[] = "its application was suspended on the Spark operator";
 
     pods_take_back(core, entry, entry->run->attempt.number);
+    attempt_delete_pod(core, entry); /* As the operator does, unless it died in between. */
     if (entry_course(entry)->cancel_requested) {
         attempt_finish(core, entry, FAILURE_CANCELLED, -1, text);
         return;
