@@ -157,6 +157,15 @@ static int admit_unknown(enum runtime_classes_state state, const struct json_at 
     return OK;
 }
 
+static int add_class(const json_t *class, const char *name, const struct json_at *spec,
+                     json_t *copy, struct field_error *error) {
+    int r = add_overhead(class, name, spec, copy, error);
+
+    r = r < 0 ? r : add_selector(class, name, spec, copy, error);
+    add_tolerations(class, spec, copy);
+    return r;
+}
+
 int runtime_class_admit(const struct runtime_classes *classes, const struct json_at *spec,
                         struct json_t **out_spec, struct field_error *error) {
     const struct json_at at = json_at_key(spec, "runtimeClassName");
@@ -173,15 +182,18 @@ int runtime_class_admit(const struct runtime_classes *classes, const struct json
         return OK;
     }
     copy = json_copy(spec->value);
-    if (classes == NULL || classes->state != RUNTIME_CLASSES_KNOWN) {
+    class = classes != NULL ? map_get(&classes->by_name, name) : NULL;
+    if (classes != NULL && classes->state == RUNTIME_CLASSES_ACCEPTED && class != NULL) {
+        struct field_error refused = {0};
+
+        (void)!add_class(class, name, spec, copy, &refused); /* It changed since. */
+    } else if (classes == NULL || classes->state != RUNTIME_CLASSES_KNOWN) {
         r = admit_unknown(classes != NULL ? classes->state : RUNTIME_CLASSES_UNKNOWN, &at, spec,
                           copy, error);
-    } else if ((class = map_get(&classes->by_name, name)) == NULL) {
+    } else if (class == NULL) {
         r = json_fail(&at, error, ERR_INVALID, "there is no RuntimeClass %s", name);
     } else {
-        r = add_overhead(class, name, spec, copy, error);
-        r = r < 0 ? r : add_selector(class, name, spec, copy, error);
-        add_tolerations(class, spec, copy);
+        r = add_class(class, name, spec, copy, error);
     }
     if (r < 0) {
         json_decref(copy);

@@ -20,7 +20,8 @@ struct runtime_classes;
 enum runtime_classes_state {
     RUNTIME_CLASSES_UNKNOWN,  /* they may not be listed, or have not been yet */
     RUNTIME_CLASSES_KNOWN,    /* those that were put are all there are */
-    RUNTIME_CLASSES_ACCEPTED, /* pods have been admitted before: who tells no overhead has none */
+    RUNTIME_CLASSES_ACCEPTED, /* pods have been admitted before: what those that were put add is not
+                                 refused, and others add nothing */
 };
 
 struct runtime_classes *runtime_classes_create(void);          /* unknown */

@@ -115,6 +115,12 @@ static const struct field notice_fields[] = {
     FIELD_TIME(19, struct fact_notice, from_us, at_us, 0),
 };
 
+static const struct field runtime_class_fields[] = {
+    FIELD(1, FIELD_LONG_TEXT, struct fact_runtime_class, json),
+};
+
+static const struct field_table runtime_class_table = {
+    runtime_class_fields, ARRAY_LEN(runtime_class_fields), sizeof(struct fact_runtime_class)};
 static const struct field_table notice_table = {notice_fields, ARRAY_LEN(notice_fields),
                                                 sizeof(struct fact_notice)};
 static const struct field_table usage_table = {usage_fields, ARRAY_LEN(usage_fields),
@@ -132,6 +138,8 @@ const struct field_table *fact_fields(enum fact_kind kind) {
         return &runs_table;
     case FACT_NOTICE:
         return &notice_table;
+    case FACT_RUNTIME_CLASS:
+        return &runtime_class_table;
     case FACT_SCHEDULE:
         return &schedule_table;
     case FACT_SCHEDULE_STATE:

@@ -128,6 +128,12 @@ struct fact_array {
     uint64_t made; /* elements, from the first on */
 };
 
+/* A RuntimeClass of the cluster as it was heard of last, for the demands of jobs that name it when
+ * the daemon starts; its name as the key. */
+struct fact_runtime_class {
+    const char *json;
+};
+
 /* An array that is being cancelled, some elements a turn; the first one's id as the key. */
 struct fact_array_cancel {
     int64_t asked_us;
@@ -145,7 +151,8 @@ struct fact_array_cancel {
     X(FACT_NOTICE, 8, struct fact_notice, notice)                         \
     X(FACT_NODE, 9, struct blame, node)                                   \
     X(FACT_ARRAY, 10, struct fact_array, array)                           \
-    X(FACT_ARRAY_CANCEL, 11, struct fact_array_cancel, array_cancel)
+    X(FACT_ARRAY_CANCEL, 11, struct fact_array_cancel, array_cancel)      \
+    X(FACT_RUNTIME_CLASS, 12, struct fact_runtime_class, runtime_class)
 
 enum fact_kind {
 #define FACT_ENUM(name, number, type, member) name = (number),

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/limits.h"
 #include "base/memory.h"
 #include "k8s/codec_json.h"
 #include "k8s/reflector.h"
@@ -16,10 +17,34 @@ struct class_watch {
     bool is_denied;
 };
 
+/* What an event owns. */
+struct told {
+    char *name;
+    char *json;
+};
+
 /* Demands that were found out with other classes are not found again. */
 static void changed(struct class_watch *watch) {
     demands_finish(&watch->daemon->demands);
     watch->daemon->demands = (struct demands){0};
+}
+
+static void told_destroy(void *value) {
+    struct told *told = value;
+
+    free(told->name);
+    free(told->json);
+    free(told);
+}
+
+/* For the next start: json NULL forgets it. */
+static void remember(struct class_watch *watch, const char *name, char *json) {
+    struct told *told = mem_alloc(1, sizeof *told);
+    struct event event = {.kind = EVENT_CLASS};
+
+    *told = (struct told){.name = mem_copy_text(name), .json = json};
+    event.class = (struct class_event){.name = told->name, .json = told->json};
+    inbox_add(&watch->daemon->inbox, &event, told, told_destroy);
 }
 
 static void put(struct class_watch *watch, const struct reflector_event *event) {
@@ -31,6 +56,8 @@ static void put(struct class_watch *watch, const struct reflector_event *event) 
                  "event=unreadable resource=runtimeclasses name=%s error=\"%s\" action=\"as if it "
                  "were not there\"",
                  event->name, error.error.text);
+    } else if (event->json_bytes < LIMIT_SCHEDULE_BYTES) {
+        remember(watch, event->name, mem_copy_text_n(event->json, event->json_bytes));
     }
     changed(watch);
 }
@@ -57,6 +84,7 @@ static void on_event(void *context, const struct reflector_event *event) {
         break;
     case REFLECTOR_DELETE:
         runtime_classes_remove(watch->classes, event->name);
+        remember(watch, event->name, NULL);
         changed(watch);
         break;
     case REFLECTOR_SYNCED:

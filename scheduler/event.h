@@ -38,6 +38,7 @@ enum event_kind {
     EVENT_POD,      /* a pod is like this now */
     EVENT_POD_GONE, /* by namespace and name */
     EVENT_NEWS,     /* COMMAND_NEWS is over */
+    EVENT_CLASS,    /* a RuntimeClass, to be remembered, or gone */
     EVENT_NODE,
     EVENT_NODE_GONE,
     EVENT_QUOTA,
@@ -231,6 +232,11 @@ struct news_event {
     const char *message;  /* "" with FAILURE_NONE */
 };
 
+struct class_event {
+    const char *name;
+    const char *json; /* NULL: it is gone */
+};
+
 struct retry_event {
     uint64_t job_id;
     struct demand *demand; /* as submitted; NULL: its specification can't be read */
@@ -343,6 +349,7 @@ struct event {
         struct started_event started;
         struct deleted_event deleted;
         struct news_event news;
+        struct class_event class;
         struct core_settings settings;
         bool lease_held;
         bool applications_denied; /* of APPLICATIONS: nobody will tell of them */

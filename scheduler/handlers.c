@@ -86,6 +86,19 @@ static void on_news(struct core *core, struct event *event) {
     news_take(core, &event->news);
 }
 
+/* It says what pods are that jobs asked for already: the next start needs it before the cluster
+ * has told anything. */
+static void on_class(struct core *core, struct event *event) {
+    struct queue_change change = {
+        .kind = event->class.json != NULL ? CHANGE_FACT_PUT : CHANGE_FACT_DROP,
+        .fact = {.kind = FACT_RUNTIME_CLASS, .key = outbox_text(&core->outbox, event->class.name)}};
+
+    if (event->class.json != NULL) {
+        change.fact.value.runtime_class.json = outbox_text(&core->outbox, event->class.json);
+    }
+    outbox_add_change(&core->outbox, &change);
+}
+
 static void on_cancel(struct core *core, struct event *event) {
     (event->whole ? arrays_order : requests_cancel)(core, event);
 }
@@ -180,6 +193,7 @@ static void (*const handlers[EVENT_KIND_COUNT])(struct core *core, struct event 
     [EVENT_POD] = on_pod,
     [EVENT_POD_GONE] = on_pod_gone,
     [EVENT_NEWS] = on_news,
+    [EVENT_CLASS] = on_class,
     [EVENT_NODE] = on_node,
     [EVENT_NODE_GONE] = on_node_gone,
     [EVENT_QUOTA] = on_quota,

@@ -18,7 +18,8 @@ struct load {
     struct daemon *daemon;
     struct demands demands; /* by the numbers of specs */
     struct demand_classes classes;
-    struct attempt attempt; /* the job's last one */
+    struct runtime_classes *runtime_classes; /* as they were when the daemon ended */
+    struct attempt attempt;                  /* the job's last one */
     char *texts[6];
     uint64_t unreadable;
 };
@@ -42,19 +43,16 @@ static int keep_attempt(void *context, const struct attempt *attempt) {
     return OK;
 }
 
-static int build_demand(struct daemon *daemon, const struct job *job, const struct buf *text,
+static int build_demand(struct load *load, const struct job *job, const struct buf *text,
                         struct demand **out_demand, struct field_error *error) {
-    struct runtime_classes *classes = runtime_classes_create();
     struct payload *payload = NULL;
     int r = payload_read(job->kind, text->data, text->bytes, job->namespace, &payload, error);
 
-    runtime_classes_set_state(classes, RUNTIME_CLASSES_ACCEPTED);
     if (r == OK) {
-        payload_set_runtime_classes(payload, classes);
-        r = payload_demand(payload, core_resource_names(daemon->core), out_demand, error);
+        payload_set_runtime_classes(payload, load->runtime_classes);
+        r = payload_demand(payload, core_resource_names(load->daemon->core), out_demand, error);
     }
     payload_destroy(payload);
-    runtime_classes_destroy(classes);
     return r;
 }
 
@@ -77,7 +75,7 @@ static struct demand *read_demand(struct load *load, const struct queue_job *sto
     buf_init(&text, LIMIT_SPEC_BYTES);
     if (queue_get_spec(daemon->queue, job->id, &text) == OK) {
         demand = demands_get_alike(&load->demands, &key, text.data, text.bytes);
-        if (demand == NULL && build_demand(daemon, job, &text, &demand, &error) == OK) {
+        if (demand == NULL && build_demand(load, job, &text, &demand, &error) == OK) {
             demands_put(&load->demands, &key, text.data, text.bytes, demand);
         }
     }
@@ -105,6 +103,16 @@ static int load_class(void *context, uint64_t number, const void *bytes, size_t 
     struct load *load = context;
 
     demand_classes_add(&load->classes, number, bytes, count);
+    return OK;
+}
+
+/* One that can't be read adds nothing; the cluster tells it again. */
+static int load_runtime_class(void *context, const struct fact *fact) {
+    const char *json = fact->value.runtime_class.json;
+    struct field_error error = {0};
+    struct load *load = context;
+
+    (void)!runtime_classes_put(load->runtime_classes, fact->key, json, strlen(json), &error);
     return OK;
 }
 
@@ -166,7 +174,8 @@ static void tell_loaded(struct daemon *daemon) {
     }
 }
 
-static int read_array(struct daemon *daemon, const struct fact *fact, struct error *error) {
+static int read_array(struct load *load, const struct fact *fact, struct error *error) {
+    struct daemon *daemon = load->daemon;
     struct field_error field = {0};
     struct demand *demand = NULL;
     struct spec spec = {.row = NULL};
@@ -180,7 +189,7 @@ static int read_array(struct daemon *daemon, const struct fact *fact, struct err
     }
     buf_init(&text, LIMIT_SPEC_BYTES);
     r = queue_get_spec(daemon->queue, first.id, &text);
-    r = r < 0 ? r : build_demand(daemon, &first, &text, &demand, &field);
+    r = r < 0 ? r : build_demand(load, &first, &text, &demand, &field);
     if (r == OK) {
         spec.text = text.data;
         spec.bytes = text.bytes;
@@ -196,10 +205,11 @@ static int read_array(struct daemon *daemon, const struct fact *fact, struct err
 
 /* What is there of it goes on. */
 static int load_array(void *context, const struct fact *fact) {
-    struct daemon *daemon = context;
+    struct load *load = context;
+    struct daemon *daemon = load->daemon;
     struct error error = {0};
 
-    if (read_array(daemon, fact, &error) < 0) {
+    if (read_array(load, fact, &error) < 0) {
         log_error(&daemon->log, daemon->started_us,
                   "job=%s event=array_unreadable made=%" PRIu64 " error=\"%s\" action=\"its other "
                   "elements are lost: submit them again\"",
@@ -228,10 +238,11 @@ static void doubt_usage_if_damaged(struct daemon *daemon, uint64_t damaged) {
 }
 
 int daemon_load_queue(struct daemon *daemon, struct error *error) {
-    struct load load = {.daemon = daemon};
+    struct load load = {.daemon = daemon, .runtime_classes = runtime_classes_create()};
     uint64_t damaged = 0;
     int r;
 
+    runtime_classes_set_state(load.runtime_classes, RUNTIME_CLASSES_ACCEPTED);
     daemon->core = core_create(&(struct core_options){
         .next_id = queue_next_id(daemon->queue),
         .seed = rng_next(&daemon->rng),
@@ -240,6 +251,9 @@ int daemon_load_queue(struct daemon *daemon, struct error *error) {
     daemon_apply_lists(daemon);
     r = daemon_load_facts(daemon);
     if (r == OK) {
+        r = queue_each_fact(daemon->queue, FACT_RUNTIME_CLASS, load_runtime_class, &load, &damaged);
+    }
+    if (r == OK) {
         r = queue_each_demand(daemon->queue, load_class, &load);
     }
     if (r == OK) {
@@ -247,13 +261,14 @@ int daemon_load_queue(struct daemon *daemon, struct error *error) {
     }
     doubt_usage_if_damaged(daemon, damaged);
     if (r == OK) {
-        r = queue_each_fact(daemon->queue, FACT_ARRAY, load_array, daemon, &damaged);
+        r = queue_each_fact(daemon->queue, FACT_ARRAY, load_array, &load, &damaged);
     }
     if (r == OK) {
         r = queue_each_fact(daemon->queue, FACT_ARRAY_CANCEL, load_array_cancel, daemon, &damaged);
     }
     demand_classes_finish(&load.classes);
     demands_finish(&load.demands);
+    runtime_classes_destroy(load.runtime_classes);
     for (size_t i = 0; i < ARRAY_LEN(load.texts); i++) {
         free(load.texts[i]);
     }

@@ -137,3 +137,37 @@ TEST(runtime_classes_put__bounds_how_many_there_are) {
     put(classes, "more", "{}");
     runtime_classes_destroy(classes);
 }
+
+/* At a start: what was counted at the submission is counted again, and nothing is refused. */
+TEST(runtime_class_admit__takes_what_was_admitted_before) {
+    static const struct {
+        const char *what;
+        const char *spec;
+        const char *want;
+    } rows[] = {
+        {"a class that is remembered", "{\"runtimeClassName\":\"gvisor\"}", "250m"},
+        {"another overhead: the class has changed",
+         "{\"runtimeClassName\":\"gvisor\",\"overhead\":{\"cpu\":\"1\"}}", "1"},
+        {"one that is not known any more", "{\"runtimeClassName\":\"gone\"}", NULL},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct runtime_classes *classes = make(RUNTIME_CLASSES_ACCEPTED);
+        json_t *spec = parse(rows[i].spec);
+        const struct json_at at = json_at_root(spec);
+        struct field_error error = {0};
+        json_t *after = NULL;
+        const json_t *cpu;
+
+        CHECK_OK(runtime_class_admit(classes, &at, &after, &error), rows[i].what);
+        cpu = json_object_get(json_object_get(after, "overhead"), "cpu");
+        if (rows[i].want == NULL) {
+            CHECK(cpu == NULL, rows[i].what);
+        } else {
+            CHECK_STR(json_string_value(cpu), rows[i].want, rows[i].what);
+        }
+        json_decref(after);
+        json_decref(spec);
+        runtime_classes_destroy(classes);
+    }
+}
