@@ -25,6 +25,8 @@ struct order {
     struct payload_run run;
     char pod_name[LIMIT_NAME_BYTES + 1];
     char pod_uid[64];
+    uint64_t pod_version; /* as it was looked at */
+    bool pod_waits;       /* none of its containers has begun */
     bool only_look;
     bool looked;                 /* after "exists": a second one is no news */
     size_t part;                 /* of enum payload_part_kind: the one under way */
@@ -179,6 +181,8 @@ static enum owner owner_of(struct order *order, const struct kube_answer *answer
     }
     if (owner == OWNER_US) {
         (void)snprintf(order->pod_uid, sizeof order->pod_uid, "%s", pod.uid);
+        order->pod_version = pod.version;
+        order->pod_waits = pod.phase == POD_PENDING;
     } else if (owner == OWNER_ANOTHER) {
         note_owner(order, &pod);
     }
@@ -238,6 +242,48 @@ static void tell_refusal(struct order *order, enum start_result result, const ch
     end(order, result, text, 0);
 }
 
+static void look_for_driver(struct order *order);
+
+static void driver_undone(void *context, const struct kube_answer *answer) {
+    struct order *order = context;
+    const enum kube_outcome outcome = answer->status.outcome;
+    char text[LIMIT_MESSAGE_BYTES + 1];
+
+    if (outcome == KUBE_OK || outcome == KUBE_NOT_FOUND) {
+        tell_refusal(order, START_ANEW, "it died while it did, and the driver's pod was not begun");
+    } else if (outcome == KUBE_CONFLICT) { /* It has changed: it may run now. */
+        look_for_driver(order);
+    } else {
+        describe(order, "delete", &answer->status, text, sizeof text);
+        end(order, START_TRANSIENT, text, answer->status.retry_after_us);
+    }
+}
+
+/* Created by a spark-submit that was cut off: what comes after the pod, such as the ConfigMap that
+ * it mounts, may never come. Only as it was seen: one that begins meanwhile is kept. */
+static void undo_driver(struct order *order) {
+    char body[200];
+    struct buf path;
+
+    (void)snprintf(body, sizeof body,
+                   "{\"apiVersion\":\"v1\",\"kind\":\"DeleteOptions\",\"preconditions\":{"
+                   "\"uid\":\"%.63s\",\"resourceVersion\":\"%" PRIu64 "\"}}",
+                   order->pod_uid, order->pod_version);
+    pod_path(order, order->pod_name, &path);
+    ask(order, KUBE_DELETE, buf_text(&path), body, driver_undone);
+    buf_finish(&path);
+}
+
+static void tell_driver(struct order *order, enum owner owner) {
+    if (owner != OWNER_US) {
+        tell_look(order, owner);
+    } else if (order->pod_waits) {
+        undo_driver(order);
+    } else {
+        end(order, START_DONE, "", 0);
+    }
+}
+
 /* The pod that the operator found, or says it found: a conflict in passing is told the same way. */
 static void driver_looked(void *context, const struct kube_answer *answer) {
     struct order *order = context;
@@ -249,10 +295,8 @@ static void driver_looked(void *context, const struct kube_answer *answer) {
     } else if (outcome != KUBE_OK) {
         describe(order, "look", &answer->status, text, sizeof text);
         end(order, START_TRANSIENT, text, answer->status.retry_after_us);
-    } else if (owner_of(order, answer) == OWNER_US) {
-        end(order, START_DONE, "", 0);
     } else {
-        tell_look(order, OWNER_ANOTHER);
+        tell_driver(order, owner_of(order, answer));
     }
 }
 

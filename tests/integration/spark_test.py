@@ -233,7 +233,7 @@ def operator_is_late(world):
     manifest = handed_over()
     manifest["metadata"]["namespace"] = "tight"
     job_id = world.daemon.submit(manifest)
-    until("the application", lambda: world.kube("GET", GROUP + "/sparkapplications")["items"])
+    until("the application", lambda: bool(world.kube("GET", GROUP + "/sparkapplications")["items"]))
     for name in ("a", "b"):
         taken = pod(name)
         taken["spec"]["schedulerName"] = "nobody"
@@ -261,9 +261,27 @@ def operator_dies(world):
          if app["metadata"]["name"] == "pi-%d-1" % job_id), None))
     operator = Operator(world)
     world.kube("POST", operator.pod_path(made), operator.body_of_driver(made, "lost"))
+    until("it has begun", lambda: operator.driver(made)["status"]["phase"] != "Pending")
     with operator:
         job = world.daemon.wait_final(job_id, "SUCCEEDED")
     same((len(job["attemptList"]), "FAILED: " in told(world, job_id)[-1]), (1, True))
+
+
+@row("it dies amid spark-submit: a pod that lacks its ConfigMap makes way for the next attempt")
+def operator_dies_sooner(world):
+    job_id = world.daemon.submit(handed_over())
+    made = until("the application", lambda: next(
+        (app for app in world.kube("GET", APPLICATIONS)["items"]
+         if app["metadata"]["name"] == "pi-%d-1" % job_id), None))
+    operator = Operator(world)
+    body = operator.body_of_driver(made, "lost")
+    body["spec"]["nodeSelector"] = {"no": "where"}  # It stays Pending as without its ConfigMap.
+    world.kube("POST", operator.pod_path(made), body)
+    with operator:
+        job = world.daemon.wait_final(job_id, "SUCCEEDED")
+    same((job["retries"], [one["podName"] for one in job["attemptList"]][1:]),
+         (0, ["pi-%d-2-driver" % job_id]))
+    same(operator.driver(made), None)
 
 
 @row("one whose driver nobody sees ends as the operator says")

@@ -24,6 +24,12 @@
     "\"nightshift/job-uid\":\"" job_uid "\",\"nightshift/attempt\":\"" attempt "\"}},"          \
     "\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]},\"status\":{}}"
 #define OUR_POD POD_OF("store-7", "1")
+#define OUR_POD_RUNS                                                                               \
+    "{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"p\",\"namespace\":\"a\","    \
+    "\"uid\":"                                                                                     \
+    "\"uid-1\",\"resourceVersion\":\"2\",\"labels\":{\"nightshift/job-id\":\"7\","                 \
+    "\"nightshift/job-uid\":\"store-7\",\"nightshift/attempt\":\"1\"}},\"spec\":{\"containers\":[" \
+    "{\"name\":\"c\",\"image\":\"i\"}]},\"status\":{\"phase\":\"Running\"}}"
 
 #define STATUS(code, reason, message)                                                          \
     "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"status\":\"Failure\",\"message\":\"" message \
@@ -322,8 +328,9 @@ TEST_WITHIN(starter_start__tells_what_the_operator_made_of_it, 60) {
         {"somebody was faster", "FAILED", "pods is forbidden: exceeded quota: q", NULL,
          START_QUOTA},
         {"no connection", "FAILED", "java.net.ConnectException: refused", NULL, START_ANEW},
-        {"it died after it had submitted", "FAILED", "driver pod already exist", OUR_POD,
+        {"it died after it had submitted", "FAILED", "driver pod already exist", OUR_POD_RUNS,
          START_DONE},
+        {"it died while it submitted", "FAILED", "driver pod already exist", OUR_POD, START_ANEW},
         {"another conflict", "FAILED", "driver pod already exist", NULL, START_ANEW},
         {"another's pod", "FAILED", "driver pod already exist", POD_OF("x", "1"), START_CONFLICT},
     };
@@ -343,6 +350,7 @@ TEST_WITHIN(starter_start__tells_what_the_operator_made_of_it, 60) {
              .status = rows[i].pod != NULL ? 200 : 404,
              .body = rows[i].pod != NULL ? rows[i].pod : STATUS(404, "NotFound", "pods not found"),
              .times = -1},
+            {.expect = DEL_POD, .status = 200, .body = "{}", .times = -1},
         };
         struct stage stage;
 
@@ -350,13 +358,34 @@ TEST_WITHIN(starter_start__tells_what_the_operator_made_of_it, 60) {
         order_of(&stage, handed_json, true);
         CHECK_EQ(stage.told.result, rows[i].want, rows[i].what);
         CHECK_EQ(count_of(&stage, "POST "), 0, rows[i].what);
-        if (rows[i].message[0] != '\0' && rows[i].want != START_DONE &&
-            rows[i].want != START_CONFLICT) {
+        if (rows[i].message[0] != '\0' && rows[i].pod == NULL) {
             CHECK(strstr(stage.told.message, rows[i].message) != NULL, stage.told.message);
         }
         close_stage(&stage);
         free(body);
     }
+}
+
+/* A pod that begins between the look and the deletion is kept, and is the attempt's. */
+TEST_WITHIN(starter_start__deletes_a_driver_only_as_it_was_seen, 30) {
+    static const char application[] =
+        "{\"metadata\":{\"labels\":{\"nightshift/job-uid\":\"store-7\",\"nightshift/attempt\":"
+        "\"1\"}},\"status\":{\"applicationState\":{\"state\":\"FAILED\",\"errorMessage\":"
+        "\"driver pod already exist\"}}}";
+    static const struct script_step steps[] = {
+        {.expect = "GET /apis/sparkoperator.k8s.io/", .status = 200, .body = application},
+        {.expect = GET_POD, .status = 200, .body = OUR_POD, .times = 1},
+        {.expect = DEL_POD, .status = 409, .body = STATUS(409, "Conflict", "it was modified")},
+        {.expect = GET_POD, .status = 200, .body = OUR_POD_RUNS, .times = 1},
+    };
+    struct stage stage;
+
+    open_stage(&stage, steps, ARRAY_LEN(steps));
+    order_of(&stage, handed_json, true);
+    CHECK_EQ(stage.told.result, START_DONE, "adopted");
+    CHECK_EQ(count_of(&stage, "\"resourceVersion\":\"1\""), 1, "as it was seen");
+    CHECK_EQ(count_of(&stage, DEL_POD), 1, "once");
+    close_stage(&stage);
 }
 
 /* 429 and 503: certainly not carried out; repeated or told as passing, never taken for an end. */
