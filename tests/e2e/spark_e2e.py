@@ -262,12 +262,14 @@ def web(spark):
     spark.finish(job_id, "SUCCEEDED")
 
 
-@row("one that fails: its code, its words, and another try")
+@row("one that fails: its code, its words, and another try by a driver of the same name")
 def fails(spark):
-    job_id = spark.application("fails", "fails.py", ["3"], retry={"maxRetries": 1})
+    job_id = spark.application("fails", "fails.py", ["3"], retry={"maxRetries": 1}, spark={
+        "driver": {"cores": 1, "memory": "512m", "podName": "the-driver"}})
     job = spark.finish(job_id, "FAILED")
     equal(job["exitCode"], 3)
     equal([one["exitCode"] for one in job["attemptList"]], [3, 3])
+    equal([one["podName"] for one in job["attemptList"]], ["the-driver"] * 2)
     for number in ("1", "2"):
         log = spark.log(job_id, "--attempt", number)
         contains(log, r"^sum: 4950$")
