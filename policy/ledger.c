@@ -48,7 +48,7 @@ void ledger_destroy(struct ledger *ledger) {
     if (ledger == NULL) {
         return;
     }
-    ledger_forget_pods(ledger);
+    ledger_finish_pods(ledger);
     for (size_t i = 0; i < ledger->namespace_count; i++) {
         namespace_destroy(ledger->namespaces[i]);
     }

@@ -117,11 +117,6 @@ ledger_due_us(const struct ledger *ledger); /* CLOCK_NEVER_US: only an event can
 /* The server refused a pod for want of quota: its figures are newer than what we believed. */
 void ledger_quota_refused(struct ledger *ledger, const char *namespace);
 
-/* Forget everything seen of one kind, before a relist. Reservations stay. */
-void ledger_forget_pods(struct ledger *ledger);
-void ledger_forget_nodes(struct ledger *ledger);
-void ledger_forget_quotas(struct ledger *ledger);
-
 /* Admit a job: a settled demand, shared from now on. Pods of it that are visible already count.
  * A second reserve of the same job replaces the first. */
 void ledger_reserve(struct ledger *ledger, uint64_t job_id, const char *namespace,

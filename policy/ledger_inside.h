@@ -82,5 +82,6 @@ void ledger_node_destroy(struct ledger_node *record);
 
 /* ledger_pods.c: charge a pod to its namespace, node and job (times 1), or take it back (-1). */
 void ledger_charge_pod(struct ledger *ledger, struct kept_pod *pod, int times);
+void ledger_finish_pods(struct ledger *ledger);
 
 #endif

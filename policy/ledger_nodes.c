@@ -129,12 +129,6 @@ void ledger_remove_node(struct ledger *ledger, const char *name) {
     }
 }
 
-void ledger_forget_nodes(struct ledger *ledger) {
-    for (size_t i = ledger->node_count; i-- > 0;) {
-        unlist_node(ledger, ledger->nodes[i]);
-    }
-}
-
 size_t ledger_node_count(const struct ledger *ledger) {
     return ledger->node_count;
 }

@@ -230,7 +230,7 @@ bool ledger_get_pod(const struct ledger *ledger, const char *uid, struct ledger_
     return true;
 }
 
-void ledger_forget_pods(struct ledger *ledger) {
+void ledger_finish_pods(struct ledger *ledger) {
     struct map_entry *entry;
     size_t at = 0;
 

@@ -76,12 +76,3 @@ void ledger_remove_quota(struct ledger *ledger, const char *namespace, const cha
         remove_quota_at(ledger_change_namespace(ledger, *index), at);
     }
 }
-
-void ledger_forget_quotas(struct ledger *ledger) {
-    for (size_t i = 0; i < ledger->namespace_count; i++) {
-        while (ledger->namespaces[i]->quota_count > 0) {
-            remove_quota_at(ledger_change_namespace(ledger, i),
-                            ledger->namespaces[i]->quota_count - 1);
-        }
-    }
-}

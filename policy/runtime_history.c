@@ -208,7 +208,3 @@ int runtime_history_load(struct runtime_history *history, const char *key,
     }
     return OK;
 }
-
-size_t runtime_history_count(const struct runtime_history *history) {
-    return history->names.count;
-}

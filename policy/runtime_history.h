@@ -50,6 +50,4 @@ void runtime_history_get(const struct runtime_history *history, const char *key,
 int runtime_history_load(struct runtime_history *history, const char *key,
                          const struct runtime_runs *runs) MUST_CHECK;
 
-size_t runtime_history_count(const struct runtime_history *history);
-
 #endif

@@ -135,8 +135,8 @@ TEST(ledger__keeps_pods_of_nodes_it_does_not_know) {
     put_node(&books, "node-a", "cpu=16 pods=10");
     CHECK_EQ(ledger_node_free(ledger_node(books.ledger, 0)).amount[RESOURCE_CPU], 15000,
              "a node may grow");
-    ledger_forget_nodes(books.ledger);
-    CHECK_EQ(ledger_node(books.ledger, 0)->node, NULL, "forgotten, its pod not");
+    ledger_remove_node(books.ledger, "node-a");
+    CHECK_EQ(ledger_node(books.ledger, 0)->node, NULL, "it is gone, its pod not");
     books_finish(&books);
 }
 
@@ -225,8 +225,6 @@ TEST(ledger_reserve__counts_pods_that_were_there_before) {
     CHECK_EQ(ledger_next_reservation(books.ledger, &at)->job_id, 3, "sorted by job");
     CHECK_EQ(ledger_next_reservation(books.ledger, &at)->job_id, 7, "sorted by job");
     CHECK_EQ(ledger_next_reservation(books.ledger, &at), NULL, "no more");
-    ledger_forget_pods(books.ledger);
-    CHECK_EQ(charged(&books, "cpu", true), 10000, "pods forgotten, reservations not");
     demand_destroy(demand);
     books_finish(&books);
 }
@@ -245,7 +243,7 @@ TEST(ledger_put_quota__replaces_by_name) {
     ledger_remove_quota(books.ledger, "team-a", "a");
     ledger_remove_quota(books.ledger, "nowhere", "a");
     CHECK_EQ(team_a(&books)->quota_count, 1, "one is left");
-    ledger_forget_quotas(books.ledger);
+    ledger_remove_quota(books.ledger, "team-a", "b");
     CHECK_EQ(team_a(&books)->quota_count, 0, "none is left");
     books_finish(&books);
 }
