@@ -4,10 +4,10 @@ Source of the shapes and of Kueue's figures: test/performance/scheduler of kuber
 (configs baseline and large-scale: generator.yaml, rangespec.yaml). A workload of theirs, which
 nothing runs, is a pod here that kubesim binds, runs for as long, and ends.
 
-What a scheduler could reach at best is bound by three things: the work over the CPUs of a queue, the
-last arrival, and the API server. The third is measured: a client that decides nothing creates the
-same pods at their times and watches them end (api_alone.c). Neither deletes pods within a run, and
-no logs are collected: Kueue has none.
+What a scheduler could reach at best is bound by three things: the work over the CPUs of a queue,
+the last arrival, and the API server. The third is measured: a client that decides nothing creates
+the same pods at their times and watches them end (api_alone.c). Neither deletes pods within a run,
+and no logs are collected: Kueue has none.
 """
 import http.client
 import json
@@ -76,7 +76,7 @@ def objects(shape, scale):
 
 
 def cluster(shape, scale, node_cpu=120):
-    """Room for all cohorts, so that it is the quotas that decide; and nothing that takes its time."""
+    """Room for all cohorts, so that the quotas decide; and nothing that takes its time."""
     cpus = NOMINAL * len(queues(shape, scale))
     return ["--nodes", str(-(-cpus // 100) + 2), "--node-cpu", str(node_cpu),
             "--node-memory", "4Ti", "--start-delay", "0s", "--watch-log", "20000"]
@@ -294,7 +294,7 @@ def tell_processors(tell_all, jobs):
     tell_all("the daemon's processor time", "ms/job", lambda run: 1000 * run["cpu"] / jobs)
     tell_all("the daemon's processor time, of one processor", "%",
              lambda run: 100 * run["cpu"] / run["makespan"])
-    tell_all("turns, of the daemon's processor time, at most", "%",
+    tell_all("time in turns, by the clock, of the daemon's processor time", "%",
              lambda run: 100 * run["turns"] / run["cpu"])
     tell_all("kubesim's processor time", "ms/job", lambda run: 1000 * run["kubesim"] / jobs)
     tell_all("kubesim's processor time with the API server alone", "ms/job",
