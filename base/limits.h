@@ -120,8 +120,10 @@
 /* Running jobs whose expected ends backfill counts on, about: those that end first. */
 #define LIMIT_BACKFILL_ENDS 10000
 
-/* With more running jobs of known run time, not every event has backfill look at everything. */
-#define LIMIT_BACKFILL_AT_ONCE 1000
+/* What looking for promises may take of a pass, in steps of about a tenth of a microsecond: after
+ * an event, and when it only goes on. */
+#define LIMIT_BACKFILL_EVENT_STEPS 2500
+#define LIMIT_BACKFILL_SLICE_STEPS 25000
 
 /* Instants looked at to find when a blocked job can start. */
 #define LIMIT_BACKFILL_INSTANTS 1000

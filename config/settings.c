@@ -156,9 +156,8 @@ const struct setting config_settings[] = {
     TIME("scheduling.backfillHorizon", backfill_horizon_us, "7d",
          "nothing is reserved that starts later"),
     TIME("scheduling.backfillInterval", backfill_interval_us, "5s",
-         "while more than 1000 jobs run, instants and jobs that keep clear of them are looked for "
-         "so "
-         "often only; 0s: at each event"),
+         "where a look for instants takes longer than an event may, it goes in slices, and begins "
+         "so often at least; 0s: each event is such a look, however long it takes"),
     {.field = {.name = "scheduling.preemption", .type = FIELD_WORD, .words = preemptions},
      .store = STORE_TEXT,
      AT(preemption),

@@ -109,6 +109,19 @@ uint64_t ledger_namespace_version(const struct ledger *ledger, size_t index) {
     return ledger->versions[index];
 }
 
+void ledger_note_job(struct ledger *ledger, uint64_t job_id) {
+    ledger->changed_jobs[ledger->job_changes++ % LEDGER_JOBS_NOTED] = job_id;
+}
+
+uint64_t ledger_job_changes(const struct ledger *ledger) {
+    return ledger->job_changes;
+}
+
+uint64_t ledger_changed_job(const struct ledger *ledger, uint64_t n) {
+    ENSURE(n < ledger->job_changes && ledger->job_changes - n <= LEDGER_JOBS_NOTED);
+    return ledger->changed_jobs[n % LEDGER_JOBS_NOTED];
+}
+
 uint64_t ledger_changes(const struct ledger *ledger) {
     return ledger->changes;
 }

@@ -155,6 +155,13 @@ const struct ledger_namespace *ledger_namespace(const struct ledger *ledger, siz
 uint64_t ledger_namespace_version(const struct ledger *ledger, size_t index); /* from 1; new when
                                                                               its books change */
 uint64_t ledger_changes(const struct ledger *ledger); /* new when any namespace's version is */
+
+/* Whose reservation, stay or pods changed, one after the other: how often that was, and the job of
+ * the n-th time, counted from 0, for the last LEDGER_JOBS_NOTED of them. */
+#define LEDGER_JOBS_NOTED 4096
+uint64_t ledger_job_changes(const struct ledger *ledger);
+uint64_t ledger_changed_job(const struct ledger *ledger, uint64_t n);
+
 uint64_t ledger_nodes_version(const struct ledger *ledger); /* new when a listed node changes */
 const struct resources *ledger_capacity(const struct ledger *ledger); /* of all listed nodes */
 size_t ledger_node_count(const struct ledger *ledger);
@@ -163,6 +170,7 @@ struct ledger_node *ledger_room_node(const struct ledger *ledger, size_t index);
 const struct ledger_unbound *ledger_next_unbound(const struct ledger *ledger, size_t *at);
 const struct ledger_unbound *ledger_find_unbound(const struct ledger *ledger, uint64_t order);
 const struct ledger_reservation *ledger_next_reservation(const struct ledger *ledger, size_t *at);
+size_t ledger_reservation_after(const struct ledger *ledger, uint64_t job_id); /* for `at` */
 const struct ledger_reservation *ledger_find_reservation(const struct ledger *ledger,
                                                          uint64_t job_id);
 

@@ -51,6 +51,8 @@ struct ledger {
     struct map leaving;     /* by job id: struct kept_job of those without a reservation */
     uint64_t version;       /* the newest seen */
     uint64_t changes;       /* of namespaces' books */
+    uint64_t job_changes;
+    uint64_t changed_jobs[LEDGER_JOBS_NOTED]; /* a ring */
     int64_t now_us;
     int64_t due_us;                           /* when ledger_advance() has something to do */
     struct ledger_reservation **reservations; /* sorted by job id */
@@ -72,6 +74,7 @@ struct ledger_reservation *ledger_own_reservation(const struct ledger *ledger, u
 void ledger_charge_reservation(struct ledger *ledger, const struct ledger_reservation *reservation,
                                int64_t times);
 void ledger_reservation_destroy(struct ledger_reservation *reservation);
+void ledger_note_job(struct ledger *ledger, uint64_t job_id); /* ledger_changed_job() */
 void ledger_note_whether_leaving(struct ledger *ledger, uint64_t job_id);
 
 /* ledger_nodes.c: where a node of that name is, or would be. */

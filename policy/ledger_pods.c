@@ -47,6 +47,7 @@ static void count_for_job(struct ledger *ledger, struct kept_pod *pod, int times
     if (reservation != NULL) {
         ledger_charge_reservation(ledger, reservation, -1);
     }
+    ledger_note_job(ledger, pod->job_id);
     job = need_job(ledger, pod->job_id);
     if (times > 0) {
         link_to_job(job, pod);

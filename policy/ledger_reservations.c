@@ -96,6 +96,7 @@ void ledger_reserve(struct ledger *ledger, uint64_t job_id, const char *namespac
             (ledger->reservation_count - at) * sizeof(struct ledger_reservation *));
     ledger->reservations[at] = reservation;
     ledger->reservation_count++;
+    ledger_note_job(ledger, job_id);
     ledger_note_whether_leaving(ledger, job_id);
     ledger_charge_reservation(ledger, reservation, 1);
 }
@@ -123,6 +124,7 @@ void ledger_release(struct ledger *ledger, uint64_t job_id) {
         return;
     }
     count_stay(ledger, &reservation->stay, -1);
+    ledger_note_job(ledger, job_id);
     ledger_charge_reservation(ledger, reservation, -1);
     ledger_reservation_destroy(reservation);
     ledger->reservation_count--;
@@ -143,6 +145,7 @@ void ledger_expect(struct ledger *ledger, uint64_t job_id, const struct ledger_s
         count_stay(ledger, &reservation->stay, -1);
         reservation->stay = *stay;
         count_stay(ledger, stay, 1);
+        ledger_note_job(ledger, job_id);
         (void)ledger_change_namespace(ledger, reservation->namespace_index);
     }
 }
@@ -155,6 +158,10 @@ bool ledger_has_leaving(const struct ledger *ledger) {
     size_t at = 0;
 
     return ledger->leaving_count > 0 || ledger_next_leaving(ledger, &at) != 0;
+}
+
+size_t ledger_reservation_after(const struct ledger *ledger, uint64_t job_id) {
+    return reservation_at(ledger, job_id + 1);
 }
 
 const struct ledger_reservation *ledger_next_reservation(const struct ledger *ledger, size_t *at) {

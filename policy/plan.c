@@ -103,7 +103,7 @@ static void record_start(struct plan *plan, uint32_t number, const struct place_
     plan->starts[plan->start_count++] =
         (struct plan_start){.shape = number,
                             .job_id = plan_next_job(plan, number),
-                            .had_promise = plan_kept_is_own(plan),
+                            .had_promise = plan_kept_was_told(plan),
                             .runtime_us = plan->states[number].runtime_us};
 }
 
@@ -124,7 +124,7 @@ static int64_t runtime_of(const struct plan *plan, const struct plan_input *inpu
 
 /* Among very many, how it did not fit is not worked out anew if it still does not. */
 static bool is_missed_again(const struct plan *plan, const struct plan_state *state) {
-    return plan->backfill.is_large && state->miss_version != 0 && state->own != NULL &&
+    return plan->backfill.look.is_large && state->miss_version != 0 && state->own != NULL &&
            state->own->reason.code == REASON_CAPACITY;
 }
 
@@ -305,10 +305,11 @@ static void begin(struct plan *plan, const struct plan_input *input) {
     plan_backfill_begin(plan, input);
     plan_blocked_begin(plan, input);
     plan_brief_load(plan, input);
-    plan->preempt.blocked_count = 0;
+    plan->preempt.blocked_count =
+        plan->backfill.look.is_started || plan_is_brief(plan) ? plan->preempt.blocked_count : 0;
     offer_where_quota_changed(plan, input->ledger);
     offer_all(plan, &plan->next_pass, PLAN_WAITS_PASS,
-              plan->backfill.is_large ? plan_offer_again : plan_offer);
+              plan->backfill.is_sliced ? plan_offer_again : plan_offer);
     if (!plan->nodes_known || plan->nodes_version != ledger_nodes_version(input->ledger)) {
         plan->nodes_known = true;
         plan->nodes_epoch++;
@@ -328,42 +329,73 @@ static void take_back_charges(struct plan *plan, int64_t now_us) {
     }
 }
 
-/* Those that have a promise go before others of their rank. */
-static uint32_t next_shape(struct plan *plan) {
-    const uint32_t next = order_next(plan->order);
-    const uint32_t promised = plan_kept_due(plan, next);
+/* Those that have a promise go before others of their rank. What the look under way came to already
+ * waits on. */
+static uint32_t next_shape(struct plan *plan, const struct plan_input *input) {
+    for (;;) {
+        const uint32_t next = order_next(plan->order);
+        const uint32_t promised = plan_kept_due(plan, next);
 
-    return promised != ORDER_NONE ? promised : next;
+        if (promised != ORDER_NONE) {
+            return promised;
+        }
+        if (next == ORDER_NONE || !plan_look_passes_over(plan, input, next)) {
+            return next;
+        }
+    }
 }
 
-void plan_run(struct plan *plan, const struct plan_input *input) {
-    bool is_complete = false;
-    uint32_t number;
+static void look_at(struct plan *plan, const struct plan_input *input, uint32_t number) {
+    plan->states[number].keeps = false;
+    plan_kept_ask(plan, input, number);
+    if (try_job(plan, input, number)) {
+        start_job(plan, input, number);
+    } else {
+        plan_look_saw(plan, number);
+    }
+    plan_kept_asked(plan);
+}
 
-    begin(plan, input);
+/* Until nobody is left, or the pass has done what it may; true: nobody is. */
+static bool look_at_all(struct plan *plan, const struct plan_input *input, bool *out_is_complete) {
+    bool has_looked = false;
+
+    *out_is_complete = false;
     while (plan->start_count < input->starts_max && !plan_blocked_all(plan)) {
-        number = next_shape(plan);
+        const uint32_t number = next_shape(plan, input);
+
         if (number == ORDER_NONE) {
-            is_complete = true;
-            break;
+            *out_is_complete = true;
+            return true;
+        }
+        if (has_looked && plan_look_is_spent(plan)) {
+            plan->rest = reason_plain(REASON_BACKFILL_LIMIT);
+            return false;
         }
         if (plan_backfill_is_tired(plan, input)) {
             plan->rest = reason_plain(REASON_BACKFILL_LIMIT);
-            break;
+            return true;
         }
-        plan_kept_ask(plan, input, number);
-        if (try_job(plan, input, number)) {
-            start_job(plan, input, number);
-        }
-        plan_kept_asked(plan);
+        look_at(plan, input, number);
+        has_looked = true;
     }
+    return plan->start_count < input->starts_max;
+}
+
+void plan_run(struct plan *plan, const struct plan_input *input) {
+    bool is_complete;
+    bool is_done;
+
+    begin(plan, input);
+    is_done = look_at_all(plan, input, &is_complete);
     if (plan_blocked_all(plan)) {
         plan->rest = reason_behind(
             node_index_holder(&plan->place->index, node_index_first(&plan->place->index)),
             REASON_CAPACITY);
     }
+    plan_look_end(plan, input, is_done);
     plan_backfill_end(plan, input, is_complete);
-    if (plan->backfill.is_large && !plan->backfill.is_brief) {
+    if (plan->backfill.is_sliced && !plan->backfill.is_brief) {
         offer_all(plan, &plan->next_pass, PLAN_WAITS_PASS, plan_offer_again);
     }
     take_back_charges(plan, input->now_us);

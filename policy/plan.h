@@ -57,6 +57,7 @@ struct plan_input {
     const struct ledger *ledger; /* always the same one */
     int64_t now_us;
     size_t starts_max;     /* in this pass */
+    bool is_idle;          /* nothing has happened since the last one, but for time */
     bool capacity_unknown; /* nodes may not be listed: quotas and limits decide */
     enum plan_preemption_mode preemption;
     struct plan_backfill backfill;
@@ -99,8 +100,8 @@ void plan_forget(struct plan *plan);
 /* One pass. Its starts are valid until the next one. */
 void plan_run(struct plan *plan, const struct plan_input *input);
 
-/* The next instant that is promised to a job: a pass is due then, even if nothing happens;
- * INT64_MAX: none. */
+/* A pass is due then, even if nothing happens: something is promised then, or a look at everything
+ * goes on, or begins; INT64_MAX: none. */
 int64_t plan_due_us(const struct plan *plan);
 
 size_t plan_start_count(const struct plan *plan);

@@ -17,6 +17,7 @@ void plan_backfill_finish(struct plan_backfill_state *state) {
     free(state->runs);
     free(state->kinds);
     free(state->favoured);
+    plan_ends_finish(&state->ends);
     plan_kept_finish(&state->kept);
 }
 
@@ -25,13 +26,12 @@ void plan_backfill_begin(struct plan *plan, const struct plan_input *input) {
     struct plan_backfill_state *state = &plan->backfill;
 
     ENSURE(!state->is_loaded);
-    plan_brief_begin(plan, input);
-    state->tries = state->promises = 0;
+    plan_look_begin(plan, input);
+    state->promises = 0;
     state->kind_count = 0;
     state->looked_at = 0;
     state->has_ends = false;
-    state->is_firm = true;
-    for (size_t i = 0; i < state->favoured_count; i++) {
+    for (size_t i = 0; state->look.is_first && i < state->favoured_count; i++) {
         state->favoured[i].is_seen = false;
     }
     plan_kept_begin(plan, input);
@@ -93,11 +93,15 @@ struct profile_ask plan_backfill_ask(const struct plan *plan, const struct plan_
     };
 }
 
-static void note_promise(struct plan *plan, struct reason *reason,
-                         const struct plan_promised *promised) {
+/* Unless a job ahead may still take it. */
+static void tell_promise(struct plan *plan, struct reason *reason) {
+    const struct plan_promised *promised = plan_kept_last(plan);
     const size_t count = promised->run_count;
     const struct node *first = NULL;
 
+    if (promised->is_loose) {
+        return;
+    }
     if (count > 0 && promised->runs[0].node < plan->place->index.node_end) {
         first = plan->place->index.nodes[promised->runs[0].node].node;
     }
@@ -139,13 +143,12 @@ void plan_backfill_note(struct plan *plan, const struct plan_promised *promised)
     }
 }
 
-void plan_backfill_reserve(struct plan *plan, const struct plan_promised *promised,
-                           uint64_t job_id) {
+void plan_backfill_reserve(struct plan *plan, const struct plan_promised *promised) {
     struct plan_backfill_state *state = &plan->backfill;
     const struct plan_shape *shape = plan->states[promised->number].shape;
 
     plan_backfill_take_runs(state, shape->demand, promised->runs, promised->run_count);
-    profile_reserve(state->profile, job_id, promised->at_us, promised->until_us,
+    profile_reserve(state->profile, promised->id, promised->at_us, promised->until_us,
                     &(struct profile_part){.namespace_index = shape->namespace_index,
                                            .demand = shape->demand,
                                            .runs = state->runs,
@@ -153,11 +156,10 @@ void plan_backfill_reserve(struct plan *plan, const struct plan_promised *promis
     plan_backfill_note(plan, promised);
 }
 
-void plan_backfill_unreserve(struct plan *plan, const struct plan_promised *promised,
-                             uint64_t job_id) {
+void plan_backfill_unreserve(struct plan *plan, const struct plan_promised *promised) {
     struct plan_backfill_state *state = &plan->backfill;
 
-    profile_cancel(state->profile, job_id);
+    profile_cancel(state->profile, promised->id);
     state->promises--;
     if (promised->by_quota) {
         plan_touch(plan, plan->states[promised->number].shape)->is_promised = false;
@@ -170,16 +172,18 @@ void plan_backfill_unreserve(struct plan *plan, const struct plan_promised *prom
 static bool find_instant(struct plan *plan, const struct plan_input *input,
                          struct plan_promised *promised) {
     struct plan_backfill_state *state = &plan->backfill;
-    const struct plan_state *asked = &plan->states[promised->number];
+    struct plan_state *asked = &plan->states[promised->number];
     const struct usage *charged[3];
     const struct profile_ask ask = plan_backfill_ask(plan, input, asked, charged);
 
     if (plan_is_brief(plan) || !state->has_ends ||
         state->promises >= input->backfill.promises_max ||
-        state->tries == 2 * input->backfill.promises_max) {
+        state->look.tries == 2 * input->backfill.promises_max ||
+        (asked->promised == 0 && asked->searched == state->look.number)) {
         return false;
     }
-    state->tries++;
+    state->look.tries++;
+    asked->searched = state->look.number;
     if (!profile_earliest(state->profile, &ask, &promised->at_us)) {
         return false;
     }
@@ -201,15 +205,14 @@ static bool reserve(struct plan *plan, const struct plan_input *input,
         profile_lift(state->profile, plan->place);
     }
     if (plan_kept_renew(plan, input, promised.number)) {
-        note_promise(plan, reason, plan_kept_last(plan));
+        tell_promise(plan, reason);
     } else if (!find_instant(plan, input, &promised)) {
         return false;
     } else {
-        plan_backfill_reserve(plan, &promised, job_id);
-        if (state->is_firm) {
-            plan_kept_remember(plan, input, &promised);
-            note_promise(plan, reason, plan_kept_last(plan));
-        }
+        promised.id = ++state->kept.last_id;
+        plan_backfill_reserve(plan, &promised);
+        plan_kept_remember(plan, input, &promised);
+        tell_promise(plan, reason);
     }
     if (favoured != NULL) {
         favoured->is_seen = true;
@@ -282,6 +285,7 @@ void plan_promise_behind(struct plan *plan, const struct plan_input *input, uint
     if (reserve(plan, input, (struct plan_promised){.number = number}, &unused)) {
         plan_offer_behind(plan, number);
     } else {
+        plan->states[number].through = plan->backfill.look.number;
         order_withdraw(plan->order, number);
     }
 }
@@ -295,13 +299,16 @@ bool plan_is_reserving(const struct plan *plan) {
 static struct reason would_delay(const struct plan *plan, const struct plan_input *input,
                                  int64_t runtime_us) {
     struct reason reason = reason_plain(REASON_WOULD_DELAY);
+    uint64_t id = 0;
 
     if (plan_is_brief(plan)) {
         return plan_brief_delay(plan, runtime_us);
     }
-    (void)profile_first_reservation(plan->backfill.profile,
-                                    plan_backfill_end_of(runtime_us, input->now_us),
-                                    &reason.until_us, &reason.job_id);
+    if (profile_first_reservation(plan->backfill.profile,
+                                  plan_backfill_end_of(runtime_us, input->now_us), &reason.until_us,
+                                  &id)) {
+        reason.job_id = plan_kept_job_of(plan, id);
+    }
     reason.needs = runtime_us;
     return reason;
 }
@@ -342,7 +349,7 @@ bool plan_delays_nodes(struct plan *plan, const struct plan_input *input, uint32
 }
 
 void plan_backfill_unreserved(struct plan *plan) {
-    plan->backfill.is_firm = false;
+    plan->backfill.look.is_firm = false;
 }
 
 bool plan_check_quotas(struct plan *plan, const struct plan_input *input, uint32_t number,
@@ -367,8 +374,7 @@ bool plan_check_quotas(struct plan *plan, const struct plan_input *input, uint32
 void plan_keep_clear(struct plan *plan, const struct plan_input *input, uint32_t number,
                      struct place *place) {
     if (plan_is_reserving(plan)) {
-        profile_cancel(plan->backfill.profile,
-                       plan->states[number].shape->job_ids[plan->states[number].started]);
+        profile_cancel(plan->backfill.profile, plan_kept_first_id(plan, number));
         if (!input->capacity_unknown) {
             profile_lower(plan->backfill.profile, place,
                           plan_backfill_end_of(plan->states[number].runtime_us, input->now_us));
@@ -392,7 +398,7 @@ bool plan_backfill_is_tired(struct plan *plan, const struct plan_input *input) {
     if (plan_is_brief(plan)) {
         return plan->backfill.looked_at++ >= plan->backfill.shapes_max;
     }
-    return plan_is_reserving(plan) && plan->backfill.looked_at++ >= input->backfill.jobs_max;
+    return plan_is_reserving(plan) && plan->backfill.look.looked_at >= input->backfill.jobs_max;
 }
 
 bool plan_backfill_watches(const struct plan *plan) {
@@ -404,7 +410,8 @@ void plan_backfill_end(struct plan *plan, const struct plan_input *input, bool i
     if (plan_is_brief(plan)) {
         return;
     }
-    if (is_complete || plan->backfill.favoured_count > 2 * input->backfill.promises_max) {
+    if ((is_complete && plan->backfill.look.is_done) ||
+        plan->backfill.favoured_count > 2 * input->backfill.promises_max) {
         forget_favoured(&plan->backfill);
     }
     if (plan->backfill.is_loaded) {

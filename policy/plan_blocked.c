@@ -9,15 +9,17 @@
 /* --- A namespace ----------------------------------------------------------------------------- */
 
 /* Its later jobs wait. reopens: not only when something in the namespace changes. */
-static void shut_namespace(struct plan *plan, const struct plan_shape *shape, uint64_t job_id,
-                           enum reason_code code, bool reopens) {
+static void shut_namespace(struct plan *plan, uint32_t number, enum reason_code code,
+                           bool reopens) {
+    const struct plan_shape *shape = plan->states[number].shape;
     struct plan_namespace *namespace = plan_touch(plan, shape);
 
     ENSURE(namespace->blocked_by == 0);
-    namespace->blocked_by = job_id;
+    namespace->blocked_by = plan_next_job(plan, number);
     namespace->blocked_code = code;
     namespace->reopens = reopens;
     namespace->watches = false;
+    plan->states[number].keeps = true;
     plan->shut = mem_grow(plan->shut, plan->shut_count + 1, sizeof *plan->shut);
     plan->shut[plan->shut_count++] = shape->namespace_index;
     order_shut_namespace(plan->order, shape->namespace_index);
@@ -68,7 +70,7 @@ void plan_blocked_by_quota(struct plan *plan, const struct plan_input *input, ui
             reason = reason_behind(namespace->kept_for, REASON_CAPACITY);
             reopens = true;
         }
-        shut_namespace(plan, shape, plan_next_job(plan, number), REASON_QUOTA, reopens);
+        shut_namespace(plan, number, REASON_QUOTA, reopens);
         plan->namespaces[shape->namespace_index].watches = watches;
     }
     plan_set_aside(plan, number, reopens || watches ? PLAN_WAITS_PASS : PLAN_WAITS_QUOTA, &reason);
@@ -88,7 +90,6 @@ static void shut_node(struct plan *plan, uint32_t node, uint64_t job_id) {
 
 void plan_blocked_by_limit(struct plan *plan, uint32_t number, const struct share_answer *answer) {
     const struct plan_shape *shape = plan->states[number].shape;
-    const uint64_t job_id = plan_next_job(plan, number);
     const struct reason reason = reason_limit(
         answer, answer->of_namespace ? share_namespace_name(plan->share, shape->namespace_index)
                                      : share_node(plan->share, answer->node).name);
@@ -99,9 +100,10 @@ void plan_blocked_by_limit(struct plan *plan, uint32_t number, const struct shar
     }
     plan_backfill_unreserved(plan);
     if (answer->of_namespace) {
-        shut_namespace(plan, shape, job_id, REASON_NAMESPACE_LIMIT, true);
+        shut_namespace(plan, number, REASON_NAMESPACE_LIMIT, true);
     } else {
-        shut_node(plan, answer->node, job_id);
+        plan->states[number].keeps = true;
+        shut_node(plan, answer->node, plan_next_job(plan, number));
     }
 }
 
@@ -147,6 +149,7 @@ void plan_blocked_by_nodes(struct plan *plan, const struct plan_input *input, ui
     plan_note_blocked(plan, number, job_id, !promised);
     if (!promised) {
         plan_set_aside(plan, number, PLAN_WAITS_PASS, &reason);
+        plan->states[number].keeps = true;
         keep_for(plan, shape, job_id);
         order_shut_where(plan->order, plan_where(shape->demand), job_id);
     }
@@ -162,7 +165,7 @@ bool plan_blocked_all(const struct plan *plan) {
 static bool has_changed(const struct plan *plan, const struct plan_namespace *namespace,
                         uint64_t version) {
     return namespace->reopens || namespace->version != version ||
-           (namespace->watches && !plan_is_brief(plan));
+           (namespace->watches && !plan_is_brief(plan) && !plan->backfill.look.is_started);
 }
 
 /* Where several users wait, their order changes by itself, with their shares. Each pass looks at a

@@ -1,39 +1,11 @@
-/* Brief passes: with many running jobs, looking for instants and for jobs that keep clear of them
- * takes longer than an event may. So that is done now and then (policy/plan_settings.h says how
- * often); the passes in between count all that is promised as taken from now on, and so delay
- * nobody. */
+/* Brief passes: those that look for no instants, nor for jobs that keep clear of them, count all
+ * that is promised as taken from now on, and so delay nobody. */
 #include "base/ensure.h"
 #include "policy/plan_pass.h"
 #include "policy/room.h"
 
 /* Shapes that a brief pass looks at behind those that are promised something. */
 #define BRIEF_SHAPES 16
-
-static bool is_due(const struct plan *plan, const struct plan_input *input) {
-    const struct plan_backfill_state *state = &plan->backfill;
-
-    return state->planned_us == 0 || input->now_us < state->planned_us ||
-           input->now_us >= state->planned_us + input->backfill.every_us ||
-           state->planned_mode != input->backfill.mode;
-}
-
-void plan_brief_begin(struct plan *plan, const struct plan_input *input) {
-    struct plan_backfill_state *state = &plan->backfill;
-
-    state->is_large = input->backfill.mode != PLAN_BACKFILL_NONE && input->backfill.every_us > 0 &&
-                      ledger_stay_count(input->ledger) > input->backfill.at_once_max;
-    state->is_brief = state->is_large && !is_due(plan, input);
-    if (!state->is_brief) {
-        state->planned_us = input->now_us;
-        state->planned_mode = input->backfill.mode;
-    }
-    state->next_plan_us =
-        state->is_brief ? state->planned_us + input->backfill.every_us : INT64_MAX;
-}
-
-bool plan_is_brief(const struct plan *plan) {
-    return plan->backfill.is_brief;
-}
 
 /* What is promised is known, without any instant being looked for. */
 void plan_brief_load(struct plan *plan, const struct plan_input *input) {

@@ -12,8 +12,12 @@
 
 int64_t plan_due_us(const struct plan *plan) {
     const struct plan_kept *kept = &plan->backfill.kept;
-    int64_t due_us = plan->backfill.next_plan_us;
+    const struct plan_look *look = &plan->backfill.look;
+    int64_t due_us = look->is_wanted ? look->next_us : INT64_MAX;
 
+    if (look->is_under_way) {
+        return kept->now_us;
+    }
     for (size_t i = 0; i < kept->count; i++) {
         const int64_t at_us = kept->promises[i].at_us;
 
@@ -80,18 +84,25 @@ static size_t ordinal_of(const struct plan_kept *kept, size_t at) {
     return ordinal;
 }
 
-/* Jobs that left their shape took their promises along. */
+/* Jobs that left their shape took their promises along; and a look begins without loose ones. */
 static void drop_surplus(struct plan *plan) {
     struct plan_kept *kept = &plan->backfill.kept;
+    const struct plan_look *look = &plan->backfill.look;
 
     for (size_t i = kept->count; i-- > 0;) {
         const struct plan_state *state = &plan->states[kept->promises[i].number];
 
-        if (state->started + ordinal_of(kept, i) >= state->shape->job_count) {
+        if (state->started + ordinal_of(kept, i) >= state->shape->job_count ||
+            (look->is_first && kept->promises[i].is_loose)) {
             promised_finish(&kept->promises[i]);
             remove_at(kept, i);
         }
     }
+}
+
+/* Has the look that this pass goes on with come to it? */
+static bool was_seen(const struct plan *plan, const struct plan_promised *promised) {
+    return !plan_is_brief(plan) && promised->seen == plan->backfill.look.number;
 }
 
 /* The namespaces are open to those who have a promise. */
@@ -106,11 +117,12 @@ void plan_kept_begin(struct plan *plan, const struct plan_input *input) {
         struct plan_promised *promised = &kept->promises[i];
         const struct plan_shape *shape = plan->states[promised->number].shape;
 
-        promised->is_asked = promised->is_reserved = false;
+        promised->is_asked = was_seen(plan, promised) && promised->at_us > input->now_us;
+        promised->is_reserved = false;
         plan->namespaces[shape->namespace_index].reopens = true;
     }
     kept->has_own = false;
-    kept->renewals = 0;
+    kept->renewals = plan->backfill.look.is_first ? 0 : kept->renewals;
     kept->now_us = input->now_us;
 }
 
@@ -137,6 +149,16 @@ static bool is_open(const struct plan *plan, uint32_t number) {
            order_where_shut_for(plan->order, number) == 0;
 }
 
+/* Those before it in its shape were asked in an earlier slice. */
+static void skip_seen(struct plan *plan, const struct plan_promised *promised) {
+    const struct plan_kept *kept = &plan->backfill.kept;
+    const size_t ordinal = ordinal_of(kept, (size_t)(promised - kept->promises));
+
+    if (ordinal > plan->states[promised->number].promised && !plan_is_brief(plan)) {
+        plan_pass_over_promised(plan, promised->number, ordinal);
+    }
+}
+
 uint32_t plan_kept_due(struct plan *plan, uint32_t next) {
     struct plan_kept *kept = &plan->backfill.kept;
     struct plan_promised *first = NULL;
@@ -144,8 +166,8 @@ uint32_t plan_kept_due(struct plan *plan, uint32_t next) {
     for (size_t i = 0; i < kept->count; i++) {
         struct plan_promised *promised = &kept->promises[i];
 
-        if (!promised->is_asked && (first == NULL || promised->at_us < first->at_us) &&
-            is_open(plan, promised->number) &&
+        if (!promised->is_asked && !promised->is_loose &&
+            (first == NULL || promised->at_us < first->at_us) && is_open(plan, promised->number) &&
             (next == ORDER_NONE || !yields(plan, promised, next))) {
             first = promised;
         }
@@ -154,7 +176,18 @@ uint32_t plan_kept_due(struct plan *plan, uint32_t next) {
         return ORDER_NONE;
     }
     first->is_asked = true;
+    skip_seen(plan, first);
     return first->number;
+}
+
+size_t plan_kept_count(const struct plan *plan, uint32_t number) {
+    const struct plan_kept *kept = &plan->backfill.kept;
+    size_t count = 0;
+
+    for (size_t i = 0; i < kept->count; i++) {
+        count += kept->promises[i].number == number;
+    }
+    return count;
 }
 
 /* --- Reserving ------------------------------------------------------------------------------- */
@@ -187,6 +220,17 @@ uint64_t plan_kept_job(const struct plan *plan, size_t at) {
     return state->shape->job_ids[state->started + ordinal_of(&plan->backfill.kept, at)];
 }
 
+uint64_t plan_kept_job_of(const struct plan *plan, uint64_t id) {
+    const struct plan_kept *kept = &plan->backfill.kept;
+
+    for (size_t i = 0; i < kept->count; i++) {
+        if (kept->promises[i].id == id) {
+            return plan_kept_job(plan, i);
+        }
+    }
+    return 0;
+}
+
 static size_t find_ordinal(const struct plan_kept *kept, uint32_t number, size_t ordinal) {
     for (size_t i = 0; i < kept->count; i++) {
         if (kept->promises[i].number == number && ordinal_of(kept, i) == ordinal) {
@@ -196,10 +240,14 @@ static size_t find_ordinal(const struct plan_kept *kept, uint32_t number, size_t
     return SIZE_MAX;
 }
 
+uint64_t plan_kept_first_id(const struct plan *plan, uint32_t number) {
+    const size_t at = find_ordinal(&plan->backfill.kept, number, 0);
+
+    return at != SIZE_MAX ? plan->backfill.kept.promises[at].id : 0;
+}
+
 static void reserve_for(struct plan *plan, const struct plan_input *input, size_t at) {
     struct plan_promised *promised = &plan->backfill.kept.promises[at];
-    const struct plan_state *state = &plan->states[promised->number];
-    const size_t job = state->started + ordinal_of(&plan->backfill.kept, at);
     struct plan_promised due = *promised;
 
     if (!plan_kept_is_placed(plan, input, promised)) {
@@ -211,7 +259,7 @@ static void reserve_for(struct plan *plan, const struct plan_input *input, size_
         due.until_us += due.until_us == due.at_us;
     }
     promised->is_reserved = true;
-    plan_backfill_reserve(plan, &due, state->shape->job_ids[job]);
+    plan_backfill_reserve(plan, &due);
 }
 
 static void take_own(struct plan *plan, uint32_t number) {
@@ -225,10 +273,11 @@ static void take_own(struct plan *plan, uint32_t number) {
     }
     kept->own = kept->promises[kept->own_at];
     kept->own.is_asked = true;
+    kept->own.seen = plan_is_brief(plan) ? kept->own.seen : plan->backfill.look.number;
     remove_at(kept, kept->own_at);
     if (kept->own.is_reserved) {
         kept->own.is_reserved = false;
-        plan_backfill_unreserve(plan, &kept->own, plan_next_job(plan, number));
+        plan_backfill_unreserve(plan, &kept->own);
     }
 }
 
@@ -275,6 +324,10 @@ void plan_kept_asked(struct plan *plan) {
 
 bool plan_kept_is_own(const struct plan *plan) {
     return plan->backfill.kept.has_own;
+}
+
+bool plan_kept_was_told(const struct plan *plan) {
+    return plan->backfill.kept.has_own && !plan->backfill.kept.own.is_loose;
 }
 
 /* Is it this promise's turn to look for something earlier, and has anything changed since? */
@@ -351,7 +404,7 @@ bool plan_kept_renew(struct plan *plan, const struct plan_input *input, uint32_t
     }
     own->until_us = plan_backfill_end_of(state->runtime_us, own->at_us);
     own->is_reserved = true;
-    plan_backfill_reserve(plan, own, plan_next_job(plan, number));
+    plan_backfill_reserve(plan, own);
     put_back(plan, own);
     return true;
 }
@@ -369,6 +422,8 @@ void plan_kept_remember(struct plan *plan, const struct plan_input *input,
     set_runs(&copy, promised->runs, promised->run_count);
     note_look(plan, input, &copy);
     copy.is_asked = copy.is_reserved = true;
+    copy.is_loose = !plan->backfill.look.is_firm;
+    copy.seen = plan->backfill.look.number;
     put_back(plan, &copy);
 }
 

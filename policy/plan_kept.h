@@ -21,6 +21,7 @@ struct place_run;
 
 /* The n-th promise of a shape, by instant, is its n-th waiting job's: they are equal. */
 struct plan_promised {
+    uint64_t id;     /* what is reserved in the profile goes by it */
     uint32_t number; /* the shape's */
     bool by_quota;   /* quota stopped it; else nodes of this kind: */
     uint64_t kind;
@@ -28,6 +29,8 @@ struct plan_promised {
     int64_t until_us;
     struct place_run *runs; /* owned */
     size_t run_count;
+    bool is_loose;      /* some job ahead has no instant: it is none to tell people, or to keep */
+    uint64_t seen;      /* the look that came to it */
     uint64_t looked_at; /* the pass that looked for an earlier instant last, */
     uint64_t room;      /* and what was free then: room_version(), */
     uint64_t quotas;    /* ledger_namespace_version() */
@@ -39,10 +42,11 @@ struct plan_promised {
 struct plan_kept {
     struct plan_promised *promises; /* the oldest first */
     size_t count;
+    uint64_t last_id;
     struct plan_promised own; /* of the job that is looked at: it is none of those above then */
     size_t own_at;            /* where it was */
     bool has_own;
-    size_t renewals; /* in this pass: how often something earlier was looked for */
+    size_t renewals; /* in this look: how often something earlier was looked for */
     int64_t now_us;  /* of this pass */
 };
 
@@ -73,11 +77,19 @@ void plan_kept_remember(struct plan *plan, const struct plan_input *input,
 bool plan_kept_is_placed(const struct plan *plan, const struct plan_input *input,
                          const struct plan_promised *promised);
 
-/* Whose is the promise? */
-uint64_t plan_kept_job(const struct plan *plan, size_t at);
+/* How many jobs of the shape have one? */
+size_t plan_kept_count(const struct plan *plan, uint32_t number);
 
-/* Has the job that is looked at a promise? */
+/* Whose is the promise, and the one of that id? */
+uint64_t plan_kept_job(const struct plan *plan, size_t at);
+uint64_t plan_kept_job_of(const struct plan *plan, uint64_t id);
+
+/* The id of the promise to the shape's first job; 0: there is none. */
+uint64_t plan_kept_first_id(const struct plan *plan, uint32_t number);
+
+/* Has the job that is looked at a promise? And one that it was told? */
 bool plan_kept_is_own(const struct plan *plan);
+bool plan_kept_was_told(const struct plan *plan);
 
 /* What plan_kept_renew() or plan_kept_remember() kept last. */
 const struct plan_promised *plan_kept_last(const struct plan *plan);

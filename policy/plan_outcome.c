@@ -11,12 +11,18 @@ const struct plan_start *plan_starts(const struct plan *plan) {
     return plan->starts;
 }
 
+/* It has a reason of its own, unless a look at everything did not come to it. */
+static bool has_reason(const struct plan *plan, const struct plan_state *state) {
+    return state->own != NULL &&
+           (state->aside != PLAN_OFFERED || state->told >= plan->backfill.look.last_done);
+}
+
 /* What came since the last pass was not looked at. */
 uint64_t plan_waiting_job(const struct plan *plan, uint32_t number) {
     const struct plan_state *state = &plan->states[number];
 
     ENSURE(number < plan->state_count && state->shape != NULL);
-    if (state->own != NULL) {
+    if (has_reason(plan, state)) {
         return state->waits_id;
     }
     return state->pass > plan->pass ? 0 : order_offered_job(plan->order, number);
@@ -30,8 +36,8 @@ struct plan_wait plan_wait(const struct plan *plan, uint32_t number) {
         return (struct plan_wait){.job_id = 0};
     }
     return (struct plan_wait){.job_id = job_id,
-                              .reason = state->own != NULL ? state->own->reason
-                                                           : plan_blocked_why(plan, number)};
+                              .reason = has_reason(plan, state) ? state->own->reason
+                                                                : plan_blocked_why(plan, number)};
 }
 
 const struct place_run *plan_start_runs(const struct plan *plan, size_t start, size_t *out_count) {

@@ -1,9 +1,10 @@
 /* policy/plan_pass.h - what the files of policy/plan share: a pass under way.
  *
  * plan_shapes.c keeps the shapes; plan.c walks their order and asks limits, quotas and nodes;
- * plan_blocked.c says what a job that can't start means for those behind it; plan_running.c knows
- * what ends when, plan_backfill.c reserves in time and plan_kept.c keeps what was promised from
- * pass to pass; plan_outcome.c tells what came of it, and plan_check.c checks it.
+ * plan_blocked.c says what a job that can't start means for those behind it. plan_look.c says what
+ * a pass does about instants, plan_ends.c and plan_running.c know what ends when, plan_backfill.c
+ * reserves in time and plan_kept.c keeps what was promised from pass to pass; plan_brief.c is what
+ * passes in between do. plan_outcome.c tells what came of it, and plan_check.c checks it.
  */
 #ifndef POLICY_PLAN_PASS_H
 #define POLICY_PLAN_PASS_H
@@ -43,6 +44,11 @@ struct plan_state {
     struct place_miss miss;  /* how its gang did not fit when nothing was kept from it, */
     uint64_t placed_epoch;   /* plan->nodes_epoch in which empty nodes could hold it, */
     uint64_t found_epoch;    /* and a way to place it on them was found */
+    uint64_t told;           /* the look in or after which it got its reason */
+    uint64_t seen;           /* the look that came to it, */
+    uint64_t searched;       /* to an instant for it, */
+    uint64_t through;        /* and to the last of the jobs behind its promised ones */
+    bool keeps;              /* something from those behind it, in each pass anew */
     uint64_t miss_version;   /* with the nodes as of this room_version(); 0: it did, or not tried */
     struct plan_reason *own; /* its reason; NULL: PLAN_EMPTY, or it was not looked at yet */
 };
@@ -76,25 +82,66 @@ struct plan_favoured {
     bool is_seen; /* in this pass */
 };
 
+/* What runs, as far as its ends count. */
+enum plan_ends_phase {
+    PLAN_ENDS_UNKNOWN,
+    PLAN_ENDS_SAMPLED, /* to see which ones count */
+    PLAN_ENDS_READ,
+    PLAN_ENDS_KNOWN,
+};
+
+struct plan_ends {
+    enum plan_ends_phase phase;
+    uint64_t job_id;  /* sampled or read up to this one */
+    uint64_t changes; /* as of these: ledger_job_changes(), */
+    uint64_t nodes;   /* ledger_nodes_version() */
+    int64_t last_us;  /* later ends don't count */
+    int64_t *sample;
+    size_t sample_count;
+    size_t sample_room;
+    size_t stride; /* one of so many is in the sample */
+    size_t seen;
+    uint64_t *ids; /* room to collect some */
+    size_t id_count;
+    size_t id_room;
+};
+
+/* A look at everything: policy/plan_look.c. */
+struct plan_look {
+    bool is_under_way;
+    bool is_first;      /* this pass begins it */
+    bool is_started;    /* it came to the first shapes */
+    bool is_done;       /* with this pass */
+    bool is_large;      /* the last one took more than an event may */
+    bool is_wanted;     /* something has happened since it began */
+    uint64_t number;    /* from 1 */
+    uint64_t last_done; /* the last one that came to everybody it comes to */
+    int64_t begun_us;
+    int64_t next_us; /* the next one may begin then */
+    enum plan_backfill_mode mode;
+    size_t passes;
+    size_t put_off;         /* passes that did something else, since the last slice */
+    size_t work;            /* steps, before this pass */
+    size_t steps;           /* of this pass, beside the profile's, */
+    uint64_t profile_steps; /* and those when it began */
+    size_t steps_max;
+    bool is_firm;     /* every blocked job so far has its instant */
+    size_t tries;     /* to find an instant */
+    size_t looked_at; /* shapes, behind the first promise */
+};
+
 /* Promises. */
 struct plan_backfill_state {
     struct profile *profile; /* NULL: never needed */
     bool is_loaded;
-    bool has_ends;      /* something is expected to end */
-    uint64_t ends_of;   /* the books they were loaded from: ledger_changes(), */
-    uint64_t ends_room; /* room_version() */
-    int64_t ends_horizon_us;
-    bool is_firm; /* every blocked job so far has its instant */
-    size_t tries; /* to find an instant */
+    bool has_ends; /* something is expected to end */
+    struct plan_ends ends;
+    struct plan_look look;
     size_t promises;
-    size_t looked_at; /* shapes, since the first promise */
-
-    bool is_large;        /* too many jobs run for a look at everything with each event, */
-    bool is_brief;        /* and this pass does not: */
-    int64_t planned_us;   /* the last one that did; 0: none */
-    int64_t next_plan_us; /* one is due then; INT64_MAX: none is */
-    enum plan_backfill_mode planned_mode;
-    size_t shapes_max; /* that a brief one looks at */
+    bool is_brief;     /* this pass looks for no instants, */
+    bool is_sliced;    /* looks at everything are: what was seen in one slice waits in the next */
+    size_t looked_at;  /* shapes, of a brief one, */
+    size_t shapes_max; /* at most */
     uint64_t *kinds;   /* of nodes for which a blocked job was first */
     size_t kind_count;
     struct plan_kept kept;
@@ -181,6 +228,11 @@ void plan_forget_reason(struct plan *plan, struct plan_state *state);
 /* The shape's next job is looked at too, though the first is blocked. */
 void plan_offer_behind(struct plan *plan, uint32_t number);
 
+/* The shape waits as it did; and so do as many of its jobs as are promised something, and the next
+ * one is on offer, if there is one. */
+void plan_pass_over(struct plan *plan, uint32_t number);
+void plan_pass_over_promised(struct plan *plan, uint32_t number, size_t promised);
+
 uint64_t plan_where(const struct demand *demand);
 
 void plan_need_namespace(struct plan *plan, size_t index);
@@ -226,10 +278,8 @@ void plan_promise_behind(struct plan *plan, const struct plan_input *input, uint
 struct profile_ask plan_backfill_ask(const struct plan *plan, const struct plan_input *input,
                                      const struct plan_state *state,
                                      const struct usage **out_charged);
-void plan_backfill_reserve(struct plan *plan, const struct plan_promised *promised,
-                           uint64_t job_id);
-void plan_backfill_unreserve(struct plan *plan, const struct plan_promised *promised,
-                             uint64_t job_id);
+void plan_backfill_reserve(struct plan *plan, const struct plan_promised *promised);
+void plan_backfill_unreserve(struct plan *plan, const struct plan_promised *promised);
 
 /* A job could start now, but for a promise that it would be in the way of: by quota; and by nodes,
  * unless it was placed clear of what is promised. */
@@ -246,7 +296,7 @@ void plan_backfill_unreserved(struct plan *plan);
 /* The last of plan->starts has started. */
 void plan_backfill_started(struct plan *plan, const struct plan_input *input);
 
-/* Have enough shapes been looked at behind a promise? Counts one more. */
+/* Have enough shapes been looked at behind a promise? */
 bool plan_backfill_is_tired(struct plan *plan, const struct plan_input *input);
 
 /* Does time alone make a difference to a job that quota stops? */
@@ -271,12 +321,29 @@ void plan_favour(struct plan *plan, uint64_t job_id);
 /* Others see that it is promised, and who comes later is not the first of its kind. */
 void plan_backfill_note(struct plan *plan, const struct plan_promised *promised);
 
+/* --- plan_look.c ----------------------------------------------------------------------------- */
+
+/* Says what this pass is: brief, or a slice of a look at everything. */
+void plan_look_begin(struct plan *plan, const struct plan_input *input);
+
+/* Has the pass done what it may? */
+bool plan_look_is_spent(const struct plan *plan);
+
+/* The look came to this shape before, and nothing has changed for it. */
+bool plan_look_passes_over(struct plan *plan, const struct plan_input *input, uint32_t number);
+
+/* The shape was looked at, and nothing of it starts. */
+void plan_look_saw(struct plan *plan, uint32_t number);
+
+/* The pass is over; has the look come to everybody it comes to? */
+void plan_look_end(struct plan *plan, const struct plan_input *input, bool is_done);
+
+bool plan_is_brief(const struct plan *plan);
+
 /* --- plan_brief.c ---------------------------------------------------------------------------- */
 
-/* Says whether this pass is brief; and then what is known in it. */
-void plan_brief_begin(struct plan *plan, const struct plan_input *input);
+/* What is known in a brief pass. */
 void plan_brief_load(struct plan *plan, const struct plan_input *input);
-bool plan_is_brief(const struct plan *plan);
 
 /* Does the job fit beside what is promised to others? plan_brief_place() takes the room. */
 bool plan_brief_quotas(struct plan *plan, const struct plan_input *input, uint32_t number);
@@ -284,6 +351,12 @@ bool plan_brief_place(struct plan *plan, const struct plan_input *input, uint32_
 
 /* What it would be in the way of. */
 struct reason plan_brief_delay(const struct plan *plan, int64_t runtime_us);
+
+/* --- plan_ends.c ----------------------------------------------------------------------------- */
+
+/* What runs is read, or brought up to date. False: not all of it yet. */
+bool plan_ends_refresh(struct plan *plan, const struct plan_input *input);
+void plan_ends_finish(struct plan_ends *ends);
 
 /* --- plan_running.c -------------------------------------------------------------------------- */
 

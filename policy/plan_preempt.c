@@ -34,6 +34,15 @@ struct trial {
 void plan_note_blocked(struct plan *plan, uint32_t number, uint64_t job_id, bool is_kept) {
     struct plan_preempt_state *state = &plan->preempt;
 
+    if (plan_is_brief(plan)) {
+        return; /* What a look at everything has noted counts. */
+    }
+    for (size_t i = 0; i < state->blocked_count; i++) {
+        if (state->blocked[i].job_id == job_id) { /* In an earlier slice. */
+            state->blocked[i].is_kept = is_kept;
+            return;
+        }
+    }
     if (state->blocked_count < ARRAY_LEN(state->blocked)) {
         state->blocked[state->blocked_count++] =
             (struct plan_blocked){.number = number, .job_id = job_id, .is_kept = is_kept};
@@ -289,6 +298,13 @@ static size_t try_one(struct trial *trial, const struct plan_victim *victims, si
     return chosen_count;
 }
 
+/* Since the slice that saw it? */
+static bool still_waits(const struct plan *plan, const struct plan_blocked *blocked) {
+    const struct plan_state *state = &plan->states[blocked->number];
+
+    return state->shape != NULL && state->own != NULL && state->waits_id == blocked->job_id;
+}
+
 bool plan_preempt(struct plan *plan, const struct plan_input *input,
                   const struct plan_victim *victims, size_t count,
                   struct plan_preemption *out_preemption) {
@@ -304,6 +320,9 @@ bool plan_preempt(struct plan *plan, const struct plan_input *input,
     }
     for (size_t i = 0; i < plan->preempt.blocked_count && !waits && chosen == 0; i++) {
         trial.blocked = &plan->preempt.blocked[i];
+        if (!still_waits(plan, trial.blocked)) {
+            continue;
+        }
         trial.shape = plan->states[trial.blocked->number].shape;
         chosen = try_one(&trial, victims, count, &waits);
     }
@@ -330,5 +349,5 @@ void plan_note_preempting(struct plan *plan, uint64_t job_id) {
 }
 
 bool plan_has_blocked(const struct plan *plan) {
-    return !plan_is_brief(plan) && plan->preempt.blocked_count > 0;
+    return plan->backfill.look.is_done && plan->preempt.blocked_count > 0;
 }

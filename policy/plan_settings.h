@@ -21,10 +21,11 @@ struct plan_backfill {
     size_t ends_max; /* about so many of the running jobs are expected to end: the first; 0: all */
     int64_t horizon_us; /* nothing is promised beyond it */
 
-    /* While more jobs than this run whose run time is known, instants are looked for, and jobs that
-     * keep clear of them, so often only; the passes in between are brief (policy/plan_brief.c). */
-    size_t at_once_max;
-    int64_t every_us; /* 0: with each pass */
+    /* A look at everything that takes more steps than an event may is cut into slices, and begins
+     * so often at least; the passes in between are brief (policy/plan_look.c). */
+    int64_t every_us;   /* 0: each pass is a look at everything, however long it takes */
+    size_t event_steps; /* of a pass that something has called for */
+    size_t slice_steps; /* of one that goes on where the last one stopped */
 };
 
 enum plan_preemption_mode {

@@ -48,6 +48,7 @@ void plan_offer(struct plan *plan, uint32_t number) {
 
     plan_forget_reason(plan, state);
     state->promised = 0;
+    state->seen = state->searched = state->through = 0;
     if (state->demand != state->shape->demand) {
         plan_kept_forget(plan, number);
         state->miss_version = 0;
@@ -89,6 +90,7 @@ void plan_set_aside(struct plan *plan, uint32_t number, enum plan_aside aside,
     state->aside = aside;
     state->own = keep_reason(plan, reason);
     state->waits_id = plan_next_job(plan, number);
+    state->told = plan->backfill.look.number;
     order_withdraw(plan->order, number);
     if (aside == PLAN_WAITS_PASS) {
         append(&plan->next_pass, number);
@@ -97,6 +99,22 @@ void plan_set_aside(struct plan *plan, uint32_t number, enum plan_aside aside,
     } else if (aside == PLAN_WAITS_QUOTA) {
         append(&plan->namespaces[state->shape->namespace_index].waiting, number);
     }
+}
+
+void plan_pass_over(struct plan *plan, uint32_t number) {
+    struct plan_state *state = &plan->states[number];
+
+    order_withdraw(plan->order, number);
+    if (state->aside != PLAN_WAITS_PASS) {
+        state->aside = PLAN_WAITS_PASS;
+        append(&plan->next_pass, number);
+    }
+}
+
+void plan_pass_over_promised(struct plan *plan, uint32_t number, size_t promised) {
+    plan_pass_over(plan, number);
+    plan->states[number].promised = promised - 1;
+    plan_offer_behind(plan, number);
 }
 
 void plan_offer_behind(struct plan *plan, uint32_t number) {
@@ -195,7 +213,8 @@ void plan_forget(struct plan *plan) {
         plan->namespaces[i].reopens = true;
         plan->namespaces[i].waiting.count = 0;
     }
-    plan->backfill.planned_us = 0;
+    plan->backfill.look.is_under_way = false;
+    plan->backfill.look.next_us = 0;
     plan->next_pass.count = 0;
     plan->for_nodes.count = 0;
     for (size_t i = 0; i < plan->state_count; i++) {

@@ -61,19 +61,28 @@ struct profile;
 struct profile *profile_create(void);
 void profile_destroy(struct profile *profile); /* Accepts NULL. */
 
-/* A new pass: nothing ends and nothing is reserved. `now` is borrowed until the next one; what it
- * has free when a question is asked is what is free now. Nodes that it keeps for somebody hold
- * nothing at any time. What is free there is changed while a question is answered. */
+/* A new pass: nothing is reserved, and nothing ends but what was put. `now` is borrowed until the
+ * next one; what it has free when a question is asked is what is free now. Nodes that it keeps for
+ * somebody hold nothing at any time. What is free there is changed while a question is answered. */
 void profile_begin(struct profile *profile, struct place *now, int64_t now_us,
                    const struct profile_limits *limits);
 
-/* A new pass in which the same things end as when profile_keep_ends() was called, and nothing is
- * reserved. False: nothing was kept, or the first end has passed. */
-bool profile_begin_again(struct profile *profile, int64_t now_us);
-void profile_keep_ends(struct profile *profile);
-
-/* So much is given back then. at_us is after now; PROFILE_FOREVER changes nothing. */
+/* So much is given back then, in this pass. at_us is after now; PROFILE_FOREVER changes nothing. */
 void profile_add_end(struct profile *profile, int64_t at_us, const struct profile_part *part);
+
+/* The same for this pass and later ones, until it is dropped; what is borrowed stays so long. The
+ * ids are sorted. */
+void profile_put_end(struct profile *profile, uint64_t job_id, int64_t at_us,
+                     const struct profile_part *part);
+void profile_drop_ends(struct profile *profile, const uint64_t *job_ids, size_t count);
+void profile_drop_all(struct profile *profile);
+size_t profile_end_count(const struct profile *profile);
+
+/* The n-th end that was put, the first to come first: whose is it, and when? */
+uint64_t profile_end(struct profile *profile, size_t n, int64_t *out_at_us);
+
+/* The work done so far, in steps: one for each change, node and pod that was looked at. */
+uint64_t profile_steps(const struct profile *profile);
 
 /* So much is taken for the job from then on, until it is given back. */
 void profile_reserve(struct profile *profile, uint64_t job_id, int64_t at_us, int64_t until_us,

@@ -31,33 +31,40 @@ void profile_take_least(struct dip *dip) {
     }
 }
 
-/* Does the change count for reservations from change `first` on, up to until_us? */
-static bool is_within(const struct profile *profile, size_t at, int64_t until_us) {
-    return at < profile->change_count && profile->changes[at].at_us < until_us &&
-           profile->changes[at].at_us <= profile->last_reserved_us;
+/* The next change from there on, if it counts for reservations up to until_us. */
+static const struct change *next_within(const struct profile *profile, struct reach *at,
+                                        int64_t until_us) {
+    const struct change *next = profile_peek(profile, at);
+
+    return next != NULL && next->at_us < until_us && next->at_us <= profile->last_reserved_us
+               ? profile_next(profile, at)
+               : NULL;
 }
 
-/* The nodes from which reservations take something, from change `first` on, up to until_us: how far
- * down do they go? */
-void profile_find_dips(const struct profile *profile, size_t first, int64_t until_us,
+/* The nodes from which reservations take something, from `first` on, up to until_us: how far down
+ * do they go? */
+void profile_find_dips(struct profile *profile, struct reach first, int64_t until_us,
                        struct dips *dips) {
-    profile_clear_dips(dips);
-    for (size_t i = first; is_within(profile, i, until_us); i++) {
-        const struct change *change = &profile->changes[i];
+    const struct change *change;
 
-        for (size_t j = 0; change->sign < 0 && j < change->run_count; j++) {
-            profile_touch(dips, profile->runs[change->first_run + j].node);
+    profile_clear_dips(dips);
+    for (size_t i = first.own; i < profile->own.count; i++) {
+        change = &profile->own.list[i];
+        for (size_t j = 0; change->sign < 0 && change->at_us < until_us && j < change->run_count;
+             j++) {
+            profile_touch(dips, profile_runs_of(profile, change)[j].node);
         }
     }
-    for (size_t i = first; dips->touched_count > 0 && is_within(profile, i, until_us); i++) {
-        const struct change *change = &profile->changes[i];
+    while (dips->touched_count > 0 && (change = next_within(profile, &first, until_us)) != NULL) {
+        const struct profile_run *runs = profile_runs_of(profile, change);
 
+        profile->steps += 1 + change->run_count;
         for (size_t j = 0; j < change->run_count; j++) {
-            const struct profile_run *run = &profile->runs[change->first_run + j];
-            struct dip *dip = &dips->by_node[run->node];
+            struct dip *dip = &dips->by_node[runs[j].node];
 
             if (dip->touched) {
-                resources_add_times(&dip->now, run->requests, change->sign * (int64_t)run->count);
+                resources_add_times(&dip->now, runs[j].requests,
+                                    change->sign * (int64_t)runs[j].count);
                 if (change->sign < 0) {
                     profile_take_least(dip);
                 }
@@ -72,20 +79,21 @@ static size_t reservations_before(const struct profile *profile, int64_t until_u
     if (until_us > profile->last_reserved_us) {
         return profile->reservation_count;
     }
-    for (size_t i = 0; i < profile->change_count && profile->changes[i].at_us < until_us; i++) {
-        count += profile->changes[i].sign < 0;
+    for (size_t i = 0; i < profile->own.count; i++) {
+        count += profile->own.list[i].sign < 0 && profile->own.list[i].at_us < until_us;
     }
     return count;
 }
 
 /* Take what the dips take from the nodes, or give it back. */
-static void apply_dips(const struct profile *profile, struct place *place, int64_t times) {
+static void apply_dips(struct profile *profile, struct place *place, int64_t times) {
     const struct resources none = {{0}};
 
     for (size_t i = 0; i < profile->lowered.touched_count; i++) {
         const uint32_t node = profile->lowered.touched[i];
         const struct resources *least = &profile->lowered.by_node[node].least;
 
+        profile->steps++;
         if (!resources_equal(least, &none)) {
             node_index_take(&place->index, node, least, times);
         }
@@ -111,7 +119,7 @@ void profile_lower(struct profile *profile, struct place *place, int64_t until_u
     }
     if (profile->lowered_is_old || count != profile->lowered_for) {
         profile_sort(profile);
-        profile_find_dips(profile, 0, until_us, &profile->lowered);
+        profile_find_dips(profile, (struct reach){0}, until_us, &profile->lowered);
         profile->lowered_is_old = false;
         profile->lowered_for = count;
     }

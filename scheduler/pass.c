@@ -83,7 +83,8 @@ static int64_t runtime_us(const void *context, uint64_t job_id) {
 }
 
 void pass_run(struct core *core) {
-    const struct plan_input input = {.ledger = core->ledger,
+    const struct plan_input input = {.is_idle = !core->pass_needed,
+                                     .ledger = core->ledger,
                                      .now_us = core->instant.now_us,
                                      .starts_max = core->settings.starts_per_turn_max,
                                      .capacity_unknown = core->counts.denied[CLUSTER_NODES],

@@ -13,7 +13,8 @@ static struct plan_backfill backfill_of(const struct config *config) {
                                      .instants_max = LIMIT_BACKFILL_INSTANTS,
                                      .ends_max = LIMIT_BACKFILL_ENDS,
                                      .horizon_us = config->backfill_horizon_us,
-                                     .at_once_max = LIMIT_BACKFILL_AT_ONCE,
+                                     .event_steps = LIMIT_BACKFILL_EVENT_STEPS,
+                                     .slice_steps = LIMIT_BACKFILL_SLICE_STEPS,
                                      .every_us = config->backfill_interval_us};
 
     while (strcmp(plan_backfill_text(backfill.mode), config->backfill) != 0) {

@@ -141,7 +141,7 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
     growing_sweep(core);
     schedules_begin(core);
     expire_submissions(core);
-    if (ledger_advance(core->ledger, instant.now_us) || instant.now_us >= core->pass_due_us) {
+    if (ledger_advance(core->ledger, instant.now_us)) {
         core->pass_needed = true;
     }
     for (size_t i = 0; i < count; i++) {
@@ -160,7 +160,7 @@ void scheduler_turn(struct core *core, struct instant instant, struct event *eve
     blamed_tick(core);
     schedules_tick(core);
     view_settle(core);
-    if (core->pass_needed) {
+    if (core->pass_needed || instant.now_us >= core->pass_due_us) {
         pass_run(core);
     }
     view_settle(core);

@@ -15,8 +15,8 @@
  *                         (mostly one of a new shape), a job ends (and another one starts), a
  *                         node is cordoned or back
  *     easy_..., conservative_...   the same with backfill, when all run times are known: the first
- *                         pass, which makes all promises; those after one event; and those that
- *                         look for promises again, every five seconds
+ *                         pass; those after one event; and the slices of looks at everything,
+ *                         which go on in between
  *     rss_mib         memory, of the process
  */
 
@@ -44,6 +44,7 @@
 #define GIB              (INT64_C(1) << 30)
 #define DAY_US           (24 * 3600 * CLOCK_US_PER_SECOND)
 #define FULL_RUNS        5
+#define SLICES_BETWEEN   20
 
 /* A gang that was admitted: its pods are bound at once. */
 struct running {
@@ -236,12 +237,13 @@ static int64_t runtime_us(const void *context, uint64_t job_id) {
 
 /* --- Passes ---------------------------------------------------------------------------------- */
 
-static int64_t run_pass(struct bench *bench, size_t starts_max) {
+static int64_t run_pass(struct bench *bench, size_t starts_max, bool is_idle) {
     const int64_t start_us = clock_us();
 
     plan_run(bench->plan, &(struct plan_input){.ledger = bench->ledger,
                                                .now_us = bench->now_us,
                                                .starts_max = starts_max,
+                                               .is_idle = is_idle,
                                                .backfill = bench->backfill,
                                                .runtime_us = runtime_us});
     return clock_us() - start_us;
@@ -255,7 +257,7 @@ static int64_t time_full(struct bench *bench) {
         int64_t took_us;
 
         plan_forget(bench->plan);
-        (void)run_pass(bench, SIZE_MAX);
+        (void)run_pass(bench, SIZE_MAX, false);
         took_us = clock_us() - start_us;
         best_us = took_us < best_us ? took_us : best_us;
         ENSURE(plan_start_count(bench->plan) == 0);
@@ -401,39 +403,51 @@ static void print_times(const char *name, int64_t *took_us, size_t count, size_t
                  name, took_us[count / 2], took_us[count * 99 / 100], took_us[count - 1], starts);
 }
 
+/* Times of one kind of pass. */
+struct times {
+    int64_t *us;
+    size_t count;
+    size_t starts;
+};
+
+static void note_pass(struct bench *bench, struct times *times, int64_t took_us) {
+    times->us = mem_grow(times->us, times->count + 1, sizeof *times->us);
+    times->us[times->count++] = took_us;
+    times->starts += plan_start_count(bench->plan);
+    admit_all(bench);
+}
+
+static void print_and_free(const char *name, const char *what, struct times *times) {
+    char text[64];
+
+    (void)snprintf(text, sizeof text, "%s%s", name, what);
+    if (times->count > 0) {
+        print_times(text, times->us, times->count, times->starts);
+    }
+    free(times->us);
+}
+
+/* A tenth of a second goes by between two events, and so many slices of a look at everything: more
+ * than one event comes while it is under way. */
 static void time_events(struct bench *bench, const char *name, size_t count,
                         void (*happen)(struct bench *bench)) {
-    int64_t *took_us = mem_alloc(count, sizeof *took_us);
-    int64_t *plans_us = mem_alloc(count, sizeof *plans_us);
-    size_t plans = 0;
-    size_t plan_starts_made = 0;
-    size_t starts = 0;
+    struct times events = {0};
+    struct times slices = {0};
 
     for (size_t i = 0; i < count; i++) {
         int64_t start_us;
 
         bench->now_us += CLOCK_US_PER_SECOND / 10;
-        if (plan_due_us(bench->plan) <= bench->now_us) { /* A timer's turn, not the event's. */
-            plans_us[plans++] = run_pass(bench, 64);
-            plan_starts_made += plan_start_count(bench->plan);
-            admit_all(bench);
+        for (int j = 0; j < SLICES_BETWEEN && plan_due_us(bench->plan) <= bench->now_us; j++) {
+            note_pass(bench, &slices, run_pass(bench, 64, true));
         }
         start_us = clock_us();
         happen(bench);
-        (void)run_pass(bench, 64);
-        took_us[i] = clock_us() - start_us;
-        starts += plan_start_count(bench->plan);
-        admit_all(bench);
+        (void)run_pass(bench, 64, false);
+        note_pass(bench, &events, clock_us() - start_us);
     }
-    print_times(name, took_us, count, starts);
-    if (plans > 0) {
-        char text[64];
-
-        (void)snprintf(text, sizeof text, "%s_plan", name);
-        print_times(text, plans_us, plans, plan_starts_made);
-    }
-    free(took_us);
-    free(plans_us);
+    print_and_free(name, "", &events);
+    print_and_free(name, "_slice", &slices);
 }
 
 static void time_backfill(struct bench *bench, enum plan_backfill_mode mode, size_t count) {
@@ -446,17 +460,18 @@ static void time_backfill(struct bench *bench, enum plan_backfill_mode mode, siz
                                              .jobs_max = 1000,
                                              .instants_max = 1000,
                                              .ends_max = 10000,
-                                             .at_once_max = LIMIT_BACKFILL_AT_ONCE,
+                                             .event_steps = LIMIT_BACKFILL_EVENT_STEPS,
+                                             .slice_steps = LIMIT_BACKFILL_SLICE_STEPS,
                                              .every_us = 5 * CLOCK_US_PER_SECOND,
                                              .horizon_us = 7 * DAY_US};
-    (void)printf(", \"%s_first_us\": %" PRId64, name, run_pass(bench, 64));
+    (void)printf(", \"%s_first_us\": %" PRId64, name, run_pass(bench, 64, false));
     admit_all(bench);
     (void)snprintf(text, sizeof text, "%s_arrive", name);
     time_events(bench, text, count, arrive_one);
     (void)snprintf(text, sizeof text, "%s_end", name);
     time_events(bench, text, count, end_one);
     bench->backfill.mode = PLAN_BACKFILL_NONE;
-    (void)run_pass(bench, SIZE_MAX);
+    (void)run_pass(bench, SIZE_MAX, false);
     admit_all(bench);
 }
 
@@ -481,12 +496,12 @@ int main(int argc, char **argv) {
     put_quotas(&bench, "500m");
     (void)printf(", \"full_never_us\": %" PRId64, time_full(&bench));
     put_quotas(&bench, "1000");
-    took_us = run_pass(&bench, SIZE_MAX);
+    took_us = run_pass(&bench, SIZE_MAX, false);
     count = plan_start_count(bench.plan);
     (void)printf(", \"admitted\": %zu, \"admitted_per_second\": %.0f", count,
                  (double)count * 1e6 / (double)(took_us > 0 ? took_us : 1));
     admit_all(&bench);
-    (void)run_pass(&bench, SIZE_MAX);
+    (void)run_pass(&bench, SIZE_MAX, false);
     admit_all(&bench);
     (void)printf(", \"full_nodes_us\": %" PRId64, time_full(&bench));
     time_events(&bench, "arrive", events, arrive_one);
@@ -498,7 +513,7 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < bench.running_count; i++) {
         charge(&bench, bench.running[i].shape, 0);
     }
-    (void)run_pass(&bench, SIZE_MAX);
+    (void)run_pass(&bench, SIZE_MAX, false);
     admit_all(&bench);
     (void)printf(", \"full_quota_us\": %" PRId64, time_full(&bench));
     time_events(&bench, "quota_end", events, end_one);

@@ -1615,6 +1615,8 @@ static void start_core(struct world *world) {
                                   .instants_max = 100,
                                   .ends_max = 20,
                                   .horizon_us = 600 * MINUTE_US,
+                                  .event_steps = 100,
+                                  .slice_steps = 400,
                                   .every_us = world->options.seed % 3 == 0 ? MINUTE_US / 4 : 0},
                      .preemption = world->options.preemption,
                      .preempt_protection_us = PROTECTION_US,

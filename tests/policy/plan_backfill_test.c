@@ -55,7 +55,8 @@ struct sim_options {
     unsigned mistaken; /* of a hundred estimates, both ways */
     unsigned generous; /* of a hundred: too long, up to ten times */
     unsigned unknown;  /* of a hundred */
-    int64_t every_us;  /* passes in between are brief */
+    int64_t every_us;  /* looks at everything go in slices, and passes in between are brief: */
+    size_t steps;      /* of a slice; 0: many */
 };
 
 struct sim {
@@ -98,6 +99,8 @@ static void sim_init(struct sim *sim, const struct sim_options *options) {
                      .instants_max = 1000,
                      .ends_max = 1000,
                      .horizon_us = 100000 * MINUTE,
+                     .event_steps = options->steps > 0 ? options->steps : 100000,
+                     .slice_steps = options->steps > 0 ? options->steps : 100000,
                      .every_us = options->every_us},
     };
     plan_configure(sim->plan, &(struct order_settings){.mode = options->order});
@@ -354,14 +357,17 @@ static int64_t next_us(const struct sim *sim) {
 }
 
 static void step(struct sim *sim) {
+    sim->input.is_idle = true;
     for (size_t i = 0; i < JOBS_MAX; i++) {
         struct sim_job *job = &sim->jobs[i];
 
         if (job->started_us != NEVER && !job->is_over &&
             job->started_us + job->runtime_us <= sim->input.now_us) {
             finish(sim, job);
+            sim->input.is_idle = false;
         } else if (!job->is_listed && job->submitted_us <= sim->input.now_us) {
             job->is_listed = true;
+            sim->input.is_idle = false;
             job->shape->ids[job->shape->end++] = job->id;
             tell(sim, job->shape);
         }
@@ -464,19 +470,22 @@ TEST_WITHIN(plan_run__keeps_its_promises_whatever_becomes_of_shares, 60) {
         .namespaces = 2, .wide = true, .generous = 100, .users = 4, .order = ORDER_FAIR});
 }
 
-/* Brief passes look for nothing, and are in nobody's way. */
-TEST_WITHIN(plan_run__keeps_its_promises_in_brief_passes, 60) {
+/* Brief passes look for nothing, and are in nobody's way; and a look at everything in slices, with
+ * events in between, keeps what was promised before it came to it. */
+TEST_WITHIN(plan_run__keeps_its_promises_in_brief_passes_and_slices, 60) {
     check_kept((struct sim_options){
-        .namespaces = 3, .wide = true, .generous = 50, .every_us = 3 * MINUTE});
-    check_kept((struct sim_options){.namespaces = 1, .wide = true, .every_us = 10 * MINUTE});
+        .namespaces = 3, .wide = true, .generous = 50, .every_us = 3 * MINUTE, .steps = 2000});
+    check_kept(
+        (struct sim_options){.namespaces = 1, .wide = true, .every_us = 10 * MINUTE, .steps = 300});
     check_kept((struct sim_options){.namespaces = 2,
                                     .wide = true,
                                     .generous = 100,
                                     .users = 4,
                                     .order = ORDER_FAIR,
-                                    .every_us = 5 * MINUTE});
-    check_kept(
-        (struct sim_options){.namespaces = 2, .wide = true, .alike = 5, .every_us = 3 * MINUTE});
+                                    .every_us = 5 * MINUTE,
+                                    .steps = 1000});
+    check_kept((struct sim_options){
+        .namespaces = 2, .wide = true, .alike = 5, .every_us = 3 * MINUTE, .steps = 200});
 }
 
 TEST_WITHIN(plan_run__keeps_its_promises_to_equal_jobs, 60) {
