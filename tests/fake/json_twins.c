@@ -86,7 +86,8 @@ bool json_twins_agree(const char *text, size_t bytes) {
     bool same;
 
     if (json_document_read(text, bytes, &document, &at) < 0) {
-        same = at <= bytes && (tree == NULL || depth_of(tree) > JSON_DOCUMENT_DEPTH_MAX);
+        same = at <= bytes && (tree == NULL || memchr(text, '\0', bytes) != NULL ||
+                               depth_of(tree) > JSON_DOCUMENT_DEPTH_MAX);
     } else {
         same = tree != NULL && agree(json_document_root(&document), tree);
         json_document_finish(&document);

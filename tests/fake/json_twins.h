@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* True when both refuse it, or both take it and find the same in it. Text of jansson's that is
- * deeper than a document may be is refused by one of them alone. */
+/* True when both refuse it, or both take it and find the same in it. Two things one of them refuses
+ * alone: text deeper than a document may be, and a NUL, which jansson overlooks behind a word. */
 bool json_twins_agree(const char *text, size_t bytes);
 
 #endif
