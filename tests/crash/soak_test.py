@@ -133,8 +133,10 @@ def main():
     cycles = int(rest[0])
     jobs = int(rest[1]) if len(rest) > 1 else 2000
     ROWS.row("for %d cycles of %d jobs, nothing grows" % (cycles, jobs),
+             # A stored log is remembered for logs.age, so that they only level off after 30 days.
              config={"history": {"count": KEPT}, "log": {"level": "warn"},
-                     "scheduling": {"mode": "fair"}},
+                     "logs": {"collect": "none"},
+                     "scheduling": {"mode": "fair", "startTimeout": "1m"}},
              sim=("--watch-log", "10000"))(lambda world: soak(world, cycles, jobs))
     sys.exit(ROWS.run(programs))
 
