@@ -231,6 +231,8 @@ static void print_job(const struct cli *cli, const struct wire_job *job) {
     }
     if (job->attempt_list_count > 0) {
         print_attempts(cli, job);
+    } else if (job->attempts > 0) {
+        printf("\nWhat is stored of its attempts can't be read now; ask again.\n");
     }
 }
 

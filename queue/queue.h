@@ -80,6 +80,10 @@ bool queue_attend(struct queue *queue); /* False: the thread is still at it. */
 /* ERR_IO: so little room is left on the disk that it is kept for the jobs there are. */
 int queue_check_room(const struct queue *queue, struct error *error) MUST_CHECK;
 
+/* Can what is stored be read? Not while a turn is put there, nor while the file is opened again
+ * after trouble: waits a moment for that. What follows reads nothing else (ERR_IO) until it can. */
+bool queue_can_read(struct queue *queue);
+
 /* Call back for each job in id order. Texts live until the callback returns. A callback's
  * negative result ends the scan and is returned. Damaged records are counted, not visited. */
 int queue_each_job(struct queue *queue, int (*visit)(void *context, const struct job *job),

@@ -46,6 +46,12 @@ static int decode_job(struct queue *queue, struct terms_read *terms, MDB_val key
     return add_terms(queue, terms, out_job);
 }
 
+bool queue_can_read(struct queue *queue) {
+    MDB_txn *txn;
+
+    return store_begin_read(queue, &txn) == OK;
+}
+
 int queue_each_stored(struct queue *queue, int (*visit)(void *context, const struct queue_job *job),
                       void *context, uint64_t *out_damaged) {
     MDB_txn *txn = NULL;

@@ -19,7 +19,7 @@
 #include "queue/shelf.h"
 #include "queue/writer.h"
 
-#define READ_PATIENCE_MS 50 /* for a writer that has the file */
+#define READ_PATIENCE_MS 200 /* for a writer that has the file */
 
 static const char *const table_names[TABLE_COUNT] = {
     [TABLE_META] = "meta",

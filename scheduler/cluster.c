@@ -489,10 +489,11 @@ static void on_deleted(void *context, const struct deleted_event *deleted) {
     inbox_add(&daemon->inbox, &event, texts, started_texts_destroy);
 }
 
-static void refuse_start(struct daemon *daemon, const struct command *command, const char *why) {
+static void fail_start(struct daemon *daemon, const struct command *command,
+                       enum start_result result, const char *why) {
     on_started(daemon, &(struct started_event){.job_id = command->job_id,
                                                .attempt = command->attempt,
-                                               .result = START_REFUSED,
+                                               .result = result,
                                                .pod_name = "",
                                                .pod_uid = "",
                                                .message = why});
@@ -508,14 +509,18 @@ static void start(struct daemon *daemon, const struct command *command) {
 
     ENSURE(known);
     ENSURE(attempt != NULL && attempt->number == command->attempt);
+    if (!queue_can_read(daemon->queue)) {
+        fail_start(daemon, command, START_TRANSIENT, "the queue's file can't be read now");
+        return;
+    }
     if (daemon_read_payload(daemon, &job, &payload, &error) < 0) {
-        refuse_start(daemon, command,
-                     error.error.code != OK ? error.error.text
-                                            : "its stored specification can't be read");
+        fail_start(daemon, command, START_REFUSED,
+                   error.error.code != OK ? error.error.text
+                                          : "its stored specification can't be read");
         return;
     }
     if (!command->only_look && daemon_open_secrets(daemon, payload, &error) < 0) {
-        refuse_start(daemon, command, error.error.text);
+        fail_start(daemon, command, START_REFUSED, error.error.text);
         payload_destroy(payload);
         return;
     }

@@ -9,6 +9,7 @@
 #include "base/ensure.h"
 #include "base/limits.h"
 #include "base/memory.h"
+#include "queue/queue.h"
 #include "scheduler/daemon.h"
 #include "scheduler/front_beside.h"
 #include "scheduler/front_forecast.h"
@@ -59,6 +60,16 @@ bool front_can_change(const struct daemon *daemon, struct api_call *call) {
                         daemon->stall.text);
     }
     return !daemon->stalled;
+}
+
+bool front_can_read(struct daemon *daemon, struct api_call *call) {
+    bool can = queue_can_read(daemon->queue);
+
+    if (!can) {
+        api_reply_error(call, ERR_BUSY,
+                        "the queue can't be read while the last turn is being stored; ask again");
+    }
+    return can;
 }
 
 void front_reply_job(struct daemon *daemon, struct api_call *call) {

@@ -42,6 +42,7 @@ struct buf front_answer_buf(void);
 bool front_permitted_job(struct daemon *daemon, struct api_call *call, struct job *out_job);
 /* Can the queue be written? Otherwise the call is ended. */
 bool front_can_change(const struct daemon *daemon, struct api_call *call);
+bool front_can_read(struct daemon *daemon, struct api_call *call);
 
 void front_submit(struct daemon *daemon, struct api_call *call);
 void front_submit_settled(struct daemon *daemon, const struct reply *reply);

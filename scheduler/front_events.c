@@ -84,7 +84,7 @@ void front_show_events(struct daemon *daemon, struct api_call *call) {
     struct front_events events = {0};
     struct buf json;
 
-    if (!front_permitted_job(daemon, call, &job)) {
+    if (!front_permitted_job(daemon, call, &job) || !front_can_read(daemon, call)) {
         return;
     }
     if (call->follow) {

@@ -15,6 +15,7 @@
 #include "k8s/spark_names.h"
 #include "queue/queue.h"
 #include "scheduler/daemon.h"
+#include "scheduler/front.h"
 #include "scheduler/front_view.h"
 #include "scheduler/log_collector.h"
 #include "scheduler/log_file.h"
@@ -307,6 +308,9 @@ void front_logs(struct daemon *daemon, struct api_call *call, const struct job *
     struct field_error error = {0};
     struct log_fetch *fetch;
 
+    if (!front_can_read(daemon, call)) {
+        return;
+    }
     if (queue_each_attempt(daemon->queue, job->id, match_attempt, &find) < 0 ||
         find.name[0] == '\0') {
         api_reply_error(call, ERR_NOT_FOUND, "job %llu has no pod yet",

@@ -106,6 +106,9 @@ void front_list(struct daemon *daemon, struct api_call *call) {
     struct filter filter = {.daemon = daemon, .call = call};
 
     if (call->selector[0] != '\0') {
+        if (!front_can_read(daemon, call)) {
+            return;
+        }
         filter.selector = mem_copy_text(call->selector);
         if (job_labels_parse(filter.selector, filter.labels, &filter.label_count) < 0) {
             api_reply_error(call, ERR_INVALID,
@@ -131,7 +134,7 @@ void front_show(struct daemon *daemon, struct api_call *call) {
     if (!front_permitted_job(daemon, call, &job)) {
         return;
     }
-    if (call->brief) {
+    if (call->brief || !queue_can_read(daemon->queue)) {
         front_reply_job(daemon, call);
         return;
     }
@@ -157,7 +160,7 @@ void front_show_attempts(struct daemon *daemon, struct api_call *call) {
     struct front_attempts attempts = {.now_us = daemon_now(daemon).now_us};
     struct buf json;
 
-    if (!front_permitted_job(daemon, call, &job)) {
+    if (!front_permitted_job(daemon, call, &job) || !front_can_read(daemon, call)) {
         return;
     }
     json = front_answer_buf();

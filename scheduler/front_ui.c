@@ -11,6 +11,7 @@
 #include "k8s/resource.h"
 #include "queue/queue.h"
 #include "scheduler/daemon.h"
+#include "scheduler/front.h"
 #include "scheduler/front_view.h"
 
 #define UI_PAGE_BYTES (32 * LIMIT_MIB)
@@ -59,6 +60,9 @@ static int64_t find_port(struct daemon *daemon, struct api_call *call, const str
     struct field_error error = {0};
     int64_t port;
 
+    if (!front_can_read(daemon, call)) {
+        return 0;
+    }
     if (daemon_read_payload(daemon, job, &payload, &error) < 0) {
         api_reply_error(call, ERR_CORRUPT, "the job's stored specification can't be read");
         return 0;

@@ -141,7 +141,7 @@ static bool may_see(const struct reporter *reporter, const struct report_work *w
 static bool go_on(struct reporter *reporter, struct report_work *work) {
     struct daemon *daemon = reporter->daemon;
 
-    for (unsigned i = 0; i < JOBS_A_ROUND; i++) {
+    for (unsigned i = 0; i < JOBS_A_ROUND && queue_can_read(daemon->queue); i++) {
         struct job job;
 
         if (!core_next_job(daemon->core, work->after_id, &job)) {

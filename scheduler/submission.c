@@ -56,6 +56,7 @@ struct submission_work {
     const char *priority_class; /* of jobs that do not say theirs */
     struct after_said said;     /* what all jobs wait for, beside what the manifests say */
     bool denied;                /* a job is for a team that the caller has no right to */
+    bool unread;                /* what it waits for can't be looked up now */
     struct work_block *blocks;  /* lists and texts that the room does not hold */
     size_t room_used;
     _Alignas(8) char room[WORK_ROOM_BYTES];
@@ -327,6 +328,7 @@ static void read_after(struct daemon *daemon, struct submission_work *work,
         .set = set, .manifest = manifest, .said = is_schedule ? NULL : &work->said.refs};
 
     submission_find_after(daemon, job->namespace, &afters, problems);
+    work->unread = work->unread || afters.unread;
     work->afters[work->after_count++] = afters.items;
     job->after = afters.items;
     job->after_count = afters.count;
@@ -794,7 +796,7 @@ static struct submission_work *read_text(struct daemon *daemon, struct api_call 
         read_jobs(daemon, call, work, &problems);
     }
     if (problems.count > 0) {
-        refuse(call, work->denied ? ERR_DENIED : ERR_INVALID, &problems);
+        refuse(call, work->denied ? ERR_DENIED : work->unread ? ERR_BUSY : ERR_INVALID, &problems);
         submission_destroy(work);
         return NULL;
     }

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "policy/indices.h"
+#include "queue/queue.h"
 #include "scheduler/daemon.h"
 #include "scheduler/job_labels.h"
 
@@ -198,6 +199,12 @@ static void find_labels_in_queue(struct finder *f) {
     size_t looks = 0;
     struct job job;
 
+    if (!queue_can_read(f->daemon->queue)) {
+        f->afters->unread = true;
+        problems_add(f->problems, f->ref->place, "",
+                     "labels can't be looked up while the last turn is being stored; ask again");
+        return;
+    }
     for (uint64_t id = 0; core_next_job(f->daemon->core, id, &job); id = job.id) {
         if (job_state_is_final(job.state) || strcmp(job.namespace, f->namespace) != 0) {
             continue;
@@ -231,7 +238,7 @@ static void find_labels(struct finder *f) {
     }
     find_labels_here(f);
     find_labels_in_queue(f);
-    if (f->afters->count == before) {
+    if (f->afters->count == before && !f->afters->unread) {
         problems_add(f->problems, f->ref->place, "",
                      "no other job of this file has these labels, nor one of namespace %s that is "
                      "not over",

@@ -17,6 +17,7 @@ struct submission_afters {
     const struct after_refs *said; /* beside the manifest; NULL: nothing */
     struct new_after *items;       /* the caller's to free */
     size_t count;
+    bool unread; /* labels of the queue's jobs can't be read now: not all were found */
 };
 
 /* namespace: the job's. */

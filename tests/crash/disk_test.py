@@ -134,6 +134,15 @@ for title, number, name, reason in FAULTS:
 HANG = 9999  # to the shim
 
 
+def told_or_busy(daemon, path):
+    """What is stored is shown, or that it can't be read now: never less than there is."""
+    status, answer = daemon.ask("GET", path)[:2]
+    if status == 503:
+        refused((status, answer), "ask again")
+    elif status != 200 or not answer["items"]:
+        raise AssertionError("%s: %d %s" % (path, status, answer))
+
+
 def hangs(world, first, full=False):
     """Syncs don't return: nobody waits for that but who asked for something new."""
     daemon = world.daemon
@@ -163,6 +172,8 @@ def hangs(world, first, full=False):
         ask.join()
     for answer in answers:
         refused(answer, "ask again with the same")
+    for what in ("attempts", "events"):
+        told_or_busy(daemon, "/v1/jobs/%d/%s" % (running, what))
     words = "the disk has not written the last turn for 3 s"
     not_ready(daemon, words)
     if "ok, but " + words not in daemon.ask("GET", "/healthz")[1]:
