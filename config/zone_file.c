@@ -132,8 +132,12 @@ static void add_change(struct reader *reader, int64_t from_s, const struct zone_
 /* Where the footer's rule goes on behind the last change of the file. */
 static void write_out_rule(struct reader *reader, const struct zone_rule *rule) {
     int64_t last_s = reader->last_s;
-    int first_year = last_s <= 0 ? 1970 : civil_date_of(last_s / CIVIL_DAY_S).year - 1;
+    int first_year;
 
+    if (last_s / CIVIL_DAY_S > civil_days(LAST_YEAR, 12, 31)) {
+        return; /* The list goes on for longer; such a year may also be none that a date can have. */
+    }
+    first_year = last_s <= 0 ? 1970 : civil_date_of(last_s / CIVIL_DAY_S).year - 1;
     for (int year = first_year; year <= LAST_YEAR; year++) {
         int64_t summer_s = zone_rule_to_summer(rule, year);
         int64_t standard_s = zone_rule_to_standard(rule, year);
