@@ -135,7 +135,7 @@ static void write_out_rule(struct reader *reader, const struct zone_rule *rule) 
     int first_year;
 
     if (last_s / CIVIL_DAY_S > civil_days(LAST_YEAR, 12, 31)) {
-        return; /* The list goes on for longer; such a year may also be none that a date can have. */
+        return; /* The list goes on for longer, perhaps into years that no date can have. */
     }
     first_year = last_s <= 0 ? 1970 : civil_date_of(last_s / CIVIL_DAY_S).year - 1;
     for (int year = first_year; year <= LAST_YEAR; year++) {
