@@ -14,7 +14,7 @@
 #define COMMITS_REMEMBERED 8
 #define TURN_EVENTS_ENOUGH 32 /* for a turn that is worth its sync */
 #define READ_US            8  /* about what it takes to read a submission */
-#define CLIENTS_PART       4
+#define CLIENTS_PART       8
 #define SOON_US            200
 #define BURST_US           (2 * CLOCK_US_PER_MS)
 #define QUICK_US           (5 * CLOCK_US_PER_MS)
