@@ -455,12 +455,25 @@ def normal(found, namespace):
     found["pod"]["spec"]["volumes"] = without_empty(found["pod"]["spec"]["volumes"])
     for container in found["pod"]["spec"]["containers"]:
         container["volumeMounts"] = without_empty(container.get("volumeMounts", []))
+        in_order(container, found["pod"]["spec"]["volumes"])
     for item in found.values():
         metadata = item.get("metadata")
         if isinstance(metadata, dict):
             for key in ("uid", "creationTimestamp", "resourceVersion", "managedFields", "ownerReferences"):
                 metadata.pop(key, None)
     return found
+
+
+def in_order(container, volumes):
+    """Local folders by their paths: spark-submit takes them in an order that it draws by chance."""
+    for variable in container.get("env", []):
+        if variable["name"] == "SPARK_LOCAL_DIRS":
+            variable["value"] = ",".join(sorted(variable["value"].split(",")))
+    empty = {volume["name"] for volume in volumes
+             if volume["name"].startswith("spark-local-dir-") and "emptyDir" in volume}
+    mounts = [mount for mount in container["volumeMounts"] if mount["name"] in empty]
+    for mount, path in zip(mounts, sorted(mount["mountPath"] for mount in mounts)):
+        mount["mountPath"] = path
 
 
 def without_empty(value):
