@@ -7,7 +7,7 @@
 #include "policy/ledger.h"
 #include "policy/room_inside.h"
 
-struct room *room_create(const struct ledger *ledger) {
+struct room *room_create(struct ledger *ledger) {
     struct room *room = mem_alloc(1, sizeof *room);
 
     room->ledger = ledger;

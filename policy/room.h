@@ -31,7 +31,7 @@ struct node_pool {
     uint32_t node_max; /* members at most */
 };
 
-struct room *room_create(const struct ledger *ledger);
+struct room *room_create(struct ledger *ledger);
 void room_destroy(struct room *room);
 
 /* Copies the pools. */

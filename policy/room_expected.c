@@ -5,7 +5,7 @@
 
 #include "base/ensure.h"
 #include "base/memory.h"
-#include "policy/ledger.h"
+#include "policy/ledger_inside.h"
 
 void room_expected_clear(struct expected *expected) {
     for (size_t i = 0; i < expected->coming_count; i++) {
@@ -101,11 +101,20 @@ static int compare_expected(const void *a, const void *b) {
     return (x->id > y->id) - (x->id < y->id);
 }
 
+/* Where its pods are expected may change, and what was said of that is borrowed from here. */
+static void note_job(struct room *room, const struct expected *expected) {
+    if (expected->job_id != 0) {
+        ledger_note_job(room->ledger, expected->job_id);
+    }
+}
+
 /* Everything touched leaves the nodes before any of it is placed again, visible pods first. */
 void room_settle_touched(struct room *room) {
     for (size_t i = 0; i < room->touched_count; i++) {
+        note_job(room, room->touched[i]);
         room_take_back(room, room->touched[i]);
         read_books(room, room->touched[i]);
+        note_job(room, room->touched[i]);
     }
     room_find_antis(room); /* Only now: what was taken back may be of reservations that are gone. */
     if (room->touched_count > 1) { /* qsort() wants a list, even for nothing. */

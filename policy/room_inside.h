@@ -37,7 +37,7 @@ struct grown_pool {
 };
 
 struct room {
-    const struct ledger *ledger;
+    struct ledger *ledger; /* changed by notes of what is placed anew alone */
     struct place place;
     struct place empty; /* the same nodes under the same numbers */
     struct grown_pool *pools;
