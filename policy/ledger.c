@@ -100,7 +100,6 @@ size_t ledger_namespace_index(struct ledger *ledger, const char *name) {
 /* Whose books are about to change. */
 struct ledger_namespace *ledger_change_namespace(struct ledger *ledger, size_t index) {
     ledger->versions[index]++;
-    ledger->changes++;
     return ledger->namespaces[index];
 }
 
@@ -120,10 +119,6 @@ uint64_t ledger_job_changes(const struct ledger *ledger) {
 uint64_t ledger_changed_job(const struct ledger *ledger, uint64_t n) {
     ENSURE(n < ledger->job_changes && ledger->job_changes - n <= LEDGER_JOBS_NOTED);
     return ledger->changed_jobs[n % LEDGER_JOBS_NOTED];
-}
-
-uint64_t ledger_changes(const struct ledger *ledger) {
-    return ledger->changes;
 }
 
 size_t ledger_namespace_count(const struct ledger *ledger) {

@@ -154,7 +154,6 @@ size_t ledger_namespace_count(const struct ledger *ledger);
 const struct ledger_namespace *ledger_namespace(const struct ledger *ledger, size_t index);
 uint64_t ledger_namespace_version(const struct ledger *ledger, size_t index); /* from 1; new when
                                                                               its books change */
-uint64_t ledger_changes(const struct ledger *ledger); /* new when any namespace's version is */
 
 /* Whose reservation, stay or pods changed, one after the other: how often that was, and the job of
  * the n-th time, counted from 0, for the last LEDGER_JOBS_NOTED of them. */

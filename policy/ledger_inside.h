@@ -50,7 +50,6 @@ struct ledger {
     struct map terminating; /* by uid: struct kept_pod with an overdue_us to come */
     struct map leaving;     /* by job id: struct kept_job of those without a reservation */
     uint64_t version;       /* the newest seen */
-    uint64_t changes;       /* of namespaces' books */
     uint64_t job_changes;
     uint64_t changed_jobs[LEDGER_JOBS_NOTED]; /* a ring */
     int64_t now_us;
